@@ -1,0 +1,103 @@
+"""Every error zsavs raises, each written for the person who reads it.
+
+::
+
+    ZsavsError
+    ├── InputError                what you handed over cannot be used
+    │   ├── ImageError            a picture: missing, broken, too large, wrong array
+    │   ├── AudioError            a recording: missing, broken, empty, wrong array
+    │   ├── VocabularyError       a list of labels: missing, empty, unreadable
+    │   └── ResultFileError       a saved result that cannot be read back
+    ├── UnknownName               no such strategy, preset, device, vocabulary, ...
+    ├── MissingExtra              an optional package is not installed
+    ├── BrokenInstallation        packages that are installed do not fit each other
+    ├── WeightsError              a checkpoint cannot be used
+    │   └── MissingWeights        it is not on this machine; says how to fetch it
+    ├── OutputError               a result cannot be written
+    └── ContractError             a component breaks its protocol (zsavs.testing, pipeline)
+
+A message says what was wrong, with which file or argument, and what to do now; it is one line, so that
+``zsavs: error: ...`` on a terminal is the whole story.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AudioError",
+    "BrokenInstallation",
+    "ContractError",
+    "ImageError",
+    "InputError",
+    "MissingExtra",
+    "MissingWeights",
+    "OutputError",
+    "ResultFileError",
+    "UnknownName",
+    "VocabularyError",
+    "WeightsError",
+    "ZsavsError",
+]
+
+
+class ZsavsError(Exception):
+    """Base class: catch this to catch everything zsavs raises on purpose."""
+
+
+class InputError(ZsavsError):
+    """A file or an array handed to zsavs cannot be used."""
+
+
+class ImageError(InputError):
+    """A picture is missing, broken, too large, or an array that is not a picture."""
+
+
+class AudioError(InputError):
+    """A recording is missing, broken, empty, or an array that is not a sound."""
+
+
+class VocabularyError(InputError):
+    """A list of labels is missing, empty or unreadable."""
+
+
+class ResultFileError(InputError):
+    """A saved result cannot be read back."""
+
+
+class UnknownName(ZsavsError):
+    """A name that nothing is registered under; the message lists the names that exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(name, known, n=1)
+        message = f"there is no {kind} named {name!r}"
+        if close:
+            message += f"; did you mean {close[0]!r}?"
+        message += f" Choose from: {', '.join(known) or '(none)'}."
+        super().__init__(f"{message} {hint}".strip())
+
+
+class MissingExtra(ZsavsError):
+    """An optional package is needed and not installed; the message is the command that installs it."""
+
+
+class BrokenInstallation(ZsavsError):
+    """Installed packages do not fit each other, for example a torchaudio of another torch."""
+
+
+class WeightsError(ZsavsError):
+    """A checkpoint is there and cannot be used: wrong checksum, wrong architecture, half written."""
+
+
+class MissingWeights(WeightsError):
+    """A checkpoint is not on this machine; the message says how to fetch it and where to put it by hand."""
+
+
+class OutputError(ZsavsError):
+    """A result cannot be written: no permission, no space, a file where a folder should be."""
+
+
+class ContractError(ZsavsError):
+    """A component breaks the protocol that it claims to follow."""

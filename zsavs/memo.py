@@ -1,0 +1,61 @@
+"""Remember what was computed for an object for as long as that object lives, and no longer.
+
+Several strategies look at the same picture and hear the same sound. Every encoder remembers its last answers by
+the identity of the object it was given, so the second strategy pays nothing; when the object goes, so does the
+answer, and never more than ``max_items`` answers are held.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Memo"]
+
+T = TypeVar("T")
+
+
+class Memo(Generic[T]):
+    """Answers by object identity, least recently used first out.
+
+    Args:
+        max_items: the most answers held at once, at least 1.
+    """
+
+    def __init__(self, max_items: int = 256) -> None:
+        self._max_items = max_items
+        self._answers: OrderedDict[int, tuple[weakref.ref[Any], T]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __call__(self, items: Sequence[Any], compute: Callable[[list[Any]], Sequence[T]]) -> list[T]:
+        """Answer for every item, calling ``compute`` once with those not yet known, each object once.
+
+        Args:
+            items: objects that can be weakly referenced (arrays, clips, samples).
+            compute: takes n items, returns n answers.
+
+        Returns:
+            One answer for each item, in order.
+        """
+        # The batch's own dictionary: a batch larger than max_items still gets all of its answers.
+        batch: dict[int, T] = {}
+        missing: dict[int, Any] = {}
+        for item in items:
+            held = self._answers.get(id(item))
+            if held is not None and held[0]() is item:
+                self._answers.move_to_end(id(item))
+                batch[id(item)] = held[1]
+            else:
+                missing[id(item)] = item
+        if missing:
+            for (key, item), answer in zip(missing.items(), compute(list(missing.values())), strict=True):
+                batch[key] = answer
+                self._answers[key] = (weakref.ref(item, lambda _, key=key: self._answers.pop(key, None)), answer)
+                self._answers.move_to_end(key)
+                while len(self._answers) > self._max_items:
+                    self._answers.popitem(last=False)
+        return [batch[id(item)] for item in items]

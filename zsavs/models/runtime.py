@@ -1,0 +1,165 @@
+"""What every adapter needs from torch and transformers: device, dtype, loading without noise or surprises."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["import_transformers", "load_part", "resolve_device", "resolve_dtype"]
+
+log = logging.getLogger(__name__)
+
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def resolve_device(device: str = "auto") -> torch.device:
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"`` into a device that is there.
+
+    ``"auto"`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        UnknownName: not a device name, or no such device on this machine.
+    """
+    import torch
+
+    here = ["cpu"]
+    if torch.backends.mps.is_available():
+        here.insert(0, "mps")
+    if torch.cuda.is_available():
+        here[:0] = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if device == "auto":
+        return torch.device(here[0])
+    if str(device) not in here:
+        raise UnknownName("device", str(device), ["auto", *here], "(these are the ones on this machine)")
+    return torch.device(device)
+
+
+def resolve_dtype(dtype: str, device: torch.device, *, half_is_safe: bool = True) -> torch.dtype:
+    """Turn ``"auto"`` or a name into a dtype.
+
+    ``"auto"`` is bfloat16 on CUDA cards that compute in it natively, for models marked ``half_is_safe``;
+    float32 everywhere else.
+
+    Raises:
+        UnknownName: not one of "auto", "float32", "bfloat16", "float16".
+    """
+    import torch
+
+    if dtype not in _DTYPES:
+        raise UnknownName("dtype", str(dtype), _DTYPES)
+    if dtype != "auto":
+        return getattr(torch, dtype)  # type: ignore[no-any-return]
+    fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if fast and half_is_safe else torch.float32
+
+
+def import_transformers() -> Any:
+    """Import transformers, turning the known ways in which an installation breaks it into one clear sentence.
+
+    Raises:
+        BrokenInstallation: transformers cannot be imported, or torchaudio of another torch stands in its way.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise BrokenInstallation(
+            f"transformers cannot be imported ({error}); run: pip install 'transformers>=5.1,<6'"
+        ) from error
+    return transformers
+
+
+def explain_import_failure(error: Exception) -> BrokenInstallation:
+    """Word the failure of a model class to import.
+
+    transformers imports torchaudio wherever it is installed, even for pictures; a torchaudio built for another torch
+    then breaks every model class with a message that does not mention it.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("torchaudio") is not None:
+        try:
+            import torchaudio  # noqa: F401
+        except Exception as broken:
+            reason = (str(broken).strip() or type(broken).__name__).splitlines()[0]
+            return BrokenInstallation(
+                "the installed torchaudio does not fit the installed torch and breaks every model of transformers "
+                f"({reason}); zsavs does not need it, run: pip uninstall torchaudio"
+            )
+    return BrokenInstallation(f"a model class of transformers cannot be imported: {str(error).splitlines()[0]}")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the progress bars and load reports of transformers, and put its settings back afterwards."""
+    transformers = import_transformers()
+    settings = transformers.utils.logging
+    verbosity, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()
+    settings.set_verbosity_error()
+    settings.disable_progress_bar()
+    try:
+        yield
+    finally:
+        settings.set_verbosity(verbosity)
+        if bars:
+            settings.enable_progress_bar()
+
+
+def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
+    """``transformers.<class_name>.from_pretrained(folder)``: offline, no remote code, quiet, our errors.
+
+    Args:
+        class_name: a public class of transformers ("ClapModel").
+        folder: where :func:`zsavs.weights.locate` found the checkpoint.
+        settings: passed on; pass ``dtype=`` for a model, as the default is the checkpoint's.
+
+    Raises:
+        BrokenInstallation: the class cannot be imported.
+        MissingWeights: a file is missing in the folder.
+        WeightsError: a file is there and cannot be read as this model.
+    """
+    transformers = import_transformers()
+    try:
+        cls = getattr(transformers, class_name)
+    except Exception as error:
+        raise explain_import_failure(error) from error
+    try:
+        with quiet():
+            return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **settings)
+    except ZsavsError:
+        raise
+    except ImportError as error:
+        raise explain_import_failure(error) from error
+    except OSError as error:
+        raise MissingWeights(
+            f"{folder}: a file that {class_name} needs is missing or unreadable ({_first_line(error)}). "
+            f"Fetch the checkpoint again with: zsavs download"
+        ) from error
+    except Exception as error:
+        raise WeightsError(
+            f"{folder}: cannot be loaded as {class_name} ({type(error).__name__}: {_first_line(error)}). "
+            f"The file is broken or belongs to another model; fetch it again with: zsavs download"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def to_device(model: Any, device: torch.device) -> Any:
+    """Move a model, put it into evaluation mode and freeze it."""
+    try:
+        return model.to(device).eval().requires_grad_(False)
+    except RuntimeError as error:
+        if "out of memory" in str(error).lower():
+            raise WeightsError(
+                f"{type(model).__name__} does not fit into the memory of {device}; use a smaller preset or device='cpu'."
+            ) from error
+        raise

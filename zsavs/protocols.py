@@ -1,0 +1,118 @@
+"""The verbs: what each part of a pipeline can do. Duck typing; every verb takes a batch.
+
+A single call is a batch of one through the same code, and a batch gives the same answer as its items one by one
+(:mod:`zsavs.testing` checks it). Embeddings are float32 arrays on the CPU with rows of unit length; two embeddings
+may be compared only if they carry the same ``space``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.types import AudioClip, AVSample, Proposals, Query
+
+__all__ = [
+    "AudioTextEncoder",
+    "AudioTagger",
+    "Captioner",
+    "Grounder",
+    "ImageTextEncoder",
+    "JointEncoder",
+    "Segmenter",
+    "Strategy",
+    "TextEncoder",
+    "Verifier",
+]
+
+
+class TextEncoder(Protocol):
+    """Text side of a shared embedding space."""
+
+    space: str
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Embed K texts: (K, D), unit rows. No texts give (0, D)."""
+        ...
+
+
+@runtime_checkable
+class AudioTextEncoder(TextEncoder, Protocol):
+    """Sound and text in one space (CLAP)."""
+
+    def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
+        """Embed N clips of any rate, length and channel count: (N, D), unit rows."""
+        ...
+
+
+@runtime_checkable
+class ImageTextEncoder(TextEncoder, Protocol):
+    """Pictures and text in one space (CLIP, SigLIP)."""
+
+    def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows."""
+        ...
+
+
+@runtime_checkable
+class JointEncoder(AudioTextEncoder, ImageTextEncoder, Protocol):
+    """Sound, pictures and text in one space (ImageBind)."""
+
+
+@runtime_checkable
+class AudioTagger(Protocol):
+    """Names sounds from a fixed list of labels."""
+
+    def tag(self, clips: Sequence[AudioClip]) -> list[list[tuple[str, float]]]:
+        """For each clip its labels with probabilities in [0, 1], most probable first."""
+        ...
+
+
+@runtime_checkable
+class Captioner(Protocol):
+    """Describes pictures (or, for an audio captioner, clips) in words."""
+
+    def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
+        """One sentence for each item."""
+        ...
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Hears and looks, and says what to look for. Never sees boxes, masks or targets."""
+
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        """One query for each sample; a query without rows where nothing worth looking for sounds."""
+        ...
+
+
+@runtime_checkable
+class Grounder(Protocol):
+    """Says where in the picture each phrase of the query could be."""
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        """Candidate boxes for each sample; none where the query is empty."""
+        ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Decides whether a region is what is heard: fills ``evidence``, ``scores`` and ``selected``."""
+
+    def verify(
+        self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
+    ) -> list[Proposals]:
+        """The same regions, judged. A verifier may drop or reorder regions, never invent them."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Turns boxes into masks."""
+
+    def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+        """For each sample the mask logits of its R regions: (R, H, W) float32, above 0 is inside."""
+        ...

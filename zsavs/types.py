@@ -1,0 +1,280 @@
+"""The nouns: what flows between the stages, frozen and validated.
+
+Arrays are read-only views, so that no stage can change what another one sees. Instances compare by identity:
+two samples are the same sample only if they are the same object, which is also what features are cached by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from zsavs.errors import AudioError, ContractError, ImageError
+
+__all__ = ["AVSample", "AudioClip", "Proposals", "Query"]
+
+#: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
+_MAX_CHANNELS = 256
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a contiguous read-only view of ``array``, copying only if it is not contiguous."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def _floats(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> NDArray[np.float32]:
+    """Check and freeze a float array; ``None`` in ``shape`` stands for any length."""
+    array = np.asarray(values, dtype=np.float32)
+    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
+        wanted = tuple("any" if n is None else n for n in shape)
+        raise ContractError(f"{what}: expected shape {wanted}, got {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ContractError(f"{what}: every value must be finite, found NaN or infinity.")
+    return frozen(array)
+
+
+def _unit_range(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> NDArray[np.float32]:
+    """As :func:`_floats`, and every value lies in [0, 1]."""
+    array = _floats(values, shape, what)
+    if array.size and (array.min() < 0 or array.max() > 1):
+        raise ContractError(f"{what}: values must lie in [0, 1], got [{array.min():.4g}, {array.max():.4g}].")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class AudioClip:
+    """A piece of sound.
+
+    Args:
+        waveform: (C, T) float array, full scale is [-1, 1] (louder is allowed, as sums of sources are), T >= 1.
+        sample_rate_hz: samples per second, at least 1.
+        source: the file it came from, for messages; "" for an array.
+
+    Raises:
+        AudioError: wrong shape or dtype, no samples, NaN or infinity, or a rate that is not positive.
+    """
+
+    waveform: NDArray[np.float32]
+    sample_rate_hz: int
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"{self.source}: " if self.source else "AudioClip: "
+        wave = np.asarray(self.waveform)
+        if wave.ndim != 2:
+            raise AudioError(f"{where}waveform must be (channels, samples), got shape {wave.shape}; use wave[None, :].")
+        if not np.issubdtype(wave.dtype, np.floating):
+            raise AudioError(
+                f"{where}waveform must be float in [-1, 1], got {wave.dtype}; divide 16-bit samples by 32768."
+            )
+        channels, samples = wave.shape
+        if channels == 0 or samples == 0:
+            raise AudioError(f"{where}the recording holds no samples.")
+        if channels > _MAX_CHANNELS:
+            raise AudioError(f"{where}{channels} channels: the array looks transposed, expected (channels, samples).")
+        if not np.isfinite(wave).all():
+            raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
+        rate = self.sample_rate_hz
+        if isinstance(rate, bool) or int(rate) != rate or rate < 1:
+            raise AudioError(f"{where}sample_rate_hz must be a positive whole number, got {rate!r}.")
+        with np.errstate(over="ignore"):
+            wave = wave.astype(np.float32, copy=False)
+        if not np.isfinite(wave).all():
+            raise AudioError(f"{where}the waveform is too loud for float32; full scale is [-1, 1].")
+        object.__setattr__(self, "waveform", frozen(wave))
+        object.__setattr__(self, "sample_rate_hz", int(rate))
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.waveform.shape[1] / self.sample_rate_hz
+
+    def mono(self) -> NDArray[np.float32]:
+        """Return the channel mean, (T,) float32; a dual-mono clip gives exactly its one channel."""
+        if len(self.waveform) == 1:
+            return self.waveform[0]
+        return self.waveform.mean(axis=0, dtype=np.float32)
+
+    def __repr__(self) -> str:
+        channels = len(self.waveform)
+        return f"AudioClip({self.duration_s:.2f} s, {channels} channel{'s'[: channels != 1]}, {self.sample_rate_hz} Hz)"
+
+
+@dataclass(frozen=True, eq=False)
+class AVSample:
+    """One picture and the sound that goes with it.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, as people see it (orientation applied), H and W at least 1.
+        audio: the sound heard while the picture was taken.
+        name: a name for messages and file names; no component may read an answer out of it.
+
+    Raises:
+        ImageError: the array is not a picture.
+        AudioError: ``audio`` is not an :class:`AudioClip`.
+    """
+
+    image: NDArray[np.uint8]
+    audio: AudioClip
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"{self.name}: " if self.name else "AVSample: "
+        image = np.asarray(self.image)
+        if image.dtype != np.uint8:
+            raise ImageError(f"{where}image must be uint8 RGB, got {image.dtype}; scale it to 0..255 and cast it.")
+        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ImageError(f"{where}image must be (height, width, 3) and not empty, got shape {image.shape}.")
+        if not isinstance(self.audio, AudioClip):
+            raise AudioError(f"{where}audio must be a zsavs.AudioClip, got {type(self.audio).__name__}.")
+        object.__setattr__(self, "image", frozen(image))
+
+    @classmethod
+    def from_files(cls, image: str | PathLike[str], audio: str | PathLike[str]) -> AVSample:
+        """Read a picture and a recording; see :func:`zsavs.media.load_image` and :func:`zsavs.media.load_audio`.
+
+        Raises:
+            ImageError, AudioError: naming the file and the remedy.
+        """
+        from zsavs.media import load_audio, load_image
+
+        return cls(load_image(image), load_audio(audio), name=str(image))
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+    def __repr__(self) -> str:
+        height, width = self.size_hw
+        return f"AVSample({self.name or 'unnamed'}, {height}x{width}, {self.audio!r})"
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What to look for: one row per sounding source; no rows mean "nothing to look for".
+
+    Args:
+        phrases: K phrases, in the words that a detector is asked.
+        weights: (K,) in [0, 1], how sure the strategy is that the source sounds.
+        embeddings: optional (K, D) unit rows, one per phrase, in the embedding space named ``space``.
+        space: name of that space; given exactly when ``embeddings`` is.
+        prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture.
+
+    Raises:
+        ContractError: lengths disagree, or values are out of range.
+    """
+
+    phrases: tuple[str, ...]
+    weights: NDArray[np.float32]
+    embeddings: NDArray[np.float32] | None = None
+    space: str | None = None
+    prior: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "phrases", tuple(self.phrases))
+        count = len(self.phrases)
+        if not all(isinstance(phrase, str) and phrase.strip() for phrase in self.phrases):
+            raise ContractError("Query.phrases: every phrase must be a non-empty string.")
+        object.__setattr__(self, "weights", _unit_range(self.weights, (count,), "Query.weights"))
+        if (self.embeddings is None) != (self.space is None):
+            raise ContractError("Query: embeddings and space go together; give both or neither.")
+        if self.embeddings is not None:
+            object.__setattr__(self, "embeddings", _floats(self.embeddings, (count, None), "Query.embeddings"))
+        if self.prior is not None:
+            object.__setattr__(self, "prior", _unit_range(self.prior, (None, None), "Query.prior"))
+
+    @classmethod
+    def nothing(cls) -> Query:
+        """The query of a strategy that hears nothing worth looking for."""
+        return cls((), np.zeros(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.phrases)
+
+    def rows(self, index: Sequence[int] | NDArray[np.int64]) -> Query:
+        """Keep the rows named by ``index``, in that order."""
+        index = np.asarray(index, dtype=np.int64)
+        return replace(
+            self,
+            phrases=tuple(self.phrases[i] for i in index),
+            weights=self.weights[index],
+            embeddings=None if self.embeddings is None else self.embeddings[index],
+        )
+
+    def top(self, k: int) -> Query:
+        """Keep the ``k`` heaviest rows, heaviest first; equal weights keep their order."""
+        return self.rows(np.argsort(-self.weights, kind="stable")[:k])
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{p!r}: {w:.2f}" for p, w in zip(self.phrases, self.weights, strict=True))
+        return f"Query({{{rows}}})"
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """Candidate regions of one picture.
+
+    Args:
+        boxes_xyxy: (R, 4) absolute pixels, x to the right and y down, x0 < x1 and y0 < y1.
+        scores: (R,) in [0, 1]: the grounder's score, and after verification how sure we are of the region.
+        sources: (R,) whole numbers, the row of the :class:`Query` that each box answers.
+        evidence: (R,) log evidence that the region is its source: 0 says nothing, below 0 speaks against it.
+            Defaults to zeros: not verified.
+        selected: (R,) bool, whether the region goes into the result. Defaults to all.
+
+    Raises:
+        ContractError: lengths disagree, a box is degenerate, or values are out of range.
+    """
+
+    boxes_xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    sources: NDArray[np.int64]
+    evidence: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    selected: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    def __post_init__(self) -> None:
+        boxes = _floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
+        count = len(boxes)
+        if not ((boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])).all():
+            raise ContractError("Proposals.boxes_xyxy: every box needs x0 < x1 and y0 < y1.")
+        sources = np.asarray(self.sources)
+        if sources.shape != (count,) or (count and not np.issubdtype(sources.dtype, np.integer)):
+            raise ContractError(f"Proposals.sources: expected {count} whole numbers, got {sources!r}.")
+        if count and sources.min() < 0:
+            raise ContractError("Proposals.sources: rows of the query start at 0, found a negative one.")
+        evidence = self.evidence if len(self.evidence) or not count else np.zeros(count, np.float32)
+        selected = np.asarray(self.selected if len(self.selected) or not count else np.ones(count, np.bool_))
+        if selected.shape != (count,) or selected.dtype != np.bool_:
+            raise ContractError(
+                f"Proposals.selected: expected {count} booleans, got {selected.dtype} {selected.shape}."
+            )
+        object.__setattr__(self, "boxes_xyxy", boxes)
+        object.__setattr__(self, "scores", _unit_range(self.scores, (count,), "Proposals.scores"))
+        object.__setattr__(self, "sources", frozen(sources.astype(np.int64)))
+        object.__setattr__(self, "evidence", _floats(evidence, (count,), "Proposals.evidence"))
+        object.__setattr__(self, "selected", frozen(selected))
+
+    @classmethod
+    def nothing(cls) -> Proposals:
+        """No region at all."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    def rows(self, index: Sequence[int] | NDArray[Any]) -> Proposals:
+        """Keep the regions named by ``index`` (whole numbers in order, or a mask)."""
+        index = np.asarray(index)
+        if index.dtype != np.bool_:
+            index = index.astype(np.int64)
+        return Proposals(
+            self.boxes_xyxy[index], self.scores[index], self.sources[index], self.evidence[index], self.selected[index]
+        )

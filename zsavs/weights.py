@@ -1,0 +1,147 @@
+"""Where checkpoints come from: weight cards, the hub cache, local folders. Knows no model by name.
+
+Nothing here downloads unless :func:`download` is called, which only ``zsavs download`` and the user do. Loading a
+model looks at a local folder or in the hub cache (``HF_HOME`` and ``HF_HUB_CACHE`` are respected) and raises
+:class:`~zsavs.errors.MissingWeights` with the command to type where the files are not there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zsavs.errors import MissingWeights, WeightsError
+
+__all__ = ["WeightCard", "cache_folder", "download", "is_local", "locate"]
+
+#: Formats of the same tensors, best first: one of them is fetched, never two.
+_FORMATS = (".safetensors", ".bin", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class WeightCard:
+    """What a checkpoint is, before and after it is on this machine.
+
+    Args:
+        source: hub repository ``org/name``, or what made it, for weights that ship with the package.
+        licence: SPDX name of the weights' licence.
+        size_mb: size of the files to fetch in units of 10**6 bytes, as the parameters count it.
+        trained_on: the data the weights have seen, in a few words.
+        revision: branch, tag or commit to fetch; replaced by the commit that was found when it is loaded.
+        verified: where the licence was read; "from memory" asks the reader to look before relying on it.
+    """
+
+    source: str
+    licence: str
+    size_mb: int
+    trained_on: str
+    revision: str = "main"
+    verified: str = "model card"
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Plain dictionary, for reports and ``result.meta``."""
+        return dataclasses.asdict(self)
+
+    def at(self, folder: Path) -> WeightCard:
+        """The card of the files found in ``folder``: its commit where the hub cache names it, else its path."""
+        if folder.parent.name == "snapshots":
+            return dataclasses.replace(self, revision=folder.name)
+        return dataclasses.replace(self, source=str(folder), revision="local folder")
+
+
+def cache_folder() -> Path:
+    """The hub cache that checkpoints are looked up in."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def locate(checkpoint: str | Path, revision: str = "main") -> Path:
+    """Find a checkpoint's folder on this machine, without any network access.
+
+    Args:
+        checkpoint: a local folder (or file), or a hub repository ``org/name``.
+        revision: branch, tag or commit, for a hub repository.
+
+    Raises:
+        MissingWeights: it is not here; the message names it, the command that fetches it, and where to put it.
+    """
+    local = Path(checkpoint).expanduser()
+    if local.exists():
+        return local
+    name = str(checkpoint)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise MissingWeights(f"{name}: no such folder; give a folder made by save_pretrained, or a hub name org/name.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise MissingWeights(
+            f"the weights {name} (revision {revision}) are not on this machine, looked in {cache_folder()}. "
+            f"Fetch them with: zsavs download {name}  (it shows size and licence first), "
+            f"or put a copy of the repository in a folder and give its path instead of the name."
+        ) from error
+
+
+def is_local(checkpoint: str | Path, revision: str = "main") -> bool:
+    """Whether :func:`locate` finds weights: the folder is here and holds at least one weight file."""
+    try:
+        folder = locate(checkpoint, revision)
+    except MissingWeights:
+        return False
+    return folder.is_file() or any(path.suffix in _FORMATS for path in folder.iterdir())
+
+
+def files_to_fetch(files: Sequence[str]) -> list[str]:
+    """Choose, from a repository's files, configuration plus the weights in one format only (safetensors first)."""
+    weights = [f for f in files if f.endswith(_FORMATS) and "/" not in f]
+    chosen: list[str] = []
+    for suffix in _FORMATS:
+        chosen = [f for f in weights if f.endswith(suffix)]
+        if chosen:
+            break
+    if len(chosen) > 1:  # several variants of one checkpoint: the plainly named one, or all shards of it
+        plain = [f for f in chosen if f.startswith(("model", "pytorch_model", "open_clip"))]
+        chosen = plain or chosen
+    small = [f for f in files if "/" not in f and f.endswith((".json", ".txt", ".model", ".jinja"))]
+    return sorted([*chosen, *small])
+
+
+def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
+    """Fetch a checkpoint into the hub cache, after telling its size and licence.
+
+    Args:
+        card: what to fetch; ``card.source`` is the hub repository.
+        say: called with each line to show.
+
+    Raises:
+        MissingWeights: the hub cannot be reached, or has no such repository or revision.
+        WeightsError: the download broke off (no space left, for example); run it again, it goes on where it was.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    size = f"about {card.size_mb} MB" if card.size_mb else "size unknown"
+    say(f"{card.source} (revision {card.revision}): {size}, licence {card.licence} ({card.verified})")
+    try:
+        wanted = files_to_fetch(HfApi().list_repo_files(card.source, revision=card.revision))
+        folder = snapshot_download(card.source, revision=card.revision, allow_patterns=wanted)
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:
+        raise MissingWeights(
+            f"{card.source}: could not be fetched ({_first_line(error)}). Check the name and the network "
+            f"(HF_HUB_OFFLINE must be off), or copy the repository from another machine into {cache_folder()}."
+        ) from error
+    except OSError as error:
+        raise WeightsError(
+            f"{card.source}: the download broke off ({_first_line(error)}). Free some space in {cache_folder()} or set "
+            f"HF_HOME, then run the same command again; finished files are kept."
+        ) from error
+    return Path(folder)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
