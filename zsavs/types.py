@@ -94,13 +94,14 @@ class AudioClip:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.waveform.shape[1] / self.sample_rate_hz
+        return float(self.waveform.shape[1] / self.sample_rate_hz)
 
     def mono(self) -> NDArray[np.float32]:
         """Return the channel mean, (T,) float32; a dual-mono clip gives exactly its one channel."""
-        if len(self.waveform) == 1:
-            return self.waveform[0]
-        return self.waveform.mean(axis=0, dtype=np.float32)
+        mono: NDArray[np.float32] = self.waveform[0]
+        if len(self.waveform) > 1:
+            mono = self.waveform.mean(axis=0, dtype=np.float32)
+        return mono
 
     def __repr__(self) -> str:
         channels = len(self.waveform)

@@ -160,6 +160,6 @@ def to_device(model: Any, device: torch.device) -> Any:
     except RuntimeError as error:
         if "out of memory" in str(error).lower():
             raise WeightsError(
-                f"{type(model).__name__} does not fit into the memory of {device}; use a smaller preset or device='cpu'."
+                f"{type(model).__name__} does not fit into the memory of {device}; use a smaller preset or the CPU."
             ) from error
         raise
