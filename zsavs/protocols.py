@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = [
-    "AudioTextEncoder",
     "AudioTagger",
+    "AudioTextEncoder",
     "Captioner",
     "Grounder",
     "ImageTextEncoder",

@@ -1,0 +1,282 @@
+"""The answer: which pixels are sounding, what they are, how sure we are."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs import rle
+from zsavs.errors import ContractError, OutputError, ResultFileError
+from zsavs.files import write_atomically
+from zsavs.types import Query, frozen
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["AVSResult"]
+
+#: Version of the JSON layout; a reader refuses one that it does not know.
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class AVSResult:
+    """The sounding objects of one picture. No objects is an answer, not an error.
+
+    Everything is in the coordinates of the picture as displayed. Two invariants hold, and are checked:
+    ``mask == masks.any(0)`` and ``mask == (score_map > 0.5)``. Inside a selected region the score map is the
+    probability of its mask; regions that were considered and not selected enter at less than 0.5, so that metrics
+    over the soft map see the whole ranking.
+
+    Args:
+        masks: (N, H, W) bool, one for each sounding object, most certain first.
+        boxes_xyxy: (N, 4) float32, the tight box of each mask in pixels, x1 and y1 exclusive.
+        phrases: N labels, in the words of the vocabulary or the caption.
+        scores: (N,) float32 in [0, 1], how sure we are that this object is there and sounds.
+        score_map: (H, W) float32 in [0, 1].
+        queries: what was heard, with weights, whether it was found in the picture or not.
+        timings: seconds for each stage; a batch's time is shared equally among its items.
+        meta: models, revisions, licences, settings; plain JSON values.
+        frame: the picture itself, kept for :meth:`save`; not part of the saved result.
+
+    Raises:
+        ContractError: shapes disagree, or an invariant is broken.
+    """
+
+    masks: NDArray[np.bool_]
+    boxes_xyxy: NDArray[np.float32]
+    phrases: tuple[str, ...]
+    scores: NDArray[np.float32]
+    score_map: NDArray[np.float32]
+    queries: Query = field(default_factory=Query.nothing)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    frame: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "phrases", tuple(self.phrases))
+        object.__setattr__(self, "timings", dict(self.timings))
+        object.__setattr__(self, "meta", dict(self.meta))
+        count, size = len(self.phrases), self.score_map.shape
+        for name, dtype, shape in (
+            ("masks", np.bool_, (count, *size)),
+            ("boxes_xyxy", np.float32, (count, 4)),
+            ("scores", np.float32, (count,)),
+            ("score_map", np.float32, size),
+        ):
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != shape:
+                raise ContractError(
+                    f"AVSResult.{name}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}."
+                )
+            object.__setattr__(self, name, frozen(array))
+        for name in ("scores", "score_map"):
+            array = getattr(self, name)
+            if array.size and not (array.min() >= 0 and array.max() <= 1):
+                raise ContractError(f"AVSResult.{name}: values must lie in [0, 1].")
+        if not np.array_equal(self.mask, self.masks.any(axis=0)):
+            raise ContractError("AVSResult: score_map > 0.5 must hold exactly where one of the masks is set.")
+        if self.frame is not None and self.frame.shape[:2] != size:
+            raise ContractError(f"AVSResult.frame: expected a picture of {size}, got {self.frame.shape[:2]}.")
+
+    @classmethod
+    def nothing(cls, size_hw: tuple[int, int], **rest: Any) -> AVSResult:
+        """The answer "nothing in view is sounding" for a picture of ``size_hw`` (height, width)."""
+        return cls(
+            masks=np.zeros((0, *size_hw), np.bool_),
+            boxes_xyxy=np.zeros((0, 4), np.float32),
+            phrases=(),
+            scores=np.zeros(0, np.float32),
+            score_map=np.zeros(size_hw, np.float32),
+            **rest,
+        )
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool: every sounding pixel."""
+        return self.score_map > np.float32(0.5)
+
+    def __len__(self) -> int:
+        return len(self.phrases)
+
+    def __repr__(self) -> str:
+        height, width = self.score_map.shape
+        found = ", ".join(f"{p!r} {s:.2f}" for p, s in zip(self.phrases, self.scores, strict=True))
+        return f"AVSResult({len(self)} mask{'s'[: len(self) != 1]}, {height}x{width}{': ' if found else ''}{found})"
+
+    # ------------------------------------------------------------------ pictures
+    def overlay(self, image: NDArray[np.uint8] | None = None) -> Image.Image:
+        """Draw the masks, labels and scores over the picture.
+
+        Args:
+            image: (H, W, 3) uint8; the picture that the result was made from if it is left out. A result that was
+                read back from a file has none: its masks are then drawn on a transparent ground.
+
+        Raises:
+            ContractError: the picture's size is not that of the result.
+        """
+        from zsavs import draw
+
+        image = self.frame if image is None else image
+        if image is None:
+            return draw.mask_layer(self.masks, self.phrases, self.scores)
+        if image.shape[:2] != self.score_map.shape:
+            raise ContractError(f"overlay: expected a picture of {self.score_map.shape}, got {image.shape[:2]}.")
+        return draw.overlay(image, self.masks, self.phrases, self.scores, self.boxes_xyxy)
+
+    # --------------------------------------------------------------------- files
+    def save(self, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:
+        """Write the result as four files, each complete or not there at all.
+
+        Args:
+            folder: made if it does not exist.
+            stem: start of the file names, without folders.
+
+        Returns:
+            ``{"overlay": <stem>_overlay.png, "mask": <stem>_mask.png (0 and 255), "score_map": <stem>_score.png
+            (16 bit, 65535 is 1.0), "json": <stem>.json}`` with their folder.
+
+        Raises:
+            OutputError: the folder cannot be written, or the disk is full.
+        """
+        from PIL import Image
+
+        if not stem or Path(stem).name != stem:
+            raise OutputError(f"{stem!r} cannot be the start of a file name; give a name without folders.")
+        root = Path(folder)
+        files = {
+            "overlay": root / f"{stem}_overlay.png",
+            "mask": root / f"{stem}_mask.png",
+            "score_map": root / f"{stem}_score.png",
+            "json": root / f"{stem}.json",
+        }
+        levels = np.rint(self.score_map * np.float32(65535)).astype(np.uint16)
+        pictures = {
+            "overlay": self.overlay(),
+            "mask": Image.fromarray(self.mask.astype(np.uint8) * 255),
+            "score_map": Image.fromarray(levels),
+        }
+        for name, picture in pictures.items():
+            write_atomically(files[name], lambda file, picture=picture: picture.save(file, format="PNG"))  # type: ignore[misc]
+        text = self.to_json().encode()
+        write_atomically(files["json"], lambda file: file.write(text))
+        return files
+
+    def to_json(self) -> str:
+        """The whole result but the picture, exactly, as JSON text; :meth:`load` restores it."""
+        return json.dumps(
+            {
+                "format": _FORMAT,
+                "size_hw": list(self.score_map.shape),
+                "objects": [
+                    {
+                        "phrase": phrase,
+                        "score": float(score),
+                        "box_xyxy": [float(x) for x in box],
+                        "mask": rle.encode(mask),
+                    }
+                    for phrase, score, box, mask in zip(
+                        self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True
+                    )
+                ],
+                "heard": [
+                    {"phrase": phrase, "weight": float(weight)}
+                    for phrase, weight in zip(self.queries.phrases, self.queries.weights, strict=True)
+                ],
+                "timings_s": dict(self.timings),
+                "meta": dict(self.meta),
+                "score_map": _pack(self.score_map),
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str]) -> AVSResult:
+        """Read a result back: masks, boxes, scores and score map bit for bit.
+
+        Query embeddings and priors, and the picture, are not saved.
+
+        Args:
+            source: the path of a JSON file written by :meth:`save`, or the text that :meth:`to_json` gave.
+
+        Raises:
+            ResultFileError: there is no such file, or it is not a result that this version can read.
+        """
+        text, where = str(source), "the JSON text"
+        if not text.lstrip().startswith("{"):
+            where = text
+            try:
+                text = Path(source).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ResultFileError(f"{where}: cannot be read ({error}); give the .json file of a result.") from error
+        try:
+            data = json.loads(text)
+            if data["format"] != _FORMAT:
+                raise ResultFileError(
+                    f"{where}: written in format {data['format']}, this version reads format {_FORMAT}; update zsavs."
+                )
+            objects, size = data["objects"], tuple(data["size_hw"])
+            return cls(
+                masks=np.stack([rle.decode(o["mask"]) for o in objects]) if objects else np.zeros((0, *size), np.bool_),
+                boxes_xyxy=np.array([o["box_xyxy"] for o in objects], np.float32).reshape(-1, 4),
+                phrases=tuple(o["phrase"] for o in objects),
+                scores=np.array([o["score"] for o in objects], np.float32),
+                score_map=_unpack(data["score_map"], size),
+                queries=Query(
+                    tuple(h["phrase"] for h in data["heard"]),
+                    np.array([h["weight"] for h in data["heard"]], np.float32),
+                ),
+                timings=data["timings_s"],
+                meta=data["meta"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, zlib.error, ContractError) as error:
+            raise ResultFileError(f"{where}: not a zsavs result ({type(error).__name__}: {error}).") from error
+
+    def to_coco(self, image_id: int = 0) -> list[dict[str, Any]]:
+        """COCO annotations, one for each object, with uncompressed run-length masks.
+
+        The label stands in ``category_name``, as an open vocabulary has no numbering; boxes are x, y, width, height.
+        """
+        return [
+            {
+                "id": number,
+                "image_id": image_id,
+                "category_name": phrase,
+                "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
+                "area": int(mask.sum()),
+                "segmentation": rle.encode(mask),
+                "score": float(score),
+                "iscrowd": 0,
+            }
+            for number, (phrase, score, (x0, y0, x1, y1), mask) in enumerate(
+                zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True), start=1
+            )
+        ]
+
+
+def _pack(score_map: NDArray[np.float32]) -> dict[str, str]:
+    """Compress exactly: as 16-bit levels where the map holds nothing finer, as float32 otherwise."""
+    levels = np.rint(score_map * np.float32(65535)).astype("<u2")
+    coarse = np.array_equal(levels.astype(np.float32) / np.float32(65535), score_map)
+    data = levels if coarse else score_map.astype("<f4")
+    return {
+        "dtype": "uint16" if coarse else "float32",
+        "zlib": base64.b64encode(zlib.compress(data.tobytes(), 6)).decode("ascii"),
+    }
+
+
+def _unpack(packed: dict[str, str], size_hw: tuple[int, ...]) -> NDArray[np.float32]:
+    """Invert :func:`_pack`."""
+    raw = zlib.decompress(base64.b64decode(packed["zlib"]))
+    if packed["dtype"] == "uint16":
+        return np.frombuffer(raw, "<u2").reshape(size_hw).astype(np.float32) / np.float32(65535)
+    return np.frombuffer(raw, "<f4").reshape(size_hw).astype(np.float32)
