@@ -1,0 +1,177 @@
+"""Banks: what a model answers to items that mean nothing in particular.
+
+The synthetic bank is silence, noises, hums, tones, sweeps, clicks and chords for the ear; flat colours, gradients,
+noises, stripes, checks and blobs for the eye. It is made from a fixed seed, so it is the same everywhere. It tells
+what is usual for a *model*; what is usual in *your recordings* only a bank of them can tell.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import logging
+import os
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import OutputError
+from zsavs.files import write_atomically
+from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
+from zsavs.types import AudioClip, frozen
+
+__all__ = ["Bank", "of_pictures", "of_sounds", "synthetic_pictures", "synthetic_sounds"]
+
+log = logging.getLogger(__name__)
+
+#: Change it whenever the synthetic items change: kept embeddings of older ones are then not used.
+_VERSION = 1
+_RATE_HZ = 48_000
+_SECONDS = 5.0
+_SIDE = 224
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Embeddings of unlabelled items.
+
+    Args:
+        embeddings: (B, D) float32, unit rows.
+        source: what they were computed from, for people.
+    """
+
+    embeddings: NDArray[np.float32]
+    source: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "embeddings", frozen(np.asarray(self.embeddings, np.float32)))
+
+
+_banks: weakref.WeakKeyDictionary[Any, dict[str, Bank]] = weakref.WeakKeyDictionary()
+
+
+def of_sounds(encoder: AudioTextEncoder) -> Bank:
+    """The bank that the encoder ships as ``encoder.sound_bank``, else the synthetic sounds in its space."""
+    return _bank(encoder, "sound_bank", synthetic_sounds, encoder.encode_audio)
+
+
+def of_pictures(encoder: ImageTextEncoder) -> Bank:
+    """The bank that the encoder ships as ``encoder.picture_bank``, else the synthetic pictures in its space."""
+    return _bank(encoder, "picture_bank", synthetic_pictures, encoder.encode_image)
+
+
+def _bank(encoder: Any, shipped: str, items: Callable[[], tuple[Any, ...]], encode: Callable[[Any], Any]) -> Bank:
+    """Look for the encoder's own bank, then in this process, then in the user's cache; else compute it."""
+    own = getattr(encoder, shipped, None)
+    if isinstance(own, Bank):
+        return own
+    banks = _banks.setdefault(encoder, {})
+    if shipped not in banks:
+        banks[shipped] = _computed(encoder, shipped, items(), encode)
+    return banks[shipped]
+
+
+def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[[Any], Any]) -> Bank:
+    source = f"{len(items)} synthetic items, version {_VERSION}, seed 0"
+    # The model's own answer to one item is its fingerprint: other weights, another dtype or device, another key.
+    answer = encode(items[-1:])
+    key = hashlib.sha256(f"{kind} {_VERSION} {encoder.space} ".encode() + answer.tobytes()).hexdigest()[:32]
+    path = _cache_folder() / f"{kind}-{key}.npy"
+    try:
+        kept = np.load(path, allow_pickle=False)
+        if kept.shape == (len(items), answer.shape[1]) and np.isfinite(kept).all():
+            return Bank(kept, source)
+        log.warning("%s: not the expected statistics; computing them again", path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        log.warning("%s: cannot be read (%s); computing the statistics again", path, error)
+    log.info("computing calibration statistics for %s (once for each model)", encoder.space)
+    bank = Bank(encode(items), source)
+    buffer = io.BytesIO()
+    np.save(buffer, bank.embeddings, allow_pickle=False)
+    try:
+        write_atomically(path, lambda file: file.write(buffer.getvalue()))
+    except OutputError as error:
+        log.warning("calibration statistics are not kept: %s", error)
+    return bank
+
+
+def _cache_folder() -> Path:
+    """``$ZSAVS_CACHE``, else ``zsavs`` in the user's cache folder (``$XDG_CACHE_HOME`` or ``~/.cache``)."""
+    named = os.environ.get("ZSAVS_CACHE")
+    if named:
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "zsavs"
+
+
+@functools.cache
+def synthetic_sounds() -> tuple[AudioClip, ...]:
+    """Forty sounds that mean nothing in particular, 5 s mono at 48 kHz, the same on every machine."""
+    rng = np.random.default_rng(0)
+    count = int(_SECONDS * _RATE_HZ)
+    time = np.arange(count) / _RATE_HZ
+    waves: list[NDArray[Any]] = [np.zeros(count), np.full(count, 0.1)]
+    for slope in (0.0, 0.5, 1.0, 2.0):  # white, in between, pink, brown; quiet to loud
+        waves += [10 ** (level / 20) * _coloured_noise(rng, count, slope) for level in (-60, -40, -20, -6)]
+    for pitch in (50.0, 120.0, 440.0, 1000.0, 3150.0, 8000.0):
+        waves.append(0.3 * np.sin(2 * np.pi * pitch * time))
+    for pitch in (110.0, 220.0, 523.25):  # a buzz: all harmonics up to 8 kHz, decaying or steady
+        buzz = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, int(8000 / pitch)))
+        waves += [0.2 * buzz, 0.3 * buzz * np.exp(-3 * (time % 1.0))]
+    for low, high in ((100.0, 8000.0), (8000.0, 100.0), (300.0, 600.0)):
+        waves.append(0.3 * np.sin(2 * np.pi * low * _SECONDS / np.log(high / low) * (high / low) ** (time / _SECONDS)))
+    for rate in (1.0, 4.0, 15.0, 40.0):  # clicks, and noise that swells and fades
+        waves.append(0.5 * (time * rate % 1.0 < 1e-3))
+        waves.append(0.2 * _coloured_noise(rng, count, 1.0) * (0.5 + 0.5 * np.sin(2 * np.pi * rate * time)))
+    # The last item is the model's fingerprint: a busy one, so that no two models agree on it.
+    waves.append(0.1 * _coloured_noise(rng, count, 1.0) + 0.2 * np.sin(2 * np.pi * 700.0 * time * (1 + 0.1 * time)))
+    return tuple(AudioClip(wave[None].astype(np.float32), _RATE_HZ) for wave in waves)
+
+
+def _coloured_noise(rng: np.random.Generator, count: int, slope: float) -> NDArray[np.float64]:
+    """Gaussian noise with power falling as 1/f**slope, scaled to a peak of 1."""
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    spectrum[1:] /= np.arange(1, len(spectrum)) ** (slope / 2)
+    spectrum[0] = 0
+    noise = np.fft.irfft(spectrum, count)
+    return np.asarray(noise / np.abs(noise).max())
+
+
+@functools.cache
+def synthetic_pictures() -> tuple[NDArray[np.uint8], ...]:
+    """Forty-odd pictures that show nothing in particular, 224 x 224, the same on every machine."""
+    rng = np.random.default_rng(0)
+    down, right = np.mgrid[0:_SIDE, 0:_SIDE] / _SIDE
+    maps: list[NDArray[Any]] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]
+    maps += [down, right, 1 - down, np.hypot(down - 0.5, right - 0.5)]
+    for cycles in (3, 12, 40):
+        maps += [np.sin(2 * np.pi * cycles * down), np.sin(2 * np.pi * cycles * (down + right))]
+        maps.append(np.sign(np.sin(2 * np.pi * cycles * down) * np.sin(2 * np.pi * cycles * right)))
+    for slope in (0.0, 1.0, 2.0, 3.0):
+        maps += [_noise_map(rng, slope) for _ in range(4)]
+    pictures = []
+    for number, brightness in enumerate(maps):
+        span = np.ptp(brightness)
+        unit = (brightness - brightness.min()) / span if span else np.clip(brightness, 0, 1)
+        dark, light = rng.uniform(0, 255, (2, 3)) if number % 2 else (np.zeros(3), np.full(3, 255.0))
+        pictures.append(dark + unit[..., None] * (light - dark))
+    for colour in rng.uniform(0, 255, (8, 3)):  # one soft blob on a flat ground
+        middle, width = rng.uniform(0.2, 0.8, 2), rng.uniform(0.1, 0.3)
+        blob = np.exp(-((down - middle[0]) ** 2 + (right - middle[1]) ** 2) / width**2)
+        pictures.append(colour + blob[..., None] * (255 - 2 * colour))
+    return tuple(frozen(np.clip(np.rint(picture), 0, 255).astype(np.uint8)) for picture in pictures)
+
+
+def _noise_map(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:
+    """Gaussian noise with amplitude falling as 1/f**slope in both directions."""
+    spectrum = np.fft.rfft2(rng.standard_normal((_SIDE, _SIDE)))
+    frequency = np.hypot(np.fft.fftfreq(_SIDE)[:, None], np.fft.rfftfreq(_SIDE)[None]) * _SIDE
+    spectrum /= np.maximum(frequency, 1) ** slope
+    return np.asarray(np.fft.irfft2(spectrum, (_SIDE, _SIDE)))

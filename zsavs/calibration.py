@@ -1,0 +1,149 @@
+"""Calibration: raw cosines say nothing by themselves, so they are compared with what is usual for the model.
+
+CLAP gives almost every pair of sound and text a cosine near some offset of its own, CLIP likewise near another
+one. Before similarities are compared, multiplied or thresholded, each is therefore standardised, phrase by phrase,
+against a bank of unlabelled items: ``z = (s - mean) / sd``, the number of standard deviations by which this sound
+is more like this phrase than sounds usually are. Statistics for a new phrase are one matrix product.
+
+The bank comes with the encoder where it ships one (``encoder.bank``). Otherwise it is made of synthetic sounds or
+pictures (:mod:`zsavs.bank`) that the model embeds once; the embeddings are kept in the user's cache, keyed by how
+the model itself answers, so that other weights never meet the wrong statistics.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs import bank
+from zsavs.prompts import embed_phrases, templates
+from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
+from zsavs.types import AudioClip, Query
+
+__all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "softmax"]
+
+#: Keeps a phrase that the bank hardly moves from getting huge scores; in units of cosine.
+_SD_FLOOR = 0.01
+
+
+class _Scorer(ABC):
+    """Standardised similarity between items and phrases in one encoder's space."""
+
+    def __init__(self, encoder: TextEncoder, prompts: Sequence[str]) -> None:
+        self.encoder = encoder
+        self.prompts = tuple(prompts)
+
+    @functools.cached_property
+    @abstractmethod
+    def bank(self) -> bank.Bank:
+        """The bank that similarities are standardised against."""
+
+    @abstractmethod
+    def embed(self, items: Sequence[Any]) -> NDArray[np.float32]:
+        """Embed N items: (N, D), unit rows."""
+
+    def __call__(self, items: Sequence[Any], phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Standardised similarity of N items with K phrases: (N, K) float32, unbounded; 0 is what is usual."""
+        return self.standardise(self.embed(items), phrases)
+
+    def text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Embed K phrases in this scorer's prompts: (K, D), unit rows."""
+        return embed_phrases(self.encoder, phrases, self.prompts)
+
+    def standardise(self, embeddings: NDArray[np.float32], phrases: Sequence[str]) -> NDArray[np.float32]:
+        """As calling it, for items that are embedded already: (N, D) gives (N, K)."""
+        if not phrases:
+            return np.zeros((len(embeddings), 0), np.float32)
+        text = self.text(phrases)
+        return standardise(embeddings @ text.T, self.bank.embeddings @ text.T)
+
+
+class SoundScorer(_Scorer):
+    """How much more a sound is like a phrase than sounds usually are.
+
+    Args:
+        encoder: sound and text in one space.
+        prompts: templates around the phrase; the shipped "sound" templates by default.
+    """
+
+    encoder: AudioTextEncoder
+
+    def __init__(self, encoder: AudioTextEncoder, prompts: Sequence[str] | None = None) -> None:
+        super().__init__(encoder, templates("sound") if prompts is None else prompts)
+
+    @functools.cached_property
+    def bank(self) -> bank.Bank:
+        """Embeddings of unlabelled sounds."""
+        return bank.of_sounds(self.encoder)
+
+    def embed(self, items: Sequence[AudioClip]) -> NDArray[np.float32]:
+        """Embed N clips: (N, D), unit rows."""
+        return self.encoder.encode_audio(items)
+
+
+class PictureScorer(_Scorer):
+    """How much more a picture is like a phrase than pictures usually are.
+
+    Args:
+        encoder: pictures and text in one space.
+        prompts: templates around the phrase; the shipped "photo" templates by default.
+    """
+
+    encoder: ImageTextEncoder
+
+    def __init__(self, encoder: ImageTextEncoder, prompts: Sequence[str] | None = None) -> None:
+        super().__init__(encoder, templates("photo") if prompts is None else prompts)
+
+    @functools.cached_property
+    def bank(self) -> bank.Bank:
+        """Embeddings of unlabelled pictures."""
+        return bank.of_pictures(self.encoder)
+
+    def embed(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed N pictures: (N, D), unit rows."""
+        return self.encoder.encode_image(items)
+
+
+def standardise(similarity: NDArray[np.floating[Any]], usual: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Standardise (N, K) similarities against the bank's (B, K), column by column: (N, K) float32."""
+    mean, sd = usual.mean(axis=0, dtype=np.float64), usual.std(axis=0, dtype=np.float64)
+    z: NDArray[np.float32] = ((similarity - mean) / (sd + _SD_FLOOR)).astype(np.float32)
+    return z
+
+
+def softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Softmax over the last axis, in float64."""
+    scaled = np.asarray(z, np.float64) / temperature
+    scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    total: NDArray[np.float64] = scaled / scaled.sum(axis=-1, keepdims=True)
+    return total
+
+
+def evidence_to_query(
+    phrases: Sequence[str], z: NDArray[np.float32], *, top_k: int, min_z: float, max_gap: float
+) -> Query:
+    """Keep the phrases that there is evidence for.
+
+    A phrase stays if its score exceeds ``min_z`` (absolute: a sound that says nothing keeps none) and lies within
+    ``max_gap`` of the best one (relative: of a clear answer's neighbours none). Its weight is
+    ``sigmoid(z - min_z)``, so every kept weight is above 0.5.
+
+    Args:
+        phrases: K phrases.
+        z: (K,) standardised scores.
+        top_k: the most phrases to keep.
+
+    Returns:
+        At most ``top_k`` rows, heaviest first; equal scores keep the order of ``phrases``.
+    """
+    if not len(phrases):
+        return Query.nothing()
+    kept = np.flatnonzero((z > min_z) & (z >= z.max() - max_gap))
+    kept = kept[np.argsort(-z[kept], kind="stable")][:top_k]
+    weights = 1.0 / (1.0 + np.exp(-(z[kept].astype(np.float64) - min_z)))
+    return Query(tuple(phrases[int(i)] for i in kept), weights.astype(np.float32))
