@@ -1,0 +1,102 @@
+"""Fused: look for what is both heard and seen, the product of CLIP and CLAP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, standardise
+from zsavs.common_space import gate, ridge
+from zsavs.errors import UnknownName
+from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
+from zsavs.types import AVSample, Query
+from zsavs.vocabulary import load_vocabulary
+
+__all__ = ["Fused"]
+
+_VARIANTS = ("label", "embedding")
+
+
+class Fused:
+    """CLAP hears, CLIP looks, and their product says what to look for.
+
+    AV2T-SAM (Lee, Zhang, Duan, arXiv 2502.16359) multiplies a CLIP and a CLAP embedding, each through a *learned*
+    projection. Without training a raw product of the two spaces is noise (two negative coordinates make a positive
+    one), so the product is taken where it has a meaning:
+
+    ``label``: over the labels. Each label's score is how much the sound fits it times how much the picture does,
+    ``s_sound ** alpha * s_picture ** (1 - alpha)``, from calibrated scores. That is the log-linear pool of the two
+    answers, ``alpha * z_sound + (1 - alpha) * z_picture`` as log evidence.
+
+    ``embedding``: in a common space. Both text encoders see the same labels, so ridge regression between their
+    label embeddings maps CLAP's space into CLIP's in closed form; the product of the mapped sound and the picture is
+    gated to the coordinates on which both agree in sign, ``g = sign(v) sqrt(|a v|)``, and compared with each label.
+
+    Args:
+        audio_text: sound and text in one space.
+        image_text: pictures and text in one space.
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        variant: "label" or "embedding".
+        alpha: how much the sound counts against the picture, in [0, 1] (``label``).
+        top_k: the most sources to look for.
+        min_z: how far above usual, in standard deviations, a label must be heard (both variants) for it to stay.
+        max_gap: how far below the best label, in standard deviations, another one may be.
+
+    Raises:
+        UnknownName: no such variant.
+    """
+
+    def __init__(
+        self,
+        audio_text: AudioTextEncoder,
+        image_text: ImageTextEncoder,
+        vocabulary: str | Sequence[str] = "everyday",
+        *,
+        variant: Literal["label", "embedding"] = "label",
+        alpha: float = 0.5,
+        top_k: int = 3,
+        min_z: float = 2.0,
+        max_gap: float = 2.0,
+    ) -> None:
+        if variant not in _VARIANTS:
+            raise UnknownName("variant of the fused strategy", str(variant), _VARIANTS)
+        self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
+        self.vocabulary = load_vocabulary(vocabulary)
+        self.variant, self.alpha = variant, alpha
+        self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
+
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        """The labels that sound and picture give evidence for together."""
+        sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                    (N, D_A)
+        pictures = self.look.embed([sample.image for sample in samples])  # 2. look                    (N, D_V)
+        heard = self.hear.standardise(sounds, self.vocabulary)  # 3. sound against labels    (N, K)
+        seen = self.look.standardise(pictures, self.vocabulary)  # 4. picture against labels  (N, K)
+        if self.variant == "label":
+            fused = self.alpha * heard + (1 - self.alpha) * seen  # 5. log of the product      (N, K)
+        else:
+            fused = self._in_common_space(sounds, pictures)
+        # 6. A product cannot tell "heard and hidden" from "seen and silent": each side must speak for a label itself.
+        fused = np.where((heard > self.min_z) & (seen > 0), fused, -np.inf)
+        return [
+            evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=0.0, max_gap=self.max_gap) for row in fused
+        ]
+
+    def _in_common_space(self, sounds: NDArray[np.float32], pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standardised scores of the gated product against each label: (N, K)."""
+        x, y = self.hear.text(self.vocabulary), self.look.text(self.vocabulary)  # (K, D_A), (K, D_V)
+        to_pictures = ridge(x, y)
+        bank = self.hear.bank.embeddings
+        labels = to_pictures.centred_targets(y)
+        # The modality gap: sounds are centred on sounds and pictures on pictures, not on text.
+        mapped, usual = to_pictures(sounds - bank.mean(axis=0)), to_pictures(bank - bank.mean(axis=0))
+        views = pictures - self.look.bank.embeddings.mean(axis=0)
+        return np.stack(
+            [
+                # What this picture makes of other sounds is what its answer to this sound is measured against.
+                standardise(gate(sound[None], view) @ labels.T, gate(usual, view) @ labels.T)[0]
+                for sound, view in zip(mapped, views, strict=True)
+            ]
+        )
