@@ -1,0 +1,88 @@
+"""A second look at each region with CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from zsavs.media.image import crop_with_margin, highlight
+
+from zsavs.calibration import PictureScorer, softmax
+from zsavs.errors import UnknownName
+from zsavs.protocols import ImageTextEncoder
+from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.selection import select
+from zsavs.vocabulary import load_vocabulary
+
+__all__ = ["ClipVerifier"]
+
+_VIEWS = ("crop", "highlight")
+
+
+class ClipVerifier:
+    """Asks CLIP what each region shows, with many things to choose from; the phrase must hold its own among them.
+
+    The alternatives make the answer absolute: a detector that is asked for a dog finds the best dog even where there
+    is none, and "dog" against nothing else always wins. With K labels in all (alternatives and the query's own
+    phrases) and p the softmax over calibrated scores, the evidence of a region for its phrase is
+    ``log(p sqrt(K))``: 0 lies midway, in log probability, between knowing nothing (p = 1/K) and certainty (p = 1).
+
+    Args:
+        image_text: pictures and text in one space.
+        vocabulary: sounding things to choose from, a shipped name, a path or labels.
+        silent: silent things to choose from; () for none.
+        view: what CLIP sees of a region: "crop" (with a margin), or "highlight" (the picture with everything outside
+            the box blurred, which keeps the context; OWOD-BIND and TAViS look at regions in this way).
+        margin: of the crop, as a share of the box's sides.
+        temperature: of the softmax, in standard deviations.
+
+    Raises:
+        UnknownName: no such view.
+    """
+
+    def __init__(
+        self,
+        image_text: ImageTextEncoder,
+        vocabulary: str | Sequence[str] = "everyday",
+        *,
+        silent: str | Sequence[str] = "silent",
+        view: Literal["crop", "highlight"] = "crop",
+        margin: float = 0.1,
+        temperature: float = 0.75,
+    ) -> None:
+        if view not in _VIEWS:
+            raise UnknownName("view of a region", str(view), _VIEWS)
+        self.look = PictureScorer(image_text)
+        self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
+        self.view, self.margin, self.temperature = view, margin, temperature
+
+    def verify(
+        self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
+    ) -> list[Proposals]:
+        """Fill in evidence, scores and choice; all regions of the batch are embedded together."""
+        views = [
+            self._view(sample.image, box)
+            for sample, found in zip(samples, proposals, strict=True)
+            for box in found.boxes_xyxy
+        ]
+        embeddings = self.look.embed(views)
+        ends = np.cumsum([len(found) for found in proposals])
+        return [
+            select(query, found, self._evidence(embeddings[end - len(found) : end], query, found), sample.size_hw)
+            for sample, query, found, end in zip(samples, queries, proposals, ends, strict=True)
+        ]
+
+    def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
+        if self.view == "crop":
+            return crop_with_margin(image, box_xyxy, margin=self.margin)
+        return highlight(image, box_xyxy)
+
+    def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
+        """(R,) log evidence of each region for the phrase that it answers."""
+        labels = list(dict.fromkeys([*query.phrases, *self.alternatives]))
+        p = softmax(self.look.standardise(embeddings, labels), self.temperature)
+        own = [labels.index(query.phrases[source]) for source in found.sources]
+        evidence = np.log(p[np.arange(len(found)), own]) + 0.5 * np.log(len(labels))
+        return np.asarray(evidence, np.float32)
