@@ -1,0 +1,66 @@
+"""zsavs: training-free, zero-shot audio-visual segmentation.
+
+>>> import zsavs
+>>> sample = zsavs.AVSample.from_files("dog.jpg", "bark.wav")        # doctest: +SKIP
+>>> pipe = zsavs.build_pipeline("cross_modal", preset="base")        # doctest: +SKIP
+>>> result = pipe(sample)                                            # doctest: +SKIP
+
+Importing this package loads neither torch nor any model; names are resolved when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from zsavs.version import __version__
+
+if TYPE_CHECKING:
+    from zsavs.build import build_pipeline, compare
+    from zsavs.errors import ZsavsError
+    from zsavs.pipeline import Pipeline
+    from zsavs.registry import list_components
+    from zsavs.result import AVSResult
+    from zsavs.types import AudioClip, AVSample, Proposals, Query
+
+__all__ = [
+    "AVSResult",
+    "AVSample",
+    "AudioClip",
+    "Pipeline",
+    "Proposals",
+    "Query",
+    "ZsavsError",
+    "__version__",
+    "build_pipeline",
+    "compare",
+    "list_components",
+]
+
+_HOMES = {
+    "AVSResult": "result",
+    "AVSample": "types",
+    "AudioClip": "types",
+    "Pipeline": "pipeline",
+    "Proposals": "types",
+    "Query": "types",
+    "ZsavsError": "errors",
+    "build_pipeline": "build",
+    "compare": "build",
+    "list_components": "registry",
+}
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'zsavs' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"zsavs.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

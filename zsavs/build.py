@@ -1,0 +1,170 @@
+"""From names to pipelines: presets, shared weights, and several strategies over the same samples."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import weakref
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from zsavs.errors import UnknownName
+from zsavs.pipeline import Pipeline
+from zsavs.presets import Part, Preset, find_preset
+from zsavs.registry import ROLES, find_component
+from zsavs.result import AVSResult
+from zsavs.types import AVSample
+from zsavs.vocabulary import load_vocabulary
+
+__all__ = ["build_pipeline", "compare"]
+
+#: Components alive in this process, so that two pipelines that name the same model share its weights.
+_alive: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
+
+def build_pipeline(
+    strategy: str | Any,
+    preset: str = "base",
+    device: str = "auto",
+    dtype: str = "auto",
+    vocabulary: str | Path | Sequence[str] | None = None,
+    **settings: Any,
+) -> Pipeline:
+    """Build a pipeline from names. Nothing is downloaded; weights that are not here raise an error that says how.
+
+    Args:
+        strategy: a name (``zsavs.list_components("strategy")``), or an object with ``query(samples)``.
+        preset: names one checkpoint for each role (``zsavs.list_components("preset")``).
+        device: "auto" (CUDA, then MPS, then the CPU), "cpu", "cuda", "cuda:1", "mps".
+        dtype: "auto" (bfloat16 where the card computes in it and the model allows it), "float32", "bfloat16",
+            "float16".
+        vocabulary: labels to hear with: a shipped name, a text file with one label a line, or a list; the preset's
+            own if left out.
+        settings: by the name of a role, another component for it: an object, or "name" or "name:checkpoint"
+            (``segmenter="sam2:facebook/sam2.1-hiera-small"``); anything else is a setting of the strategy
+            (``top_k=5``).
+
+    Raises:
+        UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
+        MissingWeights: a checkpoint is not on this machine.
+
+    >>> import zsavs
+    >>> build_pipeline("audio_to_text", preset="toy").strategy.top_k
+    3
+    """
+    plan = find_preset(preset)
+    overrides = {role: settings.pop(role) for role in ROLES if role in settings}
+    parts = _Parts(plan, overrides, device, dtype, vocabulary)
+    if isinstance(strategy, str):
+        name, chosen = strategy, parts.fill(find_component("strategy", strategy), settings, f"strategy {strategy!r}")
+    else:
+        name, chosen = type(strategy).__name__, strategy
+        if settings:
+            raise UnknownName("setting of a strategy that is built already", next(iter(settings)), ROLES)
+    stages = {role: parts.get(role) for role in ("grounder", "verifier", "segmenter")}
+    return Pipeline(chosen, **stages, meta={"strategy": name, "preset": preset, "seed": None, "models": parts.cards()})
+
+
+def compare(
+    samples: Iterable[AVSample],
+    strategies: Sequence[str],
+    preset: str = "base",
+    device: str = "auto",
+    dtype: str = "auto",
+    vocabulary: str | Path | Sequence[str] | None = None,
+    batch_size: int = 8,
+) -> dict[str, list[AVSResult]]:
+    """Run several strategies over the same samples in one pass; every picture and sound is encoded once.
+
+    Args:
+        samples: any iterable.
+        strategies: names.
+        preset, device, dtype, vocabulary: as for :func:`build_pipeline`.
+        batch_size: samples that go through the models together.
+
+    Returns:
+        For each strategy its results, in the order of the samples.
+
+    Raises:
+        As :func:`build_pipeline`.
+    """
+    pipes = {name: build_pipeline(name, preset, device, dtype, vocabulary) for name in strategies}
+    results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
+    iterator = iter(samples)
+    # Batch by batch, all strategies over one batch: the models remember the batch's features, not the data set's.
+    while batch := list(islice(iterator, batch_size)):
+        for name, pipe in pipes.items():
+            results[name] += pipe.batch(batch)
+    return results
+
+
+class _Parts:
+    """Builds the components that are asked for, each once."""
+
+    def __init__(
+        self,
+        plan: Preset,
+        overrides: dict[str, Any],
+        device: str,
+        dtype: str,
+        vocabulary: str | Path | Sequence[str] | None,
+    ) -> None:
+        self.plan, self.overrides = plan, overrides
+        self.device, self.dtype = device, dtype
+        self.vocabulary = load_vocabulary(plan.vocabulary if vocabulary is None else vocabulary)
+        self.built: dict[str, Any] = {}
+
+    def get(self, role: str) -> Any:
+        """The component for a role, shared with every other pipeline in this process that names the same one."""
+        if role not in self.built:
+            given = self.overrides.get(role)
+            if given is not None and not isinstance(given, str):
+                self.built[role] = given
+            else:
+                self.built[role] = self._make(role, self._named(given) if given else self.plan.parts[role])
+        return self.built[role]
+
+    def _named(self, text: str) -> Part:
+        name, _, checkpoint = text.partition(":")
+        return Part(name, checkpoint)
+
+    def _make(self, role: str, part: Part) -> Any:
+        cls = find_component(role, part.name)
+        if not hasattr(cls, "load"):  # made of other parts, not of a checkpoint
+            return self.fill(cls, dict(part.settings), f"{role} {part.name!r}")
+        settings: dict[str, Any] = {"device": self.device, "dtype": self.dtype, **part.settings}
+        if part.checkpoint:
+            settings["checkpoint"] = part.checkpoint
+        key = json.dumps([cls.__module__, cls.__qualname__, settings], sort_keys=True, default=repr)
+        component = _alive.get(key)
+        if component is None:
+            component = cls.load(**settings)
+            _alive[key] = component
+        return component
+
+    def fill(self, cls: Any, settings: dict[str, Any], what: str) -> Any:
+        """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.
+
+        Raises:
+            UnknownName: a setting that the constructor does not take.
+        """
+        parameters = inspect.signature(cls).parameters
+        supplied = {name: self.get(name) for name in parameters if name in ROLES}
+        if "vocabulary" in parameters:
+            supplied["vocabulary"] = self.vocabulary
+        if "silent" in parameters:
+            supplied["silent"] = self.plan.silent
+        free = [name for name in parameters if name not in supplied]
+        for name in settings:
+            if name not in free:
+                raise UnknownName(f"setting of {what}", name, [*free, *ROLES])
+        return cls(**supplied, **settings)
+
+    def cards(self) -> dict[str, Any]:
+        """What every component built is: its card, where it has one."""
+        return {
+            role: part.card.as_dict() if hasattr(part, "card") else type(part).__name__
+            for role, part in sorted(self.built.items())
+        }

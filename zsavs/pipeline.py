@@ -1,0 +1,115 @@
+"""The pipeline: strategy, grounder, verifier, segmenter, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import zsavs
+from zsavs.composition import compose
+from zsavs.errors import ContractError
+from zsavs.media.image import shrink
+from zsavs.memo import Memo
+from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
+from zsavs.result import AVSResult
+from zsavs.types import AVSample, Query
+
+__all__ = ["Pipeline"]
+
+#: Models look at 1333 pixels a side at the most; a larger picture is worked on at this size, and its masks are
+#: stretched to the full size one at a time, so that memory does not grow with the picture times the regions.
+WORKING_PIXELS = 2048 * 2048
+
+_shrunk: Memo[AVSample] = Memo(max_items=16)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One strategy and the three stages after it; swap any with :func:`dataclasses.replace`, the rest is shared.
+
+    Args:
+        strategy: sound and picture to phrases.
+        grounder: phrases to boxes.
+        verifier: boxes to judged boxes.
+        segmenter: boxes to mask logits.
+        meta: what the parts are; goes into every result.
+    """
+
+    strategy: Strategy
+    grounder: Grounder
+    verifier: Verifier
+    segmenter: Segmenter
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, sample: AVSample) -> AVSResult:
+        """Answer for one sample: a batch of one."""
+        return self.batch([sample])[0]
+
+    def map(self, samples: Iterable[AVSample], batch_size: int = 8) -> Iterator[AVSResult]:
+        """Answer for many samples, lazily and in order, holding one batch at a time.
+
+        Args:
+            samples: any iterable, also an endless one.
+            batch_size: samples that go through the models together, at least 1.
+        """
+        if batch_size < 1:
+            raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
+        iterator = iter(samples)
+        while batch := list(islice(iterator, batch_size)):
+            yield from self.batch(batch)
+
+    def batch(self, samples: Sequence[AVSample]) -> list[AVSResult]:
+        """Answer for all samples together, in order."""
+        work = [_working_size(sample) for sample in samples]
+        clock = _Clock(len(samples))
+        queries = clock.time("query", self.strategy.query(work))
+        found = clock.time("ground", self.grounder.ground(work, queries))
+        judged = clock.time("verify", self.verifier.verify(work, queries, found))
+        logits = clock.time("segment", self.segmenter.segment(work, judged))
+        results = []
+        for sample, query, proposals, maps in zip(samples, queries, judged, logits, strict=True):
+            whole = compose(maps, proposals, sample.size_hw)
+            results.append(
+                AVSResult(
+                    masks=whole.masks,
+                    boxes_xyxy=whole.boxes_xyxy,
+                    phrases=tuple(query.phrases[source] for source in proposals.sources[whole.rows]),
+                    scores=proposals.scores[whole.rows],
+                    score_map=whole.score_map,
+                    queries=Query(query.phrases, query.weights),
+                    timings=clock.seconds,
+                    meta={"zsavs": zsavs.__version__, "sample": sample.name, **self.meta},
+                    frame=sample.image,
+                )
+            )
+        return results
+
+
+class _Clock:
+    """Seconds for each stage and sample, and a check that every stage answered for every sample."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.seconds: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def time(self, stage: str, answers: list[Any]) -> list[Any]:
+        now = time.perf_counter()
+        self.seconds[stage] = (now - self.last) / max(self.count, 1)
+        self.last = now
+        if len(answers) != self.count:
+            raise ContractError(
+                f"{stage}: {len(answers)} answers for {self.count} samples; each verb gives one a sample."
+            )
+        return answers
+
+
+def _working_size(sample: AVSample) -> AVSample:
+    """The sample at a size that models make use of; the same object again for the same sample."""
+    height, width = sample.size_hw
+    if height * width <= WORKING_PIXELS:
+        return sample
+    return _shrunk([sample], lambda new: [replace(s, image=shrink(s.image, WORKING_PIXELS)) for s in new])[0]

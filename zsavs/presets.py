@@ -1,0 +1,138 @@
+"""Presets: one checkpoint for each role, by name. Data, and no import of any model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zsavs.errors import MissingWeights, UnknownName
+from zsavs.registry import find_component
+from zsavs.weights import WeightCard, is_local
+
+__all__ = ["PRESETS", "Part", "Preset", "find_preset", "first_preset_here", "preset_cards"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A registered component, the checkpoint it loads and its settings.
+
+    Args:
+        name: of the component, under its role in the registry.
+        checkpoint: hub repository, tag or folder; "" where there is nothing to load.
+        settings: further arguments of the component's constructor or ``load``.
+    """
+
+    name: str
+    checkpoint: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A checkpoint for every role.
+
+    Args:
+        summary: one line for ``zsavs list``.
+        parts: role to part.
+        vocabulary: the labels that strategies hear with unless others are given.
+        silent: the silent things that regions are weighed against; "" for none.
+    """
+
+    summary: str
+    parts: Mapping[str, Part]
+    vocabulary: str | tuple[str, ...] = "everyday"
+    silent: str = "silent"
+
+
+PRESETS: dict[str, Preset] = {
+    "base": Preset(
+        "a laptop's size: CLAP, CLIP ViT-B/32, BLIP base, Grounding DINO tiny, SAM 2.1 tiny",
+        {
+            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
+            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
+            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
+            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
+            "verifier": Part("clip"),
+            "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
+        },
+    ),
+    "large": Preset(
+        "for a GPU: larger CLAP, CLIP ViT-L/14, BLIP large, Grounding DINO base, SAM 2.1 large",
+        {
+            "audio_text": Part("clap", "laion/larger_clap_general"),
+            "image_text": Part("open_clip", "ViT-L-14/laion2b_s32b_b82k"),
+            "captioner": Part("blip", "Salesforce/blip-image-captioning-large"),
+            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-base"),
+            "verifier": Part("clip"),
+            "segmenter": Part("sam2", "facebook/sam2.1-hiera-large"),
+        },
+    ),
+    "toy": Preset(
+        "no weights at all: a world of humming colours, for teaching and tests (zsavs.toy)",
+        {
+            "audio_text": Part("toy"),
+            "image_text": Part("toy"),
+            "captioner": Part("toy"),
+            "grounder": Part("toy"),
+            "verifier": Part("clip"),
+            "segmenter": Part("toy"),
+        },
+        vocabulary=("red", "yellow", "green", "blue", "purple", "orange"),
+        silent="",
+    ),
+}
+
+#: Presets that the design names and this version does not have, with what to say about them.
+_NOT_YET = {
+    "nano": "its models are not in this version; use 'base', or 'toy' to see how the pieces fit without any weights.",
+    "imagebind": "its joint space is not in this version; use 'base' or 'large'.",
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises:
+        UnknownName: there is none, or it is announced and not in this version.
+    """
+    if name not in PRESETS:
+        raise UnknownName("preset", name, PRESETS, f"About {name}: {_NOT_YET[name]}" if name in _NOT_YET else "")
+    return PRESETS[name]
+
+
+def preset_cards(name: str) -> dict[str, WeightCard]:
+    """Role to weight card, for the roles of a preset that load a checkpoint.
+
+    Raises:
+        UnknownName: no such preset.
+    """
+    cards = {}
+    for role, part in find_preset(name).parts.items():
+        if part.checkpoint:
+            home = sys.modules[find_component(role, part.name).__module__]
+            cards[role] = home.CARDS[part.checkpoint]
+    return cards
+
+
+def missing_weights(name: str) -> list[WeightCard]:
+    """Cards of the checkpoints of a preset that are not on this machine."""
+    return [card for card in preset_cards(name).values() if not is_local(card.source, card.revision)]
+
+
+def first_preset_here(names: Sequence[str]) -> str:
+    """The first of some presets whose weights are all on this machine.
+
+    Raises:
+        MissingWeights: none is; says what the first one lacks and how to fetch it.
+    """
+    for name in names:
+        if not missing_weights(name):
+            return name
+    lacking = missing_weights(names[0])
+    listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in lacking)
+    raise MissingWeights(
+        f"no preset is on this machine. {names[0]!r} lacks {listed}. Fetch them with: zsavs download {names[0]}  "
+        f"To see how zsavs works without any weights: zsavs demo"
+    )

@@ -1,0 +1,120 @@
+"""Names and where they live. A built-in is a line in a table; a third party's is an entry point.
+
+Entry points are read when a name is asked for and imported when it is built. A package adds
+
+- a strategy under ``zsavs.strategies``:  ``my_idea = "my_package.my_idea:MyIdea"``
+- a model under ``zsavs.models``:         ``grounder.my_detector = "my_package.detector:MyDetector"``, its role first
+- a data set under ``zsavs.datasets``:    ``my_set = "my_package.my_set:MySet"``
+
+A built-in name wins over a plug-in of the same name; a plug-in that cannot be imported is reported by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from zsavs.errors import BrokenInstallation, UnknownName
+
+__all__ = ["ROLES", "find_component", "list_components"]
+
+#: What a component can be. Strategies ask for the first four by these names; a pipeline is made of the last three.
+ROLES = ("audio_text", "image_text", "captioner", "grounder", "verifier", "segmenter")
+
+_BUILT_IN: dict[str, dict[str, str]] = {
+    "strategy": {
+        "audio_to_text": "zsavs.strategies.audio_to_text:AudioToText",
+        "cross_modal": "zsavs.strategies.cross_modal:CrossModal",
+        "fused": "zsavs.strategies.fused:Fused",
+    },
+    "audio_text": {
+        "clap": "zsavs.models.clap:ClapEncoder",
+        "toy": "zsavs.toy:ToyEars",
+    },
+    "image_text": {
+        "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
+        "toy": "zsavs.toy:ToyEyes",
+    },
+    "captioner": {
+        "blip": "zsavs.models.blip:BlipCaptioner",
+        "toy": "zsavs.toy:ToyCaptioner",
+    },
+    "grounder": {
+        "full_frame": "zsavs.grounding.full_frame:FullFrame",
+        "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
+        "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
+        "toy": "zsavs.toy:ToyGrounder",
+    },
+    "verifier": {
+        "clip": "zsavs.verification.clip:ClipVerifier",
+        "trust_grounder": "zsavs.verification.selection:TrustGrounder",
+    },
+    "segmenter": {
+        "sam2": "zsavs.models.sam2:Sam2Segmenter",
+        "toy": "zsavs.toy:ToySegmenter",
+    },
+    "dataset": {
+        "folder": "zsavs.datasets.folder:Folder",
+    },
+}
+
+_GROUPS = {"strategy": "zsavs.strategies", "dataset": "zsavs.datasets", **dict.fromkeys(ROLES, "zsavs.models")}
+
+
+def list_components(kind: str) -> list[str]:
+    """Names that can be asked for, sorted; built-in and installed by others.
+
+    Args:
+        kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "captioner",
+            "grounder", "verifier", "segmenter".
+
+    Raises:
+        UnknownName: no such kind.
+    """
+    if kind == "preset":
+        from zsavs.presets import PRESETS
+
+        return sorted(PRESETS)
+    if kind == "vocabulary":
+        from zsavs.vocabulary import vocabulary_names
+
+        return vocabulary_names()
+    if kind not in _GROUPS:
+        raise UnknownName("kind of component", kind, ["preset", "vocabulary", *_GROUPS])
+    return sorted({*_BUILT_IN.get(kind, {}), *_plug_ins(kind)})
+
+
+def find_component(kind: str, name: str) -> Any:
+    """Import the class behind a name.
+
+    Raises:
+        UnknownName: no such kind, or nothing of that name.
+        BrokenInstallation: it is registered and cannot be imported.
+    """
+    known = list_components(kind)
+    if name not in known:
+        raise UnknownName(kind, name, known)
+    home = _BUILT_IN.get(kind, {}).get(name)
+    if home is None:
+        entry = _plug_ins(kind)[name]
+        try:
+            return entry.load()
+        except Exception as error:
+            package = entry.dist.name if entry.dist else "an unknown package"
+            raise BrokenInstallation(
+                f"the {kind} {name!r} of {package} cannot be imported from {entry.value} "
+                f"({type(error).__name__}: {error}); update or remove that package."
+            ) from error
+    module, _, attribute = home.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _plug_ins(kind: str) -> dict[str, EntryPoint]:
+    """Entry points of a kind by their name; a model's name carries its role in front."""
+    prefix = f"{kind}." if kind in ROLES else ""
+    return {
+        entry.name.removeprefix(prefix): entry
+        for entry in entry_points(group=_GROUPS[kind])
+        if entry.name.startswith(prefix)
+    }
