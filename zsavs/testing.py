@@ -1,0 +1,357 @@
+"""Checks that anyone can run on a component, and toy-size parts to run them with.
+
+A check raises :class:`~zsavs.errors.ContractError` with what is wrong, or returns nothing::
+
+    from zsavs.testing import check_strategy
+    check_strategy(MyStrategy(audio_text=zsavs.toy.ToyEars()))
+
+The default samples are scenes of the toy world (:mod:`zsavs.toy`); a component with real weights is better checked
+with samples of its own world. Toy-size models of the real classes with random weights are in :mod:`zsavs.tiny`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs import toy
+from zsavs.errors import ContractError, ZsavsError
+from zsavs.protocols import Captioner, Grounder, Segmenter, Strategy, Verifier
+from zsavs.types import AudioClip, AVSample, Proposals, Query
+
+__all__ = [
+    "check_captioner",
+    "check_encoder",
+    "check_grounder",
+    "check_segmenter",
+    "check_strategy",
+    "check_verifier",
+    "example_proposals",
+    "example_samples",
+]
+
+
+def example_samples() -> list[AVSample]:
+    """Toy scenes of two sizes: the same picture with several sounds, several pictures with the same sound."""
+    small, wide = {"size_hw": (60, 80)}, {"size_hw": (50, 120)}
+    return [
+        toy.scene(("red", "blue"), ("red",), **small)[0],  # type: ignore[arg-type]
+        toy.scene(("red", "blue"), ("blue",), **small)[0],  # type: ignore[arg-type]
+        toy.scene(("red", "blue"), ("green",), **small)[0],  # type: ignore[arg-type]
+        toy.scene(("green", "yellow", "purple"), ("green", "purple"), **wide, seed=1)[0],  # type: ignore[arg-type]
+        toy.scene(("blue",), ("blue",), **wide, seed=2)[0],  # type: ignore[arg-type]
+    ]
+
+
+def example_proposals(samples: Sequence[AVSample]) -> list[Proposals]:
+    """Two boxes for each sample but the second one, which has none: counts differ within the batch."""
+    shares = np.array([[0.05, 0.1, 0.45, 0.9], [0.5, 0.2, 0.95, 0.8]], np.float32)
+    found = []
+    for number, sample in enumerate(samples):
+        height, width = sample.size_hw
+        boxes = shares * np.array([width, height, width, height], np.float32)
+        found.append(
+            Proposals.nothing() if number == 1 else Proposals(boxes, np.array([0.8, 0.6], np.float32), np.array([0, 1]))
+        )
+    return found
+
+
+# --------------------------------------------------------------------------------- checks
+def check_encoder(
+    encoder: Any,
+    *,
+    clips: Sequence[AudioClip] | None = None,
+    images: Sequence[NDArray[np.uint8]] | None = None,
+    tolerance: float = 1e-5,
+) -> None:
+    """Check an :class:`AudioTextEncoder`, an :class:`ImageTextEncoder` or both.
+
+    Unit float32 rows in one space, one for each item in order, none for none; the same bits twice; a batch equals its
+    items one by one within ``tolerance``; mono equals dual mono exactly; different items and texts differ; a phrase's
+    embedding does not depend on its neighbours.
+
+    Raises:
+        ContractError: what the encoder does otherwise.
+    """
+    if not isinstance(getattr(encoder, "space", None), str) or not encoder.space:
+        raise ContractError("an encoder names its embedding space in a non-empty string `space`.")
+    phrases = ["red", "blue thing", "a dog barking", "piano"]
+    sides: list[tuple[str, Callable[[Any], Any], list[Any]]] = [("encode_text", encoder.encode_text, phrases)]
+    samples = example_samples()
+    if hasattr(encoder, "encode_audio"):
+        sounds = list(clips) if clips is not None else [sample.audio for sample in samples]
+        sides.append(("encode_audio", encoder.encode_audio, sounds))
+    if hasattr(encoder, "encode_image"):
+        views = list(images) if images is not None else [sample.image for sample in samples]
+        sides.append(("encode_image", encoder.encode_image, views))
+    if len(sides) == 1:
+        raise ContractError("an encoder has encode_audio, encode_image or both beside encode_text.")
+    widths = set()
+    for verb, encode, items in sides:
+        rows = _answer(verb, lambda encode=encode, items=items: encode(items))  # type: ignore[misc]
+        _require(isinstance(rows, np.ndarray) and rows.dtype == np.float32, f"{verb}: answers are float32 arrays.")
+        _require(rows.ndim == 2 and len(rows) == len(items), f"{verb}: one row for each of {len(items)} items.")
+        _require(bool(np.isfinite(rows).all()), f"{verb}: NaN or infinity in an embedding.")
+        _require(bool(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-4)), f"{verb}: rows have unit length.")
+        _require(np.array_equal(rows, encode(items)), f"{verb}: the same call twice gives the same bits.")
+        _require(bool((np.ptp(rows, axis=0) > tolerance).any()), f"{verb}: different items have different embeddings.")
+        alone = np.concatenate([encode([_fresh(item)]) for item in items])
+        _close(rows, alone, tolerance, f"{verb}: a batch equals its items one by one")
+        back = encode([_fresh(item) for item in reversed(items)])[::-1]
+        _close(rows, back, tolerance, f"{verb}: the order of a batch does not matter")
+        none = encode([])
+        _require(none.shape == (0, rows.shape[1]), f"{verb}: no items give (0, D), got {none.shape}.")
+        widths.add(rows.shape[1])
+    _require(len(widths) == 1, f"both sides of a space have the same width, got {sorted(widths)}.")
+    if hasattr(encoder, "encode_audio"):
+        clip = sides[1][2][0]
+        mono = AudioClip(clip.mono()[None], clip.sample_rate_hz)
+        dual = AudioClip(np.repeat(mono.waveform, 2, axis=0), clip.sample_rate_hz)
+        same = np.array_equal(encoder.encode_audio([mono]), encoder.encode_audio([dual]))
+        _require(same, "encode_audio: mono and dual mono give the same bits.")
+
+
+def check_strategy(
+    strategy: Strategy,
+    samples: Sequence[AVSample] | None = None,
+    *,
+    tolerance: float = 1e-4,
+    silence_is_empty: bool = True,
+) -> None:
+    """Check a strategy: it hears, it looks at nothing but the picture, and the batch does not matter.
+
+    One query for each sample; the same answer twice; a batch equals its samples one by one, in any order, within
+    ``tolerance``; another sound with the same picture changes the answer somewhere; nothing is read from a sample but
+    its picture, sound and size (no target, no mask, no answer hidden in its name); mono equals dual mono; digital
+    silence finds nothing.
+
+    Args:
+        strategy: what to check.
+        samples: at least two, with different sounds.
+        tolerance: on weights and embeddings.
+        silence_is_empty: leave out the silence check, for models with random weights, whose answers mean nothing.
+
+    Raises:
+        ContractError: what the strategy does otherwise.
+    """
+    samples = list(samples) if samples is not None else example_samples()
+    queries = _answer("query", lambda: strategy.query(samples))
+    _require(
+        isinstance(queries, list) and all(isinstance(q, Query) for q in queries), "query: returns a list of Query."
+    )
+    _require(len(queries) == len(samples), f"query: one for each of {len(samples)} samples, got {len(queries)}.")
+    for query, again in zip(queries, strategy.query(samples), strict=True):
+        _same_query(query, again, 0.0, "query: the same samples twice give the same answer")
+    for sample, query in zip(samples, queries, strict=True):
+        alone = _answer("query", lambda sample=sample: strategy.query([_fresh(sample)]))[0]  # type: ignore[misc]
+        _same_query(query, alone, tolerance, "query: a batch equals its samples one by one")
+    backwards = strategy.query([_fresh(sample) for sample in reversed(samples)])[::-1]
+    for query, back in zip(queries, backwards, strict=True):
+        _same_query(query, back, tolerance, "query: the order of a batch does not matter")
+
+    # The sound decides: give the first picture every sound of the set.
+    answers = strategy.query([replace(samples[0], audio=sample.audio) for sample in samples])
+    if all(_difference(answers[0], other) <= tolerance for other in answers[1:]):
+        raise ContractError("query: one picture with different sounds always gives the same answer; is the sound used?")
+
+    sealed = [_Sealed(sample.image, sample.audio, name="") for sample in samples]
+    hidden = _answer("query", lambda: strategy.query(sealed))
+    for query, blind in zip(queries, hidden, strict=True):
+        _same_query(query, blind, tolerance, "query: the answer must not depend on a sample's name")
+
+    mono = [AudioClip(s.audio.mono()[None], s.audio.sample_rate_hz) for s in samples]
+    dual = [AudioClip(np.repeat(clip.waveform, 2, axis=0), clip.sample_rate_hz) for clip in mono]
+    one = strategy.query([replace(s, audio=clip) for s, clip in zip(samples, mono, strict=True)])
+    two = strategy.query([replace(s, audio=clip) for s, clip in zip(samples, dual, strict=True)])
+    for query, double in zip(one, two, strict=True):
+        _same_query(query, double, 0.0, "query: mono equals dual mono")
+
+    silent = [replace(s, audio=AudioClip(np.zeros((1, 16_000), np.float32), 16_000)) for s in samples]
+    for query in _answer("query", lambda: strategy.query(silent)):
+        _require(not (silence_is_empty and len(query)), f"query: digital silence finds nothing, got {query!r}.")
+
+
+def check_grounder(
+    grounder: Grounder,
+    samples: Sequence[AVSample] | None = None,
+    queries: Sequence[Query] | None = None,
+    *,
+    tolerance: float = 1e-3,
+) -> None:
+    """Check a grounder: boxes lie in their picture and answer a row of their query; the batch does not matter.
+
+    Args:
+        grounder: what to check.
+        samples, queries: as many of one as of the other.
+        tolerance: on boxes in pixels and on scores.
+
+    Raises:
+        ContractError: what the grounder does otherwise.
+    """
+    samples = list(samples) if samples is not None else example_samples()
+    if queries is None:
+        both = Query(("red", "blue thing"), np.array([0.9, 0.6], np.float32))
+        queries = [both if number % 2 == 0 else both.rows([1]) for number in range(len(samples))]
+    found = _answer("ground", lambda: grounder.ground(samples, queries))
+    _require(len(found) == len(samples), f"ground: one answer for each of {len(samples)} samples, got {len(found)}.")
+    for sample, query, proposals in zip(samples, queries, found, strict=True):
+        height, width = sample.size_hw
+        inside = (proposals.boxes_xyxy >= 0) & (proposals.boxes_xyxy <= np.array([width, height, width, height]))
+        _require(bool(inside.all()), "ground: boxes lie within the picture.")
+        _require(bool((proposals.sources < len(query)).all()), "ground: every box answers a row of the query.")
+        alone = grounder.ground([_fresh(sample)], [query])[0]
+        _same_proposals(proposals, alone, tolerance, "ground: a batch equals its samples one by one")
+    for proposals, again in zip(found, grounder.ground(samples, queries), strict=True):
+        _same_proposals(proposals, again, 0.0, "ground: the same call twice gives the same bits")
+    nothing = _answer("ground", lambda: grounder.ground(samples, [Query.nothing()] * len(samples)))
+    _require(all(not len(proposals) for proposals in nothing), "ground: an empty query finds nothing.")
+
+
+def check_verifier(
+    verifier: Verifier,
+    samples: Sequence[AVSample] | None = None,
+    *,
+    tolerance: float = 1e-4,
+) -> None:
+    """Check a verifier: it judges the regions it is given and invents none; the batch does not matter.
+
+    Raises:
+        ContractError: what the verifier does otherwise.
+    """
+    samples = list(samples) if samples is not None else example_samples()
+    queries = [Query(("red", "blue"), np.array([0.9, 0.6], np.float32)) for _ in samples]
+    given = example_proposals(samples)
+    judged = _answer("verify", lambda: verifier.verify(samples, queries, given))
+    _require(len(judged) == len(samples), f"verify: one answer for each of {len(samples)} samples, got {len(judged)}.")
+    for number, (before, after) in enumerate(zip(given, judged, strict=True)):
+        known = {box.tobytes() for box in before.boxes_xyxy}
+        _require(all(box.tobytes() in known for box in after.boxes_xyxy), "verify: no new regions.")
+        one = verifier.verify([_fresh(samples[number])], [queries[number]], [before])[0]
+        _same_proposals(after, one, tolerance, "verify: a batch equals its samples one by one")
+
+
+def check_segmenter(
+    segmenter: Segmenter,
+    samples: Sequence[AVSample] | None = None,
+    proposals: Sequence[Proposals] | None = None,
+    *,
+    tolerance: float = 1e-3,
+) -> None:
+    """Check a segmenter: finite logits of the picture's size for each box; the box matters, the batch does not.
+
+    Args:
+        segmenter: what to check.
+        samples, proposals: as many of one as of the other.
+        tolerance: on mask probabilities.
+
+    Raises:
+        ContractError: what the segmenter does otherwise.
+    """
+    samples = list(samples) if samples is not None else example_samples()
+    proposals = list(proposals) if proposals is not None else example_proposals(samples)
+    maps = _answer("segment", lambda: segmenter.segment(samples, proposals))
+    _require(len(maps) == len(samples), f"segment: one answer for each of {len(samples)} samples, got {len(maps)}.")
+    differ = []
+    for sample, found, logits in zip(samples, proposals, maps, strict=True):
+        shape = (len(found), *sample.size_hw)
+        _require(logits.shape == shape and logits.dtype == np.float32, f"segment: float32 {shape}, got {logits.shape}.")
+        _require(bool(np.isfinite(logits).all()), "segment: NaN or infinity in mask logits.")
+        alone = segmenter.segment([_fresh(sample)], [found])[0]
+        _close(_sigmoid(logits), _sigmoid(alone), tolerance, "segment: a batch equals its samples one by one")
+        if len(found) > 1:
+            differ.append(not np.allclose(logits[0], logits[1]))
+    _require(not differ or any(differ), "segment: different boxes give different masks.")
+    for logits, again in zip(maps, segmenter.segment(samples, proposals), strict=True):
+        _require(np.array_equal(logits, again), "segment: the same call twice gives the same bits.")
+
+
+def check_captioner(captioner: Captioner, images: Sequence[NDArray[np.uint8]] | None = None) -> None:
+    """Check a captioner: one string for each picture, the same twice and in any batch.
+
+    Raises:
+        ContractError: what the captioner does otherwise.
+    """
+    views = list(images) if images is not None else [sample.image for sample in example_samples()]
+    captions = _answer("caption", lambda: captioner.caption(views))
+    _require(len(captions) == len(views), f"caption: one for each of {len(views)} pictures, got {len(captions)}.")
+    _require(all(isinstance(caption, str) for caption in captions), "caption: returns strings.")
+    alone = [captioner.caption([_fresh(view)])[0] for view in views]
+    _require(alone == list(captions), "caption: a batch equals its pictures one by one.")
+    _require(captioner.caption([]) == [], "caption: no pictures give no captions.")
+
+
+# -------------------------------------------------------------------------------- helpers
+class _Sealed(AVSample):
+    """A sample that reports whoever asks it for anything beyond a sample's own attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ContractError(f"a component asked a sample for {name!r}: it may use the picture and the sound only.")
+
+
+def _fresh(item: Any) -> Any:
+    """A copy that no memo knows, so that a single call is computed and not remembered."""
+    if isinstance(item, str):
+        return item
+    if isinstance(item, np.ndarray):
+        return item.copy()
+    if isinstance(item, AudioClip):
+        return AudioClip(item.waveform.copy(), item.sample_rate_hz)
+    return AVSample(item.image.copy(), _fresh(item.audio), item.name)
+
+
+def _answer(verb: str, call: Callable[[], Any]) -> Any:
+    """Call a verb; anything but our own errors coming out of it is a broken contract."""
+    try:
+        return call()
+    except ZsavsError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{verb}: raised {type(error).__name__}: {error}") from error
+
+
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ContractError(rule)
+
+
+def _close(one: NDArray[Any], other: NDArray[Any], tolerance: float, rule: str) -> None:
+    _require(one.shape == other.shape, f"{rule}; shapes are {one.shape} and {other.shape}.")
+    worst = float(np.abs(one - other).max()) if one.size else 0.0
+    _require(worst <= tolerance, f"{rule} within {tolerance:g}; they differ by {worst:g}.")
+
+
+def _difference(one: Query, other: Query) -> float:
+    """Largest difference of two queries in weights or embeddings; infinite if they ask for different things."""
+    if sorted(one.phrases) != sorted(other.phrases) or (one.embeddings is None) != (other.embeddings is None):
+        return float("inf")
+    a, b = (query.rows(np.argsort(np.array(query.phrases), kind="stable")) for query in (one, other))
+    worst = float(np.abs(a.weights - b.weights).max(initial=0))
+    if a.embeddings is not None and b.embeddings is not None:
+        worst = max(worst, float(np.abs(a.embeddings - b.embeddings).max(initial=0)))
+    if (a.prior is None) != (b.prior is None):
+        return float("inf")
+    if a.prior is not None and b.prior is not None:
+        same = a.prior.shape == b.prior.shape
+        worst = max(worst, float(np.abs(a.prior - b.prior).max(initial=0))) if same else float("inf")
+    return worst
+
+
+def _same_query(one: Query, other: Query, tolerance: float, rule: str) -> None:
+    worst = _difference(one, other)
+    _require(worst <= tolerance, f"{rule} within {tolerance:g}; got {one!r} and {other!r}.")
+
+
+def _same_proposals(one: Proposals, other: Proposals, tolerance: float, rule: str) -> None:
+    _require(len(one) == len(other), f"{rule}; got {len(one)} and {len(other)} regions.")
+    for name in ("boxes_xyxy", "scores", "sources", "evidence", "selected"):
+        _close(getattr(one, name).astype(np.float64), getattr(other, name).astype(np.float64), tolerance, rule)
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -60, 60))))
