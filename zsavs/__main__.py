@@ -1,0 +1,5 @@
+"""``python -m zsavs``: the command line."""
+
+from zsavs.cli import entry
+
+entry()

@@ -1,0 +1,1 @@
+"""Data sets: each yields ``(AVSample, target)``, and a pipeline sees only the first."""
