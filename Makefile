@@ -1,0 +1,42 @@
+# Needs Python 3.11 or newer, pip and make; everything else is installed into .venv by these targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test check test-full test-gpu clean
+
+demo: $(VENV)/.installed
+	$(BIN)/zsavs demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# Full-size architectures with random weights: 16 GiB of memory, about ten minutes on two cores, no download.
+test-full: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m full -s
+
+# Needs a CUDA device.
+test-gpu: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m gpu -s
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
