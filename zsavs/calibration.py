@@ -27,9 +27,6 @@ from zsavs.types import AudioClip, Query
 
 __all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "softmax"]
 
-#: Keeps a phrase that the bank hardly moves from getting huge scores; in units of cosine.
-_SD_FLOOR = 0.01
-
 
 class _Scorer(ABC):
     """Standardised similarity between items and phrases in one encoder's space."""
@@ -59,8 +56,7 @@ class _Scorer(ABC):
         """As calling it, for items that are embedded already: (N, D) gives (N, K)."""
         if not phrases:
             return np.zeros((len(embeddings), 0), np.float32)
-        text = self.text(phrases)
-        return standardise(embeddings @ text.T, self.bank.embeddings @ text.T)
+        return standardise(embeddings, self.bank.embeddings, self.text(phrases))
 
 
 class SoundScorer(_Scorer):
@@ -109,11 +105,26 @@ class PictureScorer(_Scorer):
         return self.encoder.encode_image(items)
 
 
-def standardise(similarity: NDArray[np.floating[Any]], usual: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Standardise (N, K) similarities against the bank's (B, K), column by column: (N, K) float32."""
-    mean, sd = usual.mean(axis=0, dtype=np.float64), usual.std(axis=0, dtype=np.float64)
-    z: NDArray[np.float32] = ((similarity - mean) / (sd + _SD_FLOOR)).astype(np.float32)
-    return z
+def standardise(
+    items: NDArray[np.floating[Any]], bank: NDArray[np.floating[Any]], text: NDArray[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Standardise similarities against a bank, phrase by phrase: ``z = (s - mean) / sqrt(sd^2 + spread^2)``.
+
+    ``spread`` is the bank's standard deviation along an average direction of the space. It keeps a phrase that the
+    bank happens not to move from getting huge scores, and does not depend on which other phrases are asked.
+
+    Args:
+        items: (N, D) rows to score.
+        bank: (B, D) rows of what is usual.
+        text: (K, D) rows of the phrases.
+
+    Returns:
+        (N, K) float32, unbounded; 0 is what is usual.
+    """
+    usual = bank.astype(np.float64) @ text.T
+    spread = bank.var(axis=0, dtype=np.float64).mean()
+    z = (items.astype(np.float64) @ text.T - usual.mean(axis=0)) / np.sqrt(usual.var(axis=0) + spread + 1e-12)
+    return np.asarray(z, np.float32)
 
 
 def softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:

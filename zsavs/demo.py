@@ -32,10 +32,11 @@ def run(folder: Path) -> Iterator[str]:
     Raises:
         OutputError: the folder cannot be written.
     """
-    yield "This demo runs the whole pipeline in a toy world in which colours hum: its parts are hand-written and hold no"
-    yield "learned weights, so it shows how zsavs works, not how well. For photographs and real recordings fetch models"
-    yield "first (about 2.2 GB, licences are shown):  zsavs download base"
-    yield "and then run:  zsavs segment PHOTO RECORDING"
+    yield "This demo runs the whole pipeline in a toy world in which colours hum. Its parts are hand-written and hold"
+    yield "no learned weights: it shows how zsavs works, not how well. For photographs and real recordings, fetch the"
+    yield "models once (sizes and licences are shown first) and then segment:"
+    yield "    zsavs download base"
+    yield "    zsavs segment PHOTO RECORDING"
     yield ""
     names = list_components("strategy")
     scenes = {name: toy.scene(*scene, size_hw=(360, 480), seed=7) for name, scene in _SCENES.items()}

@@ -32,7 +32,7 @@ def examine() -> tuple[bool, list[str]]:
         _try(
             "torchvision fits torch",
             "import torchvision.ops",
-            "reinstall both together: pip install -U torch torchvision",
+            "run: pip install -U torch torchvision",
         ),
         _try("transformers imports its models", "from transformers import ClapModel, Sam2Model", "see the next lines"),
         _torchaudio(),
@@ -43,9 +43,7 @@ def examine() -> tuple[bool, list[str]]:
         lacking = missing_weights(name)
         if lacking:
             megabytes = sum(card.size_mb for card in lacking)
-            lines.append(
-                f"--  preset {name}: {len(lacking)} checkpoints to fetch, {megabytes} MB: zsavs download {name}"
-            )
+            lines.append(f"--  preset {name} lacks {len(lacking)} checkpoints, {megabytes} MB: zsavs download {name}")
         else:
             lines.append(f"ok  preset {name} is present")
     return not any(line.startswith("!!") for line in lines), lines

@@ -96,7 +96,7 @@ class Fused:
         return np.stack(
             [
                 # What this picture makes of other sounds is what its answer to this sound is measured against.
-                standardise(gate(sound[None], view) @ labels.T, gate(usual, view) @ labels.T)[0]
+                standardise(gate(sound[None], view), gate(usual, view), labels)[0]
                 for sound, view in zip(mapped, views, strict=True)
             ]
         )
