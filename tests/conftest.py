@@ -1,0 +1,44 @@
+"""What every test gets: no network, no cache of the user's, seeds that do not leak."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# Before anything of the hub is imported, as it reads its settings once: no network, and a cache of this run's own, so
+# that nothing depends on what the user has downloaded.
+_CACHE = tempfile.mkdtemp(prefix="zsavs-tests-")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": f"{_CACHE}/hub", "HF_HUB_CACHE": f"{_CACHE}/hub/hub"}
+os.environ |= {"ZSAVS_CACHE": f"{_CACHE}/zsavs", "TOKENIZERS_PARALLELISM": "false"}
+
+import socket
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+class NetworkTouchedError(AssertionError):
+    """A test, or what it runs, tried to reach a network."""
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection and name look-up, whatever library asks; local sockets of the machine itself included."""
+
+    def refuse(*args: Any, **_: Any) -> Any:
+        raise NetworkTouchedError(f"tests touch no network; somebody asked for {args[1:] or args}")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator with a fixed seed; the global one is nobody's."""
+    return np.random.default_rng(0)

@@ -1,0 +1,24 @@
+"""The guard that proves the tests touch no network must itself be able to fail."""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+
+import pytest
+from conftest import NetworkTouchedError
+
+
+def test_a_connection_is_refused() -> None:
+    with pytest.raises(NetworkTouchedError), socket.socket() as sock:
+        sock.connect(("127.0.0.1", 9))
+
+
+def test_a_name_lookup_is_refused() -> None:
+    with pytest.raises(NetworkTouchedError):
+        socket.getaddrinfo("example.org", 80)
+
+
+def test_a_library_is_refused() -> None:
+    with pytest.raises(NetworkTouchedError):
+        urllib.request.urlopen("http://example.org", timeout=1)
