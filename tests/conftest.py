@@ -5,7 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
 import tempfile
+from typing import Any
+
+import numpy as np
+import pytest
 
 # Before anything of the hub is imported, as it reads its settings once: no network, and a cache of this run's own, so
 # that nothing depends on what the user has downloaded.
@@ -13,12 +18,6 @@ _CACHE = tempfile.mkdtemp(prefix="zsavs-tests-")
 atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": f"{_CACHE}/hub", "HF_HUB_CACHE": f"{_CACHE}/hub/hub"}
 os.environ |= {"ZSAVS_CACHE": f"{_CACHE}/zsavs", "TOKENIZERS_PARALLELISM": "false"}
-
-import socket
-from typing import Any
-
-import numpy as np
-import pytest
 
 
 class NetworkTouchedError(AssertionError):
