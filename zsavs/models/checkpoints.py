@@ -1,0 +1,53 @@
+"""Loading a whole transformers model from a folder, and telling what was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsavs.errors import WeightsError
+from zsavs.models.runtime import load_part
+from zsavs.weights import WeightCard
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["card_for", "load_model"]
+
+
+def card_for(cards: Mapping[str, WeightCard], checkpoint: str | Path, folder: Path) -> WeightCard:
+    """The card of a checkpoint found in ``folder``: the one among ``cards`` that names it, else one that says so."""
+    unknown = WeightCard(
+        source=str(checkpoint),
+        licence="unknown",
+        size_mb=0,
+        trained_on="unknown",
+        verified="not a checkpoint zsavs knows; read its model card",
+    )
+    known = {card.source: card for card in cards.values()}
+    return known.get(str(checkpoint), unknown).at(folder)
+
+
+def load_model(class_name: str, folder: Path, dtype: torch.dtype) -> Any:
+    """Load a transformers model, refusing to fill gaps.
+
+    ``from_pretrained`` gives random numbers to weights that the file lacks and only warns; here that is an error.
+
+    Args:
+        class_name: a public model class of transformers.
+        folder: where the checkpoint is.
+        dtype: of the weights, whatever the file holds.
+
+    Raises:
+        MissingWeights, WeightsError, BrokenInstallation: as :func:`zsavs.models.runtime.load_part`, and where weights
+            are missing in the file.
+    """
+    model, report = load_part(class_name, folder, dtype=dtype, output_loading_info=True)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise WeightsError(
+            f"{folder}: {len(missing)} weights of {class_name} are missing in the file ({missing[0]}, ...); "
+            f"it is incomplete or belongs to another model. Fetch it again with: zsavs download"
+        )
+    return model

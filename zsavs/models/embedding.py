@@ -1,0 +1,172 @@
+"""What every embedding adapter shares: checked inputs, unit rows, and text embeddings computed once per phrase."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import AudioError, ImageError, InputError, WeightsError
+from zsavs.types import AudioClip, frozen
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "TextMemory",
+    "batches",
+    "check_clips",
+    "check_images",
+    "check_phrases",
+    "inference",
+    "normalise",
+    "unit_rows",
+]
+
+T = TypeVar("T")
+
+#: Texts are short: this many at once fit anywhere.
+TEXT_BATCH = 64
+
+
+def check_phrases(phrases: Sequence[str]) -> list[str]:
+    """Return the phrases as a list.
+
+    Raises:
+        InputError: one bare string (which would be taken for its letters), or an item that is not a string.
+    """
+    if isinstance(phrases, str):
+        raise InputError(f"encode_text takes a list of phrases, got the single string {phrases!r}; use [{phrases!r}].")
+    for phrase in phrases:
+        if not isinstance(phrase, str):
+            raise InputError(f"encode_text takes strings, got {type(phrase).__name__}.")
+    return list(phrases)
+
+
+def check_clips(clips: Sequence[AudioClip]) -> list[AudioClip]:
+    """Return the clips as a list.
+
+    Raises:
+        AudioError: an item is not an :class:`AudioClip`, or one bare clip instead of a list.
+    """
+    if isinstance(clips, AudioClip):
+        raise AudioError("expected a list of AudioClip, got a single one; use [clip].")
+    for clip in clips:
+        if not isinstance(clip, AudioClip):
+            raise AudioError(f"expected zsavs.AudioClip, got {type(clip).__name__}; use AudioClip(waveform, rate).")
+    return list(clips)
+
+
+def check_images(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return the pictures as a list of read-only arrays.
+
+    A picture that its owner can still change comes back as a new view of it: answers are remembered by the identity
+    of the array (:class:`zsavs.memo.Memo`), and so none is remembered for it beyond the call.
+
+    Raises:
+        ImageError: an item is not (H, W, 3) uint8, or one bare picture instead of a list.
+    """
+    if isinstance(images, np.ndarray) and images.ndim < 4:
+        raise ImageError("expected a list of pictures, got a single array; use [image].")
+    pictures = []
+    for image in images:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+            raise ImageError(f"expected uint8 RGB arrays, got {getattr(image, 'dtype', type(image).__name__)}.")
+        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ImageError(f"a picture must be (height, width, 3) and not empty, got shape {image.shape}.")
+        pictures.append(frozen(image) if image.flags.writeable else image)
+    return pictures
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split items into lists of at most ``size``, in order, taking no more items than the current list needs.
+
+    Raises:
+        InputError: a size below 1.
+    """
+    if size < 1:
+        raise InputError(f"batch_size must be at least 1, got {size}.")
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+@contextlib.contextmanager
+def inference(model: str) -> Iterator[None]:
+    """Run a model without gradients.
+
+    Raises:
+        WeightsError: the device's memory is too small for the batch.
+    """
+    import torch
+
+    with torch.inference_mode():
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise WeightsError(
+                f"{model}: the device ran out of memory; use a smaller batch_size, a smaller preset or device='cpu'."
+            ) from error
+
+
+def unit_rows(features: torch.Tensor, model: str) -> NDArray[np.float32]:
+    """Normalise the rows of an (N, D) tensor in float32: (N, D) float32 on the CPU.
+
+    Args:
+        features: what the model returned, on any device and of any floating dtype.
+        model: the model's name, for the message.
+
+    Raises:
+        WeightsError: NaN or infinity came out of the model, as half precision or broken weights can cause.
+    """
+    rows: NDArray[np.float32] = features.detach().float().cpu().numpy()
+    if not np.isfinite(rows).all():
+        raise WeightsError(
+            f"{model} returned NaN or infinity; load it with dtype='float32', and if that does not help, "
+            f"fetch the checkpoint again with: zsavs download"
+        )
+    return normalise(rows)
+
+
+def normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring the rows of an (N, D) array to unit length; a row of zeros stays as it is."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = rows / np.maximum(norms, np.finfo(np.float32).tiny)
+    return unit
+
+
+class TextMemory:
+    """Text embeddings by phrase: each is computed once, and at most ``max_items`` are held, oldest out first.
+
+    Args:
+        compute: takes K phrases, returns their (K, D) embeddings.
+        max_items: at 512 dimensions the default is 200 MB.
+    """
+
+    def __init__(self, compute: Callable[[list[str]], NDArray[np.float32]], max_items: int = 100_000) -> None:
+        self._compute = compute
+        self._max_items = max_items
+        self._rows: dict[str, NDArray[np.float32]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __call__(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Embed K checked phrases: (K, D), a new array. No phrases give (0, D)."""
+        if not phrases:
+            return self([""])[:0]
+        missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._rows]
+        new = {
+            phrase: row
+            for batch in batches(missing, TEXT_BATCH)
+            for phrase, row in zip(batch, self._compute(batch), strict=True)
+        }
+        result = np.stack([new[phrase] if phrase in new else self._rows[phrase] for phrase in phrases])
+        self._rows |= new
+        for phrase in list(islice(self._rows, max(0, len(self._rows) - self._max_items))):
+            del self._rows[phrase]
+        return result
