@@ -1,0 +1,171 @@
+"""BLIP: a sentence for a picture (Li et al., "BLIP: Bootstrapping Language-Image Pre-training for Unified
+Vision-Language Understanding and Generation", ICML 2022), by the BLIP classes of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import InputError
+from zsavs.memo import Memo
+from zsavs.models.checkpoints import card_for, load_model
+from zsavs.models.embedding import batches, check_images, inference
+from zsavs.models.runtime import load_part, quiet, resolve_device, resolve_dtype, to_device
+from zsavs.weights import WeightCard, locate
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CARDS", "DEFAULT", "BlipCaptioner"]
+
+DEFAULT = "Salesforce/blip-image-captioning-base"
+
+_TRAINED_ON = "129 million web image-text pairs, COCO, Visual Genome; fine-tuned on COCO captions"
+_READ = "licence tag of the hub page, as listed elsewhere"
+
+CARDS: dict[str, WeightCard] = {
+    DEFAULT: WeightCard(DEFAULT, "BSD-3-Clause", 990, _TRAINED_ON, verified=_READ),
+    "Salesforce/blip-image-captioning-large": WeightCard(
+        "Salesforce/blip-image-captioning-large", "BSD-3-Clause", 1880, _TRAINED_ON, verified=_READ
+    ),
+}
+
+
+class BlipCaptioner:
+    """Describes pictures in one sentence each (:class:`zsavs.protocols.Captioner`).
+
+    Decoding draws nothing at random: beam search, or greedy with ``num_beams=1``. The defaults (3 beams, at most 20
+    tokens, no repetition penalty) are those of the authors' captioning evaluation.
+
+    Args:
+        model: a ``transformers.BlipForConditionalGeneration``; it is moved, frozen and put into evaluation mode.
+        processor: its ``BlipProcessor``.
+        card: what the weights are.
+        device: see :func:`zsavs.models.runtime.resolve_device`.
+        batch_size: the most pictures in the model at once.
+        prompt: words that every sentence is made to begin with ("a photo of"); as in the authors' code they are left
+            out of the answer. Empty for none.
+        num_beams: hypotheses followed at once, at least 1.
+        max_new_tokens: the most word pieces of a sentence, the prompt not counted.
+        repetition_penalty: 1 for none; above 1 makes words that were said already less likely.
+
+    Raises:
+        InputError: a setting out of range.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        processor: Any,
+        *,
+        card: WeightCard,
+        device: str = "cpu",
+        batch_size: int = 8,
+        prompt: str = "",
+        num_beams: int = 3,
+        max_new_tokens: int = 20,
+        repetition_penalty: float = 1.0,
+    ) -> None:
+        if min(batch_size, num_beams, max_new_tokens) < 1 or repetition_penalty <= 0:
+            raise InputError(
+                f"BlipCaptioner: batch_size, num_beams, max_new_tokens and repetition_penalty must be positive, "
+                f"got {batch_size}, {num_beams}, {max_new_tokens} and {repetition_penalty}."
+            )
+        self.device = resolve_device(device)
+        self.model = to_device(model, self.device)
+        self.processor = processor
+        self.card = card
+        self.batch_size = batch_size
+        self.prompt = prompt
+        self.num_beams = num_beams
+        self.max_new_tokens = max_new_tokens
+        self.repetition_penalty = repetition_penalty
+        longest = self._opening().shape[1] + max_new_tokens
+        if longest > model.config.text_config.max_position_embeddings:
+            raise InputError(
+                f"BlipCaptioner: prompt and max_new_tokens come to {longest} tokens, the model takes at most "
+                f"{model.config.text_config.max_position_embeddings}; shorten the prompt or lower max_new_tokens."
+            )
+        self._captions: Memo[str] = Memo()
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path = DEFAULT,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 8,
+        prompt: str = "",
+        num_beams: int = 3,
+        max_new_tokens: int = 20,
+        repetition_penalty: float = 1.0,
+    ) -> BlipCaptioner:
+        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
+
+        Args:
+            checkpoint: "Salesforce/blip-image-captioning-base" or "-large", another BLIP captioner, or a folder.
+            revision: branch, tag or commit of a hub repository.
+            device, dtype: see :mod:`zsavs.models.runtime`.
+            batch_size, prompt, num_beams, max_new_tokens, repetition_penalty: as for the class.
+
+        Raises:
+            MissingWeights: the checkpoint or one of its files is not on this machine.
+            WeightsError: it cannot be read as a BLIP captioner.
+        """
+        folder = locate(checkpoint, revision)
+        where = resolve_device(device)
+        return cls(
+            load_model("BlipForConditionalGeneration", folder, resolve_dtype(dtype, where)),
+            load_part("BlipProcessor", folder),
+            card=card_for(CARDS, checkpoint, folder),
+            device=str(where),
+            batch_size=batch_size,
+            prompt=prompt,
+            num_beams=num_beams,
+            max_new_tokens=max_new_tokens,
+            repetition_penalty=repetition_penalty,
+        )
+
+    def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
+        """Describe N pictures, each (H, W, 3) uint8 RGB: N sentences, stripped, possibly empty.
+
+        Raises:
+            ImageError: not a list of pictures.
+            WeightsError: the device's memory is too small for ``batch_size``.
+        """
+        return self._captions(check_images(items), self._describe_all)
+
+    def _describe_all(self, images: list[NDArray[np.uint8]]) -> list[str]:
+        return [caption for batch in batches(images, self.batch_size) for caption in self._describe(batch)]
+
+    def _describe(self, images: list[NDArray[np.uint8]]) -> list[str]:
+        from PIL import Image
+
+        # As PIL images: from arrays the processor guesses which axis holds the colours, and errs on 3-pixel pictures.
+        pictures = [Image.fromarray(image) for image in images]
+        pixels = self.processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
+        opening = self._opening().repeat(len(images), 1)
+        with inference("BlipForConditionalGeneration"), quiet():
+            tokens = self.model.generate(
+                pixel_values=pixels.to(self.device, self.model.dtype),
+                input_ids=opening.clone(),
+                attention_mask=opening.new_ones(opening.shape),
+                do_sample=False,
+                num_beams=self.num_beams,
+                max_new_tokens=self.max_new_tokens,
+                repetition_penalty=self.repetition_penalty,
+            )
+        # The model drops the opening's last token, the end mark, before it goes on from there.
+        said = tokens[:, opening.shape[1] - 1 :]
+        return [text.strip() for text in self.processor.tokenizer.batch_decode(said, skip_special_tokens=True)]
+
+    def _opening(self) -> torch.Tensor:
+        """The tokens every sentence begins with, start and end marks included: (1, L)."""
+        tokens: torch.Tensor = self.processor.tokenizer(self.prompt, return_tensors="pt")["input_ids"].to(self.device)
+        return tokens
