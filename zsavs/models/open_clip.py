@@ -1,0 +1,180 @@
+"""CLIP and its relatives: pictures and text in one embedding space (Radford et al., "Learning Transferable Visual
+Models From Natural Language Supervision", ICML 2021; Cherti et al., "Reproducible scaling laws for contrastive
+language-image learning", CVPR 2023), by the open_clip library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import InputError
+from zsavs.memo import Memo
+from zsavs.models.checkpoints import card_for
+from zsavs.models.embedding import TextMemory, batches, check_images, check_phrases, inference, unit_rows
+from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.weights import WeightCard
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CARDS", "DEFAULT", "OpenClipEncoder"]
+
+DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
+
+_LAION_2B = "LAION-2B: 2 billion English image-text pairs from the web"
+_READ = "licence tag of the hub page, as listed elsewhere"
+
+CARDS: dict[str, WeightCard] = {
+    DEFAULT: WeightCard("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "MIT", 605, _LAION_2B, verified=_READ),
+    "ViT-L-14/laion2b_s32b_b82k": WeightCard(
+        "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "MIT", 1710, _LAION_2B, verified=_READ
+    ),
+}
+
+#: Pictures this many times longer than wide are cut to it before they are scaled up to a square's height.
+_MAX_ASPECT = 32
+
+
+class OpenClipEncoder:
+    """Embeds pictures and texts in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTextEncoder`).
+
+    Args:
+        model: an open_clip model; it is moved, frozen and put into evaluation mode.
+        preprocess: its inference transform, PIL image to (3, H, W) tensor.
+        tokenizer: its tokenizer, list of texts to (K, tokens) ids.
+        card: what the weights are.
+        device: see :func:`zsavs.models.runtime.resolve_device`.
+        batch_size: the most pictures in the model at once.
+
+    Raises:
+        InputError: a batch size below 1.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        preprocess: Callable[[Any], torch.Tensor],
+        tokenizer: Callable[[list[str]], torch.Tensor],
+        *,
+        card: WeightCard,
+        device: str = "cpu",
+        batch_size: int = 32,
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"OpenClipEncoder: batch_size must be at least 1, got {batch_size}.")
+        self.device = resolve_device(device)
+        self.model = to_device(model, self.device)
+        self.preprocess = preprocess
+        self.tokenizer = tokenizer
+        self.card = card
+        self.space = f"open_clip:{card.source}"
+        self.batch_size = batch_size
+        self._dtype: torch.dtype = next(model.parameters()).dtype
+        self._texts = TextMemory(self._embed_texts)
+        self._pictures: Memo[NDArray[np.float32]] = Memo()
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path = DEFAULT,
+        *,
+        weights: str | Path | None = None,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 32,
+    ) -> OpenClipEncoder:
+        """Load a model that is on this machine.
+
+        Args:
+            checkpoint: one of
+                "ARCHITECTURE/TAG", names of ``open_clip.list_pretrained()``, the weights in the hub cache;
+                "ARCHITECTURE" with ``weights``;
+                "org/name", a repository with ``open_clip_config.json`` in the hub cache;
+                a folder with ``open_clip_config.json`` and weights.
+            weights: a file (.safetensors, .bin, .pt, .pth) to read in place of the checkpoint's own.
+            revision: branch, tag or commit of a hub repository.
+            device, dtype: see :mod:`zsavs.models.runtime`.
+            batch_size: as for the class.
+
+        Raises:
+            UnknownName: open_clip has no such tag for the architecture.
+            MissingWeights: a file is not on this machine.
+            WeightsError: a file cannot be read as this model.
+        """
+        from zsavs.models.open_clip_files import build, find
+
+        files = find(checkpoint, revision, None if weights is None else Path(weights))
+        where = resolve_device(device)
+        model, preprocess, tokenizer = build(files)
+        return cls(
+            model.to(resolve_dtype(dtype, where)),
+            preprocess,
+            tokenizer,
+            card=card_for(CARDS, files.source, files.where),
+            device=str(where),
+            batch_size=batch_size,
+        )
+
+    def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
+
+        Scaling, cropping and colour are the checkpoint's own, by open_clip's transform. Where that takes the middle
+        square of the picture, a picture more than 32 times as long as wide is cut to that beforehand.
+
+        Raises:
+            ImageError: not a list of pictures.
+            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+        """
+        rows = self._pictures(check_images(images), self._embed_images)
+        return np.stack(rows) if rows else self.encode_text([])
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).
+
+        A text longer than the model's context is cut.
+
+        Raises:
+            InputError: not a list of strings.
+        """
+        return self._texts(check_phrases(phrases))
+
+    def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        import torch
+
+        rows: list[NDArray[np.float32]] = []
+        for batch in batches(images, self.batch_size):
+            inputs = torch.stack([self._prepare(image) for image in batch]).to(self.device, self._dtype)
+            with inference(type(self.model).__name__):
+                rows += [*unit_rows(self.model.encode_image(inputs, normalize=False), type(self.model).__name__)]
+        return rows
+
+    def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        from PIL import Image
+
+        settings = getattr(self.model.visual, "preprocess_cfg", {})
+        if settings.get("resize_mode", "shortest") == "shortest":
+            image = _middle(image, _MAX_ASPECT)
+        return self.preprocess(Image.fromarray(image))
+
+    def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
+        tokens = self.tokenizer(phrases).to(self.device)
+        with inference(type(self.model).__name__):
+            return unit_rows(self.model.encode_text(tokens, normalize=False), type(self.model).__name__)
+
+
+def _middle(image: NDArray[np.uint8], aspect: int) -> NDArray[np.uint8]:
+    """The middle of a very long picture.
+
+    open_clip scales the short side up to the model's size before it crops; a line one pixel high and 10 000 wide
+    would take gigabytes on its way to a square of 224 pixels that is over 9 000 times shorter than itself.
+    """
+    sides = []
+    for length, other in zip(image.shape[:2], image.shape[1::-1], strict=True):
+        keep = min(length, aspect * other)
+        sides.append(slice((length - keep) // 2, (length - keep) // 2 + keep))
+    return image[sides[0], sides[1]]

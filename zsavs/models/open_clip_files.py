@@ -1,0 +1,234 @@
+"""From the name of an open_clip model to the model: which files describe it, and what they say.
+
+open_clip's own ``create_model`` downloads what it does not find, falls back to random weights with a warning, adds a
+handler to the root logger and draws from the global random generator. Here the same classes are built from the same
+descriptions, from files on this machine only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
+from zsavs.models.runtime import quiet
+from zsavs.weights import locate
+
+__all__ = ["ModelFiles", "build", "find"]
+
+_CONFIG = "open_clip_config.json"
+_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+
+#: Repositories of open_clip models often hold the same weights for transformers too, so its names come last.
+_NAMES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "model.safetensors",
+    "pytorch_model.bin",
+)
+
+#: Hub names from before repositories had owners, still in open_clip's descriptions.
+_OWNERS = {
+    "bert-base-uncased": "google-bert/bert-base-uncased",
+    "roberta-base": "FacebookAI/roberta-base",
+    "xlm-roberta-base": "FacebookAI/xlm-roberta-base",
+    "xlm-roberta-large": "FacebookAI/xlm-roberta-large",
+}
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """An open_clip model on this machine.
+
+    Args:
+        source: the hub repository, folder or file that the weights are from.
+        where: the folder (or single file) its weights were found in.
+        weights: the file with its weights.
+        model_cfg: open_clip's description of the architecture.
+        preprocess_cfg: what the checkpoint says about preprocessing (mean, std, interpolation, resize mode).
+    """
+
+    source: str
+    where: Path
+    weights: Path
+    model_cfg: dict[str, Any]
+    preprocess_cfg: dict[str, Any]
+
+
+def find(checkpoint: str | Path, revision: str = "main", weights: Path | None = None) -> ModelFiles:
+    """Find an open_clip model; see :meth:`zsavs.models.open_clip.OpenClipEncoder.load` for the names.
+
+    Raises:
+        UnknownName: open_clip has no such tag for the architecture.
+        MissingWeights: a file is not on this machine.
+        WeightsError: the description cannot be read.
+    """
+    if weights is not None and not weights.is_file():
+        raise MissingWeights(f"{weights}: no such file; give the path of a weight file.")
+    architecture, _, tag = str(checkpoint).partition("/")
+    if not Path(checkpoint).expanduser().exists() and architecture in _open_clip().list_models():
+        return _find_tag(architecture, tag, revision, weights)
+    folder = locate(checkpoint, revision)
+    model_cfg, preprocess_cfg = _read_config(folder)
+    return ModelFiles(
+        str(weights or checkpoint), weights or folder, weights or _weights_in(folder), model_cfg, preprocess_cfg
+    )
+
+
+def _find_tag(architecture: str, tag: str, revision: str, weights: Path | None) -> ModelFiles:
+    """Find an architecture that open_clip describes, with the weights of one of its tags or of a file."""
+    open_clip = _open_clip()
+    model_cfg = open_clip.get_model_config(architecture)
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    published = open_clip.get_pretrained_cfg(architecture, tag) if tag else {}
+    if tag and not published:
+        raise UnknownName(f"pretrained tag of {architecture}", tag, tags)
+    if published.get("quick_gelu"):
+        # These weights were trained with another activation; open_clip only warns, and the numbers come out wrong.
+        model_cfg["quick_gelu"] = True
+    if weights is not None:
+        return ModelFiles(str(weights), weights, weights, model_cfg, published)
+    if not tag:
+        raise MissingWeights(
+            f"{architecture} names an architecture without weights; give {architecture}/TAG with one of the tags "
+            f"{', '.join(tags) or '(none are published)'}, or weights=FILE."
+        )
+    repository, _, file_name = published.get("hf_hub", "").rpartition("/")
+    if not repository:
+        raise MissingWeights(
+            f"{architecture}/{tag} is not on the hub; fetch {published.get('url')} and give it as weights=FILE."
+        )
+    folder = locate(repository, revision)
+    return ModelFiles(repository, folder, _weights_in(folder, file_name), model_cfg, published)
+
+
+def _read_config(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a repository's description: architecture and preprocessing."""
+    path = folder / _CONFIG
+    if not path.is_file():
+        raise MissingWeights(
+            f"{folder}: there is no {_CONFIG}; give a folder or hub repository that open_clip exported, or name the "
+            f"architecture and the file: OpenClipEncoder.load('ViT-B-32', weights=FILE)."
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return dict(config["model_cfg"]), dict(config.get("preprocess_cfg") or {})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path}: cannot be read as a description of an open_clip model ({type(error).__name__}: {error}); "
+            f"fetch the checkpoint again with: zsavs download"
+        ) from error
+
+
+def _weights_in(folder: Path, file_name: str = "") -> Path:
+    """Choose the weight file of a folder: the one named (better as safetensors), else the likeliest."""
+    names = [Path(file_name).with_suffix(".safetensors").name, file_name] if file_name else []
+    others = sorted(path.name for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    others.sort(key=lambda name: _SUFFIXES.index(Path(name).suffix))
+    for name in [*names, *_NAMES, *others]:
+        if (folder / name).is_file():
+            return folder / name
+    raise MissingWeights(f"{folder}: there are no weights ({', '.join(_NAMES[:3])}); fetch them with: zsavs download")
+
+
+def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[str]], Any]]:
+    """Build the model in float32 on the CPU, its inference transform and its tokenizer.
+
+    Raises:
+        MissingWeights: the tokenizer or the description of the text tower is not on this machine.
+        WeightsError: a file cannot be read as this model.
+    """
+    open_clip = _open_clip()
+    import torch
+    from open_clip.model import set_model_preprocess_cfg
+    from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
+
+    with _reading(files.where), torch.random.fork_rng(devices=[]), quiet():
+        cfg = _local_towers(files.model_cfg)
+        custom = cfg.pop("custom_text", False) or "hf_model_name" in cfg["text_cfg"]
+        plain = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+        model = (open_clip.CoCa if custom and "multimodal_cfg" in cfg else plain)(**cfg)
+        settings = merge_preprocess_dict(PreprocessCfg(), files.preprocess_cfg)
+        settings["size"] = model.visual.image_size
+        set_model_preprocess_cfg(model, settings)
+        preprocess = image_transform_v2(PreprocessCfg(**settings), is_train=False)
+    with _reading(files.weights):
+        open_clip.load_checkpoint(model, str(files.weights), strict=True, weights_only=True)
+    return model, preprocess, _tokenizer(files)
+
+
+def _local_towers(model_cfg: dict[str, Any]) -> dict[str, Any]:
+    """The description with every name that would be looked up on the hub replaced by a local folder."""
+    cfg = copy.deepcopy(model_cfg)
+    cfg["vision_cfg"]["timm_model_pretrained"] = False
+    if ":" in (tower := cfg["vision_cfg"].get("timm_model_name") or ""):
+        raise WeightsError(f"the image tower {tower} would be looked up on the hub, which zsavs does not do.")
+    text = cfg["text_cfg"]
+    if text.get("hf_model_name"):
+        text["hf_model_name"] = str(locate(_OWNERS.get(text["hf_model_name"], text["hf_model_name"])))
+        text["hf_model_pretrained"] = False
+    return cfg
+
+
+def _tokenizer(files: ModelFiles) -> Callable[[list[str]], Any]:
+    """The tokenizer that the description asks for; a copy beside the weights is as good as the original."""
+    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
+
+    text = files.model_cfg["text_cfg"]
+    context_length = text.get("context_length", DEFAULT_CONTEXT_LENGTH)
+    # A reduction drops words of long texts at random; without it long texts are cut.
+    settings = {key: value for key, value in (text.get("tokenizer_kwargs") or {}).items() if key != "reduction_mask"}
+    name = text.get("hf_tokenizer_name")
+    if not name:
+        with _reading(files.where):
+            return SimpleTokenizer(context_length=context_length, **settings)  # type: ignore[no-any-return]
+    beside = files.weights.parent
+    has_copy = any((beside / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json"))
+    folder = beside if has_copy else locate(_OWNERS.get(name, name))
+    with _reading(folder), quiet():
+        return HFTokenizer(  # type: ignore[no-any-return]
+            str(folder),
+            context_length=context_length,
+            tokenizer_mode=text.get("tokenizer_mode"),
+            local_files_only=True,
+            trust_remote_code=False,
+            **settings,
+        )
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a file's contents provoke in open_clip, torch and safetensors into our errors."""
+    try:
+        yield
+    except ZsavsError:
+        raise
+    except FileNotFoundError as error:
+        raise MissingWeights(f"{path}: a file is missing ({error}); fetch it with: zsavs download") from error
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(
+            f"{path}: cannot be loaded as an open_clip model ({type(error).__name__}: {reason}). "
+            f"The file is broken or belongs to another model; fetch it again with: zsavs download"
+        ) from error
+
+
+def _open_clip() -> Any:
+    """Import open_clip, which takes seconds, only when a model is wanted.
+
+    Raises:
+        BrokenInstallation: it is not there, or cannot be imported.
+    """
+    try:
+        import open_clip
+    except ImportError as error:
+        raise BrokenInstallation(
+            f"open_clip cannot be imported ({error}); run: pip install 'open_clip_torch>=3.3,<4'"
+        ) from error
+    return open_clip
