@@ -161,9 +161,9 @@ class BlipCaptioner:
                 max_new_tokens=self.max_new_tokens,
                 repetition_penalty=self.repetition_penalty,
             )
-        # The model drops the opening's last token, the end mark, before it goes on from there.
-        said = tokens[:, opening.shape[1] - 1 :]
-        return [text.strip() for text in self.processor.tokenizer.batch_decode(said, skip_special_tokens=True)]
+        # The prompt is taken off as text, as the first new piece may go on with the prompt's last word.
+        texts = self.processor.tokenizer.batch_decode([*opening[:1], *tokens], skip_special_tokens=True)
+        return [text.strip().removeprefix(texts[0].strip()).strip() for text in texts[1:]]
 
     def _opening(self) -> torch.Tensor:
         """The tokens every sentence begins with, start and end marks included: (1, L)."""
