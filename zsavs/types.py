@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from os import PathLike
 from typing import Any
 
@@ -48,6 +49,12 @@ def _unit_range(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> 
     return array
 
 
+def row_numbers(index: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
+    """Row numbers from row numbers, or from a mask over all rows."""
+    rows = np.asarray(index)
+    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class AudioClip:
     """A piece of sound.
@@ -82,7 +89,7 @@ class AudioClip:
         if not np.isfinite(wave).all():
             raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
         rate = self.sample_rate_hz
-        if isinstance(rate, bool) or int(rate) != rate or rate < 1:
+        if isinstance(rate, bool) or not isinstance(rate, Real) or not float(rate).is_integer() or rate < 1:
             raise AudioError(f"{where}sample_rate_hz must be a positive whole number, got {rate!r}.")
         with np.errstate(over="ignore"):
             wave = wave.astype(np.float32, copy=False)
@@ -136,6 +143,7 @@ class AVSample:
         if not isinstance(self.audio, AudioClip):
             raise AudioError(f"{where}audio must be a zsavs.AudioClip, got {type(self.audio).__name__}.")
         object.__setattr__(self, "image", frozen(image))
+        object.__setattr__(self, "name", str(self.name))
 
     @classmethod
     def from_files(cls, image: str | PathLike[str], audio: str | PathLike[str]) -> AVSample:
@@ -180,6 +188,8 @@ class Query:
     prior: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.phrases, str):
+            raise ContractError(f"Query.phrases: expected several strings, got the single one {self.phrases!r}.")
         object.__setattr__(self, "phrases", tuple(self.phrases))
         count = len(self.phrases)
         if not all(isinstance(phrase, str) and phrase.strip() for phrase in self.phrases):
@@ -200,9 +210,9 @@ class Query:
     def __len__(self) -> int:
         return len(self.phrases)
 
-    def rows(self, index: Sequence[int] | NDArray[np.int64]) -> Query:
-        """Keep the rows named by ``index``, in that order."""
-        index = np.asarray(index, dtype=np.int64)
+    def rows(self, index: Sequence[int] | NDArray[Any]) -> Query:
+        """Keep the rows named by ``index`` (whole numbers in order, or a mask)."""
+        index = row_numbers(index)
         return replace(
             self,
             phrases=tuple(self.phrases[i] for i in index),
@@ -273,9 +283,7 @@ class Proposals:
 
     def rows(self, index: Sequence[int] | NDArray[Any]) -> Proposals:
         """Keep the regions named by ``index`` (whole numbers in order, or a mask)."""
-        index = np.asarray(index)
-        if index.dtype != np.bool_:
-            index = index.astype(np.int64)
+        index = row_numbers(index)
         return Proposals(
             self.boxes_xyxy[index], self.scores[index], self.sources[index], self.evidence[index], self.selected[index]
         )
