@@ -1,0 +1,11 @@
+"""Pictures of a result: masks over the frame, and a card that shows frame, sound and what was heard.
+
+Only Pillow and numpy are needed. Everything is deterministic: the same input gives the same pixels, except that
+labels outside Pillow's bundled typeface are set in whichever system typeface shows them.
+"""
+
+from zsavs.draw.colours import palette
+from zsavs.draw.masks import mask_layer, overlay
+from zsavs.draw.page import card
+
+__all__ = ["card", "mask_layer", "overlay", "palette"]

@@ -1,0 +1,216 @@
+"""The card: the frame with what was found in it, the sound, and what was heard, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from zsavs.draw.colours import GREY, INK, PAPER, QUIET, TRACK, Rgb, palette
+from zsavs.draw.labels import rounded
+from zsavs.draw.masks import brief, check_image, check_regions, overlay
+from zsavs.draw.sound import sound_strip
+from zsavs.draw.text import cap_height, set_line
+from zsavs.errors import AudioError, ContractError
+from zsavs.types import AudioClip
+
+__all__ = ["card"]
+
+_MARGIN, _GAP = 48, 40
+_TITLE, _BODY, _SMALL = 30, 21, 17
+#: A frame fitted into the first box and at least so wide fills the page, with the sound and what was heard below.
+_WIDE_BOX, _WIDE_FROM = (1280, 720), 920
+#: Any other frame is fitted into this box, what was heard and the sound stand to its right: so wide in all.
+_TALL_BOX, _TALL_CONTENT = (760, 800), 1216
+_STRIP_HEIGHT = 270
+#: Enlarged by more than this, a frame shows its pixels as squares instead of a blur.
+_SMOOTH = 4.0
+_HEADING, _ROW, _NOTE, _BAR = 38, 49, 27, 9
+
+_NOTHING = "nothing in view is sounding"
+
+
+def card(
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    phrases: Sequence[str],
+    scores: Sequence[float] | NDArray[np.float32],
+    boxes: NDArray[np.float32] | None,
+    clip: AudioClip,
+    heard: Sequence[tuple[str, float]],
+    title: str = "",
+) -> Image.Image:
+    """One page that shows a result: frame with overlay, waveform and spectrogram, and what was heard.
+
+    Each phrase that was heard has a bar in the colour of its mask (in several colours if it has several masks), grey
+    where nothing in the picture answers to it. The page is 1016 to 1376 pixels wide, whatever the frame; beside a
+    tall frame the sound stands to the right of it instead of beneath.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        masks: (N, H, W) bool; N = 0 puts "nothing in view is sounding" on the card.
+        phrases: N labels in any script.
+        scores: N finite numbers, or none at all.
+        boxes: (N, 4) absolute pixels x0, y0, x1, y1, or None.
+        clip: the sound, of any length.
+        heard: phrases with weights in [0, 1]; drawn heaviest first.
+        title: one line above the frame; "" for none.
+
+    Returns:
+        RGB picture.
+
+    Raises:
+        ImageError: ``image`` is not a picture.
+        AudioError: ``clip`` is not an :class:`~zsavs.types.AudioClip`.
+        ContractError: shapes disagree, or a weight is not a finite number.
+    """
+    check_image(image)
+    masks, _ = check_regions(masks, phrases, scores, boxes, image.shape[:2])
+    if not isinstance(clip, AudioClip):
+        raise AudioError(f"clip: expected a zsavs.AudioClip, got {type(clip).__name__}.")
+    rows = _heaviest_first(heard)
+
+    wide = _fit(image, _WIDE_BOX)[0] >= _WIDE_FROM
+    size = _fit(image, _WIDE_BOX if wide else _TALL_BOX)
+    frame = _scaled_overlay(image, masks, phrases, scores, boxes, size)
+    content = size[0] if wide else _TALL_CONTENT
+    top = _MARGIN + (cap_height(_TITLE) + 28 if title else 0)
+    end = _MARGIN + content
+    if wide:  # beneath the frame: the sound, and to its right what was heard
+        sound_top = heard_top = top + size[1] + _GAP
+        bottom = heard_bottom = sound_top + _HEADING + _STRIP_HEIGHT
+        sound_left, sound_end = _MARGIN, _MARGIN + round(0.64 * content)
+        heard_left = sound_end + _GAP
+    else:  # to the right of the frame: what was heard, and beneath it the sound
+        sound_left = heard_left = _MARGIN + size[0] + _GAP
+        sound_end, bottom = end, top + max(size[1], 2 * _STRIP_HEIGHT)
+        sound_top, heard_top = bottom - round(0.42 * (bottom - top)) - _HEADING, top
+        heard_bottom = sound_top - _GAP
+
+    page = Image.new("RGB", (content + 2 * _MARGIN, bottom + _MARGIN), PAPER)
+    if title:
+        set_line(title, _TITLE, content).draw(page, _MARGIN, _MARGIN + cap_height(_TITLE), INK)
+    # A hairline, so that a picture on a white ground does not run into the page.
+    page.paste(TRACK, (_MARGIN - 1, top - 1, _MARGIN + size[0] + 1, top + size[1] + 1))
+    page.paste(frame, (_MARGIN, top))
+    _heading(page, sound_left, sound_top, f"Sound, {_seconds(clip.duration_s)}")
+    strip = sound_strip(clip, sound_end - sound_left, bottom - sound_top - _HEADING, _SMALL)
+    page.paste(strip, (sound_left, sound_top + _HEADING))
+    _draw_heard(page, (heard_left, heard_top, end, heard_bottom), rows, phrases)
+    return page
+
+
+def _heaviest_first(heard: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """The phrases with their weights, checked; equal weights keep their order."""
+    for row in heard:
+        phrase, weight = row if isinstance(row, tuple | list) and len(row) == 2 else (None, None)
+        if not isinstance(phrase, str) or not isinstance(weight, int | float | np.number) or not np.isfinite(weight):
+            raise ContractError(f"heard: expected (phrase, finite weight), got {brief(row)}.")
+    return sorted(((phrase, float(weight)) for phrase, weight in heard), key=lambda row: -row[1])
+
+
+def _fit(image: NDArray[np.uint8], box: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of the image as large as ``box`` holds it, each at least a pixel."""
+    height, width = image.shape[:2]
+    scale = min(box[0] / width, box[1] / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _scaled_overlay(
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    phrases: Sequence[str],
+    scores: Sequence[float] | NDArray[np.float32],
+    boxes: NDArray[np.float32] | None,
+    size: tuple[int, int],
+) -> Image.Image:
+    """The overlay drawn at ``size`` (width, height), so that lines and type are as crisp as the page."""
+    height, width = image.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    pixels = scale > _SMOOTH
+    frame = Image.fromarray(image).resize(size, Image.Resampling.NEAREST if pixels else Image.Resampling.LANCZOS)
+    scaled = np.zeros((len(masks), size[1], size[0]), np.bool_)
+    for i, mask in enumerate(masks):
+        cover = Image.fromarray(mask.astype(np.uint8) * 255)
+        cover = cover.resize(size, Image.Resampling.NEAREST if pixels else Image.Resampling.BILINEAR)
+        if scale > 1 and not pixels:  # round off the stairs of the enlarged edge
+            cover = cover.filter(ImageFilter.GaussianBlur(0.8 * scale))
+        scaled[i] = np.asarray(cover) > 127
+        if not scaled[i].any():  # too small for that: a speck is still shown
+            scaled[i] = np.asarray(cover) > np.asarray(cover).max() / 2
+    if boxes is not None:
+        boxes = np.asarray(boxes, np.float32) * np.array([size[0] / width, size[1] / height] * 2, np.float32)
+    return overlay(np.asarray(frame), scaled, phrases, scores, boxes)
+
+
+def _seconds(duration_s: float) -> str:
+    """Duration with three significant digits, below a tenth of a second in milliseconds, or in whole seconds."""
+    if duration_s < 0.1:
+        return f"{1000 * duration_s:.3g} ms"
+    return f"{duration_s:.0f} s" if duration_s >= 100 else f"{duration_s:.3g} s"
+
+
+def _heading(page: Image.Image, x: int, top: int, text: str) -> None:
+    """A section's name in quiet type, its capitals starting at ``top``."""
+    set_line(text, _SMALL).draw(page, x, top + cap_height(_SMALL), QUIET)
+
+
+def _draw_heard(
+    page: Image.Image, box: tuple[int, int, int, int], rows: Sequence[tuple[str, float]], phrases: Sequence[str]
+) -> None:
+    """A bar for each phrase that was heard, in ``box`` (x0, y0, x1, y1), as many as there is room for.
+
+    Bars have the colours of the masks that are named by the same phrase in ``phrases``.
+    """
+    x0, y, x1, bottom = box
+    _heading(page, x0, y, "Heard")
+    y += _HEADING
+    colours: dict[str, list[Rgb]] = {}
+    for phrase, colour in zip(phrases, palette(len(phrases)), strict=True):
+        colours.setdefault(_key(phrase), []).append(colour)
+
+    if not phrases:
+        note = _NOTHING
+    elif not rows:
+        note = "no sound was named"
+    else:
+        note = "grey: heard, not found in view" if any(_key(row[0]) not in colours for row in rows) else ""
+    room = bottom - y - (_NOTE if note else 0)
+    shown = rows if len(rows) * _ROW <= room else rows[: max(1, (room - _NOTE) // _ROW)]
+    for phrase, weight in shown:
+        _draw_bar(page, (x0, y, x1), phrase, min(max(weight, 0), 1), colours.get(_key(phrase), []))
+        y += _ROW
+    if len(shown) < len(rows):
+        set_line(f"and {len(rows) - len(shown)} more", _SMALL).draw(page, x0, y + cap_height(_SMALL), QUIET)
+        y += _NOTE
+    if note:
+        size = _SMALL if phrases else _BODY
+        set_line(note, size, x1 - x0).draw(page, x0, y + cap_height(size), QUIET)
+
+
+def _key(phrase: str) -> str:
+    """What makes two phrases the same."""
+    return " ".join(phrase.casefold().split())
+
+
+def _draw_bar(
+    page: Image.Image, span: tuple[int, int, int], phrase: str, weight: float, colours: Sequence[Rgb]
+) -> None:
+    """Phrase and weight, and under them the bar, in equal stripes if there are several colours."""
+    x0, top, x1 = span
+    baseline = top + cap_height(_BODY)
+    number = set_line(f"{weight:.2f}", _BODY)
+    number.draw(page, x1 - number.width, baseline, QUIET)
+    name = set_line(phrase, _BODY, x1 - x0 - number.width - 16)
+    name.draw(page, x0, baseline, INK if colours else QUIET)
+
+    top = baseline + 10
+    page.paste(TRACK, (x0, top), Image.fromarray(rounded(x1 - x0, _BAR, _BAR / 2)))
+    length = round(weight * (x1 - x0))
+    if length:
+        inks = colours or [GREY]
+        bar = np.array(inks, np.uint8)[np.arange(_BAR) * len(inks) // _BAR]
+        fill = Image.fromarray(np.repeat(bar[:, None], length, axis=1))
+        page.paste(fill, (x0, top), Image.fromarray(rounded(length, _BAR, min(_BAR, length) / 2)))
