@@ -1,0 +1,99 @@
+"""Box operations that all phrase detectors share: from a detector's raw boxes to :class:`~zsavs.types.Proposals`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.types import Proposals
+
+__all__ = ["Found", "as_proposals", "clip", "from_centres", "keep_best"]
+
+
+class Found(NamedTuple):
+    """What one phrase found: boxes (N, 4), x0 y0 x1 y1 in pixels, and their scores (N,) in [0, 1], best first."""
+
+    boxes_xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def nothing(cls) -> Found:
+        """No box."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+def from_centres(boxes_cxcywh: NDArray[np.float32], size_hw: tuple[float, float]) -> NDArray[np.float32]:
+    """Relative centre boxes to absolute corner boxes.
+
+    Args:
+        boxes_cxcywh: (N, 4) centre x, centre y, width and height as shares of a frame, all in [0, 1].
+        size_hw: height and width of that frame in pixels.
+
+    Returns:
+        (N, 4) float32 x0, y0, x1, y1 in pixels; a box may reach beyond the frame.
+    """
+    centres, halves = boxes_cxcywh[:, :2], 0.5 * boxes_cxcywh[:, 2:]
+    height, width = size_hw
+    corners = np.concatenate([centres - halves, centres + halves], axis=1)
+    return corners * np.array([width, height, width, height], np.float32)
+
+
+def clip(boxes_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """Cut (N, 4) boxes at the borders of the picture; a box outside of it becomes degenerate. A new array."""
+    height, width = size_hw
+    return np.clip(boxes_xyxy, 0, np.array([width, height, width, height], np.float32))
+
+
+def keep_best(
+    boxes_xyxy: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    size_hw: tuple[int, int],
+    *,
+    nms_iou: float,
+    max_boxes: int,
+) -> Found:
+    """Choose among the boxes of one phrase.
+
+    Boxes are clipped to the picture, degenerate ones dropped; of boxes that overlap, the best stays (greedy
+    non-maximum suppression); the best ``max_boxes`` are returned. Equal scores keep their order.
+
+    One phrase for each call: phrases cannot suppress each other's boxes. ``torchvision.ops.batched_nms`` promises the
+    same, but moves every class to coordinates of its own, where float32 runs out of digits after some hundred phrases.
+
+    Args:
+        boxes_xyxy: (N, 4) pixels.
+        scores: (N,) in [0, 1].
+        size_hw: height and width of the picture.
+        nms_iou: a box goes if its intersection over union with a better one is larger; 1 keeps all.
+        max_boxes: the most boxes to keep.
+    """
+    import torch
+    from torchvision.ops import nms
+
+    inside = clip(boxes_xyxy, size_hw)
+    solid = (inside[:, 0] < inside[:, 2]) & (inside[:, 1] < inside[:, 3])
+    inside, scores = inside[solid], scores[solid]
+    # Best first and stable, so that nms, which sorts by score again, sees ties in the detector's order.
+    order = np.argsort(-scores, kind="stable")
+    inside, scores = inside[order], scores[order]
+    kept = nms(torch.from_numpy(inside), torch.from_numpy(scores), nms_iou).numpy()
+    kept = np.sort(kept)[:max_boxes]
+    return Found(inside[kept], scores[kept])
+
+
+def as_proposals(found: Sequence[Found]) -> Proposals:
+    """Join what each row of a query found, best first; equal scores stay in the order of the rows.
+
+    Args:
+        found: one item for each row of the query.
+    """
+    if not found:
+        return Proposals.nothing()
+    boxes = np.concatenate([one.boxes_xyxy for one in found])
+    scores = np.concatenate([one.scores for one in found])
+    sources = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
+    order = np.argsort(-scores, kind="stable")
+    return Proposals(boxes[order], scores[order], sources[order])
