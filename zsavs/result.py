@@ -26,6 +26,18 @@ __all__ = ["AVSResult"]
 
 #: Version of the JSON layout; a reader refuses one that it does not know.
 _FORMAT = 1
+#: What reading a file that is no result, or half of one, can end in.
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    ContractError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +79,8 @@ class AVSResult:
         object.__setattr__(self, "timings", dict(self.timings))
         object.__setattr__(self, "meta", dict(self.meta))
         count, size = len(self.phrases), self.score_map.shape
+        if len(size) != 2:
+            raise ContractError(f"AVSResult.score_map: expected (height, width), got shape {size}.")
         for name, dtype, shape in (
             ("masks", np.bool_, (count, *size)),
             ("boxes_xyxy", np.float32, (count, 4)),
@@ -85,8 +99,8 @@ class AVSResult:
                 raise ContractError(f"AVSResult.{name}: values must lie in [0, 1].")
         if not np.array_equal(self.mask, self.masks.any(axis=0)):
             raise ContractError("AVSResult: score_map > 0.5 must hold exactly where one of the masks is set.")
-        if self.frame is not None and self.frame.shape[:2] != size:
-            raise ContractError(f"AVSResult.frame: expected a picture of {size}, got {self.frame.shape[:2]}.")
+        if self.frame is not None and self.frame.shape != (*size, 3):
+            raise ContractError(f"AVSResult.frame: expected a picture of {size}, got an array of {self.frame.shape}.")
 
     @classmethod
     def nothing(cls, size_hw: tuple[int, int], **rest: Any) -> AVSResult:
@@ -147,6 +161,7 @@ class AVSResult:
 
         Raises:
             OutputError: the folder cannot be written, or the disk is full.
+            ContractError: ``meta`` or ``timings`` hold something that JSON does not.
         """
         from PIL import Image
 
@@ -160,6 +175,7 @@ class AVSResult:
             "json": root / f"{stem}.json",
         }
         levels = np.rint(self.score_map * np.float32(65535)).astype(np.uint16)
+        text = self.to_json().encode()
         pictures = {
             "overlay": self.overlay(),
             "mask": Image.fromarray(self.mask.astype(np.uint8) * 255),
@@ -167,37 +183,38 @@ class AVSResult:
         }
         for name, picture in pictures.items():
             write_atomically(files[name], lambda file, picture=picture: picture.save(file, format="PNG"))  # type: ignore[misc]
-        text = self.to_json().encode()
         write_atomically(files["json"], lambda file: file.write(text))
         return files
 
     def to_json(self) -> str:
-        """The whole result but the picture, exactly, as JSON text; :meth:`load` restores it."""
-        return json.dumps(
-            {
-                "format": _FORMAT,
-                "size_hw": list(self.score_map.shape),
-                "objects": [
-                    {
-                        "phrase": phrase,
-                        "score": float(score),
-                        "box_xyxy": [float(x) for x in box],
-                        "mask": rle.encode(mask),
-                    }
-                    for phrase, score, box, mask in zip(
-                        self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True
-                    )
-                ],
-                "heard": [
-                    {"phrase": phrase, "weight": float(weight)}
-                    for phrase, weight in zip(self.queries.phrases, self.queries.weights, strict=True)
-                ],
-                "timings_s": dict(self.timings),
-                "meta": dict(self.meta),
-                "score_map": _pack(self.score_map),
-            },
-            ensure_ascii=False,
-        )
+        """The whole result but the picture, exactly, as JSON text; :meth:`load` restores it.
+
+        Raises:
+            ContractError: ``meta`` or ``timings`` hold something that JSON does not.
+        """
+        objects = [
+            {"phrase": phrase, "score": float(score), "box_xyxy": [float(x) for x in box], "mask": rle.encode(mask)}
+            for phrase, score, box, mask in zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True)
+        ]
+        heard = [
+            {"phrase": phrase, "weight": float(weight)}
+            for phrase, weight in zip(self.queries.phrases, self.queries.weights, strict=True)
+        ]
+        data = {
+            "format": _FORMAT,
+            "size_hw": list(self.score_map.shape),
+            "objects": objects,
+            "heard": heard,
+            "timings_s": self.timings,
+            "meta": self.meta,
+            "score_map": _pack(self.score_map),
+        }
+        try:
+            text = json.dumps(data, ensure_ascii=False)
+        except (TypeError, ValueError) as error:
+            raise ContractError(f"AVSResult.meta and timings hold plain JSON values only ({error}).") from error
+        # A file name that is no UTF-8 reaches us with lone surrogates; written as \udcXX they are JSON, and come back.
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @classmethod
     def load(cls, source: str | os.PathLike[str]) -> AVSResult:
@@ -216,7 +233,7 @@ class AVSResult:
             where = text
             try:
                 text = Path(source).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
                 raise ResultFileError(f"{where}: cannot be read ({error}); give the .json file of a result.") from error
         try:
             data = json.loads(text)
@@ -238,7 +255,7 @@ class AVSResult:
                 timings=data["timings_s"],
                 meta=data["meta"],
             )
-        except (KeyError, TypeError, ValueError, AttributeError, zlib.error, ContractError) as error:
+        except _UNREADABLE as error:
             raise ResultFileError(f"{where}: not a zsavs result ({type(error).__name__}: {error}).") from error
 
     def to_coco(self, image_id: int = 0) -> list[dict[str, Any]]:
@@ -266,7 +283,8 @@ class AVSResult:
 def _pack(score_map: NDArray[np.float32]) -> dict[str, str]:
     """Compress exactly: as 16-bit levels where the map holds nothing finer, as float32 otherwise."""
     levels = np.rint(score_map * np.float32(65535)).astype("<u2")
-    coarse = np.array_equal(levels.astype(np.float32) / np.float32(65535), score_map)
+    # Bytes, not values: 0.0 == -0.0.
+    coarse = (levels.astype(np.float32) / np.float32(65535)).tobytes() == score_map.tobytes()
     data = levels if coarse else score_map.astype("<f4")
     return {
         "dtype": "uint16" if coarse else "float32",
