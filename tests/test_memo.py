@@ -1,0 +1,108 @@
+"""Answers are remembered for as long as their object lives, by identity, and never more than a few."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zsavs.memo import Memo
+
+
+class Counting:
+    """A computation that notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Any]] = []
+
+    def __call__(self, items: list[Any]) -> list[float]:
+        self.asked.append([float(item[0]) for item in items])
+        return [float(item.sum()) for item in items]
+
+
+def arrays(*values: float) -> list[np.ndarray[Any, Any]]:
+    return [np.array([value, 1.0]) for value in values]
+
+
+def test_every_object_is_computed_once() -> None:
+    memo, compute = Memo[float](), Counting()
+    a, b, c = arrays(1, 2, 3)
+    assert memo([a, b], compute) == [2, 3]
+    assert memo([b, c, a], compute) == [3, 4, 2], "answers come in the order of the items"
+    assert memo([c], compute) == [4]
+    assert compute.asked == [[1, 2], [3]]
+
+
+def test_a_repeated_object_in_one_batch_is_computed_once() -> None:
+    memo, compute = Memo[float](), Counting()
+    a, b = arrays(1, 2)
+    assert memo([a, b, a], compute) == [2, 3, 2]
+    assert compute.asked == [[1, 2]]
+
+
+def test_equal_objects_are_different_objects() -> None:
+    memo, compute = Memo[float](), Counting()
+    one, same = arrays(1, 1)
+    memo([one], compute)
+    memo([same], compute)
+    assert compute.asked == [[1], [1]]
+
+
+def test_nothing_is_asked_for_nothing() -> None:
+    compute = Counting()
+    assert Memo[float]()([], compute) == []
+    assert compute.asked == []
+
+
+def test_an_answer_dies_with_its_object() -> None:
+    memo, compute = Memo[float](), Counting()
+    (a,) = arrays(1)
+    memo([a], compute)
+    assert len(memo) == 1
+    del a
+    gc.collect()
+    assert len(memo) == 0
+
+
+def test_a_new_object_in_the_place_of_a_dead_one_is_not_mistaken_for_it() -> None:
+    """CPython hands out the same address again at once, and the address is the key."""
+    memo = Memo[float]()
+    for value in range(50):
+        (a,) = arrays(value)
+        assert memo([a], Counting()) == [value + 1]
+        del a
+
+
+def test_the_oldest_answer_goes_first_and_use_keeps_it_young() -> None:
+    memo, compute = Memo[float](max_items=2), Counting()
+    a, b, c = arrays(1, 2, 3)
+    memo([a], compute)
+    memo([b], compute)
+    memo([a], compute)  # now b is the oldest
+    memo([c], compute)
+    assert len(memo) == 2
+    memo([a, c], compute)
+    assert compute.asked == [[1], [2], [3]]
+    memo([b], compute)
+    assert compute.asked[-1] == [2]
+
+
+def test_a_batch_larger_than_the_memory_is_answered_whole() -> None:
+    memo = Memo[float](max_items=2)
+    items = arrays(*range(10))
+    assert memo(items, Counting()) == [value + 1 for value in range(10)]
+    assert len(memo) == 2
+
+
+def test_a_failure_is_not_remembered() -> None:
+    memo, compute = Memo[float](), Counting()
+    (a,) = arrays(1)
+
+    def fail(_: list[Any]) -> list[float]:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        memo([a], fail)
+    assert memo([a], compute) == [2]
