@@ -87,7 +87,7 @@ def test_the_single_mask_is_the_documented_one(fall_back: bool) -> None:
     np.testing.assert_allclose(logits, masks[:, 0], atol=LOGITS)
     np.testing.assert_allclose(iou, ratings[:, 0], atol=1e-5)
     of_three = segmenter().segment([pictured], [found])[0]
-    assert (np.abs(logits - of_three).max() < LOGITS) is fall_back
+    assert bool(np.abs(logits - of_three).max() < LOGITS) == fall_back
 
 
 def test_of_three_masks_the_best_rated_one_is_taken() -> None:
