@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, standardise
-from zsavs.common_space import gate, ridge
+from zsavs.common_space import RidgeMap, gate, ridge
 from zsavs.errors import UnknownName
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AVSample, Query
@@ -84,12 +85,17 @@ class Fused:
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=0.0, max_gap=self.max_gap) for row in fused
         ]
 
-    def _in_common_space(self, sounds: NDArray[np.float32], pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Standardised scores of the gated product against each label: (N, K)."""
+    @functools.cached_property
+    def _map(self) -> tuple[RidgeMap, NDArray[np.float32]]:
+        """From sounds to pictures, and the labels' place among the pictures (K, D_V); K**3 operations, so once."""
         x, y = self.hear.text(self.vocabulary), self.look.text(self.vocabulary)  # (K, D_A), (K, D_V)
         to_pictures = ridge(x, y)
+        return to_pictures, to_pictures.centred_targets(y)
+
+    def _in_common_space(self, sounds: NDArray[np.float32], pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standardised scores of the gated product against each label: (N, K)."""
+        to_pictures, labels = self._map
         bank = self.hear.bank.embeddings
-        labels = to_pictures.centred_targets(y)
         # The modality gap: sounds are centred on sounds and pictures on pictures, not on text.
         mapped, usual = to_pictures(sounds - bank.mean(axis=0)), to_pictures(bank - bank.mean(axis=0))
         views = pictures - self.look.bank.embeddings.mean(axis=0)
