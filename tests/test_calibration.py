@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from zsavs import bank, toy
 from zsavs.bank import Bank, synthetic_pictures, synthetic_sounds
-from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, softmax, standardise
+from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, log_softmax, standardise
 from zsavs.prompts import embed_phrases, templates
 from zsavs.types import AudioClip
 
@@ -203,16 +203,15 @@ def test_a_query_never_breaks_its_promises(z: list[float], top_k: int, min_z: fl
         assert max(z) in kept
 
 
-def test_softmax() -> None:
-    z = np.array([[1.0, 2.0, 3.0], [1000.0, 0.0, -1000.0], [-np.inf, 0.0, 0.0]])
-    p = softmax(z, 0.5)
-    assert p.dtype == np.float64
-    assert p.sum(axis=1) == pytest.approx(np.ones(3))
-    assert p[0] == pytest.approx(np.exp([2, 4, 6]) / np.exp([2, 4, 6]).sum())
-    assert p[1].tolist() == [1, 0, 0]
-    assert p[2].tolist() == [0, 0.5, 0.5]
-    assert softmax(z + 7, 0.5)[0] == pytest.approx(p[0])
-    assert softmax(np.zeros((0, 4))).shape == (0, 4)
+def test_log_softmax() -> None:
+    z = np.array([[1.0, 2.0, 3.0], [1000.0, 0.0, -1000.0]])
+    log_p = log_softmax(z, 0.5)
+    assert log_p.dtype == np.float64
+    assert np.exp(log_p).sum(axis=1) == pytest.approx(np.ones(2))
+    assert np.exp(log_p[0]) == pytest.approx(np.exp([2, 4, 6]) / np.exp([2, 4, 6]).sum())
+    assert log_p[1].tolist() == [0, -2000, -4000], "improbable is not impossible: no -inf"
+    assert log_softmax(z + 7, 0.5) == pytest.approx(log_p)
+    assert log_softmax(np.zeros((0, 4))).shape == (0, 4)
 
 
 # ------------------------------------------------------------------------ synthetic items
