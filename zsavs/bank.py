@@ -124,7 +124,7 @@ def synthetic_sounds() -> tuple[AudioClip, ...]:
     rng = np.random.default_rng(0)
     count = int(_SECONDS * _RATE_HZ)
     time = np.arange(count) / _RATE_HZ
-    waves: list[NDArray[Any]] = [np.zeros(count), np.full(count, 0.1)]
+    waves: list[Any] = [np.zeros(count), np.full(count, 0.1)]
     for slope in (0.0, 0.5, 1.0, 2.0):  # white, in between, pink, brown; quiet to loud
         waves += [10 ** (level / 20) * _coloured_noise(rng, count, slope) for level in (-60, -40, -20, -6)]
     for pitch in (50.0, 120.0, 440.0, 1000.0, 3150.0, 8000.0):
@@ -156,7 +156,7 @@ def synthetic_pictures() -> tuple[NDArray[np.uint8], ...]:
     """Forty-odd pictures that show nothing in particular, 224 x 224, the same on every machine."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[0:_SIDE, 0:_SIDE] / _SIDE
-    maps: list[NDArray[Any]] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]
+    maps: list[Any] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]
     maps += [down, right, 1 - down, np.hypot(down - 0.5, right - 0.5)]
     for cycles in (3, 12, 40):
         maps += [np.sin(2 * np.pi * cycles * down), np.sin(2 * np.pi * cycles * (down + right))]
