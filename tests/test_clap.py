@@ -397,6 +397,17 @@ def test_weights_that_the_file_lacks_are_not_made_up(folder: Path, tmp_path: Pat
         ClapEncoder.load(copy_with(folder, tmp_path / "gap", save(weights, {"format": "pt"})))
 
 
+def test_tables_of_positions_may_be_missing(folder: Path, tmp_path: Path) -> None:
+    """Older files lack them, newer ones hold them; the model computes them in either case."""
+    weights = load_file(folder / "model.safetensors")
+    learnt = {name: value for name, value in weights.items() if value.is_floating_point()}
+    assert len(learnt) < len(weights)
+    old = copy_with(folder, tmp_path / "old", save(learnt, {"format": "pt"}))
+    loaded = ClapEncoder.load(old, device="cpu")
+    np.testing.assert_allclose(loaded.encode_text(PHRASES), fresh().encode_text(PHRASES), atol=1e-6)
+    np.testing.assert_allclose(loaded.encode_audio(clips()), fresh().encode_audio(clips()), atol=1e-6)
+
+
 def test_a_pickle_that_would_run_code_is_refused(folder: Path, tmp_path: Path) -> None:
     evidence = tmp_path / "ran"
     bad = copy_with(folder, tmp_path / "bad", harmful_pickle(evidence), "pytorch_model.bin")
