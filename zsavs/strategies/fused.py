@@ -99,10 +99,9 @@ class Fused:
         # The modality gap: sounds are centred on sounds and pictures on pictures, not on text.
         mapped, usual = to_pictures(sounds - bank.mean(axis=0)), to_pictures(bank - bank.mean(axis=0))
         views = pictures - self.look.bank.embeddings.mean(axis=0)
-        return np.stack(
-            [
-                # What this picture makes of other sounds is what its answer to this sound is measured against.
-                standardise(gate(sound[None], view), gate(usual, view), labels)[0]
-                for sound, view in zip(mapped, views, strict=True)
-            ]
-        )
+        fused = [
+            # What this picture makes of other sounds is what its answer to this sound is measured against.
+            standardise(gate(sound[None], view), gate(usual, view), labels)[0]
+            for sound, view in zip(mapped, views, strict=True)
+        ]
+        return np.array(fused, np.float32).reshape(len(mapped), len(self.vocabulary))
