@@ -209,6 +209,7 @@ def test_phrases_in_other_scripts_have_tokens_of_their_own() -> None:
     assert set(made.ground([sample(40, 60)], [query(*phrases)])[0].sources) == set(range(6))
 
 
+@pytest.mark.filterwarnings("error")
 def test_unknown_words_have_a_token_of_their_own(tmp_path: Path) -> None:
     """BERT's own tokenizer, which knows no emoji and gives nothing at all for an invisible character."""
     from transformers import BertTokenizer
@@ -333,6 +334,8 @@ def test_a_very_long_picture_keeps_its_places() -> None:
     np.testing.assert_array_equal(np.flatnonzero(seen[25, :, 0] > 127), np.arange(100, 200))
     assert _stretched(np.zeros((1, 100_000, 3), np.uint8)).shape == (256, 2048, 3)
     assert _stretched(np.zeros((10, 80, 3), np.uint8)).shape == (10, 80, 3)
+    # torch wants arrays that may be written to.
+    assert all(_stretched(image).flags.writeable for image in noise_pictures((10, 80), (10, 81)))
 
 
 def test_nothing_handed_over_is_changed() -> None:
@@ -382,6 +385,13 @@ def test_dtype_is_float32_unless_asked_for_whatever_the_file_holds(folder: Path,
     assert set(found.sources) == {0, 1}
     save(half, tmp_path)
     assert GroundingDinoGrounder.load(tmp_path, device="cpu").model.dtype == torch.float32
+
+
+def test_dtype_auto_is_float32_even_where_half_precision_is_fast(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    monkeypatch.setattr("zsavs.models.grounding_dino.resolve_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr("zsavs.models.grounding_dino.to_device", lambda model, _: model)
+    assert GroundingDinoGrounder.load(folder).model.dtype == torch.float32
 
 
 @pytest.mark.parametrize("say_so", [True, False])
