@@ -92,8 +92,9 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 100_000_000) -
             ) from error
         except _DAMAGE as error:
             raise ImageError(
-                f"{name}: the picture is damaged or cut off ({_first_line(error)}); copy or download it again, or open "
-                f"it in an image program and save it anew."
+                f"{name}: {looks_like(file) or 'a picture'} that cannot be decoded ({_first_line(error)}); it is "
+                f"damaged, cut off or of a rare kind: copy or download it again, or open it in an image program and "
+                f"save it as PNG."
             ) from error
         return _to_array(to_rgb(picture, name), _orientation(picture))
 
