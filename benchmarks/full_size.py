@@ -145,6 +145,8 @@ def measure(preset: str, picture: str, recording: str, strategies: list[str], de
     }
     for name in strategies:
         settings: dict[str, Any] = {"min_z": -1e3, "max_gap": 1e6, **parts}
+        if name == "fused":
+            settings["min_seen"] = -1e3
         if name == "cross_modal":  # random weights write no nouns
             settings["nouns"] = lambda _: ["dog", "grass", "collar"]
         pipe = zsavs.build_pipeline(name, preset, **settings)

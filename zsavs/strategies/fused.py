@@ -43,7 +43,8 @@ class Fused:
         variant: "label" or "embedding".
         alpha: how much the sound counts against the picture, in [0, 1] (``label``).
         top_k: the most sources to look for.
-        min_z: how far above usual, in standard deviations, a label must be heard (both variants) for it to stay.
+        min_z: how far above usual, in standard deviations, a label must be heard.
+        min_seen: how far above usual a label must be seen in the whole picture; low, as things can be small.
         max_gap: how far below the best label, in standard deviations, another one may be.
 
     Raises:
@@ -60,6 +61,7 @@ class Fused:
         alpha: float = 0.5,
         top_k: int = 3,
         min_z: float = 2.0,
+        min_seen: float = 0.0,
         max_gap: float = 2.0,
     ) -> None:
         if variant not in _VARIANTS:
@@ -67,7 +69,7 @@ class Fused:
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         self.variant, self.alpha = variant, alpha
-        self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
+        self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The labels that sound and picture give evidence for together."""
@@ -77,12 +79,14 @@ class Fused:
         seen = self.look.standardise(pictures, self.vocabulary)  # 4. picture against labels  (N, K)
         if self.variant == "label":
             fused = self.alpha * heard + (1 - self.alpha) * seen  # 5. log of the product      (N, K)
+            least = self.alpha * self.min_z + (1 - self.alpha) * self.min_seen
         else:
-            fused = self._in_common_space(sounds, pictures)
+            fused, least = self._in_common_space(sounds, pictures), self.min_seen
         # 6. A product cannot tell "heard and hidden" from "seen and silent": each side must speak for a label itself.
-        fused = np.where((heard > self.min_z) & (seen > 0), fused, -np.inf)
+        fused = np.where((heard > self.min_z) & (seen > self.min_seen), fused, -np.inf)
         return [
-            evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=0.0, max_gap=self.max_gap) for row in fused
+            evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=least, max_gap=self.max_gap)
+            for row in fused
         ]
 
     @functools.cached_property
