@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import random
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -91,3 +93,26 @@ def harmful_pickle(evidence: Path) -> bytes:
     assert evidence.exists(), "the attack does not work, so that refusing it would prove nothing"
     evidence.unlink()
     return buffer.getvalue()
+
+
+def watch_the_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the hub's client go online, and list every attempt to do so; checked to notice one."""
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    attempts: list[str] = []
+
+    def refuse(*args: Any, **_: Any) -> Any:
+        attempts.append(repr(args))
+        raise OSError("no network")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    with pytest.raises((LocalEntryNotFoundError, OSError)):
+        hf_hub_download("zsavs/absent", "config.json")
+    assert attempts, "the watch is blind"
+    attempts.clear()
+    return attempts

@@ -19,6 +19,7 @@ from adapter_helpers import (
     noise,
     random_states,
     tone,
+    watch_the_network,
 )
 from safetensors.torch import load_file, save
 
@@ -406,6 +407,18 @@ def test_tables_of_positions_may_be_missing(folder: Path, tmp_path: Path) -> Non
     loaded = ClapEncoder.load(old, device="cpu")
     np.testing.assert_allclose(loaded.encode_text(PHRASES), fresh().encode_text(PHRASES), atol=1e-6)
     np.testing.assert_allclose(loaded.encode_audio(clips()), fresh().encode_audio(clips()), atol=1e-6)
+
+
+def test_nothing_is_asked_of_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the hub's client may go online, and even for what is not here."""
+    attempts = watch_the_network(monkeypatch)
+    encoder = ClapEncoder.load(folder, device="cpu")
+    encoder.encode_audio([noise(1.0)])
+    encoder.encode_text(PHRASES)
+    for absent in (DEFAULT, "org/absent"):
+        with pytest.raises(MissingWeights):
+            ClapEncoder.load(absent)
+    assert attempts == []
 
 
 def test_a_pickle_that_would_run_code_is_refused(folder: Path, tmp_path: Path) -> None:

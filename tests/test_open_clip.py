@@ -11,7 +11,16 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from adapter_helpers import COMMIT, copy_with, harmful_pickle, imported_by, into_hub_cache, pictures, random_states
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    pictures,
+    random_states,
+    watch_the_network,
+)
 from PIL import Image
 from safetensors.torch import load_file, save
 
@@ -463,6 +472,21 @@ def test_a_broken_description_is_one_clear_error(text: str, clip_folder: Path, t
     (folder / "open_clip_config.json").write_text(text)
     with pytest.raises(WeightsError, match="zsavs download"):
         OpenClipEncoder.load(folder)
+
+
+def test_nothing_is_asked_of_the_network(
+    clip_folder: Path, siglip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the hub's client may go online, and even for what is not here."""
+    attempts = watch_the_network(monkeypatch)
+    for folder in (clip_folder, siglip_folder):
+        encoder = OpenClipEncoder.load(folder, device="cpu")
+        encoder.encode_image(pictures((8, 8)))
+        encoder.encode_text(PHRASES)
+    for absent in (DEFAULT, "org/absent"):
+        with pytest.raises(MissingWeights):
+            OpenClipEncoder.load(absent)
+    assert attempts == []
 
 
 def test_a_pickle_that_would_run_code_is_refused(clip_folder: Path, tmp_path: Path) -> None:
