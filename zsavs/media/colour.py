@@ -46,7 +46,8 @@ def to_rgb(picture: Image.Image, name: str) -> Image.Image:
         )
     profile = picture.info.get("icc_profile")
     if picture.has_transparency_data:
-        layered = picture.convert("RGBA")
+        # Pillow takes premultiplied grey to LA only.
+        layered = (picture.convert("LA") if picture.mode == "La" else picture).convert("RGBA")
         page = Image.new("RGB", picture.size, "white")
         page.paste(_to_srgb(layered.convert("RGB"), profile), mask=layered.getchannel("A"))
         return page

@@ -28,8 +28,11 @@ log = logging.getLogger(__name__)
 #: Formats that are read. The others of Pillow are rare, run other programs (EPS), or accept any file (TGA).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
 
-#: What Pillow raises over a damaged file.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, AttributeError, struct.error, zlib.error)
+#: What Pillow raises over a damaged file (RuntimeError: AVIF).
+_DAMAGE = (
+    *(OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(struct.error, zlib.error),
+)
 
 #: EXIF orientation -> the picture as people see it, viewed in the order in which the file stores it.
 _STORED_VIEW: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
