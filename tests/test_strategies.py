@@ -207,7 +207,18 @@ def test_the_label_score_is_the_log_linear_pool() -> None:
     sample = replace(picture("red", "blue"), audio=toy.tone("red"))
     (query,) = Fused(EARS, EYES, COLOURS, alpha=0.3).query([sample])
     z = 0.3 * SoundScorer(EARS)([sample.audio], ["red"]) + 0.7 * PictureScorer(EYES)([sample.image], ["red"])
-    assert query.weights == pytest.approx(1 / (1 + np.exp(-z[0].astype(float))), abs=1e-5)
+    least = 0.3 * 2.0  # the pool of the least that must be heard (2) and seen (0)
+    assert query.weights == pytest.approx(1 / (1 + np.exp(least - z[0].astype(float))), abs=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["label", "embedding"])
+def test_min_seen_is_how_much_a_label_must_be_seen(variant: Any) -> None:
+    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
+    (seen,) = PictureScorer(EYES)([sample.image], ["red"])[0]
+    for min_seen, found in ((0.0, ("red",)), (seen - 0.01, ("red",)), (seen + 0.01, ())):
+        (query,) = Fused(EARS, EYES, COLOURS, variant=variant, min_seen=float(min_seen)).query([sample])
+        if variant == "label" or not min_seen or not found:  # the gated product has a threshold of its own
+            assert heard(query) == found, min_seen
 
 
 def test_an_unknown_variant_suggests() -> None:
