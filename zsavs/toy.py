@@ -196,6 +196,7 @@ def scene(
 
 def _hear(clip: AudioClip) -> NDArray[np.float32]:
     wave = clip.mono().astype(np.float64)
+    wave -= wave.mean()  # a constant offset is a fault of the recorder, and inaudible
     window = np.hanning(len(wave)) if len(wave) > 2 else np.ones(len(wave))
     power = np.abs(np.fft.rfft(wave * window)) ** 2 / (window**2).sum() / len(wave) * 2
     frequency = np.fft.rfftfreq(len(wave), 1 / clip.sample_rate_hz)
