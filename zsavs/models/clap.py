@@ -191,22 +191,19 @@ class ClapEncoder:
     def _embed_features(self, features: list[torch.Tensor]) -> NDArray[np.float32]:
         import torch
 
-        inputs = torch.cat(features).to(self.device, self.model.dtype)
-        # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
-        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
         with inference("ClapModel"):
-            return unit_rows(
-                self.model.get_audio_features(input_features=inputs, is_longer=is_longer).pooler_output, "ClapModel"
-            )
+            inputs = torch.cat(features).to(self.device, self.model.dtype)
+            # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
+            is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
+            out = self.model.get_audio_features(input_features=inputs, is_longer=is_longer)
+            return unit_rows(out.pooler_output, "ClapModel")
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(
             phrases, padding=True, truncation=True, max_length=self.max_text_tokens, return_tensors="pt"
-        ).to(self.device)
+        )
         with inference("ClapModel"):
-            return unit_rows(
-                self.model.get_text_features(
-                    input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
-                ).pooler_output,
-                "ClapModel",
+            out = self.model.get_text_features(
+                input_ids=tokens["input_ids"].to(self.device), attention_mask=tokens["attention_mask"].to(self.device)
             )
+            return unit_rows(out.pooler_output, "ClapModel")
