@@ -224,6 +224,16 @@ def _umask() -> int:
     return mask
 
 
+def test_the_umask_is_left_as_it_was(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", lambda file: file.write(b""))
+        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+        assert _umask() == 0o027
+    finally:
+        os.umask(before)
+
+
 def test_a_loaded_result_can_be_saved_again(tmp_path: Path) -> None:
     first = result().save(tmp_path / "one", "r")["json"]
     second = AVSResult.load(first).save(tmp_path / "two", "r")["json"]
