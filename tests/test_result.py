@@ -465,6 +465,12 @@ def test_run_lengths_of_a_known_mask() -> None:
     assert rle.encode(mask) == {"size": [2, 3], "counts": [0, 2, 1, 1, 2]}
 
 
+@pytest.mark.parametrize("counts", [[5], [7], [], [0, 5], [8, -2]])
+def test_run_lengths_that_do_not_fill_the_mask_are_refused(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"run lengths add up to \d, a 2x3 mask has 6 pixels"):
+        rle.decode({"size": [2, 3], "counts": counts})
+
+
 def test_run_lengths_of_another_memory_layout() -> None:
     mask = np.zeros((6, 4), np.bool_)
     mask[1:3, 2:] = True
