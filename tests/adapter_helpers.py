@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import random
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -91,3 +93,25 @@ def harmful_pickle(evidence: Path) -> bytes:
     assert evidence.exists(), "the attack does not work, so that refusing it would prove nothing"
     evidence.unlink()
     return buffer.getvalue()
+
+
+def watch_the_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the hub's client go online, and list every attempt to do so; checked to notice one."""
+    from huggingface_hub import constants, get_session
+
+    attempts: list[str] = []
+
+    def refuse(*args: Any, **_: Any) -> Any:
+        attempts.append(repr(args))
+        raise OSError("no network")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    with pytest.raises(Exception, match="no network"):
+        get_session().get("https://huggingface.co")
+    assert attempts, "the watch is blind"
+    attempts.clear()
+    return attempts

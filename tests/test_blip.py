@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import COMMIT, copy_with, harmful_pickle, imported_by, into_hub_cache, pictures, random_states
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    pictures,
+    random_states,
+    watch_the_network,
+)
 from PIL import Image
 
 from zsavs.errors import ImageError, InputError, MissingWeights, WeightsError
@@ -181,6 +190,16 @@ def test_broken_checkpoints_are_one_clear_error(folder: Path, tmp_path: Path) ->
         BlipCaptioner.load(copy_with(folder, tmp_path / "empty", None))
     with pytest.raises(WeightsError):
         BlipCaptioner.load(copy_with(folder, tmp_path / "cut", whole[: len(whole) // 2]))
+
+
+def test_nothing_is_asked_of_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the hub's client may go online, and even for what is not here."""
+    attempts = watch_the_network(monkeypatch)
+    BlipCaptioner.load(folder, device="cpu").caption(pictures((8, 8)))
+    for absent in (DEFAULT, "org/absent"):
+        with pytest.raises(MissingWeights):
+            BlipCaptioner.load(absent)
+    assert attempts == []
 
 
 def test_a_pickle_that_would_run_code_is_refused(folder: Path, tmp_path: Path) -> None:

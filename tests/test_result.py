@@ -23,7 +23,7 @@ from zsavs import rle
 from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.files import write_atomically
 from zsavs.result import AVSResult
-from zsavs.types import Query
+from zsavs.types import AudioClip, Query
 
 HEIGHT, WIDTH = 5, 7
 
@@ -222,6 +222,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_the_umask_is_left_as_it_was(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", lambda file: file.write(b""))
+        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+        assert _umask() == 0o027
+    finally:
+        os.umask(before)
 
 
 def test_a_loaded_result_can_be_saved_again(tmp_path: Path) -> None:
@@ -455,6 +465,12 @@ def test_run_lengths_of_a_known_mask() -> None:
     assert rle.encode(mask) == {"size": [2, 3], "counts": [0, 2, 1, 1, 2]}
 
 
+@pytest.mark.parametrize("counts", [[5], [7], [], [0, 5], [8, -2]])
+def test_run_lengths_that_do_not_fill_the_mask_are_refused(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"run lengths add up to \d, a 2x3 mask has 6 pixels"):
+        rle.decode({"size": [2, 3], "counts": counts})
+
+
 def test_run_lengths_of_another_memory_layout() -> None:
     mask = np.zeros((6, 4), np.bool_)
     mask[1:3, 2:] = True
@@ -485,3 +501,17 @@ def test_coco_api_reads_the_masks_if_it_is_here() -> None:
         assert np.array_equal(api.decode(code).astype(bool), mask)
         assert api.area(code) == annotation["area"]
         assert api.toBbox(code).tolist() == annotation["bbox"]
+
+
+# ------------------------------------------------------------------------------------- card
+def test_a_card_needs_the_picture_and_shows_it() -> None:
+    audio = AudioClip(np.zeros((1, 1600), np.float32), 16_000)
+    frame = np.full((40, 60, 3), 90, np.uint8)
+    result = AVSResult.nothing((40, 60), frame=frame)
+    page = result.card(audio, "a title")
+    assert page.width > 500
+    assert (90, 90, 90) in {color for _, color in page.getcolors(1 << 24)}
+    loaded = AVSResult.load(result.to_json())
+    with pytest.raises(ContractError, match="picture that belongs"):
+        loaded.card(audio)
+    assert loaded.card(audio, "a title", frame).tobytes() == page.tobytes()

@@ -12,10 +12,11 @@ import hashlib
 import io
 import logging
 import os
-import weakref
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import OutputError
 from zsavs.files import write_atomically
+from zsavs.memo import Memo
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AudioClip, frozen
 
@@ -53,7 +55,8 @@ class Bank:
         object.__setattr__(self, "embeddings", frozen(np.asarray(self.embeddings, np.float32)))
 
 
-_banks: weakref.WeakKeyDictionary[Any, dict[str, Bank]] = weakref.WeakKeyDictionary()
+#: By identity: an encoder need not be hashable, and equal settings do not make equal weights.
+_banks: Memo[dict[str, Bank]] = Memo()
 
 
 def of_sounds(encoder: AudioTextEncoder) -> Bank:
@@ -71,7 +74,7 @@ def _bank(encoder: Any, shipped: str, items: Callable[[], tuple[Any, ...]], enco
     own = getattr(encoder, shipped, None)
     if isinstance(own, Bank):
         return own
-    banks = _banks.setdefault(encoder, {})
+    banks = _banks([encoder], lambda new: [{} for _ in new])[0]
     if shipped not in banks:
         banks[shipped] = _computed(encoder, shipped, items(), encode)
     return banks[shipped]
@@ -84,13 +87,14 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
     key = hashlib.sha256(f"{kind} {_VERSION} {encoder.space} ".encode() + answer.tobytes()).hexdigest()[:32]
     path = _cache_folder() / f"{kind}-{key}.npy"
     try:
-        kept = np.load(path, allow_pickle=False)
-        if kept.shape == (len(items), answer.shape[1]) and np.isfinite(kept).all():
+        kept = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        same_shape = kept.shape == (len(items), answer.shape[1])
+        if same_shape and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer[0]) < 0.1:
             return Bank(kept, source)
         log.warning("%s: not the expected statistics; computing them again", path)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, TokenError) as error:  # the last two: a damaged header
         log.warning("%s: cannot be read (%s); computing the statistics again", path, error)
     log.info("computing calibration statistics for %s (once for each model)", encoder.space)
     bank = Bank(encode(items), source)
@@ -106,9 +110,12 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
 def _cache_folder() -> Path:
     """``$ZSAVS_CACHE``, else ``zsavs`` in the user's cache folder (``$XDG_CACHE_HOME`` or ``~/.cache``)."""
     named = os.environ.get("ZSAVS_CACHE")
-    if named:
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "zsavs"
+    try:
+        if named:
+            return Path(named).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "zsavs"
+    except RuntimeError:  # a user without a home, as in many containers
+        return Path(tempfile.gettempdir()) / "zsavs"
 
 
 @functools.cache
@@ -117,7 +124,7 @@ def synthetic_sounds() -> tuple[AudioClip, ...]:
     rng = np.random.default_rng(0)
     count = int(_SECONDS * _RATE_HZ)
     time = np.arange(count) / _RATE_HZ
-    waves: list[NDArray[Any]] = [np.zeros(count), np.full(count, 0.1)]
+    waves: list[Any] = [np.zeros(count), np.full(count, 0.1)]
     for slope in (0.0, 0.5, 1.0, 2.0):  # white, in between, pink, brown; quiet to loud
         waves += [10 ** (level / 20) * _coloured_noise(rng, count, slope) for level in (-60, -40, -20, -6)]
     for pitch in (50.0, 120.0, 440.0, 1000.0, 3150.0, 8000.0):
@@ -149,7 +156,7 @@ def synthetic_pictures() -> tuple[NDArray[np.uint8], ...]:
     """Forty-odd pictures that show nothing in particular, 224 x 224, the same on every machine."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[0:_SIDE, 0:_SIDE] / _SIDE
-    maps: list[NDArray[Any]] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]
+    maps: list[Any] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]
     maps += [down, right, 1 - down, np.hypot(down - 0.5, right - 0.5)]
     for cycles in (3, 12, 40):
         maps += [np.sin(2 * np.pi * cycles * down), np.sin(2 * np.pi * cycles * (down + right))]

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zsavs.errors import UnknownName
+from zsavs.errors import ContractError, UnknownName
 from zsavs.pipeline import Pipeline
 from zsavs.presets import Part, Preset, find_preset
 from zsavs.registry import ROLES, find_component
@@ -89,7 +89,10 @@ def compare(
 
     Raises:
         As :func:`build_pipeline`.
+        ContractError: a batch size below 1.
     """
+    if batch_size < 1:
+        raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
     pipes = {name: build_pipeline(name, preset, device, dtype, vocabulary) for name in strategies}
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
     iterator = iter(samples)

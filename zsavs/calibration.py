@@ -25,7 +25,7 @@ from zsavs.prompts import embed_phrases, templates
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
 from zsavs.types import AudioClip, Query
 
-__all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "softmax"]
+__all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "log_softmax"]
 
 
 class _Scorer(ABC):
@@ -127,12 +127,12 @@ def standardise(
     return np.asarray(z, np.float32)
 
 
-def softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Softmax over the last axis, in float64."""
+def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Logarithm of the softmax over the last axis, in float64: finite where z is, however improbable."""
     scaled = np.asarray(z, np.float64) / temperature
-    scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    total: NDArray[np.float64] = scaled / scaled.sum(axis=-1, keepdims=True)
-    return total
+    scaled = scaled - scaled.max(axis=-1, keepdims=True)
+    log_p: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
+    return log_p
 
 
 def evidence_to_query(

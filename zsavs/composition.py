@@ -45,10 +45,12 @@ def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[in
         size_hw: height and width of the picture as displayed; maps are stretched to it one at a time.
 
     Raises:
-        ContractError: the number of maps is not that of the regions, or a logit is not finite.
+        ContractError: the number of maps is not that of the regions, they are no floats, or one is not finite.
     """
-    if logits.ndim != 3 or len(logits) != len(proposals):
-        raise ContractError(f"expected ({len(proposals)}, h, w) mask logits, got shape {logits.shape}.")
+    if logits.ndim != 3 or len(logits) != len(proposals) or not np.issubdtype(logits.dtype, np.floating):
+        raise ContractError(
+            f"expected ({len(proposals)}, h, w) mask logits, got shape {logits.shape} of {logits.dtype}."
+        )
     score_map = np.zeros(size_hw, np.float32)
     masks, boxes, rows = [], [], []
     order = np.argsort(-proposals.scores, kind="stable")
@@ -85,6 +87,7 @@ def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         probability = np.float32(1) / (np.float32(1) + np.exp(-logits, dtype=np.float32))
     # Round half down: 0.5 lies between two levels, and the lower one is the background's.
-    levels = np.ceil(probability * _LEVELS - np.float32(0.5))
+    # Plus zero, as what rounds up to nothing is -0.0.
+    levels = np.ceil(probability * _LEVELS - np.float32(0.5)) + np.float32(0)
     stepped: NDArray[np.float32] = (levels / _LEVELS).astype(np.float32)
     return stepped

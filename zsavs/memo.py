@@ -7,6 +7,7 @@ answer, and never more than ``max_items`` answers are held.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -54,8 +55,14 @@ class Memo(Generic[T]):
         if missing:
             for (key, item), answer in zip(missing.items(), compute(list(missing.values())), strict=True):
                 batch[key] = answer
-                self._answers[key] = (weakref.ref(item, lambda _, key=key: self._answers.pop(key, None)), answer)
+                self._answers[key] = (weakref.ref(item, functools.partial(self._forget, key)), answer)
                 self._answers.move_to_end(key)
                 while len(self._answers) > self._max_items:
                     self._answers.popitem(last=False)
         return [batch[id(item)] for item in items]
+
+    def _forget(self, key: int, gone: weakref.ref[Any]) -> None:
+        """Drop the answer for an object that has gone, unless its number is another object's by now."""
+        held = self._answers.get(key)
+        if held is not None and held[0] is gone:
+            del self._answers[key]

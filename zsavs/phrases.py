@@ -9,25 +9,30 @@ good: in doubt a word stays. ``pip install "zsavs[spacy]"`` and a spaCy pipeline
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from importlib import resources
+from itertools import pairwise
 
 from zsavs.errors import MissingExtra
 
 __all__ = ["noun_phrases", "spacy_noun_phrases"]
 
-#: What ends a noun phrase ("cuts"), what counts it ("numbers"), and nouns that look like participles.
+#: "cuts" end a noun phrase; "singular", "plural" and other "determiners" open one; "heads" only introduce another noun
+#: where "of" follows ("a group of"); "verbs" and "verbs_s" are things as well ("a fly", "two drinks"); "ing_nouns" and
+#: "ed_nouns" look like participles.
 _words_file = resources.files("zsavs") / "data" / "caption_words.json"
 _WORDS = {kind: frozenset(words) for kind, words in json.loads(_words_file.read_text(encoding="utf-8")).items()}
-_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*|[.,;:!?()\"]")
+_OPENERS = _WORDS["singular"] | _WORDS["plural"] | _WORDS["determiners"]
+#: Joiners within a word of some scripts, beside letters, marks and digits.
+_JOINERS = "-'\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def noun_phrases(caption: str) -> list[str]:
     """Cut a caption into its noun phrases.
 
     Args:
-        caption: English text; other scripts come back cut at punctuation only.
+        caption: English text; other languages come back cut at punctuation only.
 
     Returns:
         Lower-case phrases without articles and numbers, in order, each once; none for an empty caption.
@@ -37,24 +42,54 @@ def noun_phrases(caption: str) -> list[str]:
     """
     phrases: dict[str, None] = {}
     current: list[str] = []
-    for word in [*_WORD.findall(caption.lower()), "."]:
-        if word in _WORDS["numbers"] and not current:
-            continue
-        if not word[0].isalnum() or word in _WORDS["cuts"] or word in _WORDS["numbers"] or _is_verb(word):
-            phrase = " ".join(current).removesuffix("'s").removesuffix("’s")
-            if phrase and not phrase.isnumeric():
-                phrases.setdefault(phrase)
+    opener = ""
+    for word, following in pairwise([*_words(caption), ".", "."]):
+        opens = word in _OPENERS or (word.isnumeric() and not current)
+        if word in _WORDS["heads"] and following == "of":
             current = []
+        elif opens or word == "." or word in _WORDS["cuts"] or _is_verb(word, opener, bool(current)):
+            phrase = " ".join(current).removesuffix("'s")
+            if phrase:
+                phrases.setdefault(phrase)
+            current, opener = [], word if opens else ""
         else:
             current.append(word)
     return list(phrases)
 
 
-def _is_verb(word: str) -> bool:
-    """Whether a word is a participle by its ending; caption verbs nearly always are."""
+def _words(caption: str) -> Iterator[str]:
+    """Lower-case words of letters, marks and digits, and a full stop for every punctuation mark."""
+    for chunk in "".join(map(_character, unicodedata.normalize("NFC", caption).lower())).split():
+        word = chunk.strip(_JOINERS)
+        yield word or "."
+
+
+def _character(character: str) -> str:
+    if character == "’":
+        return "'"
+    kind = unicodedata.category(character)
+    if kind[0] in "LMN" or character in _JOINERS:
+        return character
+    return " . " if kind[0] == "P" and kind != "Pc" else " "
+
+
+def _is_verb(word: str, opener: str, inside: bool) -> bool:
+    """Whether a word that may be a verb is one here.
+
+    Args:
+        word: what to judge.
+        opener: the article, pronoun or number that opened the phrase, "" for none.
+        inside: whether the phrase has a word already.
+    """
+    if opener and not inside:
+        return False  # "the drink", "a barking dog", "two parked cars"
+    if word in _WORDS["verbs"]:
+        return not opener or opener in _WORDS["plural"]  # "men ride", "two men ride"; not "a green fly"
+    if word in _WORDS["verbs_s"]:
+        return opener in _WORDS["singular"]  # "a man rides"; not "cold drinks", "two green flies"
     if word.endswith("ing"):
         return word not in _WORDS["ing_nouns"] and len(word) > 4
-    return word.endswith("ed") and word not in _WORDS["ed_nouns"] and len(word) > 3
+    return word.endswith("ed") and not word.endswith("eed") and word not in _WORDS["ed_nouns"] and len(word) > 3
 
 
 def spacy_noun_phrases(pipeline: str = "en_core_web_sm") -> Callable[[str], list[str]]:

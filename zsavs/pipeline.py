@@ -10,12 +10,12 @@ from typing import Any
 
 import zsavs
 from zsavs.composition import compose
-from zsavs.errors import ContractError
+from zsavs.errors import ContractError, InputError
 from zsavs.media.image import shrink
 from zsavs.memo import Memo
 from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
-from zsavs.types import AVSample, Query
+from zsavs.types import AVSample, Proposals, Query
 
 __all__ = ["Pipeline"]
 
@@ -23,10 +23,13 @@ __all__ = ["Pipeline"]
 #: stretched to the full size one at a time, so that memory does not grow with the picture times the regions.
 WORKING_PIXELS = 2048 * 2048
 
+#: What each stage is asked to do.
+_VERBS = {"strategy": "query", "grounder": "ground", "verifier": "verify", "segmenter": "segment"}
+
 _shrunk: Memo[AVSample] = Memo(max_items=16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pipeline:
     """One strategy and the three stages after it; swap any with :func:`dataclasses.replace`, the rest is shared.
 
@@ -36,6 +39,9 @@ class Pipeline:
         verifier: boxes to judged boxes.
         segmenter: boxes to mask logits.
         meta: what the parts are; goes into every result.
+
+    Raises:
+        ContractError: a part does not have the verb of its stage; an object is needed, not its class.
     """
 
     strategy: Strategy
@@ -43,6 +49,12 @@ class Pipeline:
     verifier: Verifier
     segmenter: Segmenter
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for stage, verb in _VERBS.items():
+            part = getattr(self, stage)
+            if isinstance(part, type) or not callable(getattr(part, verb, None)):
+                raise ContractError(f"{stage}: expected an object with {verb}(...), got {part!r}; see zsavs.protocols.")
 
     def __call__(self, sample: AVSample) -> AVSResult:
         """Answer for one sample: a batch of one."""
@@ -62,12 +74,22 @@ class Pipeline:
             yield from self.batch(batch)
 
     def batch(self, samples: Sequence[AVSample]) -> list[AVSResult]:
-        """Answer for all samples together, in order."""
+        """Answer for all samples together, in order.
+
+        Raises:
+            InputError: something that is not an :class:`~zsavs.AVSample`.
+            ContractError: a stage breaks its protocol.
+        """
+        for sample in samples:
+            if not isinstance(sample, AVSample):
+                raise InputError(
+                    f"expected a zsavs.AVSample, got {type(sample).__name__}; use AVSample.from_files(image, audio)."
+                )
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
         queries = clock.time("query", self.strategy.query(work))
-        found = clock.time("ground", self.grounder.ground(work, queries))
-        judged = clock.time("verify", self.verifier.verify(work, queries, found))
+        found = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
+        judged = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, found)))
         logits = clock.time("segment", self.segmenter.segment(work, judged))
         results = []
         for sample, query, proposals, maps in zip(samples, queries, judged, logits, strict=True):
@@ -105,6 +127,14 @@ class _Clock:
                 f"{stage}: {len(answers)} answers for {self.count} samples; each verb gives one a sample."
             )
         return answers
+
+
+def _answering(stage: str, queries: list[Query], proposals: list[Proposals]) -> list[Proposals]:
+    """The proposals, after a check that each answers a row of its query."""
+    for query, found in zip(queries, proposals, strict=True):
+        if len(found) and found.sources.max() >= len(query):
+            raise ContractError(f"{stage}: a region answers row {found.sources.max()} of a query of {len(query)} rows.")
+    return proposals
 
 
 def _working_size(sample: AVSample) -> AVSample:

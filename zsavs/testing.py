@@ -37,13 +37,13 @@ __all__ = [
 
 def example_samples() -> list[AVSample]:
     """Toy scenes of two sizes: the same picture with several sounds, several pictures with the same sound."""
-    small, wide = {"size_hw": (60, 80)}, {"size_hw": (50, 120)}
+    small, wide = (60, 80), (50, 120)
     return [
-        toy.scene(("red", "blue"), ("red",), **small)[0],  # type: ignore[arg-type]
-        toy.scene(("red", "blue"), ("blue",), **small)[0],  # type: ignore[arg-type]
-        toy.scene(("red", "blue"), ("green",), **small)[0],  # type: ignore[arg-type]
-        toy.scene(("green", "yellow", "purple"), ("green", "purple"), **wide, seed=1)[0],  # type: ignore[arg-type]
-        toy.scene(("blue",), ("blue",), **wide, seed=2)[0],  # type: ignore[arg-type]
+        toy.scene(("red", "blue"), ("red",), size_hw=small)[0],
+        toy.scene(("red", "blue"), ("blue",), size_hw=small)[0],
+        toy.scene(("red", "blue"), ("green",), size_hw=small)[0],
+        toy.scene(("green", "yellow", "purple"), ("green", "purple"), size_hw=wide, seed=1)[0],
+        toy.scene(("blue",), ("blue",), size_hw=wide, seed=2)[0],
     ]
 
 

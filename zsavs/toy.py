@@ -81,7 +81,8 @@ class _ToyText(_ToyPart):
             words = phrase.lower().replace(".", " ").split()
             row[: len(_NAMES)] = [name in words for name in _NAMES]
             row[-1] = not row.any()
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
 
 
 class ToyEars(_ToyText):
@@ -180,14 +181,14 @@ def scene(
     """
     rng = np.random.default_rng(seed)
     height, width = size_hw
-    image = rng.normal(128, 6, (height, width, 1)).repeat(3, axis=2)
+    image = rng.normal(128, 3, (height, width, 1)).repeat(3, axis=2)
     target = np.zeros(size_hw, np.bool_)
     down, right = np.mgrid[0:height, 0:width]
     for place, colour in enumerate(visible):
         radius = rng.uniform(0.25, 0.4) * min(height, width / max(len(visible), 1))
         middle = height * rng.uniform(0.4, 0.6), (place + 0.5) * width / len(visible)
         disc = (down - middle[0]) ** 2 + (right - middle[1]) ** 2 < radius**2
-        image[disc] = np.array(COLOURS[colour]) + rng.normal(0, 4, (int(disc.sum()), 1))
+        image[disc] = np.array(COLOURS[colour]) + rng.normal(0, 3, (int(disc.sum()), 1))
         target |= disc & (colour in sounding)
     picture = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     return AVSample(picture, tone(*sounding), name=f"toy scene {seed}"), target
@@ -195,6 +196,7 @@ def scene(
 
 def _hear(clip: AudioClip) -> NDArray[np.float32]:
     wave = clip.mono().astype(np.float64)
+    wave -= wave.mean()  # a constant offset is a fault of the recorder, and inaudible
     window = np.hanning(len(wave)) if len(wave) > 2 else np.ones(len(wave))
     power = np.abs(np.fft.rfft(wave * window)) ** 2 / (window**2).sum() / len(wave) * 2
     frequency = np.fft.rfftfreq(len(wave), 1 / clip.sample_rate_hz)

@@ -41,24 +41,28 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
         VocabularyError: the file is not there or cannot be read, or no label is left.
     """
     if not isinstance(vocabulary, (str, Path)):
-        if any(not isinstance(label, str) for label in vocabulary):
+        labels = list(vocabulary) if isinstance(vocabulary, Iterable) else [vocabulary]
+        if any(not isinstance(label, str) for label in labels):
             raise VocabularyError("the vocabulary holds something that is not a string; give a list of strings.")
-        return clean(vocabulary, "the vocabulary")
+        return clean(labels, "the vocabulary")
     if str(vocabulary) in vocabulary_names():
         text = (resources.files("zsavs") / "data" / "vocabularies" / f"{vocabulary}.txt").read_text(encoding="utf-8")
         return clean(_lines(text), str(vocabulary))
-    path = Path(vocabulary).expanduser()
-    if not path.exists():
-        if path.suffix or len(path.parts) > 1:
-            raise VocabularyError(f"{path}: no such file; give a text file with one label a line.")
-        raise UnknownName("vocabulary", str(vocabulary), vocabulary_names(), "Or give the path of a text file.")
+    path = Path(vocabulary)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.expanduser().read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        if path.suffix or "/" in str(vocabulary):
+            raise VocabularyError(f"{path}: no such file; give a text file with one label a line.") from error
+        raise UnknownName(
+            "vocabulary", str(vocabulary), vocabulary_names(), "Or give the path of a text file."
+        ) from error
     except UnicodeDecodeError as error:
         raise VocabularyError(f"{path}: not UTF-8 text; save the list as UTF-8, one label a line.") from error
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a ~ without a home; ValueError: a NUL
+        reason = getattr(error, "strerror", None) or error
         raise VocabularyError(
-            f"{path}: cannot be read ({error.strerror}); give a text file, one label a line."
+            f"{str(path)[:60]}: cannot be read ({reason}); give a text file, one label a line."
         ) from error
     return clean(_lines(text), str(path))
 

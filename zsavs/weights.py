@@ -8,6 +8,7 @@ model looks at a local folder or in the hub cache (``HF_HOME`` and ``HF_HUB_CACH
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = ["WeightCard", "cache_folder", "download", "is_local", "locate"]
 
 #: Formats of the same tensors, best first: one of them is fetched, never two.
 _FORMATS = (".safetensors", ".bin", ".pt", ".pth")
+_WHOLE = re.compile(r"(open_clip_)?(pytorch_)?model\.\w+")
+_SHARD = re.compile(r"(open_clip_)?(pytorch_)?model-\d+-of-\d+\.\w+")
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,13 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
     Raises:
         MissingWeights: it is not here; the message names it, the command that fetches it, and where to put it.
     """
-    local = Path(checkpoint).expanduser()
-    if local.exists():
-        return local
     name = str(checkpoint)
+    try:
+        local = Path(checkpoint).expanduser()
+        if local.exists():
+            return local
+    except (OSError, RuntimeError) as error:  # no permission to look, a name too long, a ~ without a home
+        raise MissingWeights(f"{name}: cannot be looked at ({_first_line(error)}); give another folder.") from error
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise MissingWeights(f"{name}: no such folder; give a folder made by save_pretrained, or a hub name org/name.")
     from huggingface_hub import snapshot_download
@@ -97,18 +103,20 @@ def is_local(checkpoint: str | Path, revision: str = "main") -> bool:
 
 
 def files_to_fetch(files: Sequence[str]) -> list[str]:
-    """Choose, from a repository's files, configuration plus the weights in one format only (safetensors first)."""
-    weights = [f for f in files if f.endswith(_FORMATS) and "/" not in f]
-    chosen: list[str] = []
-    for suffix in _FORMATS:
-        chosen = [f for f in weights if f.endswith(suffix)]
-        if chosen:
-            break
-    if len(chosen) > 1:  # several variants of one checkpoint: the plainly named one, or all shards of it
-        plain = [f for f in chosen if f.startswith(("model", "pytorch_model", "open_clip"))]
-        chosen = plain or chosen
-    small = [f for f in files if "/" not in f and f.endswith((".json", ".txt", ".model", ".jinja"))]
-    return sorted([*chosen, *small])
+    """Choose, from a repository's files, the configuration and one copy of the weights.
+
+    Repositories hold the same weights several times: for open_clip and for transformers, in several formats, in half
+    precision, whole and in shards. Taken is open_clip's copy if there is one, as safetensors if there are any, and of
+    those the plainly named file, or its shards.
+    """
+    top = [f for f in files if "/" not in f]
+    weights = [f for f in top if f.endswith(_FORMATS)]
+    weights = [f for f in weights if f.startswith("open_clip")] or weights
+    chosen = next((same for suffix in _FORMATS if (same := [f for f in weights if f.endswith(suffix)])), [])
+    whole = [f for f in chosen if _WHOLE.fullmatch(f)][:1]
+    shards = [f for f in chosen if _SHARD.fullmatch(f)]
+    small = [f for f in top if f.endswith((".json", ".txt", ".model", ".jinja"))]
+    return sorted([*(whole or shards or chosen), *small])
 
 
 def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
@@ -123,24 +131,24 @@ def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
         WeightsError: the download broke off (no space left, for example); run it again, it goes on where it was.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     size = f"about {card.size_mb} MB" if card.size_mb else "size unknown"
     say(f"{card.source} (revision {card.revision}): {size}, licence {card.licence} ({card.verified})")
     try:
         wanted = files_to_fetch(HfApi().list_repo_files(card.source, revision=card.revision))
-        folder = snapshot_download(card.source, revision=card.revision, allow_patterns=wanted)
-    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError) as error:
+        return Path(snapshot_download(card.source, revision=card.revision, allow_patterns=wanted))
+    except Exception as error:  # what a failed connection raises changes with the hub's HTTP library
+        of_the_hub = (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
+        if isinstance(error, OSError) and not isinstance(error, of_the_hub):
+            raise WeightsError(
+                f"{card.source}: the download broke off ({_first_line(error)}). Free some space in {cache_folder()} or "
+                f"set HF_HOME, then run the same command again; finished files are kept."
+            ) from error
         raise MissingWeights(
             f"{card.source}: could not be fetched ({_first_line(error)}). Check the name and the network "
             f"(HF_HUB_OFFLINE must be off), or copy the repository from another machine into {cache_folder()}."
         ) from error
-    except OSError as error:
-        raise WeightsError(
-            f"{card.source}: the download broke off ({_first_line(error)}). Free some space in {cache_folder()} or set "
-            f"HF_HOME, then run the same command again; finished files are kept."
-        ) from error
-    return Path(folder)
 
 
 def _first_line(error: Exception) -> str:

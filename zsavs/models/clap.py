@@ -54,11 +54,11 @@ class ClapEncoder:
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
         batch_size: the most windows in the model at once.
-        hop_s: seconds from window to window, None for the window's length.
+        hop_s: seconds from window to window, at most a window's length; None for just that.
         max_text_tokens: longer texts are cut; LAION's checkpoints were trained on 77 tokens.
 
     Raises:
-        InputError: a hop or a batch size that is not positive.
+        InputError: a hop or a batch size out of range.
     """
 
     def __init__(
@@ -73,8 +73,13 @@ class ClapEncoder:
         hop_s: float | None = None,
         max_text_tokens: int = 77,
     ) -> None:
-        if batch_size < 1 or (hop_s is not None and not hop_s > 0):
-            raise InputError(f"ClapEncoder: batch_size and hop_s must be positive, got {batch_size} and {hop_s}.")
+        self.window_s = float(feature_extractor.max_length_s)
+        self.hop_s = self.window_s if hop_s is None else hop_s
+        if batch_size < 1 or not 0 < self.hop_s <= self.window_s:
+            raise InputError(
+                f"ClapEncoder: batch_size must be at least 1 and hop_s in (0, {self.window_s:g}] seconds, "
+                f"got {batch_size} and {hop_s}."
+            )
         self.device = resolve_device(device)
         self.model = to_device(model, self.device)
         self.feature_extractor = feature_extractor
@@ -83,8 +88,6 @@ class ClapEncoder:
         self.space = f"clap:{card.source}"
         self.batch_size = batch_size
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
-        self.window_s = float(feature_extractor.max_length_s)
-        self.hop_s = self.window_s if hop_s is None else hop_s
         text = model.config.text_config
         # RoBERTa counts positions from after its padding id, and an index past the table is an error deep inside.
         self.max_text_tokens = min(max_text_tokens, text.max_position_embeddings - text.pad_token_id - 1)
@@ -188,22 +191,19 @@ class ClapEncoder:
     def _embed_features(self, features: list[torch.Tensor]) -> NDArray[np.float32]:
         import torch
 
-        inputs = torch.cat(features).to(self.device, self.model.dtype)
-        # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
-        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
         with inference("ClapModel"):
-            return unit_rows(
-                self.model.get_audio_features(input_features=inputs, is_longer=is_longer).pooler_output, "ClapModel"
-            )
+            inputs = torch.cat(features).to(self.device, self.model.dtype)
+            # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
+            is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
+            out = self.model.get_audio_features(input_features=inputs, is_longer=is_longer)
+            return unit_rows(out.pooler_output, "ClapModel")
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(
             phrases, padding=True, truncation=True, max_length=self.max_text_tokens, return_tensors="pt"
-        ).to(self.device)
+        )
         with inference("ClapModel"):
-            return unit_rows(
-                self.model.get_text_features(
-                    input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
-                ).pooler_output,
-                "ClapModel",
+            out = self.model.get_text_features(
+                input_ids=tokens["input_ids"].to(self.device), attention_mask=tokens["attention_mask"].to(self.device)
             )
+            return unit_rows(out.pooler_output, "ClapModel")

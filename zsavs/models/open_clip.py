@@ -73,6 +73,7 @@ class OpenClipEncoder:
         self.card = card
         self.space = f"open_clip:{card.source}"
         self.batch_size = batch_size
+        self._name = type(model).__name__
         self._dtype: torch.dtype = next(model.parameters()).dtype
         self._texts = TextMemory(self._embed_texts)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
@@ -148,9 +149,10 @@ class OpenClipEncoder:
 
         rows: list[NDArray[np.float32]] = []
         for batch in batches(images, self.batch_size):
-            inputs = torch.stack([self._prepare(image) for image in batch]).to(self.device, self._dtype)
-            with inference(type(self.model).__name__):
-                rows += [*unit_rows(self.model.encode_image(inputs, normalize=False), type(self.model).__name__)]
+            inputs = torch.stack([self._prepare(image) for image in batch])
+            with inference(self._name):
+                features = self.model.encode_image(inputs.to(self.device, self._dtype), normalize=False)
+                rows += [*unit_rows(features, self._name)]
         return rows
 
     def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
@@ -162,9 +164,9 @@ class OpenClipEncoder:
         return self.preprocess(Image.fromarray(image))
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
-        tokens = self.tokenizer(phrases).to(self.device)
-        with inference(type(self.model).__name__):
-            return unit_rows(self.model.encode_text(tokens, normalize=False), type(self.model).__name__)
+        tokens = self.tokenizer(phrases)
+        with inference(self._name):
+            return unit_rows(self.model.encode_text(tokens.to(self.device), normalize=False), self._name)
 
 
 def _middle(image: NDArray[np.uint8], aspect: int) -> NDArray[np.uint8]:

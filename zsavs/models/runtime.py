@@ -88,12 +88,11 @@ def explain_import_failure(error: Exception) -> BrokenInstallation:
         try:
             import torchaudio  # noqa: F401
         except Exception as broken:
-            reason = (str(broken).strip() or type(broken).__name__).splitlines()[0]
             return BrokenInstallation(
                 "the installed torchaudio does not fit the installed torch and breaks every model of transformers "
-                f"({reason}); zsavs does not need it, run: pip uninstall torchaudio"
+                f"({_first_line(broken)}); zsavs does not need it, run: pip uninstall torchaudio"
             )
-    return BrokenInstallation(f"a model class of transformers cannot be imported: {str(error).splitlines()[0]}")
+    return BrokenInstallation(f"a model class of transformers cannot be imported: {_first_line(error)}")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, standardise
-from zsavs.common_space import gate, ridge
+from zsavs.common_space import RidgeMap, gate, ridge
 from zsavs.errors import UnknownName
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AVSample, Query
@@ -42,7 +43,8 @@ class Fused:
         variant: "label" or "embedding".
         alpha: how much the sound counts against the picture, in [0, 1] (``label``).
         top_k: the most sources to look for.
-        min_z: how far above usual, in standard deviations, a label must be heard (both variants) for it to stay.
+        min_z: how far above usual, in standard deviations, a label must be heard.
+        min_seen: how far above usual a label must be seen in the whole picture; low, as things can be small.
         max_gap: how far below the best label, in standard deviations, another one may be.
 
     Raises:
@@ -59,6 +61,7 @@ class Fused:
         alpha: float = 0.5,
         top_k: int = 3,
         min_z: float = 2.0,
+        min_seen: float = 0.0,
         max_gap: float = 2.0,
     ) -> None:
         if variant not in _VARIANTS:
@@ -66,7 +69,7 @@ class Fused:
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         self.variant, self.alpha = variant, alpha
-        self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
+        self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The labels that sound and picture give evidence for together."""
@@ -76,27 +79,33 @@ class Fused:
         seen = self.look.standardise(pictures, self.vocabulary)  # 4. picture against labels  (N, K)
         if self.variant == "label":
             fused = self.alpha * heard + (1 - self.alpha) * seen  # 5. log of the product      (N, K)
+            least = self.alpha * self.min_z + (1 - self.alpha) * self.min_seen
         else:
-            fused = self._in_common_space(sounds, pictures)
+            fused, least = self._in_common_space(sounds, pictures), self.min_seen
         # 6. A product cannot tell "heard and hidden" from "seen and silent": each side must speak for a label itself.
-        fused = np.where((heard > self.min_z) & (seen > 0), fused, -np.inf)
+        fused = np.where((heard > self.min_z) & (seen > self.min_seen), fused, -np.inf)
         return [
-            evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=0.0, max_gap=self.max_gap) for row in fused
+            evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=least, max_gap=self.max_gap)
+            for row in fused
         ]
+
+    @functools.cached_property
+    def _map(self) -> tuple[RidgeMap, NDArray[np.float32]]:
+        """From sounds to pictures, and the labels' place among the pictures (K, D_V); K**3 operations, so once."""
+        x, y = self.hear.text(self.vocabulary), self.look.text(self.vocabulary)  # (K, D_A), (K, D_V)
+        to_pictures = ridge(x, y)
+        return to_pictures, to_pictures.centred_targets(y)
 
     def _in_common_space(self, sounds: NDArray[np.float32], pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardised scores of the gated product against each label: (N, K)."""
-        x, y = self.hear.text(self.vocabulary), self.look.text(self.vocabulary)  # (K, D_A), (K, D_V)
-        to_pictures = ridge(x, y)
+        to_pictures, labels = self._map
         bank = self.hear.bank.embeddings
-        labels = to_pictures.centred_targets(y)
         # The modality gap: sounds are centred on sounds and pictures on pictures, not on text.
         mapped, usual = to_pictures(sounds - bank.mean(axis=0)), to_pictures(bank - bank.mean(axis=0))
         views = pictures - self.look.bank.embeddings.mean(axis=0)
-        return np.stack(
-            [
-                # What this picture makes of other sounds is what its answer to this sound is measured against.
-                standardise(gate(sound[None], view), gate(usual, view), labels)[0]
-                for sound, view in zip(mapped, views, strict=True)
-            ]
-        )
+        fused = [
+            # What this picture makes of other sounds is what its answer to this sound is measured against.
+            standardise(gate(sound[None], view), gate(usual, view), labels)[0]
+            for sound, view in zip(mapped, views, strict=True)
+        ]
+        return np.array(fused, np.float32).reshape(len(mapped), len(self.vocabulary))

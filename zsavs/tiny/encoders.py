@@ -48,12 +48,12 @@ def tiny_clap(seed: int = 0, *, fusion: bool = False) -> ClapEncoder:
         text_config={
             "vocab_size": len(tokenizer),
             "hidden_size": 16,
-            "num_hidden_layers": 1,
-            "num_attention_heads": 2,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
             "intermediate_size": 16,
             "max_position_embeddings": 98,
             # Wider than for training, so that different words and sounds come out as different rows.
-            "initializer_factor": 4.0,
+            "initializer_factor": 3.0,
         },
         audio_config={
             "window_size": 4,

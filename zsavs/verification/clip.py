@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from zsavs.media.image import crop_with_margin, highlight
 
-from zsavs.calibration import PictureScorer, softmax
+from zsavs.calibration import PictureScorer, log_softmax
 from zsavs.errors import UnknownName
+from zsavs.media.image import crop_with_margin, highlight
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.selection import select
@@ -82,7 +82,6 @@ class ClipVerifier:
     def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
         """(R,) log evidence of each region for the phrase that it answers."""
         labels = list(dict.fromkeys([*query.phrases, *self.alternatives]))
-        p = softmax(self.look.standardise(embeddings, labels), self.temperature)
+        log_p = log_softmax(self.look.standardise(embeddings, labels), self.temperature)
         own = [labels.index(query.phrases[source]) for source in found.sources]
-        evidence = np.log(p[np.arange(len(found)), own]) + 0.5 * np.log(len(labels))
-        return np.asarray(evidence, np.float32)
+        return np.asarray(log_p[np.arange(len(found)), own] + 0.5 * np.log(len(labels)), np.float32)

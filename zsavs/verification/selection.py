@@ -33,7 +33,7 @@ def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], si
     """
     if not len(proposals):
         return proposals
-    looks = 1.0 / (1.0 + np.exp(-evidence.astype(np.float64)))
+    looks = np.exp(-np.logaddexp(0, -evidence.astype(np.float64)))  # the sigmoid, without overflow
     scores = np.cbrt(query.weights[proposals.sources] * proposals.scores * looks)
     if query.prior is not None:
         scores = scores * [_prior_in(query.prior, box, size_hw) for box in proposals.boxes_xyxy]
@@ -58,13 +58,16 @@ def iou(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _prior_in(prior: NDArray[np.float32], box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> float:
-    """Mean of the prior over a box."""
+    """Mean of the prior over the cells that a box touches."""
     height, width = prior.shape
-    scale = np.array([width / size_hw[1], height / size_hw[0]] * 2)
-    x0, y0, x1, y1 = box_xyxy * scale
-    rows = slice(int(min(y0, height - 1)), max(int(np.ceil(y1)), int(min(y0, height - 1)) + 1))
-    columns = slice(int(min(x0, width - 1)), max(int(np.ceil(x1)), int(min(x0, width - 1)) + 1))
-    return float(prior[rows, columns].mean())
+    x0, y0, x1, y1 = box_xyxy * np.array([width / size_hw[1], height / size_hw[0]] * 2)
+    return float(prior[_touched(y0, y1, height), _touched(x0, x1, width)].mean())
+
+
+def _touched(low: float, high: float, count: int) -> slice:
+    """The cells of a row of ``count`` that [low, high] touches, at least one."""
+    first = int(np.clip(low, 0, count - 1))
+    return slice(first, int(np.clip(np.ceil(high), first + 1, count)))
 
 
 class TrustGrounder:

@@ -1,0 +1,184 @@
+"""Run the architectures of a preset at full size, with random weights, on one picture and its sound.
+
+    python benchmarks/full_size.py base PICTURE RECORDING
+    python benchmarks/full_size.py large PICTURE RECORDING --strategy fused
+
+Nothing is downloaded: the models are built from their configurations. So times and memory are those of the real
+checkpoints, and the answers mean nothing; thresholds are lowered so that every stage has work to do (three phrases,
+three boxes for each). Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import tempfile
+import time
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["ZSAVS_CACHE"] = tempfile.mkdtemp(prefix="zsavs-full-size-")
+
+import torch
+import transformers
+
+import zsavs
+from zsavs.models.blip import BlipCaptioner
+from zsavs.models.clap import ClapEncoder
+from zsavs.models.grounding_dino import GroundingDinoGrounder
+from zsavs.models.open_clip import OpenClipEncoder
+from zsavs.models.sam2 import Sam2Segmenter
+from zsavs.tiny.encoders import tiny_card
+from zsavs.tiny.tokenizers import bert_tokenizer, roberta_tokenizer
+
+#: What differs from the default configurations of transformers, which are those of the base preset.
+SIZES: dict[str, dict[str, Any]] = {
+    "base": {"clap": {}, "clip": "ViT-B-32", "blip": {}, "grounding_dino": {}, "sam2": {}},
+    "large": {
+        "clap": {
+            "audio_config": {
+                "hidden_size": 1024,
+                "patch_embeds_hidden_size": 128,
+                "depths": [2, 2, 12, 2],
+                "num_attention_heads": [4, 8, 16, 32],
+            }
+        },
+        "clip": "ViT-L-14",
+        "blip": {
+            "vision_config": {
+                "hidden_size": 1024,
+                "intermediate_size": 4096,
+                "num_hidden_layers": 24,
+                "num_attention_heads": 16,
+            },
+            "text_config": {"encoder_hidden_size": 1024},
+        },
+        "grounding_dino": {
+            "backbone_config": {
+                "model_type": "swin",
+                "image_size": 384,
+                "window_size": 12,
+                "embed_dim": 128,
+                "depths": [2, 2, 18, 2],
+                "num_heads": [4, 8, 16, 32],
+                "out_indices": [2, 3, 4],
+            }
+        },
+        "sam2": {
+            "vision_config": {
+                "backbone_config": {
+                    "model_type": "sam2_hiera_det_model",
+                    "hidden_size": 144,
+                    "num_attention_heads": 2,
+                    "blocks_per_stage": [2, 6, 36, 4],
+                    "embed_dim_per_stage": [144, 288, 576, 1152],
+                    "num_attention_heads_per_stage": [2, 4, 8, 16],
+                    "window_size_per_stage": [8, 4, 16, 8],
+                    "global_attention_blocks": [23, 33, 43],
+                },
+                "backbone_channel_list": [1152, 576, 288, 144],
+            }
+        },
+    },
+}
+
+
+def build_parts(preset: str, device: str = "cpu") -> dict[str, Any]:
+    """Every part of a preset, at full size, with random weights."""
+    size = SIZES[preset]
+    rest = {"device": device}
+    text = {"text_config": {"vocab_size": 50265}}
+    clap = transformers.ClapModel(transformers.ClapConfig(**{**text, **size["clap"]}))
+    import open_clip
+
+    clip, _, preprocess = open_clip.create_model_and_transforms(size["clip"], pretrained=None)
+    blip = transformers.BlipForConditionalGeneration(transformers.BlipConfig(**size["blip"]))
+    blip_processor = transformers.BlipProcessor(
+        transformers.BlipImageProcessor(size={"height": 384, "width": 384}), bert_tokenizer()
+    )
+    dino = transformers.GroundingDinoForObjectDetection(transformers.GroundingDinoConfig(**size["grounding_dino"]))
+    sam2 = transformers.Sam2Model(transformers.Sam2Config(**size["sam2"]))
+    return {
+        "audio_text": ClapEncoder(
+            clap,
+            transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad"),
+            roberta_tokenizer(),
+            card=tiny_card("clap", 0),
+            **rest,
+        ),
+        "image_text": OpenClipEncoder(
+            clip, preprocess, open_clip.get_tokenizer(size["clip"]), card=tiny_card("clip", 0), **rest
+        ),
+        "captioner": BlipCaptioner(blip, blip_processor, card=tiny_card("blip", 0), **rest),
+        "grounder": GroundingDinoGrounder(
+            dino,
+            transformers.GroundingDinoImageProcessor(),
+            bert_tokenizer(),
+            card=tiny_card("grounding-dino", 0),
+            box_threshold=0.0,
+            nms_iou=1.0,
+            max_boxes=3,
+            **rest,
+        ),
+        "segmenter": Sam2Segmenter(sam2, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), **rest),
+    }
+
+
+def measure(preset: str, picture: str, recording: str, strategies: list[str], device: str = "cpu") -> dict[str, Any]:
+    """Build a preset, run each strategy once on fresh samples, and report seconds and gigabytes."""
+    torch.manual_seed(0)
+    begin = time.perf_counter()
+    parts = build_parts(preset, device)
+    report: dict[str, Any] = {
+        "preset": preset,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "threads": torch.get_num_threads(),
+        "device": device if device == "cpu" else torch.cuda.get_device_name(device),
+        "million_parameters": {
+            role: round(sum(p.numel() for p in part.model.parameters()) / 1e6, 1) for role, part in parts.items()
+        },
+        "build_s": round(time.perf_counter() - begin, 1),
+        "strategies": {},
+    }
+    for name in strategies:
+        settings: dict[str, Any] = {"min_z": -1e3, "max_gap": 1e6, **parts}
+        if name == "fused":
+            settings["min_seen"] = -1e3
+        if name == "cross_modal":  # random weights write no nouns
+            settings["nouns"] = lambda _: ["dog", "grass", "collar"]
+        pipe = zsavs.build_pipeline(name, preset, **settings)
+        start = time.perf_counter()
+        pipe.strategy.hear.bank  # noqa: B018 - the statistics, computed once for each model and kept
+        bank = time.perf_counter() - start
+        result = pipe(zsavs.AVSample.from_files(picture, recording))
+        report["strategies"][name] = {
+            "heard": len(result.queries),
+            "masks": len(result),
+            "calibration_s": round(bank, 1),
+            "stages_s": {stage: round(seconds, 2) for stage, seconds in result.timings.items()},
+            "total_s": round(sum(result.timings.values()), 2),
+        }
+    report["peak_memory_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    if device != "cpu":
+        report["peak_device_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+    return report
+
+
+def main() -> None:
+    """Parse the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("preset", choices=sorted(SIZES))
+    parser.add_argument("picture")
+    parser.add_argument("recording")
+    parser.add_argument("--strategy", action="append", help="all if left out; may be given several times")
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+    names = arguments.strategy or zsavs.list_components("strategy")
+    print(json.dumps(measure(arguments.preset, arguments.picture, arguments.recording, names, arguments.device)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the documents say can be typed, can be typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zsavs
+from zsavs.cli import _parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_first_code_block_is_the_two_commands() -> None:
+    first = re.search(r"```\w*\n(.*?)```", README, re.S)
+    assert first is not None
+    assert first[1].splitlines() == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_example_runs(example: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert not done.stderr
+
+
+def test_every_zsavs_command_of_the_readme_is_understood() -> None:
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.S))
+    commands = [line.split("#")[0].strip() for line in re.split(r"[\n;]", blocks)]
+    commands = [command for command in commands if command.startswith("zsavs ")]
+    assert len(commands) >= 5
+    for command in commands:
+        _parser().parse_args(command.split()[1:])  # exits, and so fails, on a word it does not know
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text(encoding="utf-8")):
+            assert target.startswith("http") or (ROOT / target).exists(), f"{document}: {target}"
+
+
+def test_the_table_of_strategies_is_complete() -> None:
+    for name in zsavs.list_components("strategy"):
+        assert f"[`{name}`]" in README
+
+
+def test_the_version_is_in_one_place() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "[Unreleased]" in changelog or f"[{zsavs.__version__}]" in changelog

@@ -1,0 +1,299 @@
+"""The shape of the package: light to import, one direction, no global state, nothing hidden."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import zsavs
+
+ROOT = Path(zsavs.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    parts = ["zsavs", *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+# --------------------------------------------------------------------------------- weight
+def in_a_new_process(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+HEAVY = ("torch", "torchvision", "torchaudio", "transformers", "open_clip", "soundfile", "soxr", "PIL", "scipy")
+LIST = f"import json, sys; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+
+
+def test_importing_zsavs_loads_nothing_heavy() -> None:
+    assert json.loads(in_a_new_process(f"import zsavs; {LIST}")) == []
+    assert in_a_new_process("import zsavs, sys; print('numpy' in sys.modules)").strip() == "False"
+
+
+def test_the_nouns_and_building_load_no_torch() -> None:
+    code = "import zsavs; [getattr(zsavs, name) for name in zsavs.__all__]; zsavs.list_components('strategy');"
+    assert json.loads(in_a_new_process(f"{code} {LIST}")) == []
+
+
+def test_nothing_is_printed_and_no_setting_touched_by_an_import() -> None:
+    code = """
+import logging, os, random, warnings
+import numpy  # has filters of its own
+before = (logging.root.handlers[:], dict(os.environ), random.getstate(), warnings.filters[:])
+import zsavs
+[getattr(zsavs, name) for name in zsavs.__all__]
+assert before == (logging.root.handlers[:], dict(os.environ), random.getstate(), warnings.filters[:])
+"""
+    assert in_a_new_process(code) == ""
+
+
+def test_importing_zsavs_is_quick() -> None:
+    """The best of several runs, as the machine may be busy."""
+    code = "import time; start = time.perf_counter(); import zsavs; print(time.perf_counter() - start)"
+    assert min(float(in_a_new_process(code)) for _ in range(5)) < 0.3
+
+
+def test_names_are_resolved_when_they_are_used() -> None:
+    assert set(zsavs.__all__) <= set(dir(zsavs))
+    for name in zsavs.__all__:
+        assert getattr(zsavs, name) is getattr(zsavs, name)
+    with pytest.raises(AttributeError, match="module 'zsavs' has no attribute 'Pipelines'"):
+        zsavs.Pipelines  # noqa: B018
+    with pytest.raises(ImportError):
+        exec("from zsavs import nothing_of_the_kind", {})
+
+
+# ------------------------------------------------------------------------------- direction
+#: From the bottom to the top; a module belongs to the longest name that it starts with. No module imports from a layer
+#: above its own.
+LAYERS = [
+    ["zsavs", "zsavs.version", "zsavs.errors"],
+    ["zsavs.types", "zsavs.files", "zsavs.memo", "zsavs.rle", "zsavs.protocols", "zsavs.weights"],
+    ["zsavs.media", "zsavs.vocabulary", "zsavs.phrases", "zsavs.result", "zsavs.draw", "zsavs.metrics"],
+    ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
+    ["zsavs.models", "zsavs.toy"],
+    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space"],
+    ["zsavs.strategies"],
+    ["zsavs.grounding"],
+    ["zsavs.verification"],
+    ["zsavs.composition"],
+    ["zsavs.pipeline"],
+    ["zsavs.registry", "zsavs.presets", "zsavs.build"],
+    ["zsavs.evaluation", "zsavs.testing", "zsavs.tiny", "zsavs.demo", "zsavs.doctor"],
+    ["zsavs.cli", "zsavs.__main__"],
+]
+#: Conveniences on the nouns that are documented to reach up, inside of a function.
+ALLOWED_INSIDE = {("zsavs.types", "zsavs.media"), ("zsavs.result", "zsavs.draw")}
+#: What every model file may import from its neighbours, beside files that carry its own name in front.
+SHARED_BY_MODELS = {"zsavs.models.runtime", "zsavs.models.embedding", "zsavs.models.checkpoints"}
+
+
+class Import(NamedTuple):
+    importer: str
+    imported: str
+    inside: bool
+
+
+def imports(module: str) -> Iterator[Import]:
+    """Everything of zsavs that a module imports, type checking aside."""
+
+    def visit(node: ast.AST, inside: bool) -> Iterator[Import]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import):
+            yield from (Import(module, a.name, inside) for a in node.names if a.name.split(".")[0] == "zsavs")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative imports hide the direction"
+            home = node.module or ""
+            if home.split(".")[0] == "zsavs":
+                for alias in node.names:
+                    whole = f"{home}.{alias.name}"
+                    yield Import(module, whole if whole in MODULES else home, inside)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+
+    yield from visit(tree(module), False)
+
+
+def layer(module: str) -> int:
+    places = [(len(name), place) for place, names in enumerate(LAYERS) for name in names if is_within(module, name)]
+    return max(places)[1]
+
+
+def is_within(module: str, name: str) -> bool:
+    return module == name or (module.startswith(f"{name}.") and name != "zsavs")
+
+
+def test_every_module_has_a_layer() -> None:
+    for module in MODULES:
+        assert any(is_within(module, name) for names in LAYERS for name in names), f"{module}: which layer is it in?"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_imports_from_above(module: str) -> None:
+    for _, imported, inside in imports(module):
+        if layer(imported) > layer(module):
+            allowed = any(is_within(imported, above) for low, above in ALLOWED_INSIDE if low == module)
+            assert (inside, allowed) == (True, True), f"{module} imports {imported}, which lies above it"
+
+
+def test_the_exceptions_are_still_needed() -> None:
+    for low, above in ALLOWED_INSIDE:
+        assert any(is_within(i.imported, above) and i.inside for i in imports(low)), (low, above)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("zsavs.models.")])
+def test_no_model_imports_another(module: str) -> None:
+    family = module.removeprefix("zsavs.models.").removesuffix("_files")
+    for _, imported, _ in imports(module):
+        if imported.startswith("zsavs.models."):
+            own = imported.removeprefix("zsavs.models.").startswith(family)
+            assert own or imported in SHARED_BY_MODELS, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("zsavs.strategies.")])
+def test_no_strategy_imports_another_or_a_model(module: str) -> None:
+    for _, imported, _ in imports(module):
+        assert not is_within(imported, "zsavs.strategies")
+        assert not is_within(imported, "zsavs.models"), "a strategy is handed its models"
+
+
+def test_nothing_below_the_registry_knows_a_model_by_name() -> None:
+    """Presets and the registry name models; the stages in between see verbs only."""
+    for module in MODULES:
+        if layer("zsavs.prompts") <= layer(module) < layer("zsavs.registry"):
+            for _, imported, _ in imports(module):
+                assert not is_within(imported, "zsavs.models"), f"{module} imports {imported}"
+
+
+# ---------------------------------------------------------------------------------- habits
+def calls(module: str) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def keyword(call: ast.Call, name: str) -> str | None:
+    return next((ast.unparse(k.value) for k in call.keywords if k.arg == name), None)
+
+
+FORBIDDEN = {
+    "exec": "runs code",
+    "eval": "runs code",
+    "pickle.load": "runs code",
+    "pickle.loads": "runs code",
+    "torch.hub.load": "runs code of others",
+    "np.random.seed": "global state",
+    "random.seed": "global state",
+    "torch.manual_seed": "global state",
+    "torch.cuda.manual_seed_all": "global state",
+    "torch.set_num_threads": "global state",
+    "torch.set_default_dtype": "global state",
+    "torch.set_default_device": "global state",
+    "torch.set_grad_enabled": "global state",
+    "torch.set_float32_matmul_precision": "global state",
+    "torch.use_deterministic_algorithms": "global state",
+    "warnings.filterwarnings": "global state",
+    "warnings.simplefilter": "global state",
+    "os.chdir": "global state",
+    "np.random.rand": "unseeded",
+    "np.random.randn": "unseeded",
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_call_that_has_no_place_here(module: str) -> None:
+    for name, call in calls(module):
+        where = f"{module}, line {call.lineno}: {name}"
+        assert name not in FORBIDDEN, f"{where}: {FORBIDDEN.get(name)}"
+        assert not name.endswith(".cuda"), f"{where}: use .to(device)"
+        assert name != "print" or module == "zsavs.cli", f"{where}: only the command line prints"
+        if name == "torch.load":
+            assert keyword(call, "weights_only") == "True", f"{where} without weights_only=True"
+        if name.split(".")[-1] in ("load", "read_array") and name.startswith("np."):
+            assert keyword(call, "allow_pickle") == "False", f"{where} without allow_pickle=False"
+        assert keyword(call, "trust_remote_code") in (None, "False"), where
+        if name == "np.random.default_rng":
+            assert call.args, f"{where} without a seed"
+        if name == "logging.basicConfig":
+            assert module == "zsavs.cli", f"{where}: handlers are the application's"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_import_that_has_no_place_here(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            top = name.split(".")[0]
+            assert top not in ("pickle", "requests", "urllib", "http", "socket", "httpx", "ftplib"), (module, name)
+            if top == "argparse":
+                assert module == "zsavs.cli"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_environment_and_no_backend_is_set(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.Delete)):
+            targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
+            for target in map(ast.unparse, targets):
+                assert not target.startswith(("os.environ", "torch.backends", "sys.path")), (module, target)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_bare_except(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{module}, line {node.lineno}"
+            assert ast.unparse(node.type) != "BaseException" or module == "zsavs.cli"
+            body = [statement for statement in node.body if not isinstance(statement, ast.Pass)]
+            broad = ast.unparse(node.type) == "Exception"
+            assert body or not broad, f"{module}, line {node.lineno}: an error is swallowed"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_thing_is_documented(module: str) -> None:
+    assert ast.get_docstring(tree(module)) or module in ("zsavs.version", "zsavs.__main__"), module
+
+    def visit(body: list[ast.stmt], owner: str, in_protocol: bool = False) -> None:
+        for node in body:
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
+                continue
+            overload = any("overload" in ast.unparse(decorator) for decorator in node.decorator_list)
+            assert ast.get_docstring(node) or overload or in_protocol, f"{owner}.{node.name} has no docstring"
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, f"{owner}.{node.name}", any("Protocol" in ast.unparse(base) for base in node.bases))
+
+    visit(tree(module).body, module)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_are_short(module: str) -> None:
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) < 400
+
+
+def test_every_name_in_all_exists() -> None:
+    for module in MODULES:
+        for node in tree(module).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__" and module != "zsavs":
+                loaded = __import__(module, fromlist=["__all__"])
+                assert all(hasattr(loaded, name) for name in loaded.__all__), module

@@ -1,0 +1,99 @@
+"""Opening a user's file for reading, and saying plainly what is wrong when that cannot work."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import BinaryIO
+
+from zsavs.errors import InputError
+
+__all__ = ["looks_like", "open_input", "readable_name"]
+
+#: How files begin that people hand over by mistake: (offset, bytes, what it is). The first match counts.
+_BEGINNINGS = (
+    (4, b"ftypheic", "a HEIC picture"),
+    (4, b"ftypheix", "a HEIC picture"),
+    (4, b"ftypmif1", "a HEIF picture"),
+    (4, b"ftypmsf1", "a HEIF picture"),
+    (4, b"ftypavif", "an AVIF picture"),
+    (4, b"ftypM4A", "M4A sound"),
+    (4, b"ftyp", "an MP4 or MOV file"),
+    (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
+    (0, b"#!AMR", "AMR sound"),
+    (0, b"\xff\xf1", "AAC sound"),
+    (0, b"\xff\xf9", "AAC sound"),
+    (8, b"WAVE", "a WAV recording"),
+    (0, b"fLaC", "a FLAC recording"),
+    (0, b"OggS", "an OGG recording"),
+    (0, b"ID3", "an MP3 recording"),
+    (8, b"AVI ", "an AVI file"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"\x89PNG", "a PNG picture"),
+    (0, b"GIF8", "a GIF picture"),
+    (8, b"WEBP", "a WebP picture"),
+    (0, b"II*\0", "a TIFF picture"),
+    (0, b"MM\0*", "a TIFF picture"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"version https://git-lfs", "a Git LFS pointer; run: git lfs pull"),
+)
+
+
+def readable_name(path: str | os.PathLike[str], error: type[InputError]) -> str:
+    """The path in one printable line, for messages.
+
+    Raises:
+        error: ``path`` is not a path.
+    """
+    try:
+        name = os.fsdecode(path)
+    except TypeError as reason:
+        raise error(f"expected the path of a file, got {type(path).__name__} ({path!r:.60}).") from reason
+    return name if name.isprintable() and name else repr(name)
+
+
+def open_input(path: str | os.PathLike[str], error: type[InputError]) -> BinaryIO:
+    """Open a regular, non-empty file for reading.
+
+    Args:
+        path: the file.
+        error: the kind of error to raise.
+
+    Raises:
+        error: there is no such file, it is a folder, a pipe or a device, it is empty, or it may not be read.
+    """
+    name = readable_name(path, error)
+    try:
+        # Asked before opening: to open a pipe waits for somebody to write to it.
+        status = os.stat(path)  # noqa: PTH116
+        if stat.S_ISDIR(status.st_mode):
+            raise error(f"{name}: is a folder; name one file in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise error(f"{name}: is a pipe or a device, not a file; save its content to a file and name that.")
+        if status.st_size == 0:
+            raise error(f"{name}: the file is empty (0 bytes); copy or download it again.")
+        # By descriptor, which leaves the file object without a name: soundfile would believe the extension ".raw".
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+    except (FileNotFoundError, NotADirectoryError) as reason:
+        raise error(f"{name}: there is no such file; check the spelling, and the folder you are in.") from reason
+    except PermissionError as reason:
+        raise error(f"{name}: may not be read (permission denied); run: chmod u+r on it and its folders.") from reason
+    except (OSError, ValueError) as reason:  # a name too long or with a NUL, a loop of links, a broken disk
+        raise error(f"{name}: cannot be opened ({reason}); check the path.") from reason
+
+
+def looks_like(file: BinaryIO) -> str:
+    """What a file seems to be, from its first bytes: "an MP4 or MOV file", "text", ...; "" if it tells nothing."""
+    file.seek(0)
+    head = file.read(512)
+    for offset, mark, kind in _BEGINNINGS:
+        if head[offset:].startswith(mark):
+            return kind
+    if b"<svg" in head:
+        return "an SVG drawing"
+    if b"<html" in head.lower():
+        return "a web page, perhaps of a download that failed"
+    return "text" if head.isascii() and head.decode("ascii").replace("\n", "").replace("\r", "").isprintable() else ""

@@ -1,0 +1,167 @@
+"""Picture files: decode what people hand over, safely and as people see it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import ImageError
+from zsavs.media.colour import to_rgb
+from zsavs.media.opening import looks_like, open_input, readable_name
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
+
+__all__ = ["load_image"]
+
+log = logging.getLogger(__name__)
+
+#: Formats that are read. The others of Pillow are rare, run other programs (EPS), or accept any file (TGA).
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
+
+#: What Pillow raises over a damaged file (RuntimeError: AVIF).
+_DAMAGE = (
+    *(OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(struct.error, zlib.error),
+)
+
+#: EXIF orientation -> the picture as people see it, viewed in the order in which the file stores it.
+_STORED_VIEW: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda seen: seen[:, ::-1],
+    3: lambda seen: seen[::-1, ::-1],
+    4: lambda seen: seen[::-1],
+    5: lambda seen: seen.swapaxes(0, 1),
+    6: lambda seen: np.rot90(seen, 1),
+    7: lambda seen: seen.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda seen: np.rot90(seen, -1),
+}
+_EXIF_ORIENTATION = 0x0112
+
+#: Pixels that are copied out of Pillow at a time.
+_BAND_PIXELS = 2**20
+
+
+def load_image(path: str | os.PathLike[str], *, max_pixels: int = 100_000_000) -> NDArray[np.uint8]:
+    """Read a picture as people see it: JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000, and AVIF if Pillow can.
+
+    The EXIF orientation is applied; palette, grey, CMYK, LAB, 16 bits, transparency and an embedded colour profile are
+    turned into RGB (:func:`zsavs.media.colour.to_rgb`). Of an animation or of several pages the first is taken, which
+    is logged.
+
+    Args:
+        path: the file.
+        max_pixels: the most pixels to decode, at least 1. It is compared with the size in the header, before anything
+            is decoded; Pillow's own limit and warnings play no part up to twice ``PIL.Image.MAX_IMAGE_PIXELS``.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ImageError: not there, not readable, not a picture, damaged, too large, or of a kind that has no agreed
+            colours.
+    """
+    from PIL import Image
+
+    name = readable_name(path, ImageError)
+    with open_input(path, ImageError) as file:
+        try:
+            picture = _open(file)
+            if picture is None:
+                raise ImageError(_not_a_picture(file, name))
+            width, height = picture.size
+            if width * height > max_pixels:
+                raise ImageError(
+                    f"{name}: {width}x{height} pixels are more than the limit of {max_pixels / 1e6:g} million; make "
+                    f"it smaller, or raise the limit: load_image(path, max_pixels={width * height})."
+                )
+            with _without_size_warning(width * height):
+                # An MPO is a photo with its depth map or a second view behind it: nothing is missed.
+                if picture.format != "MPO" and getattr(picture, "is_animated", False):
+                    log.warning("%s: holds several pictures; using the first.", name)
+                picture.load()
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise ImageError(
+                f"{name}: refused by Pillow ({_first_line(error)}); make the picture smaller, or raise "
+                f"PIL.Image.MAX_IMAGE_PIXELS."
+            ) from error
+        except _DAMAGE as error:
+            raise ImageError(
+                f"{name}: {looks_like(file) or 'a picture'} that cannot be decoded ({_first_line(error)}); it is "
+                f"damaged, cut off or of a rare kind: copy or download it again, or open it in an image program and "
+                f"save it as PNG."
+            ) from error
+        return _to_array(to_rgb(picture, name), _orientation(picture))
+
+
+def _open(file: BinaryIO) -> ImageFile.ImageFile | None:
+    """What ``PIL.Image.open`` does, without its size check and for our formats: read the header, decode nothing."""
+    from PIL import Image
+
+    Image.init()
+    head = file.read(16)
+    for kind in _FORMATS:
+        factory, accept = Image.OPEN.get(kind, (None, None))
+        # A string says that the file would be accepted if Pillow had been built with the decoder.
+        accepted = accept(head) if factory and accept else False
+        if factory and accepted and not isinstance(accepted, str):
+            file.seek(0)
+            return factory(file, "")
+    return None
+
+
+def _not_a_picture(file: BinaryIO, name: str) -> str:
+    kind = looks_like(file)
+    return (
+        f"{name}: cannot be decoded as JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000 or AVIF"
+        f"{f' (it looks like {kind})' if kind else ''}; name a picture, or open it in an image program and export it "
+        f"as PNG."
+    )
+
+
+def _without_size_warning(pixels: int) -> AbstractContextManager[Any]:
+    """Keep Pillow from warning about a size that ``max_pixels`` allows.
+
+    Warning filters belong to the whole process, so they are touched only for pictures above Pillow's limit.
+    """
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is None or pixels <= Image.MAX_IMAGE_PIXELS:
+        return nullcontext()
+    return warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation 1..8 of a loaded picture; 1 where there is none or it cannot be read."""
+    try:
+        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
+    except _DAMAGE as error:
+        log.debug("the EXIF data is left out: %s", error)
+        return 1
+    return orientation if orientation in _STORED_VIEW else 1
+
+
+def _to_array(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
+    """An RGB picture as an array, turned upright, in bands so that it is not held three times."""
+    from PIL import Image
+
+    width, height = picture.size
+    seen = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
+    stored = _STORED_VIEW[orientation](seen) if orientation in _STORED_VIEW else seen
+    # Pillow compares what is cropped with its limit, too.
+    rows = max(1, min(_BAND_PIXELS, Image.MAX_IMAGE_PIXELS or _BAND_PIXELS) // width)
+    for top in range(0, height, rows):
+        stored[top : top + rows] = np.asarray(picture.crop((0, top, width, min(top + rows, height))))
+    return seen
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

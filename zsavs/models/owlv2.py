@@ -1,0 +1,227 @@
+"""OWLv2: boxes for phrases (Minderer, Gritsenko, Houlsby, "Scaling Open-Vocabulary Object Detection", NeurIPS 2023), by
+the classes of transformers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zsavs.errors import InputError, WeightsError
+from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
+from zsavs.models.checkpoints import card_for, load_model
+from zsavs.models.embedding import TextMemory, batches, inference, unit_rows
+from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.types import AVSample, Proposals, Query
+from zsavs.weights import WeightCard, locate
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CARDS", "DEFAULT", "Owlv2Grounder"]
+
+log = logging.getLogger(__name__)
+
+DEFAULT = "google/owlv2-base-patch16-ensemble"
+
+CARDS: dict[str, WeightCard] = {
+    DEFAULT: WeightCard(
+        DEFAULT,
+        "Apache-2.0",
+        616,
+        "WebLI with machine-made boxes, LVIS, Objects365, OpenImages, Visual Genome",
+        verified="from memory, look before relying on it",
+    ),
+}
+
+#: The processor pads a picture to a square in float32 and blurs it before it makes it small, which takes memory and
+#: time with the square of the long side. A picture longer than this many times the model's is made smaller first.
+_MAX_SHRINK = 3
+
+#: Phrases scored at once: 3600 candidates times this many, 4 MB.
+_PHRASES_AT_ONCE = 256
+
+
+class Owlv2Grounder:
+    """Boxes for each phrase of a query (:class:`zsavs.protocols.Grounder`).
+
+    Every candidate box of the picture is scored for every phrase by itself: a phrase never changes what another one
+    finds, and a box may answer several phrases. The picture is encoded once, however many phrases there are.
+
+    Args:
+        model: a ``transformers.Owlv2ForObjectDetection``; it is moved, frozen and put into evaluation mode, and its
+            box and class heads are computed in float32, whatever the dtype of its towers.
+        image_processor: its ``Owlv2ImageProcessor``.
+        tokenizer: its tokenizer.
+        card: what the weights are.
+        device: see :func:`zsavs.models.runtime.resolve_device`.
+        threshold: a box is kept for a phrase if it scores higher, in [0, 1].
+        nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
+        max_boxes: the most boxes for one phrase.
+        template: the sentence around a phrase, with "{}" in the phrase's place.
+        batch_size: the most pictures in the model at once.
+
+    Raises:
+        InputError: a setting out of range.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        image_processor: Any,
+        tokenizer: Any,
+        *,
+        card: WeightCard,
+        device: str = "cpu",
+        threshold: float = 0.1,
+        nms_iou: float = 0.5,
+        max_boxes: int = 10,
+        template: str = "a photo of a {}",
+        batch_size: int = 2,
+    ) -> None:
+        if not (0 <= threshold <= 1 and 0 <= nms_iou <= 1):
+            raise InputError(f"Owlv2Grounder: threshold and nms_iou lie in [0, 1], got {threshold}, {nms_iou}.")
+        if min(max_boxes, batch_size) < 1:
+            raise InputError(f"Owlv2Grounder: max_boxes and batch_size are at least 1, got {max_boxes}, {batch_size}.")
+        if "{}" not in template:
+            raise InputError(f"Owlv2Grounder: template needs a {{}} where the phrase goes, got {template!r}.")
+        self.device = resolve_device(device)
+        self.model = to_device(model, self.device)
+        # A box coordinate in bfloat16 is off by up to 0.2 % of the picture, and the heads cost next to nothing.
+        self.model.box_head.float()
+        self.model.class_head.float()
+        grid = (self.model.num_patches_height, self.model.num_patches_width)
+        self.model.box_bias = self.model.compute_box_bias(*grid).to(self.device)
+        self.image_processor = image_processor
+        self.tokenizer = tokenizer
+        self.card = card
+        self.threshold = threshold
+        self.nms_iou = nms_iou
+        self.max_boxes = max_boxes
+        self.template = template
+        self.batch_size = batch_size
+        self.max_tokens = int(model.config.text_config.max_position_embeddings)
+        self._texts = TextMemory(self._embed_texts)
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path = DEFAULT,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: str = "auto",
+        threshold: float = 0.1,
+        nms_iou: float = 0.5,
+        max_boxes: int = 10,
+        template: str = "a photo of a {}",
+        batch_size: int = 2,
+    ) -> Owlv2Grounder:
+        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
+
+        Args:
+            checkpoint: a key of ``CARDS``, any other OWLv2 in the hub cache, or a folder.
+            revision: branch, tag or commit of a hub repository.
+            device, dtype: see :mod:`zsavs.models.runtime`.
+            threshold, nms_iou, max_boxes, template, batch_size: as for the class.
+
+        Raises:
+            MissingWeights: the checkpoint or one of its files is not on this machine.
+            WeightsError: it cannot be read as an OWLv2.
+        """
+        folder = locate(checkpoint, revision)
+        where = resolve_device(device)
+        return cls(
+            load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where)),
+            load_part("Owlv2ImageProcessor", folder),
+            load_part("AutoTokenizer", folder),
+            card=card_for(CARDS, checkpoint, folder),
+            device=str(where),
+            threshold=threshold,
+            nms_iou=nms_iou,
+            max_boxes=max_boxes,
+            template=template,
+            batch_size=batch_size,
+        )
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        """Candidate boxes for each sample, best first; none where the query is empty.
+
+        Raises:
+            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+        """
+        answers = [Proposals.nothing() for _ in samples]
+        asking = [i for i, (_, query) in enumerate(zip(samples, queries, strict=True)) if len(query)]
+        for batch in batches(asking, self.batch_size):
+            found = self._detect([samples[i].image for i in batch], [queries[i].phrases for i in batch])
+            for i, rows in zip(batch, found, strict=True):
+                answers[i] = as_proposals(rows)
+        return answers
+
+    def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
+        """For each picture, what each of its phrases found."""
+        longest = _MAX_SHRINK * self.image_processor.size["height"]
+        small = [_limited(image, longest) for image in images]
+        pixels = self.image_processor(images=small, return_tensors="pt", input_data_format="channels_last")
+        with inference("OWLv2"):
+            grid = self.model.image_embedder(pixels["pixel_values"].to(self.device, self.model.dtype))[0].float()
+            features = grid.flatten(1, 2)  # (pictures, candidates, width)
+            boxes: NDArray[np.float32] = self.model.box_predictor(features, grid).cpu().numpy()
+        found = []
+        for i, image in enumerate(images):
+            # A candidate's box is a share of the square that the picture is padded to, below and to the right.
+            side = max(image.shape[:2])
+            pixels_xyxy = from_centres(boxes[i], (side, side))
+            scores = self._scores(features[i : i + 1], phrases[i])
+            if not (np.isfinite(boxes[i]).all() and np.isfinite(scores).all()):
+                raise WeightsError(
+                    "OWLv2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
+                    "fetch the checkpoint again with: zsavs download"
+                )
+            found.append([self._found(pixels_xyxy, row, image.shape[:2]) for row in scores])
+        return found
+
+    def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Score every candidate of one picture, (1, N, D), for each of K phrases: (K, N) in [0, 1]."""
+        import torch
+
+        scores = []
+        for batch in batches(phrases, _PHRASES_AT_ONCE):
+            texts = torch.from_numpy(self._texts(batch))[None].to(self.device)
+            with inference("OWLv2"):
+                logits = self.model.class_predictor(features, texts)[0][0]
+                scores.append(logits.sigmoid().T.cpu().numpy())
+        return np.concatenate(scores)
+
+    def _found(self, boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], size_hw: tuple[int, int]) -> Found:
+        hit = scores > self.threshold
+        return keep_best(boxes_xyxy[hit], scores[hit], size_hw, nms_iou=self.nms_iou, max_boxes=self.max_boxes)
+
+    def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
+        texts = [self.template.replace("{}", phrase) for phrase in phrases]
+        for text, ids in zip(texts, self.tokenizer(texts, verbose=False)["input_ids"], strict=True):
+            if len(ids) > self.max_tokens:
+                log.warning("OWLv2 reads %d tokens of %r, the rest is cut off", self.max_tokens, text)
+        tokens = self.tokenizer(
+            texts, padding="max_length", truncation=True, max_length=self.max_tokens, return_tensors="pt"
+        ).to(self.device)
+        with inference("OWLv2"):
+            outputs = self.model.owlv2.get_text_features(
+                input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+            )
+            return unit_rows(outputs.pooler_output, "OWLv2")
+
+
+def _limited(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """The picture, made smaller if its long side is longer than ``longest`` pixels."""
+    height, width = image.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return np.array(image)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))

@@ -1,0 +1,278 @@
+"""SAM 2: masks for boxes and points (Ravi et al., "SAM 2: Segment Anything in Images and Videos", ICLR 2025), by the
+classes of transformers. Pictures only; the memory for videos is not loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from zsavs.errors import InputError, WeightsError
+from zsavs.memo import Memo
+from zsavs.models.checkpoints import card_for
+from zsavs.models.embedding import batches, inference
+from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.types import AVSample, Proposals
+from zsavs.weights import WeightCard, locate
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CARDS", "DEFAULT", "Sam2Segmenter"]
+
+DEFAULT = "facebook/sam2.1-hiera-tiny"
+
+_DATA = "SA-1B, SA-V and an internal set: pictures and videos with masks"
+
+CARDS: dict[str, WeightCard] = {
+    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA),
+    "facebook/sam2.1-hiera-small": WeightCard("facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA),
+    "facebook/sam2.1-hiera-base-plus": WeightCard("facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA),
+    "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
+}
+
+#: One table of random frequencies places both pixels and prompts. Files written by transformers 4 hold it once.
+_PROMPT_TABLE = "prompt_encoder.shared_embedding.positional_embedding"
+
+
+class Sam2Segmenter:
+    """Mask logits for boxes (:class:`zsavs.protocols.Segmenter`) and for points.
+
+    The picture is squeezed into the model's square, as SAM 2 was trained. Its features are remembered for as long as
+    the picture lives (the last 16 pictures), so that the second prompt costs only the small mask decoder.
+
+    Args:
+        model: a ``transformers.Sam2Model``; it is moved, frozen and put into evaluation mode. If its image encoder is
+            in half precision it stays so; prompts and masks are always computed in float32.
+        image_processor: its ``Sam2ImageProcessor``.
+        card: what the weights are.
+        device: see :func:`zsavs.models.runtime.resolve_device`.
+        multimask: let the model propose three masks for each prompt and take the one it rates best; else take its
+            single mask, or the best of three where the single one is not stable.
+        batch_size: the most pictures in the encoder at once.
+        prompts_at_once: the most prompts in the decoder at once; a prompt takes some 40 MB.
+
+    Raises:
+        InputError: a batch size below 1.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        image_processor: Any,
+        *,
+        card: WeightCard,
+        device: str = "cpu",
+        multimask: bool = True,
+        batch_size: int = 4,
+        prompts_at_once: int = 16,
+    ) -> None:
+        if min(batch_size, prompts_at_once) < 1:
+            raise InputError(
+                f"Sam2Segmenter: batch_size and prompts_at_once are at least 1, got {batch_size}, {prompts_at_once}."
+            )
+        self.device = resolve_device(device)
+        self.model = _float_decoder(to_device(model, self.device))
+        self.image_processor = image_processor
+        self.card = card
+        self.multimask = multimask
+        self.batch_size = batch_size
+        self.prompts_at_once = prompts_at_once
+        self._features: Memo[list[torch.Tensor]] = Memo(max_items=16)
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path = DEFAULT,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: str = "auto",
+        multimask: bool = True,
+        batch_size: int = 4,
+        prompts_at_once: int = 16,
+    ) -> Sam2Segmenter:
+        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
+
+        Args:
+            checkpoint: a key of ``CARDS``, any other SAM 2 in the hub cache, or a folder.
+            revision: branch, tag or commit of a hub repository.
+            device, dtype: see :mod:`zsavs.models.runtime`; the dtype is that of the image encoder.
+            multimask, batch_size, prompts_at_once: as for the class.
+
+        Raises:
+            MissingWeights: the checkpoint or one of its files is not on this machine.
+            WeightsError: it cannot be read as a SAM 2.
+        """
+        folder = locate(checkpoint, revision)
+        where = resolve_device(device)
+        return cls(
+            _load_model(folder, resolve_dtype(dtype, where)),
+            load_part("Sam2ImageProcessor", folder),
+            card=card_for(CARDS, checkpoint, folder),
+            device=str(where),
+            multimask=multimask,
+            batch_size=batch_size,
+            prompts_at_once=prompts_at_once,
+        )
+
+    def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+        """For each sample the mask logits of its R boxes: (R, H, W) float32, above 0 is inside.
+
+        Raises:
+            WeightsError: the model returned NaN, or the device's memory is too small for the batch sizes.
+        """
+        return [logits for logits, _ in self.predict(samples, proposals)]
+
+    def predict(
+        self, samples: Sequence[AVSample], proposals: Sequence[Proposals]
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """As :meth:`segment`, and how well the model thinks it did.
+
+        Returns:
+            For each sample the logits (R, H, W) and the predicted intersection over union (R,) in [0, 1].
+        """
+        boxes = [self._scaled(sample, found.boxes_xyxy) for sample, found in zip(samples, proposals, strict=True)]
+        return self._answer(samples, [{"input_boxes": rows} for rows in boxes], full_size=True)
+
+    def segment_points(
+        self,
+        samples: Sequence[AVSample],
+        points: Sequence[ArrayLike],
+        labels: Sequence[ArrayLike] | None = None,
+        *,
+        full_size: bool = True,
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Mask logits for points.
+
+        Args:
+            samples: the pictures.
+            points: for each sample (P, n, 2): P prompts of n points each, x to the right and y down, in pixels.
+            labels: for each sample (P, n): 1 where the point is on the object, 0 where it is not. All 1 if left out.
+            full_size: stretch the logits to the picture; False leaves them at the decoder's size (256 x 256), which
+                takes a fraction of the memory for the many points of a grid.
+
+        Returns:
+            For each sample the logits (P, H, W) and the predicted intersection over union (P,) in [0, 1].
+
+        Raises:
+            InputError: an array of another shape, a point that is not finite, or a label that is not 0 or 1.
+            WeightsError: as :meth:`segment`.
+        """
+        given = [None] * len(samples) if labels is None else list(labels)
+        prompts: list[dict[str, NDArray[Any]]] = []
+        for sample, where, on in zip(samples, points, given, strict=True):
+            xy, sign = _check_points(where, on)
+            prompts.append({"input_points": self._scaled(sample, xy), "input_labels": sign})
+        return self._answer(samples, prompts, full_size=full_size)
+
+    def _scaled(self, sample: AVSample, xy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pixels of the picture to pixels of the model's square, for arrays of x, y, x, y, ... A new array."""
+        height, width = sample.size_hw
+        square = self.image_processor.size
+        scale = np.array([square["width"] / width, square["height"] / height], np.float32)
+        return xy * np.tile(scale, xy.shape[-1] // 2)
+
+    def _answer(
+        self, samples: Sequence[AVSample], prompts: Sequence[dict[str, NDArray[Any]]], *, full_size: bool
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Decode the prompts of each sample: arrays by the name of the model's argument, a row for each prompt."""
+        side = self.model.prompt_encoder.mask_input_size
+        answers = [
+            (np.zeros((0, *(sample.size_hw if full_size else side)), np.float32), np.zeros(0, np.float32))
+            for sample in samples
+        ]
+        asking = [i for i, prompt in enumerate(prompts) if len(next(iter(prompt.values())))]
+        for batch in batches(asking, self.batch_size):
+            for i, features in zip(batch, self._features([samples[i].image for i in batch], self._encode), strict=True):
+                answers[i] = self._decode(features, prompts[i], samples[i].size_hw if full_size else None)
+        return answers
+
+    def _encode(self, images: list[NDArray[np.uint8]]) -> list[list[torch.Tensor]]:
+        """Features of each picture at three scales, the finest first, each (1, C, h, w) float32."""
+        pixels = self.image_processor(
+            images=[np.array(image) for image in images], return_tensors="pt", input_data_format="channels_last"
+        )["pixel_values"]
+        with inference("SAM 2"):
+            dtype = next(self.model.vision_encoder.parameters()).dtype
+            scales = self.model.get_image_embeddings(pixels.to(self.device, dtype))
+            return [[scale[i : i + 1].float().clone() for scale in scales] for i in range(len(images))]
+
+    def _decode(
+        self, features: list[torch.Tensor], prompts: dict[str, NDArray[Any]], size_hw: tuple[int, int] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Masks of one picture's P prompts: logits (P, H, W), or of the decoder's size, and their ratings (P,)."""
+        import torch
+        from torch.nn.functional import interpolate
+
+        count = len(next(iter(prompts.values())))
+        logits: list[NDArray[np.float32]] = []
+        ratings: list[NDArray[np.float32]] = []
+        for rows in batches(range(count), self.prompts_at_once):
+            inputs = {name: torch.from_numpy(values[rows])[None].to(self.device) for name, values in prompts.items()}
+            with inference("SAM 2"):
+                outputs = self.model(image_embeddings=features, multimask_output=self.multimask, **inputs)
+                iou = outputs.iou_scores[0]  # (prompts, masks)
+                best = iou.argmax(dim=1)
+                each = torch.arange(len(rows), device=self.device)
+                masks = outputs.pred_masks[0][each, best]
+                if size_hw is not None:
+                    masks = interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)[0]
+                logits.append(masks.cpu().numpy())
+                ratings.append(iou[each, best].cpu().numpy())
+        found, rated = np.concatenate(logits), np.concatenate(ratings)
+        if not (np.isfinite(found).all() and np.isfinite(rated).all()):
+            raise WeightsError(
+                "SAM 2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
+                "fetch the checkpoint again with: zsavs download"
+            )
+        return found, rated
+
+
+def _check_points(points: ArrayLike, labels: ArrayLike | None) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Points (P, n, 2) float32 and labels (P, n) int64, checked."""
+    xy = np.asarray(points, np.float32)
+    if xy.ndim != 3 or xy.shape[2] != 2 or (len(xy) and not xy.shape[1]):
+        raise InputError(f"segment_points: points are (prompts, points of each, 2), got shape {xy.shape}.")
+    if not np.isfinite(xy).all():
+        raise InputError("segment_points: every coordinate must be finite, found NaN or infinity.")
+    sign = np.ones(xy.shape[:2], np.int64) if labels is None else np.asarray(labels)
+    if sign.shape != xy.shape[:2]:
+        raise InputError(f"segment_points: labels are {xy.shape[:2]}, one for each point, got shape {sign.shape}.")
+    if not np.isin(sign, (0, 1)).all():
+        raise InputError("segment_points: a label is 1 (on the object) or 0 (not on it).")
+    return xy, sign.astype(np.int64)
+
+
+def _float_decoder(model: Any) -> Any:
+    """Bring all but the image encoder to float32: in bfloat16 a prompt is off by up to 4 of 1024 pixels."""
+    import torch
+
+    dtype = next(model.vision_encoder.parameters()).dtype
+    if dtype != torch.float32:
+        model.float()
+        for part in (model.vision_encoder, model.mask_decoder.conv_s0, model.mask_decoder.conv_s1):
+            part.to(dtype)
+    return model
+
+
+def _load_model(folder: Path, dtype: torch.dtype) -> Any:
+    """Load the model, refusing to fill any gap but the one that files of transformers 4 have.
+
+    transformers 5 fills it with random numbers and goes on, and masks then have little to do with their boxes.
+    """
+    model, report = load_part("Sam2Model", folder, dtype=dtype, output_loading_info=True)
+    missing = sorted(report["missing_keys"])
+    if missing == [_PROMPT_TABLE]:
+        model.prompt_encoder.shared_embedding.positional_embedding.copy_(
+            model.shared_image_embedding.positional_embedding
+        )
+    elif missing:
+        raise WeightsError(
+            f"{folder}: {len(missing)} weights of Sam2Model are missing in the file ({missing[0]}, ...); "
+            f"it is incomplete or belongs to another model. Fetch it again with: zsavs download"
+        )
+    return model
