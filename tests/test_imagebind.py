@@ -326,6 +326,19 @@ def test_inputs_of_another_kind_are_refused(verb: str, given: torch.Tensor, sing
         getattr(single, verb)(given)
 
 
+@pytest.mark.parametrize(
+    ("verb", "given"),
+    [
+        ("encode_image_tensor", torch.zeros(0, 3, 224, 224)),
+        ("encode_audio_mels", torch.zeros(0, 1, 128, 204)),
+        ("encode_audio_mels", torch.zeros(0, 3, 1, 128, 204)),
+        ("encode_text_tokens", torch.zeros(0, 77, dtype=torch.int64)),
+    ],
+)
+def test_an_empty_batch_gives_no_rows(verb: str, given: torch.Tensor, single: ImageBind) -> None:
+    assert getattr(single, verb)(given).shape == getattr(single, verb)(given, raw=True).shape == (0, 40)
+
+
 def test_configuration_comes_by_official_names_too() -> None:
     named = ImageBindConfig.from_official({**GOLDEN["config"], "kernel_size": [2, 16, 16], "audio_drop_path": 0.1})
     assert (named.vision_embed_dim, named.text_num_heads, named.audio_stride) == (64, 3, 10)
@@ -816,7 +829,8 @@ def test_a_file_that_does_not_fit_names_the_entry(file: Path, weights: dict[str,
     cases = [
         (lacking, f"missing: '{name}'"),
         ({**weights, name: torch.zeros(1, 1, 7)}, name),
-        ({**weights, name: "a string"}, name),
+        ({**weights, name: "a string"}, f"{name} is not a tensor"),
+        ({**weights, name: weights[name].to(torch.int8)}, f"{name} is not a tensor"),
         ({**weights, mask: torch.zeros(77, 77)}, "causal mask"),
         ({"model": weights}, "not a weight of ImageBind: 'model'"),
         ({1: torch.zeros(1)}, "no weights by name"),

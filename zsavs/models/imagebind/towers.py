@@ -175,7 +175,7 @@ class ImageBind(nn.Module):
         if mels.ndim == 4:
             return _finish(self._class_token_tower("audio", mels), raw)
         rows = self._class_token_tower("audio", mels.flatten(0, 1))
-        return _finish(rows.reshape(*mels.shape[:2], -1).mean(dim=1), raw)
+        return _finish(rows.reshape(*mels.shape[:2], self.config.out_embed_dim).mean(dim=1), raw)
 
     def _class_token_tower(self, modality: str, inputs: Tensor) -> Tensor:
         x = self.modality_preprocessors[modality](inputs.to(self.device, self.dtype))
@@ -189,8 +189,8 @@ class ImageBind(nn.Module):
         and with ``strict`` every one of this model's must be there.
 
         Raises:
-            WeightsError: names the first entry that is missing, unknown, of another shape, or not a tensor, or says
-                that the text tower's mask is not the causal one.
+            WeightsError: names the first entry that is missing, unknown, of another shape or not of floating-point
+                numbers, or says that the text tower's mask is not the causal one.
         """
         own = self.state_dict()
         given = {name: value for name, value in state_dict.items() if not _OF_OTHERS.match(name)}
@@ -200,8 +200,9 @@ class ImageBind(nn.Module):
         if strict and missing:
             raise WeightsError(f"weights of ImageBind are missing: {missing[0]!r} ({len(missing)} entries in all).")
         for name, value in given.items():
-            if not isinstance(value, Tensor):
-                raise WeightsError(f"{name} is not a tensor but a {type(value).__name__}.")
+            if not isinstance(value, Tensor) or not value.is_floating_point():
+                kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+                raise WeightsError(f"{name} is not a tensor of floating-point numbers but {kind}.")
             if value.shape != own[name].shape:
                 raise WeightsError(
                     f"{name} has shape {tuple(value.shape)} where this configuration has {tuple(own[name].shape)}."
