@@ -119,6 +119,13 @@ def test_dictionaries_are_the_results_own() -> None:
     assert answer.timings == {"query": 1.0}
 
 
+def test_phrases_are_the_results_own() -> None:
+    phrases = ["dog", "cat"]
+    answer = result(phrases=phrases)
+    phrases.append("cow")
+    assert answer.phrases == ("dog", "cat")
+
+
 def test_nothing_is_an_answer() -> None:
     nothing = AVSResult.nothing((HEIGHT, WIDTH), meta={"strategy": "fused"})
     assert len(nothing) == 0
@@ -141,7 +148,9 @@ def test_overlay_refuses_a_picture_of_another_size() -> None:
 # ---------------------------------------------------------------------------- round trip
 def test_json_restores_everything_but_the_picture() -> None:
     one = result(frame=np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    other = AVSResult.load(one.to_json())
+    text = one.to_json()
+    assert "собака 犬" in text, "a person can read it"
+    other = AVSResult.load(text)
     assert same(one, other)
     assert other.frame is None
 
@@ -485,6 +494,7 @@ def test_coco_annotations() -> None:
     assert second["area"] == 2
     assert (first["id"], second["id"]) == (1, 2)
     assert first["image_id"] == second["image_id"] == 42
+    assert one.to_coco()[0]["image_id"] == 0
     assert (first["category_name"], second["category_name"]) == one.phrases
     assert first["score"] == pytest.approx(0.9)
     for annotation, mask in zip((first, second), one.masks, strict=True):
