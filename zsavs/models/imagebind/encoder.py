@@ -48,8 +48,8 @@ class ImageBindEncoder:
 
     A sound is heard as officially: through three clips of 2 s, the first at its beginning, the last at its end, and
     their embeddings are averaged. So of a recording longer than 6 s only 6 s are heard; give more ``clips`` for more,
-    or cut the recording into pieces. The official code listens to the first channel alone, which matters where channels
-    differ, and hears nothing of a sound that is in the second one only; ``downmix`` hears the mean of the channels.
+    or cut the recording into pieces. The official code listens to the first channel alone and hears nothing of a sound
+    that is in the second one only; here the mean of the channels is heard, unless ``downmix`` is off.
 
     Args:
         model: :class:`zsavs.models.imagebind.ImageBind` with its weights; it is moved and frozen.
@@ -57,7 +57,7 @@ class ImageBindEncoder:
         device: see :func:`zsavs.models.runtime.resolve_device`.
         batch_size: the most pictures, or recordings, in the model at once.
         clips: clips of 2 s for each recording.
-        downmix: hear the mean of the channels in place of the first one.
+        downmix: hear the mean of the channels; False for the first channel alone, as officially.
 
     Raises:
         InputError: a batch size or a number of clips below 1.
@@ -71,7 +71,7 @@ class ImageBindEncoder:
         device: str = "cpu",
         batch_size: int = 8,
         clips: int = 3,
-        downmix: bool = False,
+        downmix: bool = True,
     ) -> None:
         if batch_size < 1 or clips < 1:
             raise InputError(f"ImageBindEncoder: batch_size and clips must be positive, got {batch_size} and {clips}.")
@@ -96,7 +96,7 @@ class ImageBindEncoder:
         dtype: str = "auto",
         batch_size: int = 8,
         clips: int = 3,
-        downmix: bool = False,
+        downmix: bool = True,
         config: ImageBindConfig = HUGE,
     ) -> ImageBindEncoder:
         """Load the published weights, which the user has put on this machine.
