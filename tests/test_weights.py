@@ -15,7 +15,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 import zsavs
 from zsavs import presets
 from zsavs.errors import MissingWeights, UnknownName, WeightsError
-from zsavs.weights import WeightCard, cache_folder, download, files_to_fetch, is_local, locate
+from zsavs.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
 
 CARD = WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", verified="model card")
 
@@ -131,6 +131,13 @@ def test_locating_never_fetches(hub: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(huggingface_hub, "snapshot_download", note)
     locate("org/clap")
     assert [settings["local_files_only"] for settings in asked] == [True]
+
+
+def test_a_broken_file_has_to_go_before_it_is_fetched_again(hub: Path, tmp_path: Path) -> None:
+    snapshot = put(hub, "org/clap--2", {"config.json": "{"})
+    remedy = f"delete {hub / 'models--org--clap--2'} and run: zsavs download org/clap--2"
+    assert fetch_again(snapshot) == fetch_again(snapshot / "config.json") == remedy
+    assert "delete" not in fetch_again(tmp_path), "a folder of the user's own is not ours to throw away"
 
 
 # ------------------------------------------------------------------------------ is it here

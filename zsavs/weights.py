@@ -15,7 +15,7 @@ from pathlib import Path
 
 from zsavs.errors import MissingWeights, WeightsError
 
-__all__ = ["WeightCard", "cache_folder", "download", "is_local", "locate"]
+__all__ = ["WeightCard", "cache_folder", "download", "fetch_again", "is_local", "locate"]
 
 #: Formats of the same tensors, best first: one of them is fetched, never two.
 _FORMATS = (".safetensors", ".bin", ".pt", ".pth")
@@ -102,6 +102,22 @@ def is_local(checkpoint: str | Path, revision: str = "main") -> bool:
     except MissingWeights:
         return False
     return folder.is_file() or any(path.suffix in _FORMATS for path in folder.iterdir())
+
+
+def fetch_again(path: Path) -> str:
+    """What to do about a checkpoint with broken or missing files, to end a message with.
+
+    The hub's client does not look into a file that it has fetched already, so a broken one has to go first.
+
+    Args:
+        path: the checkpoint's folder, or a file in it.
+    """
+    for folder in (path, *path.parents):
+        if folder.parent.name == "snapshots":
+            repository = folder.parents[1]
+            name = repository.name.removeprefix("models--").replace("--", "/", 1)
+            return f"delete {repository} and run: zsavs download {name}"
+    return "copy the whole checkpoint there again, or fetch one with: zsavs download NAME"
 
 
 def files_to_fetch(files: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zsavs.errors import WeightsError
 from zsavs.models.runtime import load_part
-from zsavs.weights import WeightCard
+from zsavs.weights import WeightCard, fetch_again
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +50,6 @@ def load_model(class_name: str, folder: Path, dtype: torch.dtype) -> Any:
     if missing:
         raise WeightsError(
             f"{folder}: {len(missing)} weights of {class_name} are missing in the file ({missing[0]}, ...); "
-            f"it is incomplete or belongs to another model. Fetch it again with: zsavs download"
+            f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
         )
     return model

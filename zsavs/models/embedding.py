@@ -127,7 +127,7 @@ def unit_rows(features: torch.Tensor, model: str) -> NDArray[np.float32]:
     if not np.isfinite(rows).all():
         raise WeightsError(
             f"{model} returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-            f"fetch the checkpoint again with: zsavs download"
+            "the weights are broken: delete and fetch them again"
         )
     return normalise(rows)
 

@@ -21,7 +21,7 @@ from zsavs.models.checkpoints import card_for
 from zsavs.models.embedding import batches, inference
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.weights import WeightCard, locate
+from zsavs.weights import WeightCard, fetch_again, locate
 
 if TYPE_CHECKING:
     import torch
@@ -282,7 +282,7 @@ class GroundingDinoGrounder:
         if not (np.isfinite(probabilities).all() and np.isfinite(boxes).all()):
             raise WeightsError(
                 "Grounding DINO returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-                "fetch the checkpoint again with: zsavs download"
+                "the weights are broken: delete and fetch them again"
             )
         return [
             [self._found(boxes[i], probabilities[i], tokens, images[i].shape[:2]) for tokens in prompt.tokens]
@@ -337,7 +337,7 @@ def _load_model(folder: Path, dtype: torch.dtype) -> Any:
     if missing := sorted(report["missing_keys"]):
         raise WeightsError(
             f"{folder}: {len(missing)} weights of {_CLASSES[family]} are missing in the file ({missing[0]}, ...); "
-            f"it is incomplete or belongs to another model. Fetch it again with: zsavs download"
+            f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
         )
     # The decoder refines boxes with the same heads that predict them, whether the layers share one head or not.
     for inner, outer in zip(model.model.decoder.bbox_embed, model.bbox_embed, strict=True):
@@ -364,9 +364,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise MissingWeights(f"{path}: cannot be read; fetch the checkpoint again with: zsavs download") from error
+        raise MissingWeights(f"{path}: cannot be read. To replace it, {fetch_again(path)}") from error
     except ValueError as error:
-        raise WeightsError(f"{path}: is not JSON ({error}); fetch the checkpoint again: zsavs download") from error
+        raise WeightsError(f"{path}: is not JSON ({error}). To replace it, {fetch_again(path)}") from error
     if not isinstance(config, dict):
-        raise WeightsError(f"{path}: holds no configuration; fetch the checkpoint again with: zsavs download")
+        raise WeightsError(f"{path}: holds no configuration. To replace it, {fetch_again(path)}")
     return config

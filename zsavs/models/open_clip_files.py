@@ -17,7 +17,7 @@ from typing import Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
 from zsavs.models.runtime import quiet
-from zsavs.weights import locate
+from zsavs.weights import fetch_again, locate
 
 __all__ = ["ModelFiles", "build", "find"]
 
@@ -122,7 +122,7 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: cannot be read as a description of an open_clip model ({type(error).__name__}: {error}); "
-            f"fetch the checkpoint again with: zsavs download"
+            f"to replace it, {fetch_again(path)}"
         ) from error
 
 
@@ -134,7 +134,8 @@ def _weights_in(folder: Path, file_name: str = "") -> Path:
     for name in [*names, *_NAMES, *others]:
         if (folder / name).is_file():
             return folder / name
-    raise MissingWeights(f"{folder}: there are no weights ({', '.join(_NAMES[:3])}); fetch them with: zsavs download")
+    names = ", ".join(_NAMES[:3])
+    raise MissingWeights(f"{folder}: there are no weights ({names}). To replace it, {fetch_again(folder)}")
 
 
 def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[str]], Any]]:
@@ -210,12 +211,12 @@ def _reading(path: Path) -> Iterator[None]:
     except ZsavsError:
         raise
     except FileNotFoundError as error:
-        raise MissingWeights(f"{path}: a file is missing ({error}); fetch it with: zsavs download") from error
+        raise MissingWeights(f"{path}: a file is missing ({error}). To replace it, {fetch_again(path)}") from error
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(
             f"{path}: cannot be loaded as an open_clip model ({type(error).__name__}: {reason}). "
-            f"The file is broken or belongs to another model; fetch it again with: zsavs download"
+            f"The file is broken or belongs to another model; to replace it, {fetch_again(path)}"
         ) from error
 
 

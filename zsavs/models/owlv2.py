@@ -181,7 +181,7 @@ class Owlv2Grounder:
             if not (np.isfinite(boxes[i]).all() and np.isfinite(scores).all()):
                 raise WeightsError(
                     "OWLv2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-                    "fetch the checkpoint again with: zsavs download"
+                    "the weights are broken: delete and fetch them again"
                 )
             found.append([self._found(pixels_xyxy, row, image.shape[:2]) for row in scores])
         return found

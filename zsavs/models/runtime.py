@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
+from zsavs.weights import fetch_again
 
 if TYPE_CHECKING:
     import torch
@@ -139,12 +140,12 @@ def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
     except OSError as error:
         raise MissingWeights(
             f"{folder}: a file that {class_name} needs is missing or unreadable ({_first_line(error)}). "
-            f"Fetch the checkpoint again with: zsavs download"
+            f"To replace it, {fetch_again(folder)}"
         ) from error
     except Exception as error:
         raise WeightsError(
             f"{folder}: cannot be loaded as {class_name} ({type(error).__name__}: {_first_line(error)}). "
-            f"The file is broken or belongs to another model; fetch it again with: zsavs download"
+            f"The file is broken or belongs to another model; to replace it, {fetch_again(folder)}"
         ) from error
 
 

@@ -16,7 +16,7 @@ from zsavs.models.checkpoints import card_for
 from zsavs.models.embedding import batches, inference
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals
-from zsavs.weights import WeightCard, locate
+from zsavs.weights import WeightCard, fetch_again, locate
 
 if TYPE_CHECKING:
     import torch
@@ -227,7 +227,7 @@ class Sam2Segmenter:
         if not (np.isfinite(found).all() and np.isfinite(rated).all()):
             raise WeightsError(
                 "SAM 2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-                "fetch the checkpoint again with: zsavs download"
+                "the weights are broken: delete and fetch them again"
             )
         return found, rated
 
@@ -273,6 +273,6 @@ def _load_model(folder: Path, dtype: torch.dtype) -> Any:
     elif missing:
         raise WeightsError(
             f"{folder}: {len(missing)} weights of Sam2Model are missing in the file ({missing[0]}, ...); "
-            f"it is incomplete or belongs to another model. Fetch it again with: zsavs download"
+            f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
         )
     return model
