@@ -69,7 +69,7 @@ def test_unknown_names_suggest() -> None:
         build(segmenter="sam")
     with pytest.raises(UnknownName, match="no vocabulary named 'everday'; did you mean 'everyday'"):
         build(vocabulary="everday")
-    with pytest.raises(UnknownName, match=r"Choose from: .*audio_to_text"):
+    with pytest.raises(UnknownName, match=r"no strategy named ''\. Choose from: .*audio_to_text"):
         build("")
 
 

@@ -73,8 +73,7 @@ class UnknownName(ZsavsError):
         known = sorted(known)
         close = difflib.get_close_matches(name, known, n=1)
         message = f"there is no {kind} named {name!r}"
-        if close:
-            message += f"; did you mean {close[0]!r}?"
+        message += f"; did you mean {close[0]!r}?" if close else "."
         message += f" Choose from: {', '.join(known) or '(none)'}."
         super().__init__(f"{message} {hint}".strip())
 

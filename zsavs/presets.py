@@ -133,6 +133,6 @@ def first_preset_here(names: Sequence[str]) -> str:
     lacking = missing_weights(names[0])
     listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in lacking)
     raise MissingWeights(
-        f"no preset is on this machine. {names[0]!r} lacks {listed}. Fetch them with: zsavs download {names[0]}  "
-        f"To see how zsavs works without any weights: zsavs demo"
+        f"no preset is on this machine. {names[0]!r} lacks {listed}. Fetch them with: zsavs download {names[0]} "
+        f"(to see how zsavs works without any weights: zsavs demo)"
     )
