@@ -134,8 +134,8 @@ def _weights_in(folder: Path, file_name: str = "") -> Path:
     for name in [*names, *_NAMES, *others]:
         if (folder / name).is_file():
             return folder / name
-    names = ", ".join(_NAMES[:3])
-    raise MissingWeights(f"{folder}: there are no weights ({names}). To replace it, {fetch_again(folder)}")
+    likeliest = ", ".join(_NAMES[:3])
+    raise MissingWeights(f"{folder}: there are no weights ({likeliest}). To replace it, {fetch_again(folder)}")
 
 
 def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[str]], Any]]:
