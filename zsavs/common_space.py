@@ -46,9 +46,9 @@ class RidgeMap:
 def ridge(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> RidgeMap:
     """Map the space of ``x`` into that of ``y`` by ridge regression over K labels that both embed.
 
-    ``M = Xc' (Xc Xc' + l K I)^-1 Yc``, solved in float64 in its dual form through one eigendecomposition, as text
-    embeddings are badly conditioned. The strength l is the one of a grid with the least leave-one-out error
-    ``e_i = (y_i - yhat_i) / (1 - 1/K - H_ii)``.
+    ``M = (Xc' Xc + l K I)^-1 Xc' Yc``, solved in float64 through one thin singular value decomposition
+    ``Xc = U S V'``, as text embeddings are badly conditioned: ``M = V S / (S^2 + l K) U' Yc``. The strength l is the
+    one of a grid with the least leave-one-out error ``e_i = (y_i - yhat_i) / (1 - 1/K - H_ii)``.
 
     Args:
         x: (K, D_A) unit rows.
@@ -58,21 +58,20 @@ def ridge(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> RidgeMa
     count = len(x)
     x_centred, y_mean = x - x.mean(axis=0), y.mean(axis=0)
     y_centred = y - y_mean
-    values, vectors = np.linalg.eigh(x_centred @ x_centred.T)
-    values = np.maximum(values, 0)
+    left, singular, right = np.linalg.svd(x_centred, full_matrices=False)
+    along = left.T @ y_centred
     best = (np.inf, 0.0, np.zeros_like(y_centred))
     for strength in _STRENGTHS:
-        shrink = values / (values + strength * count)
-        hat = (vectors * shrink) @ vectors.T
-        slack = np.maximum(1 - 1 / count - np.diag(hat), 1e-9)
-        left_out = (y_centred - hat @ y_centred) / slack[:, None]
+        shrink = singular**2 / (singular**2 + strength * count)
+        slack = np.maximum(1 - 1 / count - left**2 @ shrink, 1e-9)
+        left_out = (y_centred - (left * shrink) @ along) / slack[:, None]
         error = float((left_out**2).sum())
         if error < best[0]:
             best = (error, strength, y_centred - left_out)
     _, strength, predictions = best
-    dual = (vectors / (values + strength * count)) @ (vectors.T @ y_centred)
+    matrix = right.T @ ((singular / (singular**2 + strength * count))[:, None] * along)
     nearest = (_unit(predictions) @ _unit(y_centred).T).argmax(axis=1)
-    return RidgeMap(x_centred.T @ dual, y_mean, strength, float((nearest == np.arange(count)).mean()))
+    return RidgeMap(matrix, y_mean, strength, float((nearest == np.arange(count)).mean()))
 
 
 def gate(a: NDArray[np.floating[Any]], v: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
