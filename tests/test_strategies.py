@@ -18,7 +18,7 @@ from zsavs import toy
 from zsavs.bank import Bank
 from zsavs.calibration import PictureScorer, SoundScorer
 from zsavs.common_space import gate, ridge
-from zsavs.errors import UnknownName, VocabularyError
+from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
@@ -273,6 +273,12 @@ def test_min_seen_is_how_much_a_label_must_be_seen(variant: Any) -> None:
 def test_an_unknown_variant_suggests() -> None:
     with pytest.raises(UnknownName, match="did you mean 'label'"):
         Fused(EARS, EYES, COLOURS, variant="lable")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])
+def test_a_share_beyond_the_whole_is_refused(alpha: float) -> None:
+    with pytest.raises(InputError, match="alpha"):
+        Fused(EARS, EYES, COLOURS, alpha=alpha)
 
 
 def test_a_single_label_cannot_be_told_apart() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query
 from zsavs.common_space import RidgeMap, gate, ridge
-from zsavs.errors import UnknownName, VocabularyError
+from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AVSample, Query
 from zsavs.vocabulary import load_vocabulary
@@ -49,6 +49,7 @@ class Fused:
 
     Raises:
         UnknownName: no such variant.
+        InputError: ``alpha`` is not in [0, 1].
         VocabularyError: the vocabulary cannot be read, or has a single label (``embedding``).
     """
 
@@ -67,6 +68,8 @@ class Fused:
     ) -> None:
         if variant not in _VARIANTS:
             raise UnknownName("variant of the fused strategy", str(variant), _VARIANTS)
+        if not 0 <= alpha <= 1:
+            raise InputError(f"fused: alpha is the sound's share and lies in [0, 1], got {alpha}.")
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         if variant == "embedding" and len(self.vocabulary) < 2:
