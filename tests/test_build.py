@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from huggingface_hub import constants
 from numpy.typing import NDArray
 from test_pipeline import same_bits
 
 import zsavs
 from zsavs import presets, registry, toy
 from zsavs.build import build_pipeline, compare
-from zsavs.errors import BrokenInstallation, ContractError, UnknownName, VocabularyError
+from zsavs.errors import BrokenInstallation, ContractError, InputError, MissingWeights, UnknownName, VocabularyError
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.testing import example_samples
@@ -415,3 +416,19 @@ def test_building_leaves_the_callers_settings_alone() -> None:
     labels = ["red", "blue"]
     build("fused", vocabulary=labels)
     assert labels == ["red", "blue"]
+
+
+def test_one_bare_name_is_not_a_list_of_letters() -> None:
+    with pytest.raises(InputError, match=r"use \['fused'\]"):
+        zsavs.compare([], "fused", preset="toy")
+
+
+def test_weights_that_a_preset_lacks_name_the_command_for_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MissingWeights, match=r"zsavs download laion/\S+ .* 'base' needs: zsavs download base$"):
+        zsavs.build_pipeline("audio_to_text", preset="base", device="cpu")
+    with pytest.raises(MissingWeights, match="zsavs download org/mine") as error:
+        zsavs.build_pipeline("audio_to_text", preset="toy", audio_text="clap:org/mine", device="cpu")
+    assert "needs:" not in str(error.value), "what was asked for by name is not the preset's"

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zsavs.errors import ContractError, UnknownName
+from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
 from zsavs.pipeline import Pipeline
-from zsavs.presets import Part, Preset, find_preset
+from zsavs.presets import Part, find_preset
 from zsavs.registry import ROLES, find_component
 from zsavs.result import AVSResult
 from zsavs.types import AVSample
@@ -54,9 +54,8 @@ def build_pipeline(
     >>> build_pipeline("audio_to_text", preset="toy").strategy.top_k
     3
     """
-    plan = find_preset(preset)
     overrides = {role: settings.pop(role) for role in ROLES if role in settings}
-    parts = _Parts(plan, overrides, device, dtype, vocabulary)
+    parts = _Parts(preset, overrides, device, dtype, vocabulary)
     if isinstance(strategy, str):
         name, chosen = strategy, parts.fill(find_component("strategy", strategy), settings, f"strategy {strategy!r}")
     else:
@@ -90,7 +89,10 @@ def compare(
     Raises:
         As :func:`build_pipeline`.
         ContractError: a batch size below 1.
+        InputError: one bare name in place of several.
     """
+    if isinstance(strategies, str):
+        raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
     if batch_size < 1:
         raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
     pipes = {name: build_pipeline(name, preset, device, dtype, vocabulary) for name in strategies}
@@ -108,15 +110,15 @@ class _Parts:
 
     def __init__(
         self,
-        plan: Preset,
+        preset: str,
         overrides: dict[str, Any],
         device: str,
         dtype: str,
         vocabulary: str | Path | Sequence[str] | None,
     ) -> None:
-        self.plan, self.overrides = plan, overrides
+        self.preset, self.plan, self.overrides = preset, find_preset(preset), overrides
         self.device, self.dtype = device, dtype
-        self.vocabulary = load_vocabulary(plan.vocabulary if vocabulary is None else vocabulary)
+        self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
         self.built: dict[str, Any] = {}
 
     def get(self, role: str) -> Any:
@@ -125,9 +127,20 @@ class _Parts:
             given = self.overrides.get(role)
             if given is not None and not isinstance(given, str):
                 self.built[role] = given
+            elif given:
+                self.built[role] = self._make(role, self._named(given))
             else:
-                self.built[role] = self._make(role, self._named(given) if given else self.plan.parts[role])
+                self.built[role] = self._of_the_preset(role)
         return self.built[role]
+
+    def _of_the_preset(self, role: str) -> Any:
+        try:
+            return self._make(role, self.plan.parts[role])
+        except MissingWeights as error:
+            everything = f"zsavs download {self.preset}"
+            if everything in str(error):  # said already, for a part of this part
+                raise
+            raise MissingWeights(f"{error} All that the preset {self.preset!r} needs: {everything}") from error
 
     def _named(self, text: str) -> Part:
         name, _, checkpoint = text.partition(":")
