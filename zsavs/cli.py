@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zsavs.errors import InputError, UnknownName, ZsavsError
+from zsavs.errors import UnknownName, ZsavsError
 from zsavs.version import __version__
 
 __all__ = ["entry", "main"]
@@ -111,15 +111,39 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
     compare.add_argument("--json", action="store_true", help="print the answers as JSON")
 
-    evaluate = command("eval", _eval, "Score strategies against the masks of a data set.")
-    evaluate.add_argument("--dataset", default="folder", help="folder: img/, wav/ and gt_seg/ matched by file name")
+    evaluate = command("eval", _eval, "Score strategies against the masks of a data set; goes on where it was stopped.")
+    evaluate.add_argument("--dataset", default="folder", help="a name of 'zsavs list dataset' (%(default)s)")
     evaluate.add_argument("--root", "--test_data_path", required=True, metavar="DIR", help="where the data set is")
+    evaluate.add_argument("--split", help="which part of it; the test part if left out")
     _add_strategies(evaluate)
+    evaluate.add_argument(
+        "--suite",
+        action="append",
+        metavar="NAME",
+        help="metric suite beside J and F at 0.5; the data set's own if left out",
+    )
     _add_models(evaluate)
-    evaluate.add_argument("--out", metavar="DIR", help="folder for report.json; none is written without it")
+    evaluate.add_argument("--out", metavar="RUN", help="folder that the run is kept in; nothing is kept without it")
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     evaluate.add_argument("--batch-size", type=_positive, default=8, metavar="N", help="items at once (%(default)s)")
+    evaluate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help="only the I-th of N parts")
+    evaluate.add_argument("--no-ablations", action="store_true", help="leave out silent and shuffled sound")
+    evaluate.add_argument(
+        "--save-visuals", type=int, default=0, metavar="N", help="pictures of N best and N worst items"
+    )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    merge = command("merge", _merge, "Put the shards of one evaluation together.")
+    merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
+    merge.add_argument("--out", required=True, metavar="RUN", help="folder of the whole")
+
+    data = command("data", _data, "Check that a data set is where and what it should be, before a long run.")
+    data.add_argument("what", choices=["check"])
+    data.add_argument("name", metavar="NAME", help="a name of 'zsavs list dataset'")
+    data.add_argument("root", metavar="ROOT", help="where the data set is")
+    data.add_argument("--split", help="which part of it; all parts if left out")
+    data.add_argument("--decode", action="store_true", help="read every item too, and count empty targets")
+    data.add_argument("--json", action="store_true", help="print as JSON")
 
     demo = command("demo", _demo, "Show the strategies at work on a scene that ships with zsavs; needs no network.")
     demo.add_argument("--out", default="zsavs-demo", metavar="DIR", help="folder for the pictures (%(default)s)")
@@ -169,6 +193,14 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """``2/8`` is the second of eight."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError("must be I/N with I from 1 to N, for example 2/8")
+    return int(part) - 1, int(parts)
 
 
 # ----------------------------------------------------------------------------------- commands
@@ -244,35 +276,66 @@ def _describe(answer: dict[str, Any]) -> list[str]:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from zsavs.evaluation import evaluate, table
-    from zsavs.registry import find_component, list_components
+    from zsavs.evaluation import AUDIO, Plan, evaluate, table
+    from zsavs.registry import list_components
+    from zsavs.vocabulary import load_vocabulary
 
-    dataset = find_component("dataset", arguments.dataset)(arguments.root)
-    names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))
+    dataset = _dataset(arguments.dataset, arguments.root, arguments.split)
+    vocabulary = arguments.vocabulary
+    plan = Plan(
+        strategies=tuple(dict.fromkeys(arguments.strategies or list_components("strategy"))),
+        preset=arguments.preset or _preset_here(),
+        device=arguments.device,
+        dtype=arguments.dtype,
+        # The words and not their file: a run must not go on after the file has changed.
+        vocabulary=None if vocabulary is None else load_vocabulary(vocabulary),
+        suites=None if arguments.suite is None else tuple(dict.fromkeys(arguments.suite)),
+        audio=AUDIO[:1] if arguments.no_ablations else AUDIO,
+        limit=arguments.limit,
+        batch_size=arguments.batch_size,
+        shard=arguments.shard,
+    )
     total = min(len(dataset), arguments.limit or len(dataset))
     with _bar(total, "evaluating") as bar:
-        report = evaluate(
-            dataset,
-            names,
-            preset=arguments.preset or _preset_here(),
-            device=arguments.device,
-            dtype=arguments.dtype,
-            vocabulary=arguments.vocabulary,
-            limit=arguments.limit,
-            batch_size=arguments.batch_size,
-            on_item=bar.update,
-        )
-    if arguments.out:
-        from zsavs.files import write_atomically
-
-        text = json.dumps(report, indent=2, ensure_ascii=False).encode()
-        write_atomically(Path(arguments.out) / "report.json", lambda file: file.write(text))
+        report = evaluate(dataset, plan, arguments.out, visuals=arguments.save_visuals, on_items=bar.update)
     print(json.dumps(report, ensure_ascii=False) if arguments.json else table(report))
-    if report["failures"] and not arguments.json:
-        print(f"zsavs: warning: {len(report['failures'])} items failed; the report names them", file=sys.stderr)
-    if report["items"] == 0:
-        raise InputError(f"{arguments.root}: no item could be evaluated; first: {report['failures'][0]['error']}")
+    if not arguments.json:
+        for failure in report["dataset"]["failed"][:3]:
+            print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
+        if arguments.out:
+            print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
     return 0
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    from zsavs.evaluation import merge, table
+
+    print(table(merge(arguments.runs, arguments.out)))
+    print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    return 0
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from zsavs.datasets.check import check
+    from zsavs.registry import find_component
+
+    options = {} if arguments.split is None else {"split": arguments.split}
+    with _bar(0, "checking") as bar:
+        report = check(
+            find_component("dataset", arguments.name),
+            arguments.root,
+            decode=arguments.decode,
+            on_item=bar.update,
+            **options,
+        )
+    print(json.dumps(report.to_json()) if arguments.json else report)
+    return 0 if report.ok else 1
+
+
+def _dataset(name: str, root: str, split: str | None) -> Any:
+    from zsavs.registry import find_component
+
+    return find_component("dataset", name)(root, **({} if split is None else {"split": split}))
 
 
 def _demo(arguments: argparse.Namespace) -> int:
