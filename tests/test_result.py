@@ -23,7 +23,7 @@ from zsavs import rle
 from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.files import write_atomically
 from zsavs.result import AVSResult
-from zsavs.types import Query
+from zsavs.types import AudioClip, Query
 
 HEIGHT, WIDTH = 5, 7
 
@@ -485,3 +485,17 @@ def test_coco_api_reads_the_masks_if_it_is_here() -> None:
         assert np.array_equal(api.decode(code).astype(bool), mask)
         assert api.area(code) == annotation["area"]
         assert api.toBbox(code).tolist() == annotation["bbox"]
+
+
+# ------------------------------------------------------------------------------------- card
+def test_a_card_needs_the_picture_and_shows_it() -> None:
+    audio = AudioClip(np.zeros((1, 1600), np.float32), 16_000)
+    frame = np.full((40, 60, 3), 90, np.uint8)
+    result = AVSResult.nothing((40, 60), frame=frame)
+    page = result.card(audio, "a title")
+    assert page.width > 500
+    assert (90, 90, 90) in {color for _, color in page.getcolors(1 << 24)}
+    loaded = AVSResult.load(result.to_json())
+    with pytest.raises(ContractError, match="picture that belongs"):
+        loaded.card(audio)
+    assert loaded.card(audio, "a title", frame).tobytes() == page.tobytes()

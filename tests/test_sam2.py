@@ -202,15 +202,17 @@ def test_no_boxes_and_no_pictures() -> None:
 
 
 def test_a_picture_is_encoded_once_while_it_lives() -> None:
-    made, pictured = segmenter(), sample(40, 60)
+    made, pictured, other = segmenter(), sample(40, 60), sample(40, 60, 1)
     encoded: list[int] = []
-    made.model.vision_encoder.register_forward_hook(lambda *_: encoded.append(1))
-    first = made.segment([pictured, pictured], [boxed((40, 60)), boxed((40, 60), 3)])
+    made.model.vision_encoder.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
+    first = made.segment([pictured, other, pictured], [boxed((40, 60)), boxed((40, 60), 3), boxed((40, 60), 1)])
     made.segment_points([pictured], [[[[1.0, 2.0]]]])
     np.testing.assert_array_equal(made.segment([pictured], [boxed((40, 60))])[0], first[0])
-    assert len(encoded) == 1
+    assert encoded == [2]
+    del other
+    gc.collect()
     assert len(made._features) == 1
-    # The features of one picture do not keep those of its batch alive.
+    # What is left is not a view into the features of the whole batch.
     (features,) = made._features([pictured.image], lambda _: pytest.fail("encoded again"))
     assert all(scale.untyped_storage().nbytes() == scale.nbytes for scale in features)
     del pictured

@@ -242,13 +242,9 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
     """Write a result's files and its card; return what to tell about it."""
-    from zsavs import draw
     from zsavs.files import write_atomically
 
-    heard = list(zip(result.queries.phrases, map(float, result.queries.weights), strict=True))
-    picture = draw.card(
-        sample.image, result.masks, result.phrases, result.scores, result.boxes_xyxy, sample.audio, heard, title=title
-    )
+    picture = result.card(sample.audio, title)
     files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
     write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
     return {
@@ -258,7 +254,10 @@ def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict
                 result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
             )
         ],
-        "heard": [{"phrase": phrase, "weight": round(weight, 4)} for phrase, weight in heard],
+        "heard": [
+            {"phrase": phrase, "weight": round(float(weight), 4)}
+            for phrase, weight in zip(result.queries.phrases, result.queries.weights, strict=True)
+        ],
         "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
         "files": {name: str(path) for name, path in files.items()},
     }

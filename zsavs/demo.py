@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from zsavs import draw, toy
+from zsavs import toy
 from zsavs.build import compare
 from zsavs.files import write_atomically
 from zsavs.metrics.functional import jaccard
@@ -45,20 +45,10 @@ def run(folder: Path) -> Iterator[str]:
     for place, (scene, (sample, target)) in enumerate(scenes.items()):
         for name in names:
             result = answers[name][place]
-            heard = list(zip(result.queries.phrases, map(float, result.queries.weights), strict=True))
-            picture = draw.card(
-                sample.image,
-                result.masks,
-                result.phrases,
-                result.scores,
-                result.boxes_xyxy,
-                sample.audio,
-                heard,
-                title=f"{name} · toy world · {scene.replace('_', ' ')}",
-            )
+            picture = result.card(sample.audio, f"{name} · toy world · {scene.replace('_', ' ')}")
             path = folder / f"{scene}_{name}.png"
             write_atomically(path, lambda file, picture=picture: picture.save(file, format="PNG"))  # type: ignore[misc]
-            listed = ", ".join(phrase for phrase, _ in heard) or "-"
+            listed = ", ".join(result.queries.phrases) or "-"
             found = ", ".join(result.phrases) or "nothing"
             yield f"{scene:<20} {name:<15} {listed:<22} {found:<22} {jaccard(result.mask, target):.2f}"
     yield f"\nwrote {len(names) * len(scenes)} pictures to {folder}/"

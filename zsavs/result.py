@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zsavs import rle
 from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.files import write_atomically
-from zsavs.types import Query, frozen
+from zsavs.types import AudioClip, Query, frozen
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -146,6 +146,25 @@ class AVSResult:
         if image.shape[:2] != self.score_map.shape:
             raise ContractError(f"overlay: expected a picture of {self.score_map.shape}, got {image.shape[:2]}.")
         return draw.overlay(image, self.masks, self.phrases, self.scores, self.boxes_xyxy)
+
+    def card(self, audio: AudioClip, title: str = "", image: NDArray[np.uint8] | None = None) -> Image.Image:
+        """Draw a page to show: the picture with what sounds, its sound, and what was heard.
+
+        Args:
+            audio: the sound that the result was made from.
+            title: a line above the picture.
+            image: (H, W, 3) uint8; the picture that the result was made from if it is left out.
+
+        Raises:
+            ContractError: a result that was read back from a file needs the picture, of its size.
+        """
+        from zsavs import draw
+
+        image = self.frame if image is None else image
+        if image is None or image.shape[:2] != self.score_map.shape:
+            raise ContractError(f"card: give the picture that belongs to this result, {self.score_map.shape} pixels.")
+        heard = list(zip(self.queries.phrases, map(float, self.queries.weights), strict=True))
+        return draw.card(image, self.masks, self.phrases, self.scores, self.boxes_xyxy, audio, heard, title=title)
 
     # --------------------------------------------------------------------- files
     def save(self, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:

@@ -107,7 +107,7 @@ class GroundingDinoGrounder:
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase.
         phrases_per_prompt: the most phrases in one prompt.
-        batch_size: the most prompts in the model at once.
+        batch_size: the most prompts in the model at once; a prompt takes some 1.5 GB.
 
     Raises:
         InputError: a setting out of range.
