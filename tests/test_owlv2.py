@@ -247,6 +247,8 @@ def test_a_huge_picture_is_made_smaller_before_it_is_padded_to_a_square() -> Non
     assert small.shape == (1, 1000, 3)
     np.testing.assert_allclose(small[0, ::4, 0], np.arange(250), atol=1.5)
     assert _limited(thin, 10_000).shape == thin.shape
+    # torch wants arrays that may be written to.
+    assert all(_limited(image, 60).flags.writeable for image in noise_pictures((40, 60), (40, 61)))
 
 
 def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:

@@ -220,6 +220,32 @@ def test_a_picture_is_encoded_once_while_it_lives() -> None:
     assert len(made._features) == 0
 
 
+def test_the_last_16_pictures_are_remembered() -> None:
+    made, samples = segmenter(), [sample(20, 30, seed) for seed in range(17)]
+    encoded: list[int] = []
+    made.model.vision_encoder.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
+    for pictured in [*samples[:16], *samples[:16], samples[16], samples[1], samples[0]]:
+        made.segment([pictured], [boxed((20, 30))])
+    assert sum(encoded) == 18  # the 17th picture put out the first, which was then encoded again
+
+
+def test_the_image_processor_gets_an_array_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch wants arrays that may be written to; a sample's may not."""
+    made, handed = segmenter(), []
+    process = made.image_processor
+
+    class Spy:
+        size = process.size
+
+        def __call__(self, images: list[np.ndarray], **settings: Any) -> Any:
+            handed.extend(images)
+            return process(images=images, **settings)
+
+    monkeypatch.setattr(made, "image_processor", Spy())
+    made.segment([sample(20, 30)], [boxed((20, 30))])
+    assert [image.flags.writeable for image in handed] == [True]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 50), (2, 2), (3, 3)])
 def test_pictures_of_any_shape_get_masks(size: tuple[int, int]) -> None:
     logits = segmenter().segment([sample(*size)], [boxed(size)])[0]

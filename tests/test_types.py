@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -327,3 +328,9 @@ def test_rows_of_proposals_by_number_and_by_mask() -> None:
     assert back.selected.tolist() == [True, False]
     assert found.rows(np.array([True, False, True])).sources.tolist() == [0, 2]
     assert len(found.rows([])) == 0
+
+
+def test_a_sample_with_another_sound_shares_the_picture_itself() -> None:
+    sample = AVSample(np.zeros((4, 5, 3), np.uint8), AudioClip(np.zeros((1, 10), np.float32), 100))
+    other = replace(sample, audio=AudioClip(np.ones((1, 10), np.float32), 100))
+    assert other.image is sample.image

@@ -24,7 +24,13 @@ _MAX_CHANNELS = 256
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a contiguous read-only view of ``array``, copying only if it is not contiguous."""
+    """Return a contiguous read-only view of ``array``, copying only if it is not contiguous.
+
+    An array that is both already comes back itself: features are remembered by an array's identity, and a sample that
+    was made from another one's picture shares them.
+    """
+    if array.flags.c_contiguous and not array.flags.writeable:
+        return array
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

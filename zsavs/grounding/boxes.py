@@ -79,8 +79,7 @@ def keep_best(
     # Best first and stable, so that nms, which sorts by score again, sees ties in the detector's order.
     order = np.argsort(-scores, kind="stable")
     inside, scores = inside[order], scores[order]
-    kept = nms(torch.from_numpy(inside), torch.from_numpy(scores), nms_iou).numpy()
-    kept = np.sort(kept)[:max_boxes]
+    kept = nms(torch.from_numpy(inside), torch.from_numpy(scores), nms_iou).numpy()[:max_boxes]
     return Found(inside[kept], scores[kept])
 
 

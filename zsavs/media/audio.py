@@ -226,7 +226,7 @@ def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.
     length = max(1, (2 * wave.shape[-1] * to_hz + rate_hz) // (2 * rate_hz))
     changed: NDArray[np.float32] = soxr.resample(wave.T, rate_hz, to_hz, quality="HQ").T
     missing = length - changed.shape[-1]
-    if missing > 0:  # of a few samples, soxr makes none where we promise one
+    if missing > 0:  # soxr may round a half down, and makes no sample of very few
         last = (changed if changed.size else wave)[..., -1:]
         changed = np.concatenate([changed, np.repeat(last, missing, axis=-1)], axis=-1)
     return np.ascontiguousarray(changed[..., :length])

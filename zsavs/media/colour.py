@@ -17,9 +17,6 @@ __all__ = ["to_rgb"]
 
 log = logging.getLogger(__name__)
 
-#: The colour space of an ICC profile -> the mode of the pictures that it describes.
-_PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-
 
 def to_rgb(picture: Image.Image, name: str) -> Image.Image:
     """Turn a decoded picture of any mode into mode "RGB".
@@ -53,11 +50,10 @@ def to_rgb(picture: Image.Image, name: str) -> Image.Image:
         return page
     if picture.mode == "LAB":
         return _from_lab(picture)
-    if picture.mode == "1":
-        picture = picture.convert("L")
-    elif picture.mode not in ("L", "RGB", "CMYK"):
+    if picture.mode not in ("L", "RGB", "CMYK"):
         picture = picture.convert("RGB")
-    return _to_srgb(picture, profile).convert("RGB")
+    picture = _to_srgb(picture, profile)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _from_16_bits(picture: Image.Image) -> Image.Image:
@@ -77,15 +73,13 @@ def _from_lab(picture: Image.Image) -> Image.Image:
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Apply an ICC profile; the same picture where there is none, where it is sRGB, or where it cannot be applied."""
+    """Apply an ICC profile; the same picture where there is none, or it is sRGB already, broken or of another mode."""
     if not profile:
         return picture
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if _PROFILE_MODES.get(source.profile.xcolor_space) != picture.mode:
-            return picture
         if "sRGB" in ImageCms.getProfileDescription(source):
             return picture  # converting would only add rounding
         converted = ImageCms.profileToProfile(

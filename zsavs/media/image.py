@@ -81,9 +81,7 @@ def _resize(
     from PIL import Image
 
     resized = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box=box_xyxy)
-    # The weights add up to 1 only up to rounding.
-    clipped: NDArray[np.float32] = np.clip(np.asarray(resized), values.min(), values.max())
-    return clipped
+    return np.array(resized)  # a copy, as Pillow's own array is read-only
 
 
 @dataclass(frozen=True)
