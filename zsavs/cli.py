@@ -230,6 +230,7 @@ def _compare(arguments: argparse.Namespace) -> int:
             stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
             answers[name] = _write(pipe(sample), sample, arguments.out, stem, f"{name} · {preset}")
             bar.update()
+    sheet = _write_sheet(answers, Path(arguments.out) / f"{Path(image).stem}_compare.png") if len(names) > 1 else None
     if arguments.json:
         print(json.dumps(answers[names[0]] if arguments.command == "segment" else answers, ensure_ascii=False))
         return 0
@@ -237,7 +238,22 @@ def _compare(arguments: argparse.Namespace) -> int:
         print(f"{name} ({preset})")
         for line in _describe(answer):
             print(f"  {line}")
+    if sheet is not None:
+        print(f"side by side: {sheet}")
     return 0
+
+
+def _write_sheet(answers: dict[str, dict[str, Any]], path: Path) -> Path:
+    """Put the cards of all strategies on one page."""
+    from PIL import Image
+
+    from zsavs import draw
+    from zsavs.files import write_atomically
+
+    cards = [Image.open(answer["files"]["card"]).convert("RGB") for answer in answers.values()]
+    page = draw.contact_sheet(cards)
+    write_atomically(path, lambda file: page.save(file, format="PNG"))
+    return path
 
 
 def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:

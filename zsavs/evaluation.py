@@ -485,24 +485,12 @@ def _draw_cases(
     report: Mapping[str, Any], dataset: Dataset, pipes: Mapping[str, Pipeline], folder: Path, count: int
 ) -> None:
     """Draw the best and worst items of each strategy and note the files in the report."""
-    from zsavs import draw
-
     for strategy, cases in report["cases"].items():
         for kind, chosen in cases.items():
             for place, case in enumerate(chosen[:count]):
                 sample = dataset.load(case["item"]).sample
                 result = pipes[strategy](sample)
-                heard = list(zip(result.queries.phrases, map(float, result.queries.weights), strict=True))
-                picture = draw.card(
-                    sample.image,
-                    result.masks,
-                    result.phrases,
-                    result.scores,
-                    result.boxes_xyxy,
-                    sample.audio,
-                    heard,
-                    title=f"{strategy} · J {case['J']:.2f}",
-                )
+                picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
                 case["picture"] = f"visuals/{strategy}_{kind}_{place + 1}.png"
                 write_atomically(
                     folder / case["picture"],

@@ -30,9 +30,7 @@ def contact_sheet(pictures: Sequence[Image.Image]) -> Image.Image:
     columns = min(_COLUMNS, len(scaled))
     rows = math.ceil(len(scaled) / columns)
     heights = [max(p.height for p in scaled[row * columns : (row + 1) * columns]) for row in range(rows)]
-    sheet = Image.new(
-        "RGB", (columns * (_WIDTH + _GAP) + _GAP, sum(heights) + (rows + 1) * _GAP), "white"
-    )
+    sheet = Image.new("RGB", (columns * (_WIDTH + _GAP) + _GAP, sum(heights) + (rows + 1) * _GAP), "white")
     for place, picture in enumerate(scaled):
         row, column = divmod(place, columns)
         sheet.paste(picture, (_GAP + column * (_WIDTH + _GAP), _GAP + sum(heights[:row]) + row * _GAP))
