@@ -6,8 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from zsavs.report.blocks import Block, Cell, Chart, Curve, Heading, Page, Paragraph, Picture, Pictures, Row, Section
-from zsavs.report.blocks import Table
+from zsavs.report.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Curve,
+    Heading,
+    Page,
+    Paragraph,
+    Picture,
+    Pictures,
+    Row,
+    Section,
+    Table,
+)
 from zsavs.report.published import published_section
 from zsavs.report.results import fixed_section, strategy_rows, suite_section
 from zsavs.report.values import entries, grouped, line, mapping, measure, number, percent

@@ -6,8 +6,20 @@ from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from zsavs.report.blocks import Block, Cell, Chart, Heading, Notice, Page, Paragraph, Picture, Pictures, Row, Section
-from zsavs.report.blocks import Table
+from zsavs.report.blocks import (
+    Block,
+    Cell,
+    Chart,
+    Heading,
+    Notice,
+    Page,
+    Paragraph,
+    Picture,
+    Pictures,
+    Row,
+    Section,
+    Table,
+)
 from zsavs.report.chart import colour, dashes, svg
 
 __all__ = ["html"]
