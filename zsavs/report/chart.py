@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from html import escape
 
 from zsavs.draw import palette
@@ -15,6 +14,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 22, 46
 #: Lines beyond the first eight repeat hues that are close to each other, so they differ in their dashes, too.
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 _SOLID = 8
+#: Steps of the vertical axis by where it ends, in tenths.
+_STEPS = {1: 5, 2: 4, 3: 3, 4: 4, 5: 5, 6: 3, 8: 4, 10: 5}
 
 
 def colour(i: int) -> str:
@@ -37,7 +38,7 @@ def svg(chart: Chart) -> str:
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(chart.y)} against {escape(chart.x)}">'
     ]
-    steps = 5 if round(top * 10) % 5 == 0 else 4
+    steps = _STEPS[round(top * 10)]
     for k in range(steps + 1):
         y = _y(top * k / steps, top)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
@@ -62,8 +63,8 @@ def svg(chart: Chart) -> str:
 
 
 def _ceiling(value: float) -> float:
-    """The end of the vertical axis: the next tenth, at least 0.1 and at most 1."""
-    return min(max(math.ceil(round(value * 10, 6)), 1), 10) / 10
+    """The end of the vertical axis: the next tenth that divides into round steps, at most 1."""
+    return next((tenths for tenths in _STEPS if tenths >= round(value * 10, 6)), 10) / 10
 
 
 def _x(value: float) -> str:

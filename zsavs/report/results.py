@@ -14,6 +14,7 @@ __all__ = ["fixed_section", "headline_j", "strategy_rows", "suite_section"]
 _HARDLY = 0.9
 #: Below this J there is nothing that could fall.
 _LEAST_J = 0.01
+_MAIN = ("J", "F", "mIoU")
 _RECORDED = "recorded"
 _SOUNDS = (_RECORDED, "silent", "shuffled")
 _HEADINGS = {
@@ -53,7 +54,7 @@ def fixed_section(report: Mapping[str, Any]) -> Section:
         ]
         for name, of_strategy in rows.items()
     }
-    table = _table(rows, flat, "", counts_apart=False)
+    table = _table(rows, flat, "", of_suite=False)
     if table is None:
         return Section("Results")
     note = Paragraph(
@@ -77,7 +78,7 @@ def suite_section(report: Mapping[str, Any]) -> Section:
             name: [mapping(mapping(row.get("metrics")).get(suite)) for row in of_strategy]
             for name, of_strategy in rows.items()
         }
-        table = _table(rows, flat, f"{line(suite)}. {line(protocols.get(suite))}".strip(), counts_apart=True)
+        table = _table(rows, flat, f"{line(suite)}. {line(protocols.get(suite))}".strip(), of_suite=True)
         if table is not None:
             blocks.append(table)
     return Section("Metric suites", blocks)
@@ -87,7 +88,7 @@ def _table(
     rows: Mapping[str, list[dict[str, Any]]],
     flat: Mapping[str, list[dict[str, Any]]],
     caption: str,
-    counts_apart: bool,
+    of_suite: bool,
 ) -> Table | None:
     """Strategies and sounds against metrics, or None if there is no number at all.
 
@@ -95,14 +96,15 @@ def _table(
         rows: the report's rows of each strategy.
         flat: for each of them the numbers to show.
         caption: the table's caption.
-        counts_apart: move counts that are the same in every row into the caption.
+        of_suite: keep it narrow, as suites have many numbers: counts that are the same in every row go into the
+            caption, and only J, F and mIoU show what changes with the sound.
     """
     shown = [numbers for of_strategy in flat.values() for numbers in of_strategy]
     columns = dict.fromkeys(name for numbers in shown for name in numbers)
     names = [name for name in columns if any(number(numbers.get(name)) is not None for numbers in shown)]
     if not any(name not in ("items", "seconds_per_item") for name in names):
         return None
-    for name in [name for name in names if name.startswith("n_")] if counts_apart else ():
+    for name in [name for name in names if name.startswith("n_")] if of_suite else ():
         values = {number(numbers.get(name)) for numbers in shown if numbers}
         if len(values) == 1:
             names.remove(name)
@@ -115,7 +117,8 @@ def _table(
         for i, (row, numbers) in enumerate(zip(of_strategy, flat[strategy], strict=True)):
             if not numbers:
                 continue
-            cells = [_cell(name, numbers, base if i else {}) for name in names]
+            before = [base if i and (name in _MAIN or not of_suite) else {} for name in names]
+            cells = [_cell(name, numbers, earlier) for name, earlier in zip(names, before, strict=True)]
             body.append(Row((Cell("" if i else strategy), Cell(_sound(row)), *cells), beneath=i > 0))
     headings = ("Strategy", "Sound", *(_HEADINGS.get(name, line(name)) for name in names))
     return Table(headings, body, words=2, caption=caption)

@@ -27,6 +27,9 @@ __all__ = ["html"]
 #: Forbids everything but inline styles and pictures from the page's own place, should a label ever slip through.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:"
 
+#: Names of up to so many characters are kept on one line where there is a choice.
+_UNBROKEN = 16
+
 
 def html(page: Page) -> str:
     """The whole document; every text of ``page`` is escaped."""
@@ -88,9 +91,10 @@ def _picture(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    caption = f"<p class=caption>{escape(table.caption)}</p>" if table.caption else ""
+    caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
     heads = "".join(
-        f'<th scope="col" class="{_kind(table, k)}">{_soft(escape(name))}</th>' for k, name in enumerate(table.columns)
+        f'<th scope="col" class="{_kind(table, k)}">{_soft(escape(name), 0)}</th>'
+        for k, name in enumerate(table.columns)
     )
     body = "\n".join(_row(table, row) for row in table.rows)
     return (
@@ -118,10 +122,12 @@ def _cell(table: Table, k: int, cell: Cell) -> str:
 
 
 def _kind(table: Table, k: int) -> str:
-    """The class of a column: text, prose that wraps, or numbers."""
-    return "prose" if k in table.prose else "word" if k < table.words else "number"
+    """The classes of a column: text, prose that wraps, or numbers, with room for differences where there are any."""
+    if k in table.prose or k < table.words:
+        return "prose" if k in table.prose else "word"
+    return "number differs" if any(row.cells[k].change for row in table.rows) else "number"
 
 
-def _soft(escaped: str) -> str:
-    """Names may break after an underscore or a slash, where there is no space to break at."""
-    return escaped.replace("_", "_<wbr>").replace("/", "/<wbr>")
+def _soft(escaped: str, unbroken: int = _UNBROKEN) -> str:
+    """Longer names may break after an underscore or a slash, where there is no space to break at."""
+    return escaped if len(escaped) <= unbroken else escaped.replace("_", "_<wbr>").replace("/", "/<wbr>")
