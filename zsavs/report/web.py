@@ -28,7 +28,7 @@ __all__ = ["html"]
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:"
 
 #: Names of up to so many characters are kept on one line where there is a choice.
-_UNBROKEN = 16
+_UNBROKEN = 24
 
 
 def html(page: Page) -> str:
