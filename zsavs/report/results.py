@@ -55,13 +55,14 @@ def fixed_section(report: Mapping[str, Any]) -> Section:
         for name, of_strategy in rows.items()
     }
     table = _table(rows, flat, "", of_suite=False)
+    warnings = _warnings(rows)
     if table is None:
-        return Section("Results")
+        return Section("Results", warnings)
     note = Paragraph(
         "Masks are the score maps above 0.5, for every item alike. Shares are in percent, means over items. The small "
         "figures are differences to the same strategy with the recorded sound."
     )
-    return Section("Results", (note, table, *_warnings(rows)))
+    return Section("Results", (note, table, *warnings))
 
 
 def suite_section(report: Mapping[str, Any]) -> Section:

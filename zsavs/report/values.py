@@ -39,7 +39,9 @@ def plain(value: Any, where: str = "report") -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [plain(entry, f"{where}[{i}]") for i, entry in enumerate(value)]
     kind = type(value).__name__
-    raise InputError(f"{line(where)}: a {kind} cannot be stored as JSON; hand over numbers, text, lists and mappings.")
+    raise InputError(
+        f"{line(where)}: values of type {kind} cannot be stored as JSON; hand over numbers, text, lists and mappings."
+    )
 
 
 def mapping(value: Any) -> dict[str, Any]:
