@@ -169,7 +169,7 @@ def test_the_same_file_gives_the_same_bits(tmp_path, file, seconds):
 
 def test_block_by_block_decoding_of_mp3_loses_nothing(tmp_path):
     """Seeking between blocks would restart the decoder and make clicks."""
-    soundfile.write(tmp_path / "a.mp3", noise(20 * 44_100), 44_100, bitrate_mode="VARIABLE", compression_level=0.5)
+    soundfile.write(tmp_path / "a.mp3", noise(20 * 44_100), 44_100)
     at_once, _ = soundfile.read(tmp_path / "a.mp3", dtype="float32")
     np.testing.assert_array_equal(load_audio(tmp_path / "a.mp3").waveform[0], at_once)
 
@@ -296,6 +296,8 @@ def test_what_is_there_of_a_truncated_file_is_used(tmp_path, caplog, file):
     # A lossy decoder may end its last frames otherwise.
     compared = rest.shape[1] - (2000 if file in ("a.ogg", "a.opus", "a.mp3") else 0)
     np.testing.assert_allclose(rest[:, :compared], whole[:, :compared], rtol=0, atol=1e-6)
+    if file in ("a.ogg", "a.opus") and soundfile.__libsndfile_version__ < "1.2.2":
+        return  # older versions do not notice
     (message,) = said(caplog)
     assert file in message
 
@@ -394,7 +396,7 @@ def test_permission_is_explained(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert "chmod u+r" in refusal(tmp_path / "a.wav")
 
 

@@ -251,6 +251,18 @@ def test_synthetic_items_are_the_same_in_every_process() -> None:
     assert np.random.get_state()[1].tolist() == state, "the global generator is nobody's"  # type: ignore[index]
 
 
+def test_changed_items_need_a_new_version() -> None:
+    """Statistics of other items lie in people's caches. If this fails, raise ``bank._VERSION`` and write new numbers."""
+    waves = [clip.waveform.astype(float) for clip in synthetic_sounds()]
+    sounds = sum(n * (np.sqrt((w**2).mean()) + np.abs(np.diff(w)).mean()) for n, w in enumerate(waves, 1))
+    views = [view.astype(float) for view in synthetic_pictures()]
+    pictures = sum(n * (v.mean() + v[:112].mean() + v[:, :112, 0].mean() + v.std()) for n, v in enumerate(views, 1))
+    assert bank._VERSION == 1
+    assert (len(waves), len(views)) == (42, 40)
+    assert sounds == pytest.approx(108.327493, rel=1e-6)
+    assert pictures == pytest.approx(346395.4534, rel=1e-6)
+
+
 def test_items_cannot_be_changed_by_a_model() -> None:
     with pytest.raises(ValueError, match="read-only"):
         synthetic_pictures()[0][0] = 1

@@ -281,6 +281,8 @@ def _environment() -> dict[str, str]:
 
 def test_ctrl_c_is_130_and_one_line(folder: Path) -> None:
     code = (
+        # A shell's background job, as tests may be run, ignores SIGINT and hands that on.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys, time; from zsavs import toy; from zsavs.cli import main\n"
         "slow = toy.ToyGrounder.ground\n"
         "def ground(self, *a):\n    print('working', flush=True); time.sleep(60)\n    return slow(self, *a)\n"

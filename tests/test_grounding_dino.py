@@ -15,7 +15,7 @@ from adapter_helpers import pictures as noise_pictures
 from PIL import Image
 
 from zsavs import AVSample, Proposals, Query
-from zsavs.errors import InputError, MissingWeights, WeightsError
+from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
 from zsavs.models.grounding_dino import CARDS, DEFAULT, GroundingDinoGrounder
 from zsavs.protocols import Grounder
 from zsavs.testing import check_grounder
@@ -408,6 +408,15 @@ def test_the_separate_heads_of_mm_grounding_dino_survive(say_so: bool, tmp_path:
     assert_same(loaded.ground([pictured], [asked])[0], grounder(mm=True).ground([pictured], [asked])[0], 0, 0)
     heads = [head.layers[-1].weight for head in loaded.model.bbox_embed]
     assert not torch.equal(heads[0], heads[1])
+
+
+def test_a_transformers_that_would_tie_the_heads_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import transformers
+
+    save(tiny_grounding_dino(mm=True), tmp_path)
+    monkeypatch.delattr(transformers.MMGroundingDinoConfig, "decoder_cls_embed_share")
+    with pytest.raises(BrokenInstallation, match="reads MM Grounding DINO wrongly"):
+        GroundingDinoGrounder.load(tmp_path, device="cpu")
 
 
 def test_a_configuration_that_contradicts_its_weights_is_refused(tmp_path: Path) -> None:

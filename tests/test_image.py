@@ -13,10 +13,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageFile, features
+from PIL import Image, ImageCms, ImageFile
 
 from zsavs.errors import ImageError
 from zsavs.media import load_image
@@ -46,6 +47,11 @@ def refusal(path: object, **arguments: int) -> str:
     if isinstance(path, Path):
         assert path.name in message
     return message
+
+
+def skip_if_unknown(file: str) -> None:
+    if Path(file).suffix not in Image.registered_extensions():
+        pytest.skip(f"Pillow {PIL.__version__} does not write {file}")
 
 
 def png(width: int, height: int, bits: int, colour: int, rows: bytes) -> bytes:
@@ -87,11 +93,9 @@ def test_lossless_formats_come_back_as_written(tmp_path, file, arguments, size_h
 
 @pytest.mark.parametrize("file", ["a.jpg", "a.webp", "a.avif"])
 def test_lossy_formats_look_the_same(tmp_path, file):
+    skip_if_unknown(file)
     expected = smooth(64, 96)
-    try:
-        Image.fromarray(expected).save(tmp_path / file, quality=95)
-    except (KeyError, OSError):
-        pytest.skip(f"this Pillow does not write {file}")
+    Image.fromarray(expected).save(tmp_path / file, quality=95)
     assert np.abs(load_image(tmp_path / file).astype(int) - expected).max() < 12
 
 
@@ -204,10 +208,11 @@ def test_cmyk_is_not_inverted(tmp_path, file, ink, colour):
     assert np.abs(load_image(tmp_path / file).astype(int) - colour).max() <= 3
 
 
-def test_ycbcr(tmp_path):
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "RGBX"])
+def test_other_colour_spaces(mode):
     expected = smooth(16, 16)
-    Image.fromarray(expected).convert("YCbCr").save(tmp_path / "a.tif")
-    assert np.abs(load_image(tmp_path / "a.tif").astype(int) - expected).max() <= 3
+    stored = Image.fromarray(expected).convert(mode)
+    assert np.abs(np.asarray(to_rgb(stored, "a.tif")).astype(int) - expected).max() <= 6
 
 
 def test_lab(tmp_path):
@@ -224,7 +229,10 @@ GREY_16_AS_8 = np.rint(GREY_16 / 257).astype(np.uint8)
 
 @pytest.mark.parametrize("file", ["a.png", "a.tif", "a.pgm", "a.jp2"])
 def test_16_bit_grey_keeps_its_shades(tmp_path, file):
-    Image.fromarray(GREY_16).save(tmp_path / file)
+    if file == "a.pgm":  # by hand: older versions of Pillow do not write it
+        (tmp_path / file).write_bytes(b"P5 4 2 65535\n" + GREY_16.astype(">u2").tobytes())
+    else:
+        Image.fromarray(GREY_16).save(tmp_path / file)
     np.testing.assert_array_equal(load_image(tmp_path / file), np.stack([GREY_16_AS_8] * 3, -1))
 
 
@@ -358,6 +366,7 @@ def as_seen(stored: np.ndarray, orientation: int) -> np.ndarray:
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("file", ["a.png", "a.tif", "lzw.tif", "a.webp", "a.jpg", "a.avif"])
 def test_orientation(tmp_path, file, orientation):
+    skip_if_unknown(file)
     cells = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[0, 0, 0], [255, 255, 255], [255, 255, 0]]], np.uint8)
     stored = cells.repeat(16, axis=0).repeat(16, axis=1)
     exif = Image.Exif()
@@ -368,10 +377,7 @@ def test_orientation(tmp_path, file, orientation):
         "a.jpg": {"quality": 95, "subsampling": 0},
         "a.avif": {"quality": 95, "subsampling": "4:4:4"},
     }
-    try:
-        Image.fromarray(stored).save(tmp_path / file, exif=exif, **arguments.get(file, {}))
-    except KeyError:
-        pytest.skip(f"this Pillow does not write {file}")
+    Image.fromarray(stored).save(tmp_path / file, exif=exif, **arguments.get(file, {}))
     image, expected = load_image(tmp_path / file), as_seen(stored, orientation)
     assert image.shape == expected.shape
     assert image.flags.c_contiguous
@@ -456,6 +462,7 @@ def test_the_limit_holds_for_every_format(tmp_path, file):
 def test_the_limit_of_pillow_is_not_ours(tmp_path, monkeypatch, file):
     Image.new("L", (15, 10)).save(tmp_path / file)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    monkeypatch.setattr("zsavs.media.picture_file._BAND_PIXELS", 140)
     filters = list(warnings.filters)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -503,7 +510,7 @@ def test_permission_is_explained(tmp_path, monkeypatch):
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert "chmod u+r" in refusal(tmp_path / "a.png")
 
 
@@ -561,7 +568,7 @@ def test_a_picture_that_breaks_off(tmp_path, file, share):
 def test_damaged_bytes_never_end_in_a_foreign_error(tmp_path):
     rng = np.random.default_rng(0)
     files = ["a.jpg", "a.png", "a.gif", "a.webp", "a.tif", "a.bmp", "a.ppm", "a.jp2"]
-    for file in files + ["a.avif"] * features.check("avif"):
+    for file in files + ["a.avif"] * (".avif" in Image.registered_extensions()):
         Image.fromarray(smooth(24, 32)).save(tmp_path / file)
         good = (tmp_path / file).read_bytes()
         for _ in range(40):

@@ -37,6 +37,8 @@ CAPTIONS: dict[str, list[str]] = {
     "arafed dog standing in the snow": ["dog", "snow"],
     "a toilet flushing in a bathroom": ["toilet", "bathroom"],
     "two dogs playing together on the left": ["dogs"],
+    "a dog lying on a bed": ["dog", "bed"],
+    "a boat tied to a dock": ["boat", "dock"],
     # nouns that look like participles
     "two men standing next to a large building": ["men", "large building"],
     "a baby laying in bed": ["baby", "bed"],

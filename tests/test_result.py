@@ -119,6 +119,13 @@ def test_dictionaries_are_the_results_own() -> None:
     assert answer.timings == {"query": 1.0}
 
 
+def test_phrases_are_the_results_own() -> None:
+    phrases = ["dog", "cat"]
+    answer = result(phrases=phrases)
+    phrases.append("cow")
+    assert answer.phrases == ("dog", "cat")
+
+
 def test_nothing_is_an_answer() -> None:
     nothing = AVSResult.nothing((HEIGHT, WIDTH), meta={"strategy": "fused"})
     assert len(nothing) == 0
@@ -141,7 +148,9 @@ def test_overlay_refuses_a_picture_of_another_size() -> None:
 # ---------------------------------------------------------------------------- round trip
 def test_json_restores_everything_but_the_picture() -> None:
     one = result(frame=np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    other = AVSResult.load(one.to_json())
+    text = one.to_json()
+    assert "собака 犬" in text, "a person can read it"
+    other = AVSResult.load(text)
     assert same(one, other)
     assert other.frame is None
 
@@ -222,6 +231,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_the_umask_is_left_as_it_was(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "file", lambda file: file.write(b""))
+        assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+        assert _umask() == 0o027
+    finally:
+        os.umask(before)
 
 
 def test_a_loaded_result_can_be_saved_again(tmp_path: Path) -> None:
@@ -455,6 +474,12 @@ def test_run_lengths_of_a_known_mask() -> None:
     assert rle.encode(mask) == {"size": [2, 3], "counts": [0, 2, 1, 1, 2]}
 
 
+@pytest.mark.parametrize("counts", [[5], [7], [], [0, 5], [8, -2]])
+def test_run_lengths_that_do_not_fill_the_mask_are_refused(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"run lengths add up to \d, a 2x3 mask has 6 pixels"):
+        rle.decode({"size": [2, 3], "counts": counts})
+
+
 def test_run_lengths_of_another_memory_layout() -> None:
     mask = np.zeros((6, 4), np.bool_)
     mask[1:3, 2:] = True
@@ -469,6 +494,7 @@ def test_coco_annotations() -> None:
     assert second["area"] == 2
     assert (first["id"], second["id"]) == (1, 2)
     assert first["image_id"] == second["image_id"] == 42
+    assert one.to_coco()[0]["image_id"] == 0
     assert (first["category_name"], second["category_name"]) == one.phrases
     assert first["score"] == pytest.approx(0.9)
     for annotation, mask in zip((first, second), one.masks, strict=True):

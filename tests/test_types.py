@@ -56,7 +56,7 @@ def test_a_wrong_rate_is_refused(rate: Any) -> None:
         clip(np.zeros((1, 10), np.float32), rate)
 
 
-@pytest.mark.parametrize("rate", [np.int64(8000), 8000.0, np.float32(8000)])
+@pytest.mark.parametrize("rate", [1, np.int64(8000), 8000.0, np.float32(8000)])
 def test_a_whole_rate_of_any_type_becomes_an_int(rate: Any) -> None:
     assert type(clip(np.zeros((1, 10), np.float32), rate).sample_rate_hz) is int
 
@@ -271,6 +271,13 @@ def test_rows_keep_order_space_and_prior() -> None:
     assert query.rows(np.array([False, True, True])).phrases == ("b", "c"), "a mask is a mask, not the numbers 0 and 1"
 
 
+def test_phrases_are_a_tuple_of_the_querys_own() -> None:
+    phrases = ["dog", "cat"]
+    query = Query(phrases, [0.5, 0.5])  # type: ignore[arg-type]
+    phrases.append("cow")
+    assert query.phrases == ("dog", "cat")
+
+
 def test_an_empty_query_and_reprs() -> None:
     assert len(Query.nothing()) == 0
     assert repr(Query.nothing()) == "Query({})"
@@ -287,6 +294,8 @@ BOX = [[0.0, 0.0, 2.0, 2.0]]
         (([0.0, 0, 1, 1], [0.5], [0]), r"boxes_xyxy: expected shape \('any', 4\), got \(4,\)"),
         (([[0.0, 0, 1]], [0.5], [0]), "boxes_xyxy"),
         (([[0.0, 0, 0, 1]], [0.5], [0]), "every box needs x0 < x1 and y0 < y1"),
+        (([[3.0, 0, 2, 5]], [0.5], [0]), "every box needs x0 < x1 and y0 < y1"),
+        (([[0.0, 3, 5, 3]], [0.5], [0]), "every box needs x0 < x1 and y0 < y1"),
         (([[0.0, 2, 1, 1]], [0.5], [0]), "every box needs x0 < x1 and y0 < y1"),
         (([[0.0, 0, np.nan, 1]], [0.5], [0]), "must be finite"),
         ((BOX, [0.5, 0.5], [0]), "scores"),

@@ -90,6 +90,12 @@ def test_objects_side_by_side_or_inside_one_another_keep_their_names() -> None:
     assert judged.selected.all()
 
 
+def test_the_same_object_is_more_than_the_limit() -> None:
+    boxes = [[0, 0, 9, 10], [1, 0, 10, 10]]  # 80 of 100 pixels in common
+    assert iou(regions(boxes).boxes_xyxy)[0, 1] == SAME_OBJECT_IOU
+    assert select(query(0.9, 0.5), regions(boxes, sources=[0, 1]), np.ones(2, np.float32), SIZE).selected.all()
+
+
 def test_equal_scores_go_to_the_first() -> None:
     judged = select(query(0.5, 0.5), regions(SAME[:2], sources=[0, 1]), np.ones(2, np.float32), SIZE)
     assert judged.selected.tolist() == [True, False]
@@ -260,6 +266,7 @@ def test_the_margin_of_a_crop_and_the_whole_of_a_highlight() -> None:
     asked, found = [Query(("green",), np.ones(1))], [regions([[30, 10, 60, 20]])]
     for settings, shape in (
         ({"margin": 0.0}, (10, 30, 3)),
+        ({}, (12, 36, 3)),  # a tenth on each side
         ({"margin": 0.5}, (20, 60, 3)),
         ({"view": "highlight"}, (30, 90, 3)),
     ):

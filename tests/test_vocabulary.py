@@ -79,8 +79,23 @@ def test_a_sentence_is_no_label() -> None:
         load_vocabulary(["dog", "x" * 300])
 
 
+def test_the_longest_label() -> None:
+    assert load_vocabulary(["x" * 200]) == ("x" * 200,)
+    with pytest.raises(VocabularyError):
+        load_vocabulary(["x" * 201])
+
+
+def test_repetitions_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "zsavs"):
+        load_vocabulary(["dog", "cat"])
+        assert not caplog.records
+        load_vocabulary(["dog", "Dog", "cat", "DOG"])
+    assert "left out 2 repeated labels" in caplog.text
+
+
 def test_five_thousand_labels_and_far_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = [f"thing {number}" for number in range(5000)]
+    monkeypatch.setattr("zsavs.vocabulary._MAX_LABELS", 5000)
     assert load_vocabulary(labels) == tuple(labels)
     monkeypatch.setattr("zsavs.vocabulary._MAX_LABELS", 4999)
     with pytest.raises(VocabularyError, match="5000 labels; at most 4999"):

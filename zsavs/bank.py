@@ -120,7 +120,7 @@ def _cache_folder() -> Path:
 
 @functools.cache
 def synthetic_sounds() -> tuple[AudioClip, ...]:
-    """Forty sounds that mean nothing in particular, 5 s mono at 48 kHz, the same on every machine."""
+    """Forty-odd sounds that mean nothing in particular, 5 s mono at 48 kHz, the same on every machine."""
     rng = np.random.default_rng(0)
     count = int(_SECONDS * _RATE_HZ)
     time = np.arange(count) / _RATE_HZ
@@ -153,7 +153,7 @@ def _coloured_noise(rng: np.random.Generator, count: int, slope: float) -> NDArr
 
 @functools.cache
 def synthetic_pictures() -> tuple[NDArray[np.uint8], ...]:
-    """Forty-odd pictures that show nothing in particular, 224 x 224, the same on every machine."""
+    """Forty pictures that show nothing in particular, 224 x 224, the same on every machine."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[0:_SIDE, 0:_SIDE] / _SIDE
     maps: list[Any] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]

@@ -128,10 +128,9 @@ def _decoder(file: BinaryIO, name: str) -> Any:
         def seekable(self) -> bool:
             return False
 
-    # The bare descriptor: of a name, even a file object's, soundfile believes the extension ".raw".
-    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    file.seek(0)
     try:
-        return Forward(file.fileno(), closefd=False)
+        return Forward(file)
     except soundfile.SoundFileError as error:
         kind = looks_like(file)
         raise AudioError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
 from zsavs.errors import InputError
@@ -69,14 +68,15 @@ def open_input(path: str | os.PathLike[str], error: type[InputError]) -> BinaryI
     name = readable_name(path, error)
     try:
         # Asked before opening: to open a pipe waits for somebody to write to it.
-        status = Path(os.fsdecode(path)).stat()
+        status = os.stat(path)  # noqa: PTH116
         if stat.S_ISDIR(status.st_mode):
             raise error(f"{name}: is a folder; name one file in it.")
         if not stat.S_ISREG(status.st_mode):
             raise error(f"{name}: is a pipe or a device, not a file; save its content to a file and name that.")
         if status.st_size == 0:
             raise error(f"{name}: the file is empty (0 bytes); copy or download it again.")
-        return Path(os.fsdecode(path)).open("rb")
+        # By descriptor, which leaves the file object without a name: soundfile would believe the extension ".raw".
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
     except (FileNotFoundError, NotADirectoryError) as reason:
         raise error(f"{name}: there is no such file; check the spelling, and the folder you are in.") from reason
     except PermissionError as reason:

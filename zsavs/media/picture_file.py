@@ -151,10 +151,13 @@ def _orientation(picture: Image.Image) -> int:
 
 def _to_array(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
     """An RGB picture as an array, turned upright, in bands so that it is not held three times."""
+    from PIL import Image
+
     width, height = picture.size
     seen = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     stored = _STORED_VIEW[orientation](seen) if orientation in _STORED_VIEW else seen
-    rows = max(1, _BAND_PIXELS // width)
+    # Pillow compares what is cropped with its limit, too.
+    rows = max(1, min(_BAND_PIXELS, Image.MAX_IMAGE_PIXELS or _BAND_PIXELS) // width)
     for top in range(0, height, rows):
         stored[top : top + rows] = np.asarray(picture.crop((0, top, width, min(top + rows, height))))
     return seen

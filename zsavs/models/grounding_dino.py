@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zsavs.errors import InputError, MissingWeights, WeightsError
+from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.models.checkpoints import card_for
 from zsavs.models.embedding import batches, inference
-from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.weights import WeightCard, locate
 
@@ -175,12 +175,13 @@ class GroundingDinoGrounder:
         Raises:
             MissingWeights: the checkpoint or one of its files is not on this machine.
             WeightsError: it cannot be read as a Grounding DINO.
+            BrokenInstallation: it is an MM Grounding DINO, and transformers is too old to read that right.
         """
         folder = locate(checkpoint, revision)
         where = resolve_device(device)
         return cls(
             _load_model(folder, resolve_dtype(dtype, where, half_is_safe=False)),
-            load_part("GroundingDinoImageProcessor", folder),
+            load_part("AutoImageProcessor", folder),
             load_part("AutoTokenizer", folder),
             card=card_for(CARDS, checkpoint, folder),
             device=str(where),
@@ -328,8 +329,10 @@ def _load_model(folder: Path, dtype: torch.dtype) -> Any:
             f"{folder}: config.json names the model {family!r}, not one of {', '.join(_CLASSES)}; "
             f"give the folder of a Grounding DINO."
         )
-    heads = _SEPARATE_HEADS if family == "mm-grounding-dino" else {}
-    unsaid = {name: value for name, value in heads.items() if name not in config}
+    unsaid: dict[str, bool] = {}
+    if family == "mm-grounding-dino":
+        _check_heads_can_be_separate()
+        unsaid = {name: value for name, value in _SEPARATE_HEADS.items() if name not in config}
     model, report = load_part(_CLASSES[family], folder, dtype=dtype, output_loading_info=True, **unsaid)
     if missing := sorted(report["missing_keys"]):
         raise WeightsError(
@@ -344,6 +347,16 @@ def _load_model(folder: Path, dtype: torch.dtype) -> Any:
                 f"otherwise; set {' and '.join(_SEPARATE_HEADS)} to false in it."
             )
     return model
+
+
+def _check_heads_can_be_separate() -> None:
+    """Refuse a transformers that knows no separate heads: it ties those of the file, without a word."""
+    transformers = import_transformers()
+    if not all(hasattr(transformers.MMGroundingDinoConfig, name) for name in _SEPARATE_HEADS):
+        raise BrokenInstallation(
+            f"transformers {transformers.__version__} reads MM Grounding DINO wrongly (it ties the heads of the "
+            f"decoder's layers); run: pip install 'transformers>=5.21,<6', or use {DEFAULT}."
+        )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Owlv2Grounder:
         where = resolve_device(device)
         return cls(
             load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where)),
-            load_part("Owlv2ImageProcessor", folder),
+            load_part("AutoImageProcessor", folder),
             load_part("AutoTokenizer", folder),
             card=card_for(CARDS, checkpoint, folder),
             device=str(where),

@@ -111,7 +111,7 @@ class Sam2Segmenter:
         where = resolve_device(device)
         return cls(
             _load_model(folder, resolve_dtype(dtype, where)),
-            load_part("Sam2ImageProcessor", folder),
+            load_part("AutoImageProcessor", folder),
             card=card_for(CARDS, checkpoint, folder),
             device=str(where),
             multimask=multimask,
