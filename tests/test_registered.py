@@ -15,6 +15,7 @@ from zsavs.grounding.full_frame import FullFrame
 from zsavs.registry import ROLES, list_components
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
+from zsavs.tiny.joint import tiny_imagebind
 from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.verification.clip import ClipVerifier
 from zsavs.verification.selection import TrustGrounder
@@ -22,7 +23,9 @@ from zsavs.verification.selection import TrustGrounder
 #: A part for every registered name. A new component is added here, or the first test fails.
 PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_text", "clap"): tiny_clap,
+    ("audio_text", "imagebind"): tiny_imagebind,
     ("audio_text", "toy"): toy.ToyEars,
+    ("image_text", "imagebind"): tiny_imagebind,
     ("image_text", "open_clip"): tiny_open_clip,
     ("image_text", "toy"): toy.ToyEyes,
     ("captioner", "blip"): tiny_blip,

@@ -30,9 +30,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",
+        "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "toy": "zsavs.toy:ToyEars",
     },
     "image_text": {
+        "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
         "toy": "zsavs.toy:ToyEyes",
     },

@@ -1,0 +1,103 @@
+"""The published weights, ``imagebind_huge.pth``: what they are, where they are found, how they are read."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsavs.errors import MissingWeights, WeightsError
+from zsavs.models.imagebind.config import HUGE, ImageBindConfig
+from zsavs.weights import WeightCard, cache_folder, locate
+
+if TYPE_CHECKING:
+    from zsavs.models.imagebind.towers import ImageBind
+
+__all__ = ["CARDS", "DEFAULT", "find", "read"]
+
+DEFAULT = "imagebind_huge.pth"
+
+_URL = f"https://dl.fbaipublicfiles.com/imagebind/{DEFAULT}"
+_LICENCE = "CC-BY-NC-SA-4.0"
+
+CARDS: dict[str, WeightCard] = {
+    DEFAULT: WeightCard(
+        _URL,
+        _LICENCE,
+        4803,
+        "web image-text pairs (OpenCLIP ViT-H/14), AudioSet; for the other modalities SUN RGB-D, LLVIP, Ego4D",
+        verified="licence file of facebookresearch/ImageBind at commit 53680b0: non-commercial use only",
+    )
+}
+
+
+def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
+    """Find the file with the weights on this machine; nothing is ever downloaded.
+
+    Args:
+        checkpoint: a file; a folder or hub repository (``org/name``, in the hub cache) that holds
+            ``imagebind_huge.pth`` or one other ``.pth``; the default is looked for in the working folder, in
+            ``.checkpoints`` there, where the official code puts it, and in the hub cache's folder.
+        revision: branch, tag or commit of a hub repository.
+
+    Raises:
+        MissingWeights: names the file, its licence, and where to put it.
+    """
+    places = [Path(checkpoint).expanduser()]
+    if str(checkpoint) == DEFAULT:
+        places += [Path(".checkpoints") / DEFAULT, cache_folder() / DEFAULT]
+    for place in places:
+        if place.is_file():
+            return place
+    if str(checkpoint) == DEFAULT:
+        raise _missing(", ".join(str(place) for place in places))
+    try:
+        folder = locate(checkpoint, revision)
+    except MissingWeights as error:
+        raise _missing(str(checkpoint)) from error
+    files = sorted(folder.glob("*.pth"))
+    if len(files) != 1 and folder / DEFAULT not in files:
+        raise _missing(str(folder / DEFAULT))
+    return files[0] if len(files) == 1 else folder / DEFAULT
+
+
+def _missing(where: str) -> MissingWeights:
+    card = CARDS[DEFAULT]
+    return MissingWeights(
+        f"ImageBind's weights {DEFAULT} are not on this machine, looked for {where}. They are {card.size_mb} MB, "
+        f"licence {_LICENCE} (non-commercial use only), and zsavs does not fetch them: get {_URL} and put it at "
+        f"{cache_folder() / DEFAULT}, or give the path of the file as checkpoint."
+    )
+
+
+def read(path: Path, config: ImageBindConfig = HUGE) -> ImageBind:
+    """Read a file of weights by the official names, in float32 or whatever it holds, without executing anything in it.
+
+    The file is mapped into memory, not copied.
+
+    Raises:
+        WeightsError: it is broken, or holds other weights than those of ``config``; says which.
+    """
+    import torch
+
+    from zsavs.models.imagebind.towers import ImageBind
+
+    try:
+        # Files from before torch 1.6 are no zip archives and cannot be mapped.
+        weights = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
+    except Exception as error:
+        # Whatever the bytes of a broken or foreign file provoke in the unpickler.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(
+            f"{path}: cannot be read as a file of weights ({type(error).__name__}: {reason}); "
+            f"it is broken or something else. Get it again from {_URL}"
+        ) from error
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        raise WeightsError(f"{path}: holds no weights by name but a {type(weights).__name__}; {DEFAULT} does.")
+    with torch.device("meta"):  # shapes without numbers: those come from the file
+        model = ImageBind(config)
+    try:
+        model.load_state_dict(weights, assign=True)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error} It is another model's file, or an incomplete one.") from error
+    return model

@@ -1,0 +1,192 @@
+"""ImageBind behind the verbs: sounds, pictures and texts in one space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import InputError
+from zsavs.memo import Memo
+from zsavs.models.embedding import (
+    TextMemory,
+    batches,
+    check_clips,
+    check_images,
+    check_phrases,
+    inference,
+    unit_rows,
+)
+from zsavs.models.imagebind.audio import preprocess_audio
+from zsavs.models.imagebind.checkpoint import CARDS, DEFAULT, find, read
+from zsavs.models.imagebind.config import HUGE, ImageBindConfig
+from zsavs.models.imagebind.image import preprocess_image
+from zsavs.models.imagebind.text import tokenize
+from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.types import AudioClip
+from zsavs.weights import WeightCard
+
+if TYPE_CHECKING:
+    import torch
+
+    from zsavs.models.imagebind.towers import ImageBind
+
+__all__ = ["ImageBindEncoder"]
+
+_NAME = "ImageBind"
+
+
+class ImageBindEncoder:
+    """Embeds sounds, pictures and texts in ImageBind's space (:class:`zsavs.protocols.JointEncoder`).
+
+    The official model returns texts and sounds longer than pictures (by a learned scale, and by 20), so that its dot
+    products are logits; here every row has unit length, and products are cosines. The scales are
+    ``encoder.model.scale("text")`` and ``encoder.model.scale("audio")``.
+
+    A sound is heard as officially: through three clips of 2 s, the first at its beginning, the last at its end, and
+    their embeddings are averaged. So of a recording longer than 6 s only 6 s are heard; give more ``clips`` for more,
+    or cut the recording into pieces. The official code listens to the first channel alone and hears nothing of a sound
+    that is in the second one only; here the mean of the channels is heard, unless ``downmix`` is off.
+
+    Args:
+        model: :class:`zsavs.models.imagebind.ImageBind` with its weights; it is moved and frozen.
+        card: what the weights are.
+        device: see :func:`zsavs.models.runtime.resolve_device`.
+        batch_size: the most pictures, or recordings, in the model at once.
+        clips: clips of 2 s for each recording.
+        downmix: hear the mean of the channels; False for the first channel alone, as officially.
+
+    Raises:
+        InputError: a batch size or a number of clips below 1.
+    """
+
+    def __init__(
+        self,
+        model: ImageBind,
+        *,
+        card: WeightCard,
+        device: str = "cpu",
+        batch_size: int = 8,
+        clips: int = 3,
+        downmix: bool = True,
+    ) -> None:
+        if batch_size < 1 or clips < 1:
+            raise InputError(f"ImageBindEncoder: batch_size and clips must be positive, got {batch_size} and {clips}.")
+        self.device = resolve_device(device)
+        self.model: ImageBind = to_device(model, self.device)
+        self.card = card
+        self.space = f"imagebind:{card.source}"
+        self.batch_size = batch_size
+        self.clips = clips
+        self.downmix = downmix
+        self._texts = TextMemory(self._embed_texts)
+        self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self._sounds: Memo[NDArray[np.float32]] = Memo()
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path = DEFAULT,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 8,
+        clips: int = 3,
+        downmix: bool = True,
+        config: ImageBindConfig = HUGE,
+    ) -> ImageBindEncoder:
+        """Load the published weights, which the user has put on this machine.
+
+        Args:
+            checkpoint, revision: the file, or where it is; see :func:`zsavs.models.imagebind.checkpoint.find`.
+            device, dtype: see :mod:`zsavs.models.runtime`.
+            batch_size, clips, downmix: as for the class.
+            config: sizes, for a file of other sizes than the published one.
+
+        Raises:
+            MissingWeights: the file is not here; names it, its licence, and where to put it.
+            WeightsError: it cannot be read as these weights.
+        """
+        path = find(checkpoint, revision)
+        where = resolve_device(device)
+        return cls(
+            read(path, config).to(resolve_dtype(dtype, where)),
+            card=CARDS[DEFAULT].at(path.parent if path.parent.parent.name == "snapshots" else path),
+            device=str(where),
+            batch_size=batch_size,
+            clips=clips,
+            downmix=downmix,
+        )
+
+    def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
+        """Embed N clips of any rate, length and channel count: (N, D), unit rows. None give (0, D).
+
+        Raises:
+            AudioError: not a list of :class:`AudioClip`.
+            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+        """
+        return self._stack(self._sounds(check_clips(clips), self._embed_clips))
+
+    def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
+
+        The middle square of a picture is seen.
+
+        Raises:
+            ImageError: not a list of pictures.
+            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+        """
+        return self._stack(self._pictures(check_images(images), self._embed_images))
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).
+
+        Of a text longer than 75 word pieces the first 75 are read.
+
+        Raises:
+            InputError: not a list of strings, or a text that holds CLIP's own marks.
+        """
+        phrases = check_phrases(phrases)
+        return self._texts(phrases) if phrases else self._stack([])
+
+    def _stack(self, rows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.stack(rows) if rows else np.zeros((0, self.model.config.out_embed_dim), np.float32)
+
+    def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
+        import torch
+
+        rows: list[NDArray[np.float32]] = []
+        for batch in batches(clips, self.batch_size):
+            mels = torch.stack([self._mels(clip) for clip in batch])
+            with inference(_NAME):
+                rows += [*unit_rows(self.model.encode_audio_mels(mels, raw=True), _NAME)]
+        return rows
+
+    def _mels(self, clip: AudioClip) -> torch.Tensor:
+        config = self.model.config
+        return preprocess_audio(
+            clip.mono()[None] if self.downmix else clip.waveform,
+            clip.sample_rate_hz,
+            clips=self.clips,
+            mel_bins=config.audio_num_mel_bins,
+            frames=config.audio_target_len,
+        )
+
+    def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        import torch
+
+        rows: list[NDArray[np.float32]] = []
+        for batch in batches(images, self.batch_size):
+            pixels = torch.stack([preprocess_image(image) for image in batch])
+            with inference(_NAME):
+                rows += [*unit_rows(self.model.encode_image_tensor(pixels, raw=True), _NAME)]
+        return rows
+
+    def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
+        ids = tokenize(phrases)
+        with inference(_NAME):
+            return unit_rows(self.model.encode_text_tokens(ids, raw=True), _NAME)
