@@ -237,6 +237,8 @@ def test_compare_is_the_same_pipelines_one_by_one() -> None:
     names = list_components("strategy")
     together = compare(iter(example_samples()), names, preset="toy", device="cpu", batch_size=2)
     assert list(together) == names
+    single = compare(example_samples(), ["fused"], preset="toy", device="cpu", batch_size=1)
+    assert all(same_bits(one, other) for one, other in zip(together["fused"], single["fused"], strict=True))
     for name in names:
         alone = [build(name)(sample) for sample in example_samples()]
         assert len(together[name]) == len(alone)

@@ -252,7 +252,7 @@ def test_synthetic_items_are_the_same_in_every_process() -> None:
 
 
 def test_changed_items_need_a_new_version() -> None:
-    """People keep statistics of the items: if this fails, raise ``bank._VERSION`` and write the new numbers."""
+    """People keep statistics of the old ones. If this fails, raise ``bank._VERSION`` and write new numbers."""
     waves = [clip.waveform.astype(float) for clip in synthetic_sounds()]
     sounds = sum(n * (np.sqrt((w**2).mean()) + np.abs(np.diff(w)).mean()) for n, w in enumerate(waves, 1))
     views = [view.astype(float) for view in synthetic_pictures()]

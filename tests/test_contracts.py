@@ -191,6 +191,13 @@ class Breaks(Honest):
         raise IndexError("list index out of range")
 
 
+class BreaksOnStereo(Honest):
+    def one(self, sample: AVSample) -> Query:
+        (wave,) = sample.audio.waveform
+        assert wave is not None
+        return super().one(sample)
+
+
 class RefusesProperly(Honest):
     def one(self, sample: AVSample) -> Query:
         raise AudioError("too short for me")
@@ -232,6 +239,7 @@ def test_the_honest_strategy_passes() -> None:
         (GivesOneTooFew(), "query: one for each of 5 samples, got 4"),
         (GivesTuples(), "query: returns a list of Query"),
         (Breaks(), "query: raised IndexError: list index out of range"),
+        (BreaksOnStereo(), "query: raised ValueError: too many values to unpack"),
         (DependsOnTheBatchInItsEmbeddings(), "a batch equals its samples one by one"),
         (DependsOnTheBatchInItsPrior(), "a batch equals its samples one by one"),
     ],
@@ -333,6 +341,11 @@ class BreaksOnNothing(Ears):
         return super().encode_audio(clips) if clips else np.zeros((0, 0), np.float32)
 
 
+class RaisesOnNothing(Ears):
+    def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
+        return np.stack([super(RaisesOnNothing, self).encode_audio([clip])[0] for clip in clips])
+
+
 class OtherWidths(Ears):
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         return np.pad(super().encode_text(phrases), [(0, 0), (0, 1)])
@@ -369,6 +382,7 @@ def test_the_honest_encoder_passes() -> None:
         (AllTheSame(), "encode_audio: different items have different embeddings"),
         (ReadsTwoChannelsAsTwo(), "mono and dual mono give the same bits"),
         (BreaksOnNothing(), r"encode_audio: no items give \(0, D\), got \(0, 0\)"),
+        (RaisesOnNothing(), "encode_audio: raised ValueError: need at least one array to stack"),
         (OtherWidths(), "both sides of a space have the same width"),
         (OneTooMany(), "encode_audio: one row for each of 5 items"),
         (NoSpace(), "names its embedding space"),

@@ -89,7 +89,8 @@ def test_a_batch_is_its_samples_one_by_one(name: str) -> None:
     alone = [pipe(sample) for sample in example_samples()]
     backwards = pipe.batch(example_samples()[::-1])[::-1]
     mapped = list(pipe.map(example_samples(), batch_size=2))
-    for answers in (alone, backwards, mapped):
+    one_by_one = list(pipe.map(example_samples(), batch_size=1))
+    for answers in (alone, backwards, mapped, one_by_one):
         assert all(same_bits(one, other) for one, other in zip(together, answers, strict=True))
 
 
@@ -357,6 +358,7 @@ def test_a_picture_at_the_limit_is_not_resampled(monkeypatch: pytest.MonkeyPatch
     pipe = dataclasses.replace(build(), segmenter=segmenter)
     sample = example_samples()[0]
     assert sample.size_hw == (60, 80)
+    assert module._working_size(sample) is sample
     pipe(sample)
     pipe(dataclasses.replace(sample, image=np.zeros((60, 81, 3), np.uint8)))
     assert segmenter.sizes[0] == (60, 80)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -10,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from test_common_space import make_world
 
 import zsavs
 from zsavs import toy
+from zsavs.bank import Bank
 from zsavs.calibration import PictureScorer, SoundScorer
+from zsavs.common_space import gate, ridge
 from zsavs.errors import UnknownName, VocabularyError
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
@@ -188,6 +192,45 @@ def test_fused_finds_what_is_both_heard_and_seen(variant: Any) -> None:
     assert np.mean(right) > 0.9
 
 
+class Lookup:
+    """Both sides of a world of given embeddings: a clip and a picture carry their number, a label its own."""
+
+    space = "lookup"
+
+    def __init__(self, text: Any, items: Any, usual: Any) -> None:
+        self.text, self.items = text.astype(np.float32), items.astype(np.float32)
+        self.sound_bank = self.picture_bank = Bank(usual, "the world's own")
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        return np.asarray(self.text[[int(re.sub(r"\D", "", phrase)) for phrase in phrases]])
+
+    def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
+        return np.asarray(self.items[[clip.sample_rate_hz - 1 for clip in clips]])
+
+    def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.asarray(self.items[[256 * int(image[0, 0, 0]) + int(image[0, 0, 1]) for image in images]])
+
+
+def numbered(number: int) -> AVSample:
+    image = np.array([[[number // 256, number % 256, 0]]], np.uint8)
+    return AVSample(image, AudioClip(np.zeros((1, 1), np.float32), number + 1))
+
+
+@pytest.mark.parametrize("variant", ["label", "embedding"])
+def test_fused_in_spaces_with_a_gap_between_modalities(variant: Any) -> None:
+    """Seventy labels, 1024 and 512 dimensions, means far from 0: what real spaces are like and the toy one is not."""
+    world = make_world(1, scenes=200, noise=1.0)
+    ears, eyes = Lookup(world.x, world.sounds, world.sound_bank), Lookup(world.y, world.pictures, world.picture_bank)
+    labels = [f"thing {number}" for number in range(70)]
+    everything: dict[str, Any] = {"min_z": -100.0, "min_seen": -100.0, "top_k": 1}
+    strategy = Fused(ears, eyes, labels, variant=variant, **everything)
+    queries = strategy.query([numbered(number) for number in range(200)])
+    right = [query.phrases == (labels[target],) for query, target in zip(queries, world.targets, strict=True)]
+    alone = SoundScorer(ears).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
+    assert np.mean(alone) < 0.65
+    assert np.mean(right) > 0.9
+
+
 def test_alpha_weighs_hearing_against_seeing() -> None:
     """With alpha 1 the ranking is the sound's, with 0 the picture's."""
     view = replace(picture("red", "blue", seed=1), audio=mixture(red=0.2, blue=0.3))
@@ -205,10 +248,16 @@ def test_alpha_weighs_hearing_against_seeing() -> None:
 
 def test_the_label_score_is_the_log_linear_pool() -> None:
     sample = replace(picture("red", "blue"), audio=toy.tone("red"))
-    (query,) = Fused(EARS, EYES, COLOURS, alpha=0.3).query([sample])
-    z = 0.3 * SoundScorer(EARS)([sample.audio], ["red"]) + 0.7 * PictureScorer(EYES)([sample.image], ["red"])
-    least = 0.3 * 2.0  # the pool of the least that must be heard (2) and seen (0)
-    assert query.weights == pytest.approx(1 / (1 + np.exp(least - z[0].astype(float))), abs=1e-5)
+    heard_z, seen_z = SoundScorer(EARS)([sample.audio], ["red"]), PictureScorer(EYES)([sample.image], ["red"])
+    for settings, alpha, least in (
+        ({}, 0.5, 0.5 * 2.0),
+        ({"alpha": 0.3}, 0.3, 0.3 * 2.0),
+        ({"alpha": 0.3, "min_z": 1.0, "min_seen": 0.2}, 0.3, 0.3 * 1.0 + 0.7 * 0.2),
+    ):
+        (query,) = Fused(EARS, EYES, COLOURS, **settings).query([sample])  # type: ignore[arg-type]
+        z = float(alpha * heard_z[0, 0] + (1 - alpha) * seen_z[0, 0])
+        assert query.phrases == ("red",)
+        assert query.weights == pytest.approx(1 / (1 + np.exp(least - z)), abs=1e-5)
 
 
 @pytest.mark.parametrize("variant", ["label", "embedding"])
@@ -226,6 +275,13 @@ def test_an_unknown_variant_suggests() -> None:
         Fused(EARS, EYES, COLOURS, variant="lable")  # type: ignore[arg-type]
 
 
+def test_a_single_label_cannot_be_told_apart() -> None:
+    with pytest.raises(VocabularyError, match="needs two at least; use variant='label'"):
+        Fused(EARS, EYES, ["red"], variant="embedding")
+    sample = replace(picture("red"), audio=toy.tone("red"))
+    assert heard(Fused(EARS, EYES, ["red"]).query([sample])[0]) == ("red",)
+
+
 def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     from zsavs.strategies import fused as module
@@ -236,6 +292,24 @@ def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> Non
     for _ in range(3):
         strategy.query([picture("red")])
     assert calls == [6]
+
+
+def test_the_embedding_score_is_the_gated_product_against_all_pairs_of_the_banks() -> None:
+    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
+    strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
+    sounds, pictures = strategy.hear.bank.embeddings, strategy.look.bank.embeddings
+    mapping = ridge(strategy.hear.text(COLOURS), strategy.look.text(COLOURS))
+    labels = mapping.centred_targets(strategy.look.text(COLOURS)).astype(float)
+
+    def scores(some_sounds: Any, some_pictures: Any) -> NDArray[np.float64]:
+        mapped = mapping(some_sounds - sounds.mean(axis=0))
+        return np.array([gate(mapped, view) @ labels.T for view in some_pictures - pictures.mean(axis=0)])
+
+    usual = scores(sounds, pictures)
+    z = scores(EARS.encode_audio([sample.audio]), EYES.encode_image([sample.image]))[0, 0] - usual.mean(axis=(0, 1))
+    (query,) = strategy.query([sample])
+    assert query.phrases == ("red",)
+    assert query.weights == pytest.approx(1 / (1 + np.exp(-z[0] / usual.std())), abs=1e-5)
 
 
 # -------------------------------------------------------------------- cross-modal verification

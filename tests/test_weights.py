@@ -69,6 +69,19 @@ def test_a_repository_in_the_cache(hub: Path) -> None:
     assert CARD.at(snapshot) == WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", revision="c0ffee")
 
 
+def test_a_snapshot_without_the_copies_that_were_not_fetched_is_whole(hub: Path) -> None:
+    """The hub's client keeps the list of all files of a repository, and misses those that were left out on purpose."""
+    trees = pytest.importorskip("huggingface_hub._tree_cache", reason="an older client, which keeps no such list")
+    snapshot = put(hub, "org/clap", {"model.safetensors": "", "config.json": "{}"})
+    listed = ("model.safetensors", "config.json", "pytorch_model.bin", "README.md")
+    entries = {name: trees.TreeCacheEntry(size=1, blob_id="b") for name in listed}
+    trees.write_tree_cache(str(snapshot.parents[1]), snapshot.name, entries)
+    with pytest.raises(LocalEntryNotFoundError):  # what the client says by itself
+        huggingface_hub.snapshot_download("org/clap", local_files_only=True, cache_dir=hub)
+    assert locate("org/clap") == snapshot
+    assert is_local("org/clap")
+
+
 def test_the_card_of_a_folder_says_which(tmp_path: Path) -> None:
     card = CARD.at(tmp_path)
     assert (card.source, card.revision, card.licence) == (str(tmp_path), "local folder", "Apache-2.0")
@@ -117,7 +130,7 @@ def test_locating_never_fetches(hub: Path, monkeypatch: pytest.MonkeyPatch) -> N
     put(hub, "org/clap", {"model.safetensors": ""})
     monkeypatch.setattr(huggingface_hub, "snapshot_download", note)
     locate("org/clap")
-    assert asked == [{"revision": "main", "local_files_only": True}]
+    assert [settings["local_files_only"] for settings in asked] == [True]
 
 
 # ------------------------------------------------------------------------------ is it here

@@ -80,19 +80,20 @@ def check_encoder(
     if not isinstance(getattr(encoder, "space", None), str) or not encoder.space:
         raise ContractError("an encoder names its embedding space in a non-empty string `space`.")
     phrases = ["red", "blue thing", "a dog barking", "piano"]
-    sides: list[tuple[str, Callable[[Any], Any], list[Any]]] = [("encode_text", encoder.encode_text, phrases)]
+    sides: list[tuple[str, list[Any]]] = [("encode_text", phrases)]
     samples = example_samples()
     if hasattr(encoder, "encode_audio"):
         sounds = list(clips) if clips is not None else [sample.audio for sample in samples]
-        sides.append(("encode_audio", encoder.encode_audio, sounds))
+        sides.append(("encode_audio", sounds))
     if hasattr(encoder, "encode_image"):
         views = list(images) if images is not None else [sample.image for sample in samples]
-        sides.append(("encode_image", encoder.encode_image, views))
+        sides.append(("encode_image", views))
     if len(sides) == 1:
         raise ContractError("an encoder has encode_audio, encode_image or both beside encode_text.")
     widths = set()
-    for verb, encode, items in sides:
-        rows = _answer(verb, lambda encode=encode, items=items: encode(items))  # type: ignore[misc]
+    for verb, items in sides:
+        encode = _verb(encoder, verb)
+        rows = encode(items)
         _require(isinstance(rows, np.ndarray) and rows.dtype == np.float32, f"{verb}: answers are float32 arrays.")
         _require(rows.ndim == 2 and len(rows) == len(items), f"{verb}: one row for each of {len(items)} items.")
         _require(bool(np.isfinite(rows).all()), f"{verb}: NaN or infinity in an embedding.")
@@ -108,10 +109,10 @@ def check_encoder(
         widths.add(rows.shape[1])
     _require(len(widths) == 1, f"both sides of a space have the same width, got {sorted(widths)}.")
     if hasattr(encoder, "encode_audio"):
-        clip = sides[1][2][0]
+        clip = sides[1][1][0]
         mono = AudioClip(clip.mono()[None], clip.sample_rate_hz)
         dual = AudioClip(np.repeat(mono.waveform, 2, axis=0), clip.sample_rate_hz)
-        same = np.array_equal(encoder.encode_audio([mono]), encoder.encode_audio([dual]))
+        same = np.array_equal(*(_verb(encoder, "encode_audio")([one]) for one in (mono, dual)))
         _require(same, "encode_audio: mono and dual mono give the same bits.")
 
 
@@ -139,39 +140,40 @@ def check_strategy(
         ContractError: what the strategy does otherwise.
     """
     samples = list(samples) if samples is not None else example_samples()
-    queries = _answer("query", lambda: strategy.query(samples))
+    ask = _verb(strategy, "query")
+    queries = ask(samples)
     _require(
         isinstance(queries, list) and all(isinstance(q, Query) for q in queries), "query: returns a list of Query."
     )
     _require(len(queries) == len(samples), f"query: one for each of {len(samples)} samples, got {len(queries)}.")
-    for query, again in zip(queries, strategy.query(samples), strict=True):
+    for query, again in zip(queries, ask(samples), strict=True):
         _same_query(query, again, 0.0, "query: the same samples twice give the same answer")
     for sample, query in zip(samples, queries, strict=True):
-        alone = _answer("query", lambda sample=sample: strategy.query([_fresh(sample)]))[0]  # type: ignore[misc]
+        alone = ask([_fresh(sample)])[0]
         _same_query(query, alone, tolerance, "query: a batch equals its samples one by one")
-    backwards = strategy.query([_fresh(sample) for sample in reversed(samples)])[::-1]
+    backwards = ask([_fresh(sample) for sample in reversed(samples)])[::-1]
     for query, back in zip(queries, backwards, strict=True):
         _same_query(query, back, tolerance, "query: the order of a batch does not matter")
 
     # The sound decides: give the first picture every sound of the set.
-    answers = strategy.query([replace(samples[0], audio=sample.audio) for sample in samples])
+    answers = ask([replace(samples[0], audio=sample.audio) for sample in samples])
     if all(_difference(answers[0], other) <= tolerance for other in answers[1:]):
         raise ContractError("query: one picture with different sounds always gives the same answer; is the sound used?")
 
     sealed = [_Sealed(sample.image, sample.audio, name="") for sample in samples]
-    hidden = _answer("query", lambda: strategy.query(sealed))
+    hidden = ask(sealed)
     for query, blind in zip(queries, hidden, strict=True):
         _same_query(query, blind, tolerance, "query: the answer must not depend on a sample's name")
 
     mono = [AudioClip(s.audio.mono()[None], s.audio.sample_rate_hz) for s in samples]
     dual = [AudioClip(np.repeat(clip.waveform, 2, axis=0), clip.sample_rate_hz) for clip in mono]
-    one = strategy.query([replace(s, audio=clip) for s, clip in zip(samples, mono, strict=True)])
-    two = strategy.query([replace(s, audio=clip) for s, clip in zip(samples, dual, strict=True)])
+    one = ask([replace(s, audio=clip) for s, clip in zip(samples, mono, strict=True)])
+    two = ask([replace(s, audio=clip) for s, clip in zip(samples, dual, strict=True)])
     for query, double in zip(one, two, strict=True):
         _same_query(query, double, 0.0, "query: mono equals dual mono")
 
     silent = [replace(s, audio=AudioClip(np.zeros((1, 16_000), np.float32), 16_000)) for s in samples]
-    for query in _answer("query", lambda: strategy.query(silent)):
+    for query in ask(silent):
         _require(not (silence_is_empty and len(query)), f"query: digital silence finds nothing, got {query!r}.")
 
 
@@ -196,18 +198,19 @@ def check_grounder(
     if queries is None:
         both = Query(("red", "blue thing"), np.array([0.9, 0.6], np.float32))
         queries = [both if number % 2 == 0 else both.rows([1]) for number in range(len(samples))]
-    found = _answer("ground", lambda: grounder.ground(samples, queries))
+    ground = _verb(grounder, "ground")
+    found = ground(samples, queries)
     _require(len(found) == len(samples), f"ground: one answer for each of {len(samples)} samples, got {len(found)}.")
     for sample, query, proposals in zip(samples, queries, found, strict=True):
         height, width = sample.size_hw
         inside = (proposals.boxes_xyxy >= 0) & (proposals.boxes_xyxy <= np.array([width, height, width, height]))
         _require(bool(inside.all()), "ground: boxes lie within the picture.")
         _require(bool((proposals.sources < len(query)).all()), "ground: every box answers a row of the query.")
-        alone = grounder.ground([_fresh(sample)], [query])[0]
+        alone = ground([_fresh(sample)], [query])[0]
         _same_proposals(proposals, alone, tolerance, "ground: a batch equals its samples one by one")
-    for proposals, again in zip(found, grounder.ground(samples, queries), strict=True):
+    for proposals, again in zip(found, ground(samples, queries), strict=True):
         _same_proposals(proposals, again, 0.0, "ground: the same call twice gives the same bits")
-    nothing = _answer("ground", lambda: grounder.ground(samples, [Query.nothing()] * len(samples)))
+    nothing = ground(samples, [Query.nothing()] * len(samples))
     _require(all(not len(proposals) for proposals in nothing), "ground: an empty query finds nothing.")
 
 
@@ -225,12 +228,13 @@ def check_verifier(
     samples = list(samples) if samples is not None else example_samples()
     queries = [Query(("red", "blue"), np.array([0.9, 0.6], np.float32)) for _ in samples]
     given = example_proposals(samples)
-    judged = _answer("verify", lambda: verifier.verify(samples, queries, given))
+    verify = _verb(verifier, "verify")
+    judged = verify(samples, queries, given)
     _require(len(judged) == len(samples), f"verify: one answer for each of {len(samples)} samples, got {len(judged)}.")
     for number, (before, after) in enumerate(zip(given, judged, strict=True)):
         known = {box.tobytes() for box in before.boxes_xyxy}
         _require(all(box.tobytes() in known for box in after.boxes_xyxy), "verify: no new regions.")
-        one = verifier.verify([_fresh(samples[number])], [queries[number]], [before])[0]
+        one = verify([_fresh(samples[number])], [queries[number]], [before])[0]
         _same_proposals(after, one, tolerance, "verify: a batch equals its samples one by one")
 
 
@@ -253,19 +257,20 @@ def check_segmenter(
     """
     samples = list(samples) if samples is not None else example_samples()
     proposals = list(proposals) if proposals is not None else example_proposals(samples)
-    maps = _answer("segment", lambda: segmenter.segment(samples, proposals))
+    segment = _verb(segmenter, "segment")
+    maps = segment(samples, proposals)
     _require(len(maps) == len(samples), f"segment: one answer for each of {len(samples)} samples, got {len(maps)}.")
     differ = []
     for sample, found, logits in zip(samples, proposals, maps, strict=True):
         shape = (len(found), *sample.size_hw)
         _require(logits.shape == shape and logits.dtype == np.float32, f"segment: float32 {shape}, got {logits.shape}.")
         _require(bool(np.isfinite(logits).all()), "segment: NaN or infinity in mask logits.")
-        alone = segmenter.segment([_fresh(sample)], [found])[0]
+        alone = segment([_fresh(sample)], [found])[0]
         _close(_sigmoid(logits), _sigmoid(alone), tolerance, "segment: a batch equals its samples one by one")
         if len(found) > 1:
             differ.append(not np.allclose(logits[0], logits[1]))
     _require(not differ or any(differ), "segment: different boxes give different masks.")
-    for logits, again in zip(maps, segmenter.segment(samples, proposals), strict=True):
+    for logits, again in zip(maps, segment(samples, proposals), strict=True):
         _require(np.array_equal(logits, again), "segment: the same call twice gives the same bits.")
 
 
@@ -276,12 +281,13 @@ def check_captioner(captioner: Captioner, images: Sequence[NDArray[np.uint8]] | 
         ContractError: what the captioner does otherwise.
     """
     views = list(images) if images is not None else [sample.image for sample in example_samples()]
-    captions = _answer("caption", lambda: captioner.caption(views))
+    caption = _verb(captioner, "caption")
+    captions = caption(views)
     _require(len(captions) == len(views), f"caption: one for each of {len(views)} pictures, got {len(captions)}.")
     _require(all(isinstance(caption, str) for caption in captions), "caption: returns strings.")
-    alone = [captioner.caption([_fresh(view)])[0] for view in views]
+    alone = [caption([_fresh(view)])[0] for view in views]
     _require(alone == list(captions), "caption: a batch equals its pictures one by one.")
-    _require(captioner.caption([]) == [], "caption: no pictures give no captions.")
+    _require(caption([]) == [], "caption: no pictures give no captions.")
 
 
 # -------------------------------------------------------------------------------- helpers
@@ -305,14 +311,18 @@ def _fresh(item: Any) -> Any:
     return AVSample(item.image.copy(), _fresh(item.audio), item.name)
 
 
-def _answer(verb: str, call: Callable[[], Any]) -> Any:
-    """Call a verb; anything but our own errors coming out of it is a broken contract."""
-    try:
-        return call()
-    except ZsavsError:
-        raise
-    except Exception as error:
-        raise ContractError(f"{verb}: raised {type(error).__name__}: {error}") from error
+def _verb(component: Any, name: str) -> Callable[..., Any]:
+    """A verb of a component; anything but our own errors coming out of it is a broken contract."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return getattr(component, name)(*arguments)
+        except ZsavsError:
+            raise
+        except Exception as error:
+            raise ContractError(f"{name}: raised {type(error).__name__}: {error}") from error
+
+    return call
 
 
 def _require(holds: bool, rule: str) -> None:

@@ -84,7 +84,9 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name, revision=revision, local_files_only=True))
+        # Asking for no file by name: the hub's client calls a snapshot incomplete that lacks any other file of its
+        # repository, and of the same weights in several formats only one was fetched.
+        return Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=[]))
     except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
         raise MissingWeights(
             f"the weights {name} (revision {revision}) are not on this machine, looked in {cache_folder()}. "

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, standardise
+from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query
 from zsavs.common_space import RidgeMap, gate, ridge
-from zsavs.errors import UnknownName
+from zsavs.errors import UnknownName, VocabularyError
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AVSample, Query
 from zsavs.vocabulary import load_vocabulary
@@ -49,6 +49,7 @@ class Fused:
 
     Raises:
         UnknownName: no such variant.
+        VocabularyError: the vocabulary cannot be read, or has a single label (``embedding``).
     """
 
     def __init__(
@@ -68,6 +69,8 @@ class Fused:
             raise UnknownName("variant of the fused strategy", str(variant), _VARIANTS)
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
+        if variant == "embedding" and len(self.vocabulary) < 2:
+            raise VocabularyError("fused by embedding tells labels apart and needs two at least; use variant='label'.")
         self.variant, self.alpha = variant, alpha
         self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
 
@@ -90,22 +93,28 @@ class Fused:
         ]
 
     @functools.cached_property
-    def _map(self) -> tuple[RidgeMap, NDArray[np.float32]]:
-        """From sounds to pictures, and the labels' place among the pictures (K, D_V); K**3 operations, so once."""
-        x, y = self.hear.text(self.vocabulary), self.look.text(self.vocabulary)  # (K, D_A), (K, D_V)
-        to_pictures = ridge(x, y)
-        return to_pictures, to_pictures.centred_targets(y)
+    def _common_space(self) -> tuple[RidgeMap, NDArray[np.float32], NDArray[np.float64], float]:
+        """The map from sounds to pictures, the labels' place there (K, D_V), and what is usual in it; made once.
+
+        Usual is what each label scores, (K,), over all pairs of a sound and a picture from the banks, and how much
+        scores vary there. The picture belongs to the evidence: measured against other sounds with *the same* picture,
+        what is seen would cancel, and the sound alone would rank the labels.
+        """
+        to_pictures = ridge(self.hear.text(self.vocabulary), self.look.text(self.vocabulary))
+        labels = to_pictures.centred_targets(self.look.text(self.vocabulary))
+        sounds, pictures = self.hear.bank.embeddings, self.look.bank.embeddings
+        mapped, views = to_pictures(sounds - sounds.mean(axis=0)), pictures - pictures.mean(axis=0)
+        # Picture by picture, as all pairs with a large bank would not fit into memory.
+        scores = (gate(mapped, view).astype(np.float64) @ labels.T for view in views)
+        means, squares = zip(*((score.mean(axis=0), (score**2).mean()) for score in scores), strict=True)
+        usual = np.mean(means, axis=0)
+        return to_pictures, labels, usual, float(np.sqrt(max(0.0, np.mean(squares) - usual.mean() ** 2)))
 
     def _in_common_space(self, sounds: NDArray[np.float32], pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardised scores of the gated product against each label: (N, K)."""
-        to_pictures, labels = self._map
-        bank = self.hear.bank.embeddings
+        to_pictures, labels, usual, spread = self._common_space
         # The modality gap: sounds are centred on sounds and pictures on pictures, not on text.
-        mapped, usual = to_pictures(sounds - bank.mean(axis=0)), to_pictures(bank - bank.mean(axis=0))
+        mapped = to_pictures(sounds - self.hear.bank.embeddings.mean(axis=0))
         views = pictures - self.look.bank.embeddings.mean(axis=0)
-        fused = [
-            # What this picture makes of other sounds is what its answer to this sound is measured against.
-            standardise(gate(sound[None], view), gate(usual, view), labels)[0]
-            for sound, view in zip(mapped, views, strict=True)
-        ]
-        return np.array(fused, np.float32).reshape(len(mapped), len(self.vocabulary))
+        fused = (gate(mapped, views).astype(np.float64) @ labels.T - usual) / (spread + 1e-12)
+        return np.asarray(fused, np.float32)
