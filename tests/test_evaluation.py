@@ -20,9 +20,10 @@ from PIL import Image
 from zsavs import toy
 from zsavs.datasets.folder import Folder
 from zsavs.errors import InputError, OutputError, ResultFileError
-from zsavs.evaluation import Plan, evaluate, merge, table
+from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.result import AVSResult
 from zsavs.semantic import ClassNames, label_map
+from zsavs.summary import table
 
 ROOT = Path(__file__).parents[1]
 SOUNDS = ("red", "blue", "green", "red", "purple", "blue", "red", "green", "blue", "red", "yellow", "blue")

@@ -47,13 +47,12 @@ class RunFolder:
         except OSError as error:
             self._lock.close()
             raise OutputError(f"{self.folder}: another process is running into it; wait, or name another.") from error
-        try:
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self._lock.close)
             self._agree(dict(settings))
             self.batches = self._read()
             self._file = (self.folder / "batches.jsonl").open("ab")
-        except BaseException:
-            self._lock.close()
-            raise
+            on_failure.pop_all()
 
     def __enter__(self) -> Self:
         return self
