@@ -14,7 +14,8 @@ from PIL import Image
 import zsavs
 from zsavs import toy
 from zsavs.datasets.folder import Folder
-from zsavs.evaluation import evaluate, table
+from zsavs.evaluation import Plan, evaluate
+from zsavs.summary import table
 
 
 def write_toy_folder(root: Path, count: int = 6) -> None:
@@ -35,5 +36,5 @@ else:
     root, preset = Path(tempfile.mkdtemp()), "toy"
     write_toy_folder(root)
 
-report = evaluate(Folder(root), zsavs.list_components("strategy"), preset=preset)
+report = evaluate(Folder(root), Plan(strategies=tuple(zsavs.list_components("strategy")), preset=preset))
 print(table(report))

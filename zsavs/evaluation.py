@@ -1,117 +1,355 @@
-"""Score strategies against the masks of a data set."""
+"""Score strategies on a data set: one pass, any number of strategies, resumable, exact.
+
+A batch is the unit of work: its items go through every strategy together, its numbers are kept as one line of the run
+folder, and sums are exact (:mod:`zsavs.metrics`). So a run that was killed and started again, or cut into shards and
+merged, ends with the same bytes as one that ran through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zsavs.build import build_pipeline
-from zsavs.errors import ZsavsError
+from zsavs.datasets.base import Dataset, Item, Target
+from zsavs.errors import InputError, UnknownName, ZsavsError
+from zsavs.files import write_atomically
+from zsavs.media.image import resize_map
+from zsavs.metrics import suites
 from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
-from zsavs.types import AVSample
+from zsavs.metrics.suite import Suite
+from zsavs.pipeline import Pipeline
+from zsavs.result import AVSResult
+from zsavs.run_folder import RunFolder, read_batches, read_json
+from zsavs.semantic import ClassNames, label_map
+from zsavs.summary import AUDIO, THRESHOLDS, defined, report_of, write_report
+from zsavs.types import AudioClip, AVSample
 from zsavs.version import __version__
 
-__all__ = ["Dataset", "evaluate", "table"]
+__all__ = ["Plan", "evaluate", "merge"]
 
 
-class Dataset(Protocol):
-    """Names of items, and how to read one."""
+@dataclass(frozen=True)
+class Plan:
+    """What is run; a run folder goes on only under the same plan.
 
-    def __len__(self) -> int: ...
+    Args:
+        strategies: names.
+        preset, device, dtype, vocabulary: as for :func:`zsavs.build_pipeline`.
+        suites: names of metric suites beside J and F at 0.5; None for the data set's own.
+        audio: which of "recorded", "silent" and "shuffled" to hear; "shuffled" is the recording of another item.
+        limit: only the first items.
+        batch_size: items that go through the models together.
+        shard: (i, n): only every n-th batch, beginning with the i-th, i from 0.
+    """
 
-    def __iter__(self) -> Iterator[str]: ...
+    strategies: tuple[str, ...]
+    preset: str = "base"
+    device: str = "auto"
+    dtype: str = "auto"
+    vocabulary: str | tuple[str, ...] | None = None
+    suites: tuple[str, ...] | None = None
+    audio: tuple[str, ...] = AUDIO
+    limit: int | None = None
+    batch_size: int = 8
+    shard: tuple[int, int] = (0, 1)
 
-    def load(self, name: str) -> tuple[AVSample, NDArray[np.bool_]]:
-        """The sample, and its (H, W) bool target."""
-        ...
+    def __post_init__(self) -> None:
+        for name in self.audio:
+            if name not in AUDIO:
+                raise UnknownName("kind of audio", name, AUDIO)
+        part, parts = self.shard
+        if not 0 <= part < parts:
+            raise InputError(f"shard {part + 1}/{parts}: the first of n shards is 1/n and the last is n/n.")
+        if self.batch_size < 1 or (self.limit is not None and self.limit < 1) or not self.strategies:
+            raise InputError("an evaluation needs a strategy, and batch_size and limit of at least 1.")
 
 
 def evaluate(
     dataset: Dataset,
-    strategies: Sequence[str],
+    plan: Plan,
+    out: str | os.PathLike[str] | None = None,
     *,
-    preset: str = "base",
-    device: str = "auto",
-    dtype: str = "auto",
-    vocabulary: str | Path | Sequence[str] | None = None,
-    limit: int | None = None,
-    batch_size: int = 8,
-    on_item: Callable[[], Any] = lambda: None,
+    visuals: int = 0,
+    on_items: Callable[[int], Any] = lambda count: None,
 ) -> dict[str, Any]:
-    """Run strategies over a data set in one pass and average J and F at the threshold 0.5 over its items.
+    """Run a plan over a data set, or go on with a run that was interrupted.
 
-    An item that cannot be read is recorded and left out for every strategy.
+    An item that cannot be read, or that a strategy cannot answer, is recorded and left out for every strategy.
 
     Args:
         dataset: what to score on.
-        strategies: names.
-        preset, device, dtype, vocabulary: as for :func:`zsavs.build_pipeline`.
-        limit: only the first items.
-        batch_size: items that go through the models together.
-        on_item: called after each item.
+        plan: what to run.
+        out: the run folder; without one, nothing is kept.
+        visuals: for each strategy, pictures of so many best and worst items are drawn into ``out/visuals``.
+        on_items: called with the number of items finished, at once with those of an earlier run.
 
     Returns:
-        A report of plain JSON values: settings, number of items, failures, for each strategy the means of ``J``,
-        ``F`` (beta squared 0.3), ``false_positive_share`` and ``empty`` (share of empty answers), and every item.
+        The report, plain JSON values: see :func:`zsavs.summary.report_of`.
+
+    Raises:
+        OutputError: the folder holds another run, is in use, or cannot be written.
+        InputError: no item could be evaluated, or a suite does not suit the data set.
+        UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
-    pipes = {name: build_pipeline(name, preset, device, dtype, vocabulary) for name in strategies}
-    items: list[dict[str, Any]] = []
-    failures: list[dict[str, str]] = []
-    names = iter(islice(dataset, limit))
-    while batch := list(islice(names, batch_size)):
-        loaded = []
-        for name in batch:
-            try:
-                loaded.append((name, *dataset.load(name)))
-            except ZsavsError as error:
-                failures.append({"item": name, "error": str(error)})
-        answers = {strategy: pipe.batch([sample for _, sample, _ in loaded]) for strategy, pipe in pipes.items()}
-        for place, (name, _, target) in enumerate(loaded):
-            scores = {strategy: _score(results[place].mask, target) for strategy, results in answers.items()}
-            items.append({"item": name, "scores": scores})
-        for _ in batch:
-            on_item()
-    return {
+    pipes = {
+        name: build_pipeline(name, plan.preset, plan.device, plan.dtype, plan.vocabulary) for name in plan.strategies
+    }
+    names = plan.suites if plan.suites is not None else (dataset.suite,)
+    settings = {
         "zsavs": __version__,
-        "protocol": "J and F (beta^2 = 0.3) at the fixed threshold 0.5, at the picture's size, averaged over items",
-        "preset": preset,
+        "dataset": dataset.name,
+        "root": str(getattr(dataset, "root", "")),
+        "split": getattr(dataset, "split", ""),
+        "items": len(dataset),
+        **{key: value for key, value in vars(plan).items() if key != "suites"},
+        "suites": list(names),
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
-        "items": len(items),
-        "failures": failures,
-        "strategies": {
-            strategy: {
-                key: float(np.mean([item["scores"][strategy][key] for item in items])) if items else None
-                for key in ("J", "F", "false_positive_share", "empty")
+    }
+    runner = _Runner(dataset, pipes, plan, names)
+    if out is None:
+        batches: dict[int, Any] = {}
+        for number in runner.numbers():
+            batches[number] = json.loads(json.dumps(runner.run(number)))
+            on_items(len(batches[number]["items"]))
+        return report_of(settings, batches)
+    with RunFolder(out, settings) as folder:
+        on_items(sum(len(batch["items"]) for batch in folder.batches.values()))
+        for number in runner.numbers():
+            if number not in folder.batches:
+                folder.append(number, runner.run(number))
+                on_items(len(folder.batches[number]["items"]))
+        report = report_of(settings, folder.batches)
+        if visuals:
+            _draw_cases(report, dataset, pipes, folder.folder, visuals)
+        write_report(report, folder.folder)
+    return report
+
+
+def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> dict[str, Any]:
+    """Put the shards of one run together; the numbers are those of a run that was never cut.
+
+    Args:
+        folders: run folders with all shards of one plan.
+        out: the folder of the whole.
+
+    Raises:
+        ResultFileError: a folder does not hold a run.
+        InputError: the shards do not belong together, or one is missing or unfinished.
+        OutputError: ``out`` holds another run, or cannot be written.
+    """
+    settings: dict[str, Any] | None = None
+    batches: dict[int, Any] = {}
+    for folder in map(Path, folders):
+        own = {**read_json(folder / "settings.json"), "shard": [0, 1]}
+        if settings is not None and own != settings:
+            changed = [key for key in sorted({*own, *settings}) if own.get(key) != settings.get(key)]
+            raise InputError(f"{folder}: is a shard of another run, it differs in {', '.join(changed)}.")
+        settings = own
+        for number, batch in read_batches(folder / "batches.jsonl").items():
+            if number in batches:
+                raise InputError(f"{folder}: batch {number} is in another shard too; name each shard once.")
+            batches[number] = batch
+    if settings is None:
+        raise InputError("name the folders of the shards to merge.")
+    items = min(settings["items"], settings["limit"] or settings["items"])
+    missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
+    if missing:
+        raise InputError(f"{len(missing)} batches are missing, the first is {missing[0]}; run and name every shard.")
+    with RunFolder(out, settings) as whole:
+        for number in sorted(set(batches) - set(whole.batches)):
+            whole.append(number, {key: value for key, value in batches[number].items() if key != "batch"})
+        report = report_of(settings, whole.batches)
+        write_report(report, whole.folder)
+    return report
+
+
+class _Runner:
+    """Answers and scores one batch after the other."""
+
+    def __init__(self, dataset: Dataset, pipes: Mapping[str, Pipeline], plan: Plan, names: Sequence[str]) -> None:
+        self.dataset, self.pipes, self.plan, self.names = dataset, pipes, plan, names
+        self.items = list(dataset)[: plan.limit]
+        if not self.items:
+            raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
+        self.everything = list(dataset)
+        classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
+        self.options = {"num_classes": len(classes)} if classes else {}
+        self.meanings = {name: ClassNames(classes, _text_embedding(pipe)) for name, pipe in pipes.items()}
+        for name in names:
+            if self.suite(name).takes == "class_scores":
+                raise InputError(f"suite {name!r} needs a score map for each class, which no strategy gives.")
+
+    def suite(self, name: str) -> Suite:
+        """A fresh suite, told the number of classes if it wants to know."""
+        suite = suites.get(name)
+        return suites.get(name, **self.options) if self.options and "num_classes" in suite.options else suite
+
+    def numbers(self) -> range:
+        """Numbers of the batches of this shard."""
+        part, parts = self.plan.shard
+        return range(part, math.ceil(len(self.items) / self.plan.batch_size), parts)
+
+    def run(self, number: int) -> dict[str, Any]:
+        """Answer and score a batch: plain JSON values."""
+        size = self.plan.batch_size
+        rows: list[dict[str, Any]] = []
+        loaded: list[tuple[str, Item]] = []
+        for name in self.items[number * size : (number + 1) * size]:
+            try:
+                loaded.append((name, self.dataset.load(name)))
+            except ZsavsError as error:
+                rows.append({"item": name, "error": str(error)})
+        variants = {
+            audio: [self._heard(audio, name, item.sample) for name, item in loaded] for audio in self.plan.audio
+        }
+        answers = self._answer(variants)
+        failed = {
+            place: text for per_item in answers.values() for place, text in enumerate(per_item) if isinstance(text, str)
+        }
+        good = [place for place in range(len(loaded)) if place not in failed]
+        rows += [{"item": loaded[place][0], "error": text} for place, text in sorted(failed.items())]
+        rows += [
+            {
+                "item": loaded[place][0],
+                "category": loaded[place][1].target.category,
+                "sources": _source_count(loaded[place][1].target),
+                "scores": {
+                    audio: {
+                        strategy: _score(
+                            answers[audio, strategy][place], loaded[place][1].target, curve=audio == AUDIO[0]
+                        )
+                        for strategy in self.pipes
+                    }
+                    for audio in self.plan.audio
+                },
             }
-            for strategy in pipes
-        },
-        "per_item": items,
-    }
+            for place in good
+        ]
+        return {
+            "items": sorted(rows, key=lambda row: self.items.index(row["item"], number * size)),
+            "states": {
+                strategy: self._states(
+                    strategy, [(loaded[p][0], loaded[p][1].target, answers[AUDIO[0], strategy][p]) for p in good]
+                )
+                for strategy in self.pipes
+            }
+            if AUDIO[0] in self.plan.audio
+            else {},
+        }
+
+    def _answer(self, variants: Mapping[str, list[AVSample]]) -> dict[tuple[str, str], list[AVSResult | str]]:
+        """Every strategy over every variant; an item on which one fails has the reason in place of its result."""
+        answers: dict[tuple[str, str], list[AVSResult | str]] = {}
+        for audio, samples in variants.items():
+            for strategy, pipe in self.pipes.items():
+                try:
+                    answers[audio, strategy] = list(pipe.batch(samples))
+                except Exception:
+                    answers[audio, strategy] = [_one(pipe, sample, strategy) for sample in samples]
+        return answers
+
+    def _heard(self, audio: str, name: str, sample: AVSample) -> AVSample:
+        """The sample with the sound it is to be judged by."""
+        if audio == "recorded":
+            return sample
+        if audio == "silent":
+            silence = AudioClip(np.zeros_like(sample.audio.waveform), sample.audio.sample_rate_hz)
+            return replace(sample, audio=silence)
+        # Half the data set away, where the same video or class is least likely.
+        away = (self.everything.index(name) + max(1, len(self.everything) // 2)) % len(self.everything)
+        for step in range(len(self.everything)):
+            try:
+                other = self.dataset.load(self.everything[(away + step) % len(self.everything)])
+            except ZsavsError:
+                continue
+            return replace(sample, audio=other.sample.audio)
+        return sample
+
+    def _states(self, strategy: str, scored: Sequence[tuple[str, Target, Any]]) -> dict[str, Any]:
+        """What each suite keeps of a batch."""
+        return {name: self._fed(self.suite(name), strategy, scored).state() for name in self.names}
+
+    def _fed(self, suite: Suite, strategy: str, scored: Sequence[tuple[str, Target, AVSResult]]) -> Suite:
+        if suite.name == "avsbench_compat":  # its numbers are those of a batch
+            if scored:
+                maps = [_map_at(result, target) for _, target, result in scored]
+                if len({m.shape for m in maps}) > 1:
+                    raise InputError("suite 'avsbench_compat' needs items of one size; use --suite avsbench.")
+                suite.update(np.stack(maps), np.stack([target.mask for _, target, _ in scored]))
+            return suite
+        for item, target, result in scored:
+            extra: dict[str, Any] = {"names": item, "condition": target.condition, "padding": target.padding}
+            extra = {key: value for key, value in extra.items() if key in (*suite.needs, *suite.allows)}
+            if suite.takes == "labels":
+                if target.labels is None:
+                    raise InputError(f"suite {suite.name!r} needs label maps, the data set has masks only.")
+                suite.update(label_map(result, self.meanings[strategy], target.size_hw), target.labels, **extra)
+            else:
+                suite.update(_map_at(result, target), target.mask, **extra)
+        return suite
 
 
-def _score(mask: NDArray[np.bool_], target: NDArray[np.bool_]) -> dict[str, float]:
-    return {
-        "J": float(jaccard(mask, target)),
-        "F": float(f_measure(mask, target)),
-        "false_positive_share": float(false_positive_share(mask, target)),
+def _one(pipe: Pipeline, sample: AVSample, strategy: str) -> AVSResult | str:
+    """One sample alone: its result, or why there is none."""
+    try:
+        return pipe(sample)
+    except Exception as error:
+        return f"{strategy}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _text_embedding(pipe: Pipeline) -> Callable[[Sequence[str]], Any] | None:
+    """The text side of the verifier's scorer, where it has one: it knows what is seen."""
+    look = getattr(pipe.verifier, "look", None)
+    return None if look is None else look.text
+
+
+def _map_at(result: AVSResult, target: Target) -> Any:
+    """The score map at the target's size."""
+    return resize_map(result.score_map, target.size_hw)
+
+
+def _source_count(target: Target) -> int:
+    """How many things sound in view; where the data set does not say, whether any does."""
+    return len(target.sources) if target.sources else int(target.mask.any())
+
+
+def _score(result: Any, target: Target, *, curve: bool) -> dict[str, Any]:
+    scores = _map_at(result, target)
+    mask = scores > 0.5
+    row: dict[str, Any] = {
+        "J": float(jaccard(mask, target.mask)),
+        "F": defined(f_measure(mask, target.mask)),
+        "false_positive_share": float(false_positive_share(mask, target.mask)),
         "empty": float(not mask.any()),
+        "seconds": round(sum(result.timings.values()), 6),
+        "heard": list(result.queries.phrases),
+        "found": list(result.phrases),
     }
+    if curve:
+        row["curve"] = [float(jaccard(scores > threshold, target.mask)) for threshold in THRESHOLDS]
+    return row
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report's means as a text table, one strategy a line."""
-    lines = [f"{'strategy':<20} {'J':>7} {'F':>7} {'FP share':>9} {'empty':>7}"]
-    for name, means in report["strategies"].items():
-        if means["J"] is None:
-            lines.append(f"{name:<20} no items")
-            continue
-        lines.append(
-            f"{name:<20} {means['J']:7.3f} {means['F']:7.3f} {means['false_positive_share']:9.3f} {means['empty']:7.2f}"
-        )
-    failed = f", {len(report['failures'])} failed" if report["failures"] else ""
-    return "\n".join([*lines, f"{report['items']} items{failed}; {report['protocol']}"])
+def _draw_cases(
+    report: Mapping[str, Any], dataset: Dataset, pipes: Mapping[str, Pipeline], folder: Path, count: int
+) -> None:
+    """Draw the best and worst items of each strategy and note the files in the report."""
+    for strategy, cases in report["cases"].items():
+        for kind, chosen in cases.items():
+            for place, case in enumerate(chosen[:count]):
+                sample = dataset.load(case["item"]).sample
+                result = pipes[strategy](sample)
+                picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
+                case["picture"] = f"visuals/{strategy}_{kind}_{place + 1}.png"
+                write_atomically(
+                    folder / case["picture"],
+                    lambda file, picture=picture: picture.save(file, format="PNG"),  # type: ignore[misc]
+                )

@@ -51,6 +51,8 @@ class StillPatches(nn.Module):
 
 
 class ImageStem(nn.Module):
+    """Pixels to patches, under the name that the file gives the step."""
+
     def __init__(self, config: ImageBindConfig) -> None:
         super().__init__()
         # The file counts the repetition of the frame as step 0, which has no weights.
@@ -74,6 +76,8 @@ class AudioStem(nn.Module):
 
 
 class Positions(nn.Module):
+    """A learned vector (1, T, W) for each place."""
+
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.pos_embed = nn.Parameter(torch.randn(1, tokens, width) * 0.02)
@@ -110,6 +114,7 @@ class TextTokens(nn.Module):
 
 
 def causal_mask() -> Tensor:
+    """(77, 77): 0 where a token may look, -inf ahead of it."""
     return torch.full((CONTEXT_LENGTH, CONTEXT_LENGTH), -torch.inf).triu(1)
 
 
@@ -145,6 +150,8 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
+    """(B, T, W) to (B, T, W), through four times the width."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(width, 4 * width)
@@ -156,6 +163,8 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
+    """(B, T, W) to (B, T, W): attention and MLP, each behind a layer norm and added to its input."""
+
     def __init__(self, width: int, heads: int, sink: bool) -> None:
         super().__init__()
         self.attn = Attention(width, heads, sink)
@@ -192,6 +201,7 @@ class ClassToken(nn.Module):
 
 
 def class_token_head(width: int, out: int) -> nn.Sequential:
+    """(B, T, W) to (B, D), from the class token."""
     return nn.Sequential(nn.LayerNorm(width, eps=_EPS), ClassToken(), nn.Linear(width, out, bias=False))
 
 
@@ -207,6 +217,8 @@ class TextHead(nn.Module):
 
 
 class UnitLength(nn.Module):
+    """(B, D) to rows of length 1."""
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.normalize(x, dim=-1)
 
@@ -222,6 +234,7 @@ class LogitScale(nn.Module):
 
     @property
     def scale(self) -> Tensor:
+        """The factor itself, at most 100."""
         return self.log_logit_scale.exp().clamp(max=_MAX_SCALE)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,250 @@
+"""What each command of the command line does; everything heavy is imported when its command runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
+
+
+def segment(arguments: argparse.Namespace) -> int:
+    """``zsavs segment``: one strategy on one picture and its sound."""
+    arguments.strategies = [arguments.strategy]
+    return compare(arguments)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """``zsavs compare``: several strategies on one picture and its sound."""
+    from zsavs.build import build_pipeline
+    from zsavs.registry import list_components
+    from zsavs.types import AVSample
+
+    image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
+    if not image or not audio:
+        print("zsavs: error: give a picture and a recording: zsavs segment IMAGE AUDIO", file=sys.stderr)
+        return 2
+    sample = AVSample.from_files(image, audio)
+    names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))
+    preset = arguments.preset or _preset_here()
+    answers = {}
+    with _bar(2 * len(names), "loading models") as bar:
+        for name in names:
+            pipe = build_pipeline(name, preset, arguments.device, arguments.dtype, arguments.vocabulary)
+            bar.update()
+            bar.set_description(f"running {name}")
+            stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
+            answers[name] = _write(pipe(sample), sample, arguments.out, stem, f"{name} · {preset}")
+            bar.update()
+    sheet = _write_sheet(answers, Path(arguments.out) / f"{Path(image).stem}_compare.png") if len(names) > 1 else None
+    if arguments.json:
+        print(json.dumps(answers[names[0]] if arguments.command == "segment" else answers, ensure_ascii=False))
+        return 0
+    for name, answer in answers.items():
+        print(f"{name} ({preset})")
+        for line in _describe(answer):
+            print(f"  {line}")
+    if sheet is not None:
+        print(f"side by side: {sheet}")
+    return 0
+
+
+def _write_sheet(answers: dict[str, dict[str, Any]], path: Path) -> Path:
+    """Put the cards of all strategies on one page."""
+    from PIL import Image
+
+    from zsavs import draw
+    from zsavs.files import write_atomically
+
+    cards = [Image.open(answer["files"]["card"]).convert("RGB") for answer in answers.values()]
+    page = draw.contact_sheet(cards)
+    write_atomically(path, lambda file: page.save(file, format="PNG"))
+    return path
+
+
+def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
+    """Write a result's files and its card; return what to tell about it."""
+    from zsavs.files import write_atomically
+
+    picture = result.card(sample.audio, title)
+    files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
+    write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
+    return {
+        "objects": [
+            {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
+            for phrase, score, box, n in zip(
+                result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
+            )
+        ],
+        "heard": [
+            {"phrase": phrase, "weight": round(float(weight), 4)}
+            for phrase, weight in zip(result.queries.phrases, result.queries.weights, strict=True)
+        ],
+        "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
+        "files": {name: str(path) for name, path in files.items()},
+    }
+
+
+def _describe(answer: dict[str, Any]) -> list[str]:
+    heard = ", ".join(f"{row['phrase']} {row['weight']:.2f}" for row in answer["heard"]) or "nothing it knows"
+    lines = [f"heard: {heard}"]
+    for row in answer["objects"]:
+        x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
+        lines.append(f"found: {row['phrase']} {row['score']:.2f}, {row['pixels']} pixels in ({x0}, {y0})-({x1}, {y1})")
+    if not answer["objects"]:
+        lines.append("found: nothing in view is sounding")
+    return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """``zsavs eval``: strategies on a data set."""
+    from zsavs.evaluation import Plan
+    from zsavs.evaluation import evaluate as run
+    from zsavs.registry import list_components
+    from zsavs.summary import AUDIO, table
+    from zsavs.vocabulary import load_vocabulary
+
+    dataset = _dataset(arguments.dataset, arguments.root, arguments.split)
+    vocabulary = arguments.vocabulary
+    plan = Plan(
+        strategies=tuple(dict.fromkeys(arguments.strategies or list_components("strategy"))),
+        preset=arguments.preset or _preset_here(),
+        device=arguments.device,
+        dtype=arguments.dtype,
+        # The words and not their file: a run must not go on after the file has changed.
+        vocabulary=None if vocabulary is None else load_vocabulary(vocabulary),
+        suites=None if arguments.suite is None else tuple(dict.fromkeys(arguments.suite)),
+        audio=AUDIO[:1] if arguments.no_ablations else AUDIO,
+        limit=arguments.limit,
+        batch_size=arguments.batch_size,
+        shard=arguments.shard,
+    )
+    total = min(len(dataset), arguments.limit or len(dataset))
+    with _bar(total, "evaluating") as bar:
+        report = run(dataset, plan, arguments.out, visuals=arguments.save_visuals, on_items=bar.update)
+    print(json.dumps(report, ensure_ascii=False) if arguments.json else table(report))
+    if not arguments.json:
+        for failure in report["dataset"]["failed"][:3]:
+            print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
+        if arguments.out:
+            print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    return 0
+
+
+def merge(arguments: argparse.Namespace) -> int:
+    """``zsavs merge``: the shards of one evaluation."""
+    from zsavs.evaluation import merge as put_together
+    from zsavs.summary import table
+
+    print(table(put_together(arguments.runs, arguments.out)))
+    print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    return 0
+
+
+def data(arguments: argparse.Namespace) -> int:
+    """``zsavs data check``: whether a data set is complete."""
+    from zsavs.datasets.check import check
+    from zsavs.registry import find_component
+
+    options = {} if arguments.split is None else {"split": arguments.split}
+    with _bar(0, "checking") as bar:
+        report = check(
+            find_component("dataset", arguments.name),
+            arguments.root,
+            decode=arguments.decode,
+            on_item=bar.update,
+            **options,
+        )
+    print(json.dumps(report.to_json()) if arguments.json else report)
+    return 0 if report.ok else 1
+
+
+def _dataset(name: str, root: str, split: str | None) -> Any:
+    from zsavs.registry import find_component
+
+    return find_component("dataset", name)(root, **({} if split is None else {"split": split}))
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """``zsavs demo``: the toy world."""
+    from zsavs.demo import run
+
+    for line in run(Path(arguments.out)):
+        print(line)
+    return 0
+
+
+def list_(arguments: argparse.Namespace) -> int:
+    """``zsavs list``: every name."""
+    from zsavs.presets import PRESETS, preset_cards
+    from zsavs.registry import ROLES, list_components
+
+    kinds = [arguments.kind] if arguments.kind else ["strategy", "preset", *ROLES, "dataset", "vocabulary"]
+    known = {kind: list_components(kind) for kind in kinds}
+    if arguments.json:
+        print(json.dumps(known))
+        return 0
+    for kind, names in known.items():
+        print(f"{kind}: {', '.join(names)}")
+        for name in names if kind == "preset" else ():
+            print(f"  {name}: {PRESETS[name].summary}")
+            for role, card in preset_cards(name).items():
+                print(f"    {role}: {card.source}, {card.size_mb} MB, {card.licence}")
+    return 0
+
+
+def download(arguments: argparse.Namespace) -> int:
+    """``zsavs download``: the only thing that fetches."""
+    from zsavs.presets import PRESETS, find_preset, preset_cards
+    from zsavs.weights import WeightCard, download
+
+    if "/" in arguments.name:
+        known = {card.source: card for name in PRESETS for card in preset_cards(name).values()}
+        unknown = WeightCard(arguments.name, "not known to zsavs, see the repository", 0, "unknown", verified="no card")
+        cards = [known.get(arguments.name, unknown)]
+    else:
+        find_preset(arguments.name)
+        cards = list({card.source: card for card in preset_cards(arguments.name).values()}.values())
+    if not cards:
+        print(f"{arguments.name}: nothing to fetch, it has no weights")
+    else:
+        print(f"{arguments.name}: {len(cards)} checkpoints, about {sum(card.size_mb for card in cards)} MB in all")
+    for card in cards:
+        if arguments.dry_run:
+            print(f"{card.source} (revision {card.revision}): {card.size_mb} MB, {card.licence} ({card.verified})")
+        else:
+            print(f"  in {download(card)}")
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """``zsavs doctor``: the installation."""
+    from zsavs.doctor import examine
+
+    healthy, lines = examine()
+    for line in lines:
+        print(line)
+    return 0 if healthy else 1
+
+
+def _preset_here() -> str:
+    """The first of the standard presets whose weights are all on this machine.
+
+    Raises:
+        MissingWeights: none is; says what to fetch.
+    """
+    from zsavs.presets import first_preset_here
+
+    name = first_preset_here(("base", "large"))
+    print(f"zsavs: using preset {name}", file=sys.stderr)
+    return name
+
+
+def _bar(total: int, what: str) -> Any:
+    """A progress bar on stderr for whatever takes over two seconds; silent where stderr is not a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=what, delay=2, disable=None, leave=False)

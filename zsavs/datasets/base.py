@@ -1,0 +1,204 @@
+"""What every data set is: ids in order, and for each the sample a pipeline sees and the target it does not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.datasets.trees import is_there
+from zsavs.errors import ContractError, InputError, UnknownName
+from zsavs.types import AVSample, frozen
+
+__all__ = ["IGNORE", "Counts", "Dataset", "Item", "Reader", "Target"]
+
+#: Label of target pixels that do not count.
+IGNORE = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is true of an item, for metrics only.
+
+    Args:
+        mask: (H, W) bool, the pixels of everything that sounds. H and W are those of the protocol, which may differ
+            from the picture's: stretch the score map to them, not the target.
+        labels: (H, W) uint8 class ids, 0 the background and 255 pixels that do not count; None where the data set has
+            masks only.
+        classes: names of the classes by id, if there are labels.
+        category: the data set's own word for what sounds; "" if it has none.
+        sources: names of what sounds, one for each source, so a name may occur twice; empty if nothing in view does.
+        video_id: the recording, or for single pictures the picture, by the data set's own name.
+        frame: which second of the recording, from 0.
+        group: equal for items of one video or of one picture, for metrics that score them together.
+        condition: what was done to the sound: "positive", or "silence", "noise", "offscreen" (AVSBench-Robust).
+        padding: frames without content that the published AVSS evaluation scores along with this one.
+
+    Raises:
+        ContractError: a wrong dtype or shape, or labels that name no class.
+    """
+
+    mask: NDArray[np.bool_]
+    labels: NDArray[np.uint8] | None = None
+    classes: tuple[str, ...] = ()
+    category: str = ""
+    sources: tuple[str, ...] = ()
+    video_id: str = ""
+    frame: int = 0
+    group: str = ""
+    condition: str = "positive"
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        mask = np.asarray(self.mask)
+        if mask.dtype != np.bool_ or mask.ndim != 2:
+            raise ContractError(f"Target.mask: expected (H, W) bool, got {mask.dtype} {mask.shape}.")
+        object.__setattr__(self, "mask", frozen(mask))
+        if self.labels is None:
+            return
+        labels = np.asarray(self.labels)
+        if labels.dtype != np.uint8 or labels.shape != mask.shape:
+            raise ContractError(f"Target.labels: expected uint8 {mask.shape}, got {labels.dtype} {labels.shape}.")
+        if ((labels >= len(self.classes)) & (labels != IGNORE)).any():
+            raise ContractError(f"Target.labels: every label must be 255 or one of {len(self.classes)} classes.")
+        object.__setattr__(self, "labels", frozen(labels))
+
+    @classmethod
+    def from_labels(cls, labels: NDArray[np.uint8], classes: tuple[str, ...], **facts: Any) -> Self:
+        """A target whose mask is every pixel of a class other than the background."""
+        return cls((labels != 0) & (labels != IGNORE), labels, classes, **facts)
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.mask.shape[0], self.mask.shape[1]
+
+
+class Item(NamedTuple):
+    """One item: hand ``sample`` to a pipeline and ``target`` to a metric."""
+
+    sample: AVSample
+    target: Target
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What an evaluation asks of a data set; a class with these members is one, whatever it inherits from."""
+
+    #: The name it is registered under.
+    name: str
+    #: The metric suite that its published numbers are computed with.
+    suite: str
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def __iter__(self) -> Iterator[str]:
+        """Ids of the items: unique, and the same in the same order every time."""
+        ...
+
+    def load(self, item: str) -> Item:
+        """Read one item; the same id gives the same bits.
+
+        Raises:
+            InputError: a file of it cannot be read; the others still can.
+        """
+        ...
+
+
+class Counts(NamedTuple):
+    """How large a split is; None where it is not known.
+
+    Args:
+        items: what is scored: frames, or pictures with a sound.
+        groups: videos, or pictures.
+        empty: items in which nothing sounds.
+    """
+
+    items: int | None = None
+    groups: int | None = None
+    empty: int | None = None
+
+
+class Reader(ABC):
+    """A benchmark in the folders in which it is distributed.
+
+    Args:
+        root: the folder.
+        split: one of ``splits``.
+
+    Attributes:
+        name, suite: see :class:`Dataset`.
+        splits: the splits that there are.
+        published: their sizes, as far as they were published.
+        classes: names of the classes by id; empty for a data set of masks.
+
+    Raises:
+        UnknownName: no such split.
+        InputError: ``root`` is no folder.
+    """
+
+    name: ClassVar[str]
+    suite: ClassVar[str]
+    splits: ClassVar[tuple[str, ...]] = ("test",)
+    published: ClassVar[Mapping[str, Counts]] = {}
+    classes: tuple[str, ...] = ()
+
+    def __init__(self, root: str | os.PathLike[str], split: str) -> None:
+        if split not in self.splits:
+            raise UnknownName(f"split of the data set {self.name!r}", split, self.splits)
+        self.root, self.split = Path(root).expanduser(), split
+        if not is_there(self.root, folder=True):
+            raise InputError(f"{self.root}: no such folder; give the folder that holds the data set {self.name!r}.")
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of items."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[str]:
+        """Ids of the items, in the order of the data set's own list."""
+
+    @abstractmethod
+    def load(self, item: str) -> Item:
+        """Read one item.
+
+        Raises:
+            InputError: there is no such item, or a file of it cannot be read.
+        """
+
+    @abstractmethod
+    def files(self, item: str) -> tuple[Path, ...]:
+        """The files that :meth:`load` reads for an item.
+
+        Raises:
+            InputError: there is no such item.
+        """
+
+    @abstractmethod
+    def group_count(self) -> int:
+        """Number of videos or pictures that the items belong to."""
+
+    def sample_name(self, item: str) -> str:
+        """The name that an item's sample carries.
+
+        Ids hold class names and paths, and a sample must not say what is in it. This is the id hashed: the same on
+        every machine, and it tells nothing.
+        """
+        key = f"{self.name}/{self.split}/{item}".encode("utf-8", "surrogateescape")
+        return f"{self.name}-{hashlib.blake2b(key, digest_size=6).hexdigest()}"
+
+    def unknown(self, item: str) -> InputError:
+        """The error for an id that is not of this data set."""
+        return InputError(f"{self.name} ({self.split}): there is no item {item!r}; iterate over the data set for ids.")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.root)!r}, split={self.split!r}, {len(self)} items)"

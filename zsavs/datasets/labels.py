@@ -1,0 +1,99 @@
+"""Class lists, palettes and splits of the benchmarks, kept as data in ``zsavs/data/labels``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.datasets.base import IGNORE
+
+__all__ = [
+    "avss_classes",
+    "avss_palette",
+    "open_vocabulary_ids",
+    "robust_groups",
+    "s4_sources",
+    "v3_unseen",
+    "vpo_classes",
+    "vpo_table",
+]
+
+
+@cache
+def _data(name: str) -> dict[str, Any]:
+    text = (resources.files("zsavs") / "data" / "labels" / f"{name}.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
+def avss_classes() -> tuple[str, ...]:
+    """The 71 classes of AVSBench-semantic as published, background first."""
+    return tuple(entry["name"] for entry in _data("avss")["classes"])
+
+
+@cache
+def avss_palette() -> NDArray[np.uint8]:
+    """(71, 3) uint8, read-only: the colour of each class id in ``labels_rgb``."""
+    colours = np.array([entry["rgb"] for entry in _data("avss")["classes"]], np.uint8)
+    colours.flags.writeable = False
+    return colours
+
+
+def s4_sources() -> Mapping[str, str]:
+    """Category of AVSBench-S4 -> class of AVSBench-semantic; 23 of them."""
+    categories: dict[str, str] = _data("avss")["sources_of_s4"]
+    return categories
+
+
+def open_vocabulary_ids(classes: Sequence[str]) -> tuple[list[int], list[int]]:
+    """The base (40) and novel (30) classes of AVSBench-OV as ids.
+
+    Args:
+        classes: names by id, those of the data set at hand; a class that is not among them is left out.
+
+    Returns:
+        Two sorted lists, as the suite "open_vocabulary" takes them.
+    """
+    ids = {name: k for k, name in enumerate(classes)}
+    base, novel = (sorted(ids[name] for name in _data("avss")[key] if name in ids) for key in ("ov_base", "ov_novel"))
+    return base, novel
+
+
+def v3_unseen() -> frozenset[str]:
+    """The 14 classes that AVS-V3 (GAVS) keeps out of training."""
+    return frozenset(_data("avss")["v3_unseen"])
+
+
+def vpo_classes() -> tuple[str, ...]:
+    """The 22 classes of VPO, background first."""
+    return tuple(entry["name"] for entry in _data("vpo")["classes"])
+
+
+@cache
+def vpo_table() -> NDArray[np.int16]:
+    """(256,) value in a VPO mask -> class id; 255 stays, and -1 stands for a value that no mask should hold."""
+    table = np.full(256, -1, np.int16)
+    for entry in _data("vpo")["classes"]:
+        table[entry["mask_value"]] = entry["id"]
+    table[_data("vpo")["ignore"]] = IGNORE
+    table.flags.writeable = False
+    return table
+
+
+def robust_groups(dataset: str) -> tuple[dict[str, str], Mapping[str, str]]:
+    """How AVSBench-Robust chooses off-screen sounds.
+
+    Args:
+        dataset: "s4" (categories) or "ms3" (classes).
+
+    Returns:
+        The group of each category, and for a group the other one that it must not be paired with.
+    """
+    entry = _data("robust")[dataset]
+    return {member: group for group, members in entry["groups"].items() for member in members}, entry["avoid"]

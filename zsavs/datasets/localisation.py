@@ -1,0 +1,272 @@
+"""The lists of SSLalignment: IS3, S4, MS3 and VPO as sound source localisation scores them, by masks or by boxes.
+
+Definition: metadata/, datasets.py and test.py in kaistmm/SSLalignment at e7ae3c5. Paths in the lists are absolute on
+the authors' machine; only their last parts are used.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from zsavs.datasets.base import Counts, Item, Reader, Target
+from zsavs.datasets.is3 import is3_folders
+from zsavs.datasets.labels import s4_sources
+from zsavs.datasets.masks import read_mask, read_picture
+from zsavs.datasets.matched import square
+from zsavs.datasets.sounds import Recordings
+from zsavs.datasets.trees import find_folder, load_json, need_folder
+from zsavs.errors import InputError, UnknownName
+from zsavs.types import AVSample
+
+__all__ = [
+    "Localisation",
+    "LocalisationIS3",
+    "LocalisationMS3",
+    "LocalisationS4",
+    "LocalisationVPOMS",
+    "LocalisationVPOSS",
+]
+
+#: Side of the square that boxes are given on.
+_BOX_SIDE = 224
+Box = tuple[int, int, int, int]
+
+
+class _Entry(NamedTuple):
+    """A row of a list: the last parts of its paths, or in place of the mask's its box."""
+
+    picture: str
+    sound: str
+    truth: str | Box
+
+
+class Localisation(Reader):
+    """One list, each item a picture with a whole recording; the classes below name one each.
+
+    Args:
+        root: the folder that holds ``metadata/`` and the data set's own folders.
+        split: "test".
+        truth: "mask" for the masks; "box" for boxes painted on 224 x 224 as the published tables have it, without
+            their last row and column (which cuts S4 and MS3 short, whose boxes name the last pixel inside).
+        target_size: side of the square that masks are stretched to, 224 by the protocol; None for the picture's size.
+
+    Target: mask; group, for IIoU: the picture (IS3, VPO) or the video (S4, MS3). An id is the last part of the
+    picture's path without the extension, as the published code has it.
+
+    Raises:
+        UnknownName: no such split or truth.
+        InputError: a list or a folder is missing, or a list is not one.
+    """
+
+    suite = "ssl"
+    #: The lists of masks and of boxes, below metadata/.
+    lists: ClassVar[tuple[str, str]]
+    #: How many last parts of a path count: of pictures, of sounds, of masks.
+    parts: ClassVar[tuple[int, int, int]] = (1, 1, 1)
+    #: Whether a mask pixel of any value but 0 is foreground; else it takes 128, as masks are JPEG.
+    any_value: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        split: str = "test",
+        truth: Literal["mask", "box"] = "mask",
+        target_size: int | None = _BOX_SIDE,
+    ) -> None:
+        super().__init__(root, split)
+        if truth not in ("mask", "box"):
+            raise UnknownName("truth", truth, ("mask", "box"))
+        if truth == "box" and target_size != _BOX_SIDE:
+            raise InputError(f"boxes are given on {_BOX_SIDE} x {_BOX_SIDE} pixels; leave target_size at {_BOX_SIDE}.")
+        self._size = square(target_size)
+        name = self.lists[truth == "box"]
+        self._list = find_folder(self.root, ("metadata", ""), name) / name
+        self._folders = [need_folder(folder) for folder in self._find_folders()]
+        self._entries = {self._id(entry): entry for entry in self._read()}
+        self._recordings = Recordings()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def group_count(self) -> int:
+        """Number of pictures or videos."""
+        return len({self._group(item) for item in self._entries})
+
+    def files(self, item: str) -> tuple[Path, ...]:
+        """Picture, recording and, unless boxes are asked for, mask of an item; see :meth:`Reader.files`."""
+        entry = self._find(item)
+        pictures, sounds, masks = self._folders
+        mask = (masks / entry.truth,) if isinstance(entry.truth, str) else ()
+        return (pictures / entry.picture, sounds / entry.sound, *mask)
+
+    def load(self, item: str) -> Item:
+        """Read one picture with its recording; see :meth:`Reader.load`."""
+        truth = self._find(item).truth
+        files = self.files(item)
+        picture = read_picture(files[0])
+        if isinstance(truth, str):
+            mask = read_mask(files[2], self._size or picture.shape[:2], any_value=self.any_value)
+        else:
+            x0, y0, x1, y1 = truth
+            mask = np.zeros((_BOX_SIDE, _BOX_SIDE), np.bool_)
+            mask[y0:y1, x0:x1] = True
+        sample = AVSample(picture, self._recordings(files[1]), self.sample_name(item))
+        group = self._group(item)
+        return Item(sample, Target(mask, group=group, **self._facts(item, group.rpartition("/")[2])))
+
+    @abstractmethod
+    def _find_folders(self) -> list[Path]:
+        """The folders of pictures, sounds and masks that the last parts of the paths continue."""
+
+    def _facts(self, item: str, name: str) -> dict[str, Any]:
+        """What the target says beside the mask."""
+        return {"video_id": name}
+
+    def _find(self, item: str) -> _Entry:
+        if item not in self._entries:
+            raise self.unknown(item)
+        return self._entries[item]
+
+    @staticmethod
+    def _id(entry: _Entry) -> str:
+        return str(PurePosixPath(entry.picture).with_suffix(""))
+
+    @staticmethod
+    def _group(item: str) -> str:
+        return item.rpartition("_")[0]
+
+    def _read(self) -> Iterator[_Entry]:
+        rows = load_json(self._list)
+        if not isinstance(rows, list) or not rows:
+            raise InputError(f"{self._list}: expected a list of entries; download it again.")
+        for place, row in enumerate(rows):
+            try:
+                picture, sound = (
+                    _tail(row[key], count) for key, count in zip(("image", "audio"), self.parts, strict=False)
+                )
+                truth = row["gt_box"]
+                yield _Entry(picture, sound, _tail(truth, self.parts[2]) if isinstance(truth, str) else _box(truth))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise InputError(
+                    f"{self._list}, entry {place}: expected image, audio and gt_box, found {row!r:.200}."
+                ) from error
+
+
+class LocalisationIS3(Localisation):
+    """IS3 by SSLalignment's lists. See :class:`Localisation`; :class:`zsavs.datasets.is3.IS3` needs no list."""
+
+    name = "ssl_is3"
+    lists = ("synthetic3240_seg.json", "synthetic3240_bbox.json")
+    published: ClassVar[Mapping[str, Counts]] = {"test": Counts(6480, 3240, 0)}
+
+    def _find_folders(self) -> list[Path]:
+        return is3_folders(self.root)
+
+    def _facts(self, item: str, name: str) -> dict[str, Any]:
+        category = item.rpartition("_")[2]
+        return {"video_id": name, "category": category, "sources": (category,)}
+
+
+class LocalisationS4(Localisation):
+    """The test frames of AVSBench-S4 by SSLalignment's lists, each with its video's whole sound.
+
+    See :class:`Localisation`.
+    """
+
+    name = "ssl_s4"
+    lists = ("s4_seg.json", "s4_box.json")
+    parts = (3, 2, 3)
+    any_value = True
+    published: ClassVar[Mapping[str, Counts]] = {"test": Counts(3700, 740, 6)}
+
+    def _find_folders(self) -> list[Path]:
+        places = ("avsbench_data/Single-source", "Single-source", "")
+        data = find_folder(self.root, places, "s4_data") / "s4_data"
+        return [data / kind / "test" for kind in ("visual_frames", "audio_wav", "gt_masks")]
+
+    def _facts(self, item: str, name: str) -> dict[str, Any]:
+        category, classes = item.partition("/")[0], s4_sources()
+        sources = (classes[category],) if category in classes else ()
+        return {"video_id": name, "frame": _frame(item), "category": category, "sources": sources}
+
+
+class LocalisationMS3(Localisation):
+    """The test frames of AVSBench-MS3 by SSLalignment's lists, each with its video's whole sound.
+
+    See :class:`Localisation`.
+    """
+
+    name = "ssl_ms3"
+    lists = ("ms3_seg.json", "ms3_box.json")
+    parts = (2, 1, 2)
+    any_value = True
+    published: ClassVar[Mapping[str, Counts]] = {"test": Counts(320, 64, 29)}
+
+    def _find_folders(self) -> list[Path]:
+        places = ("avsbench_data/Multi-sources", "Multi-sources", "")
+        data = find_folder(self.root, places, "ms3_data") / "ms3_data"
+        return [data / "visual_frames", data / "audio_wav" / "test", data / "gt_masks" / "test"]
+
+    def _facts(self, item: str, name: str) -> dict[str, Any]:
+        return {"video_id": name.removesuffix(".mp4"), "frame": _frame(item)}
+
+
+class _Flat(Localisation):
+    """VPO as SSLalignment has flattened it: one item for each object and its clip."""
+
+    tree: ClassVar[str]
+
+    def _find_folders(self) -> list[Path]:
+        data = find_folder(self.root, (self.tree, ""), "gray_masks")
+        return [data / kind for kind in ("visual_frames", "audio_wav", "gray_masks")]
+
+
+class LocalisationVPOSS(_Flat):
+    """VPO-SS as SSLalignment has flattened it, in ``COCO_AV/``. See :class:`Localisation`."""
+
+    name = "ssl_vpo_ss"
+    lists = ("vpo_ss_seg.json", "vpo_ss_bbox.json")
+    tree = "COCO_AV"
+    published: ClassVar[Mapping[str, Counts]] = {"test": Counts(890)}
+
+
+class LocalisationVPOMS(_Flat):
+    """VPO-MS as SSLalignment has flattened it, in ``COCO_AV_MS/``, one item an object. See :class:`Localisation`."""
+
+    name = "ssl_vpo_ms"
+    lists = ("vpo_ms_seg.json", "vpo_ms_bbox.json")
+    tree = "COCO_AV_MS"
+    published: ClassVar[Mapping[str, Counts]] = {"test": Counts(2157, 1432, 2)}
+
+
+def _tail(path: str, count: int) -> str:
+    """The last parts of a path.
+
+    Raises:
+        ValueError: it has fewer.
+    """
+    parts = path.split("/")[-count:]
+    if len(parts) < count or not all(parts):
+        raise ValueError(path)
+    return "/".join(parts)
+
+
+def _box(values: Any) -> Box:
+    """Corners, cut to whole pixels as the published code does."""
+    x0, y0, x1, y1 = (int(value) for value in values)
+    return x0, y0, x1, y1
+
+
+def _frame(item: str) -> int:
+    """The second that a frame belongs to, from 0; files count from 1."""
+    return int(item.rpartition("_")[2]) - 1

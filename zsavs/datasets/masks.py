@@ -1,0 +1,177 @@
+"""Target pictures: masks, class ids and palette colours, stretched the way each protocol does it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import ImageError
+from zsavs.media import load_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["crop_square", "read_colours", "read_ids", "read_mask", "read_picture"]
+
+#: From this value on a pixel of a grey mask is foreground: JPEG masks have no other.
+MASK_LEVEL = 128
+
+#: What Pillow raises over a damaged file.
+_DAMAGE = (
+    *(OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(struct.error, zlib.error),
+)
+
+Size = tuple[int, int]
+
+
+def read_picture(path: Path, size_hw: Size | None = None) -> NDArray[np.uint8]:
+    """A picture, (H, W, 3) uint8, stretched to ``size_hw`` with the bilinear filter if that is given.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    from PIL import Image
+
+    image = load_image(path)
+    if size_hw is None or image.shape[:2] == size_hw:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size_hw[::-1], Image.Resampling.BILINEAR))
+
+
+def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = False) -> NDArray[np.bool_]:
+    """A binary mask, (H, W) bool.
+
+    In a palette ("P") or one-bit picture every index but 0 is foreground, whatever its colour. In a grey or colour
+    picture it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Transparency is not
+    looked at. A mask of another size than ``size_hw`` is stretched with the bicubic filter, and thresholded
+    afterwards.
+
+    Args:
+        path: the file.
+        size_hw: height and width wanted; None leaves the size.
+        any_value: for lossless masks whose foreground value is not known.
+
+    Raises:
+        ImageError: it cannot be read, or it is not JPEG and all its values are below 128, so that it would be taken
+            for empty: probably 1 stands for foreground.
+    """
+    from PIL import Image
+
+    with _opened(path) as picture:
+        indexed = picture.mode in ("P", "1")
+        if not indexed and picture.mode not in ("L", "LA", "RGB", "RGBA"):
+            raise ImageError(f"{path}: a mask of mode {picture.mode!r}; save it as 8-bit grey with values 0 and 255.")
+        values = np.asarray(picture)
+        if values.ndim == 3:
+            values = values[..., : len(picture.getbands()) - ("A" in picture.getbands())].max(axis=2)
+        lossless = picture.format not in ("JPEG", "MPO")
+    if indexed or any_value:
+        grey = np.where(values != 0, 255, 0).astype(np.uint8)
+    else:
+        grey = np.ascontiguousarray(values)
+        if lossless and 0 < grey.max() < MASK_LEVEL:
+            raise ImageError(
+                f"{path}: no value above {grey.max()} in the mask, while foreground is 128 to 255; save it with 0 and "
+                f"255, or as a palette picture."
+            )
+    if size_hw is not None and grey.shape != size_hw:
+        grey = np.asarray(Image.fromarray(grey).resize(size_hw[::-1], Image.Resampling.BICUBIC))
+    return grey >= MASK_LEVEL
+
+
+def read_ids(path: Path, table: NDArray[np.int16], size_hw: Size | None = None) -> NDArray[np.uint8]:
+    """A picture whose values are class ids, (H, W) uint8, stretched by nearest neighbour.
+
+    Args:
+        path: an 8-bit grey or palette picture; of a palette picture the indices count.
+        table: (256,) what each value means: an id, 255, or -1 for a value that must not occur.
+        size_hw: height and width wanted; None leaves the size.
+
+    Raises:
+        ImageError: it cannot be read, is of another mode, or holds a value that must not occur.
+    """
+    with _opened(path) as picture:
+        if picture.mode not in ("L", "P", "1"):
+            raise ImageError(f"{path}: expected class ids in an 8-bit grey or palette picture, got {picture.mode!r}.")
+        values = np.asarray(_nearest(picture, size_hw)).astype(np.uint8)
+    labels = table[values]
+    if labels.min() < 0:
+        raise ImageError(f"{path}: the value {values[labels < 0][0]} stands for no class of this data set.")
+    return labels.astype(np.uint8)
+
+
+def read_colours(path: Path, palette: NDArray[np.uint8], size_hw: Size | None = None) -> NDArray[np.uint8]:
+    """A picture whose colours stand for classes, (H, W) uint8 ids, stretched by nearest neighbour as colours.
+
+    Args:
+        path: a picture of any mode that has colours.
+        palette: (K, 3) uint8, the colour of each id. A colour that is not in it is background, as in the published
+            loader.
+        size_hw: height and width wanted; None leaves the size.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    with _opened(path) as picture:
+        colours = np.asarray(_nearest(picture.convert("RGB"), size_hw))
+    codes, known = _codes(colours), _codes(palette)
+    order = np.argsort(known, kind="stable")
+    place = np.minimum(np.searchsorted(known, codes, sorter=order), len(known) - 1)
+    ids = order[place]
+    return np.where(known[ids] == codes, ids, 0).astype(np.uint8)
+
+
+def crop_square(array: NDArray[np.uint8], side: int, *, labels: bool) -> NDArray[np.uint8]:
+    """Stretch the short side to ``side``, keeping the proportions, and cut the middle square out.
+
+    Args:
+        array: (H, W, 3) picture, or (H, W) class ids.
+        side: pixels.
+        labels: nearest neighbour for class ids; bilinear otherwise.
+    """
+    from PIL import Image
+
+    height, width = array.shape[:2]
+    wide = width > height
+    size = (width * side // height, side) if wide else (side, height * side // width)
+    method = Image.Resampling.NEAREST if labels else Image.Resampling.BILINEAR
+    x, y = (round((length - side) / 2) for length in size)
+    return np.asarray(Image.fromarray(array).resize(size, method).crop((x, y, x + side, y + side)))
+
+
+def _codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Colours as whole numbers."""
+    wide = colours.astype(np.int32)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def _nearest(picture: Image.Image, size_hw: Size | None) -> Image.Image:
+    from PIL import Image
+
+    if size_hw is None or picture.size == size_hw[::-1]:
+        return picture
+    return picture.resize(size_hw[::-1], Image.Resampling.NEAREST)
+
+
+def _opened(path: Path) -> Image.Image:
+    """A decoded picture as it is stored: orientation, palette and transparency are left alone.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return picture
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: there is no such file; the data set is not complete.") from error
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: the mask cannot be read ({error}); download or extract it again.") from error

@@ -1,0 +1,117 @@
+"""Recordings of the benchmarks: decoded once, cut into the second that belongs to a frame, mixed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import InputError
+from zsavs.media import load_audio
+from zsavs.media.audio import fit, resample
+from zsavs.types import AudioClip
+
+__all__ = ["Recordings", "around_second", "centre_crop", "check_context", "mix"]
+
+
+class Recordings:
+    """Decodes recordings and holds the last few, as the frames of a video come one after the other.
+
+    The clips carry no file name, which would say what is to be heard.
+
+    Args:
+        max_items: the most recordings held.
+    """
+
+    def __init__(self, max_items: int = 4) -> None:
+        self._max_items = max_items
+        self._clips: dict[Path, AudioClip] = {}
+
+    def __call__(self, path: Path) -> AudioClip:
+        """Read a recording, all its channels at its own rate.
+
+        Raises:
+            AudioError: it cannot be read.
+        """
+        clip = self._clips.pop(path, None)
+        if clip is None:
+            loaded = load_audio(path)
+            clip = AudioClip(loaded.waveform, loaded.sample_rate_hz)
+        self._clips[path] = clip
+        for old in list(self._clips)[: -self._max_items]:
+            self._clips.pop(old, None)
+        return clip
+
+
+def check_context(context_s: float) -> float:
+    """Return a length of context that can be used.
+
+    Raises:
+        InputError: it is not above 0.
+    """
+    if not context_s > 0:
+        raise InputError(f"context_s must be above 0 seconds (math.inf for the whole recording), got {context_s!r}.")
+    return float(context_s)
+
+
+def around_second(clip: AudioClip, second: int, context_s: float) -> AudioClip:
+    """The part of a recording that belongs to one of its seconds, all channels.
+
+    One second of context is exactly [second, second + 1); a longer one has that second in its middle. A window that
+    passes an end of the recording is moved back into it, and a recording shorter than the window is used as it is.
+
+    Args:
+        clip: the recording.
+        second: from 0.
+        context_s: length in seconds, above 0; ``math.inf`` for all of it.
+    """
+    rate, total = clip.sample_rate_hz, clip.waveform.shape[1]
+    if math.isinf(context_s) or (length := max(1, round(context_s * rate))) >= total:
+        return clip
+    start = round((second + (1 - context_s) / 2) * rate)
+    start = min(max(start, 0), total - length)
+    # A copy: a view would keep the whole recording alive, and within reach of whoever sees the sample.
+    return AudioClip(clip.waveform[:, start : start + length].copy(), rate)
+
+
+def centre_crop(wave: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """The middle of a mono sound, exactly ``length`` samples; a shorter one is repeated from its start.
+
+    (CAVP's own crop takes a negative start for shorter sounds and repeats only their end.)
+
+    Args:
+        wave: (T,) float32, T at least 1.
+        length: samples, at least 1.
+    """
+    if len(wave) < length:
+        return fit(wave, length)
+    start = len(wave) // 2 - length // 2
+    return wave[start : start + length]
+
+
+def mix(clips: Sequence[AudioClip], positions: Sequence[float] | None, *, rate_hz: int, length_s: float) -> AudioClip:
+    """Add the middles of several recordings, without scaling: the sum may be louder than full scale.
+
+    Each one is averaged to mono, resampled and cropped before. With ``positions`` the result is stereo, a sound at
+    position p going to the left with weight 1 - p and to the right with p.
+
+    Args:
+        clips: at least one.
+        positions: for each clip, 0 (left) to 1 (right); None for mono.
+        rate_hz, length_s: of the result.
+
+    Returns:
+        (1, T) or (2, T) at ``rate_hz``.
+
+    Definition: dataset/vpo_mono and dataset/vpo_stereo, audio_dataset.py, in cyh-0/CAVP at 96a6c34.
+    """
+    length = round(length_s * rate_hz)
+    waves = [centre_crop(resample(clip.mono(), clip.sample_rate_hz, rate_hz), length) for clip in clips]
+    mixed = np.zeros((1 if positions is None else 2, length), np.float32)
+    for k, wave in enumerate(waves):
+        gains = [1.0] if positions is None else [1 - positions[k], positions[k]]
+        mixed += np.array(gains, np.float32)[:, None] * wave
+    return AudioClip(mixed, rate_hz)

@@ -1,0 +1,155 @@
+"""A folder that a run is appended to: whatever ends the process, what was finished is kept and never done again.
+
+``settings.json`` says what is being run, ``batches.jsonl`` holds a line for each finished batch. A line is written in
+one piece and forced to the disk before the next batch begins; a line that a crash cut short is dropped when the run
+goes on. A lock keeps a second process out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from zsavs.errors import OutputError, ResultFileError
+from zsavs.files import write_atomically
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """An open run. Use it as a context manager, or call :meth:`close`.
+
+    Args:
+        folder: made if it does not exist.
+        settings: plain JSON values; a run goes on only under the settings that it was begun with.
+
+    Raises:
+        OutputError: the folder cannot be written, another process runs in it, or it holds a run with other settings;
+            the message shows the difference.
+        ResultFileError: a line of the run is damaged in the middle of the file.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be written ({error}); name another folder.") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.close()
+            raise OutputError(f"{self.folder}: another process is running into it; wait, or name another.") from error
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self._lock.close)
+            self._agree(dict(settings))
+            self.batches = self._read()
+            self._file = (self.folder / "batches.jsonl").open("ab")
+            on_failure.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, number: int, batch: Mapping[str, Any]) -> None:
+        """Keep a finished batch under its number, durably.
+
+        Raises:
+            OutputError: it cannot be written; what was kept before stays good.
+        """
+        line = json.dumps({"batch": number, **batch}, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+        end = self._file.tell()
+        try:
+            self._file.write(line)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(end)
+            raise OutputError(
+                f"{self.folder}: cannot be written ({error}); free some space and run the same command again, "
+                f"finished batches are kept."
+            ) from error
+        self.batches[number] = json.loads(line)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._file.close()
+        self._lock.close()
+
+    def _agree(self, settings: dict[str, Any]) -> None:
+        path = self.folder / "settings.json"
+        settings = json.loads(json.dumps(settings))
+        if not path.exists():
+            if (self.folder / "batches.jsonl").exists():
+                raise OutputError(f"{self.folder}: holds batches without settings.json; name another folder.")
+            text = json.dumps(settings, indent=2, ensure_ascii=False).encode()
+            write_atomically(path, lambda file: file.write(text))
+            return
+        before = read_json(path)
+        changed = [
+            f"{key}: {before.get(key)!r} then, {settings.get(key)!r} now"
+            for key in sorted({*before, *settings})
+            if before.get(key) != settings.get(key)
+        ]
+        if changed:
+            raise OutputError(
+                f"{self.folder}: holds a run with other settings ({'; '.join(changed)}). Run it with the same "
+                f"settings to go on with it, or name another folder."
+            )
+
+    def _read(self) -> dict[int, dict[str, Any]]:
+        """Finished batches by number; cuts off a last line that was not written to its end."""
+        path = self.folder / "batches.jsonl"
+        if not path.exists():
+            return {}
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+        return read_batches(path, whole)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ResultFileError: it is not there, or not one.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error
+    if not isinstance(value, dict):
+        raise ResultFileError(f"{path}: does not hold the settings of a run; name another folder.")
+    return value
+
+
+def read_batches(path: Path, data: bytes | None = None) -> dict[int, dict[str, Any]]:
+    """Batches of a run by number.
+
+    Raises:
+        ResultFileError: a line is damaged, or a batch is there twice.
+    """
+    batches: dict[int, dict[str, Any]] = {}
+    try:
+        for line in (path.read_bytes() if data is None else data).splitlines():
+            batch = json.loads(line)
+            if batch["batch"] in batches:
+                raise ResultFileError(f"{path}: batch {batch['batch']} is in it twice; run the evaluation again.")
+            batches[batch["batch"]] = batch
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultFileError(f"{path}: damaged ({error}); run the evaluation again in another folder.") from error
+    return batches
