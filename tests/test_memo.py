@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
+import random
+import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -106,3 +112,43 @@ def test_a_failure_is_not_remembered() -> None:
     with pytest.raises(RuntimeError, match="no"):
         memo([a], fail)
     assert memo([a], compute) == [2]
+
+
+def test_a_copy_starts_empty() -> None:
+    memo = Memo[float](max_items=2)
+    items = arrays(1, 2, 3)
+    memo(items, Counting())
+    for twin in (copy.deepcopy(memo), pickle.loads(pickle.dumps(memo))):
+        assert len(twin) == 0
+        twin(items, Counting())
+        assert len(twin) == 2
+
+
+@pytest.fixture
+def impatient_threads() -> Iterator[None]:
+    """Threads take turns as often as the interpreter lets them."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("impatient_threads")
+def test_threads_may_share_what_is_remembered() -> None:
+    memo, items, failures = Memo[int](max_items=8), arrays(*range(60)), []
+
+    def ask(seed: int) -> None:
+        draw = random.Random(seed)
+        try:
+            for _ in range(2000):
+                asked = draw.choices(items, k=5)
+                assert memo(asked, lambda new: [id(item) for item in new]) == [id(item) for item in asked]
+        except Exception as error:
+            failures.append(repr(error))
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures

@@ -8,6 +8,7 @@ answer, and never more than ``max_items`` answers are held.
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ T = TypeVar("T")
 class Memo(Generic[T]):
     """Answers by object identity, least recently used first out.
 
+    Threads may share one: two that ask for the same object at once both compute its answer.
+
     Args:
         max_items: the most answers held at once, at least 1.
     """
@@ -28,6 +31,12 @@ class Memo(Generic[T]):
     def __init__(self, max_items: int = 256) -> None:
         self._max_items = max_items
         self._answers: OrderedDict[int, tuple[weakref.ref[Any], T]] = OrderedDict()
+        # Reentrant, as an object may go, and be forgotten, while its own thread holds the lock.
+        self._lock = threading.RLock()
+
+    def __reduce__(self) -> tuple[type[Memo[T]], tuple[int]]:
+        """A copy starts empty: identities mean nothing in another process."""
+        return type(self), (self._max_items,)
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -45,15 +54,17 @@ class Memo(Generic[T]):
         # The batch's own dictionary: a batch larger than max_items still gets all of its answers.
         batch: dict[int, T] = {}
         missing: dict[int, Any] = {}
-        for item in items:
-            held = self._answers.get(id(item))
-            if held is not None and held[0]() is item:
-                self._answers.move_to_end(id(item))
-                batch[id(item)] = held[1]
-            else:
-                missing[id(item)] = item
-        if missing:
-            for (key, item), answer in zip(missing.items(), compute(list(missing.values())), strict=True):
+        with self._lock:
+            for item in items:
+                held = self._answers.get(id(item))
+                if held is not None and held[0]() is item:
+                    self._answers.move_to_end(id(item))
+                    batch[id(item)] = held[1]
+                else:
+                    missing[id(item)] = item
+        answers = compute(list(missing.values())) if missing else []
+        with self._lock:
+            for (key, item), answer in zip(missing.items(), answers, strict=True):
                 batch[key] = answer
                 self._answers[key] = (weakref.ref(item, functools.partial(self._forget, key)), answer)
                 self._answers.move_to_end(key)
@@ -63,6 +74,7 @@ class Memo(Generic[T]):
 
     def _forget(self, key: int, gone: weakref.ref[Any]) -> None:
         """Drop the answer for an object that has gone, unless its number is another object's by now."""
-        held = self._answers.get(key)
-        if held is not None and held[0] is gone:
-            del self._answers[key]
+        with self._lock:
+            held = self._answers.get(key)
+            if held is not None and held[0] is gone:
+                del self._answers[key]
