@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
+import json
 import sys
 import textwrap
 import weakref
@@ -432,3 +433,10 @@ def test_weights_that_a_preset_lacks_name_the_command_for_all_of_it(
     with pytest.raises(MissingWeights, match="zsavs download org/mine") as error:
         zsavs.build_pipeline("audio_to_text", preset="toy", audio_text="clap:org/mine", device="cpu")
     assert "needs:" not in str(error.value), "what was asked for by name is not the preset's"
+
+
+def test_what_was_set_is_on_record() -> None:
+    pipe = build("cross_modal", top_k=2, nouns=str.split)
+    assert pipe.meta["settings"] == {"top_k": 2, "nouns": "str.split"}
+    assert (pipe.meta["device"], pipe.meta["dtype"]) == ("cpu", "auto")
+    json.dumps(pipe.meta)

@@ -63,7 +63,23 @@ def build_pipeline(
         if settings:
             raise UnknownName("setting of a strategy that is built already", next(iter(settings)), ROLES)
     stages = {role: parts.get(role) for role in ("grounder", "verifier", "segmenter")}
-    return Pipeline(chosen, **stages, meta={"strategy": name, "preset": preset, "seed": None, "models": parts.cards()})
+    meta = {
+        "strategy": name,
+        "settings": {setting: _plain(value) for setting, value in settings.items()},
+        "preset": preset,
+        "device": str(device),
+        "dtype": str(dtype),
+        "seed": None,
+        "models": parts.cards(),
+    }
+    return Pipeline(chosen, **stages, meta=meta)
+
+
+def _plain(value: Any) -> str | int | float | bool | None:
+    """A setting as JSON holds it: what is no plain value by its name, or its kind's."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return str(getattr(value, "__qualname__", type(value).__qualname__))
 
 
 def compare(

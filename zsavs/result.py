@@ -57,7 +57,7 @@ class AVSResult:
         score_map: (H, W) float32 in [0, 1].
         queries: what was heard, with weights, whether it was found in the picture or not.
         timings: seconds for each stage; a batch's time is shared equally among its items.
-        meta: models, revisions, licences, settings; plain JSON values.
+        meta: strategy and settings, preset, models with revisions and licences; plain JSON values.
         frame: the picture itself, kept for :meth:`save`; not part of the saved result.
 
     Raises:
