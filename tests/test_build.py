@@ -180,7 +180,7 @@ def test_only_what_is_needed_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         cls = find_component(role, name)
         if hasattr(cls, "load"):
             monkeypatch.setattr(cls, "load", classmethod(lambda cls, **_: loaded.append(cls.__name__) or cls()))
-    build("audio_to_text", top_k=1, verifier="trust_grounder", device="nowhere")
+    build("audio_to_text", top_k=1, verifier="trust_grounder", device="cuda:7")
     assert sorted(loaded) == ["ToyEars", "ToyGrounder", "ToySegmenter"]
 
 

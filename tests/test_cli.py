@@ -227,6 +227,8 @@ def test_wrong_usage_is_2(arguments: list[str], code: int, words: str, capsys: p
         ("--preset", "nano", 2, "not in this version"),
         ("--preset", "base", 1, "zsavs download"),
         ("--vocabulary", "nowhere.txt", 1, "nowhere.txt"),
+        ("--device", "gpu", 2, "device"),
+        ("--dtype", "int4", 2, "dtype"),
     ],
 )
 def test_wrong_options_are_one_line(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
+from zsavs.models.runtime import check_names
 from zsavs.pipeline import Pipeline
 from zsavs.presets import Part, find_preset
 from zsavs.registry import ROLES, find_component
@@ -133,6 +134,7 @@ class _Parts:
         vocabulary: str | Path | Sequence[str] | None,
     ) -> None:
         self.preset, self.plan, self.overrides = preset, find_preset(preset), overrides
+        check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
         self.built: dict[str, Any] = {}

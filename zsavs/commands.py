@@ -25,7 +25,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
     if not image or not audio:
-        print("zsavs: error: give a picture and a recording: zsavs segment IMAGE AUDIO", file=sys.stderr)
+        print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
     sample = AVSample.from_files(image, audio)
     names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))

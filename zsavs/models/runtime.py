@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,23 @@ from zsavs.weights import fetch_again
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["import_transformers", "load_part", "resolve_device", "resolve_dtype"]
+__all__ = ["check_names", "import_transformers", "load_part", "resolve_device", "resolve_dtype"]
 
 log = logging.getLogger(__name__)
 
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def check_names(device: str, dtype: str) -> None:
+    """Refuse words that name no device or dtype on any machine, without loading torch.
+
+    Raises:
+        UnknownName: not a device name, or not a dtype name.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(device)):
+        raise UnknownName("device", str(device), ["auto", "cpu", "cuda", "cuda:0", "mps"])
+    if dtype not in _DTYPES:
+        raise UnknownName("dtype", str(dtype), _DTYPES)
 
 
 def resolve_device(device: str = "auto") -> torch.device:
@@ -54,8 +67,7 @@ def resolve_dtype(dtype: str, device: torch.device, *, half_is_safe: bool = True
     """
     import torch
 
-    if dtype not in _DTYPES:
-        raise UnknownName("dtype", str(dtype), _DTYPES)
+    check_names("auto", dtype)
     if dtype != "auto":
         return getattr(torch, dtype)  # type: ignore[no-any-return]
     fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
