@@ -81,7 +81,9 @@ class ClipVerifier:
 
     def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
         """(R,) log evidence of each region for the phrase that it answers."""
-        labels = list(dict.fromkeys([*query.phrases, *self.alternatives]))
+        # A label must not compete with itself in other letters.
+        labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
+        places = {label.casefold(): place for place, label in enumerate(labels)}
         log_p = log_softmax(self.look.standardise(embeddings, labels), self.temperature)
-        own = [labels.index(query.phrases[source]) for source in found.sources]
+        own = [places[query.phrases[source].casefold()] for source in found.sources]
         return np.asarray(log_p[np.arange(len(found)), own] + 0.5 * np.log(len(labels)), np.float32)
