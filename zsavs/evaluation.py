@@ -286,7 +286,9 @@ class _Runner:
                 suite.update(np.stack(maps), np.stack([target.mask for _, target, _ in scored]))
             return suite
         for item, target, result in scored:
-            extra: dict[str, Any] = {"names": item, "condition": target.condition, "padding": target.padding}
+            # The group is what stands before the last "_"; a data set that names no group has it in the id.
+            name = f"{target.group}_{item.replace('_', '-')}" if target.group else item
+            extra: dict[str, Any] = {"names": name, "condition": target.condition, "padding": target.padding}
             extra = {key: value for key, value in extra.items() if key in (*suite.needs, *suite.allows)}
             if suite.takes == "labels":
                 if target.labels is None:
@@ -344,7 +346,8 @@ def _draw_cases(
     """Draw the best and worst items of each strategy and note the files in the report."""
     for strategy, cases in report["cases"].items():
         for kind, chosen in cases.items():
-            for place, case in enumerate(chosen[:count]):
+            del chosen[count:]
+            for place, case in enumerate(chosen):
                 sample = dataset.load(case["item"]).sample
                 result = pipes[strategy](sample)
                 picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")

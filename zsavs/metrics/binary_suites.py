@@ -172,17 +172,17 @@ class _OracleArea(Suite):
     def _count(self, maps: Scores, masks: Mask) -> None:
         """Count the items, the empty targets and the maps that are masks in disguise."""
         hard = sum(arrays.is_hard(score_map) for score_map in maps)
-        if hard and not self._hard.compute():
-            log.warning(
-                "%s: a score map holds only the two values of a mask, so the columns with an oracle threshold score it "
-                "0 whatever its quality, as published; hand over soft maps. Every such map is counted in n_hard_maps.",
-                self.name,
-            )
         self._hard.update(hard)
         self._items.update(len(masks))
         self._empty.update(int((~masks.any((1, 2))).sum()))
 
     def _counted(self) -> dict[str, float]:
+        if self._hard.compute():
+            log.warning(
+                "%s: a score map holds only the two values of a mask, so the columns with an oracle threshold score it "
+                "0 whatever its quality, as published; hand over soft maps. Every such map is counted in n_hard_maps.",
+                self.name,
+            )
         items = {"n_items": self._items, "n_empty": self._empty, "n_hard_maps": self._hard}
         return {name: count.compute() for name, count in items.items()}
 
