@@ -48,6 +48,8 @@ _NAMES = tuple(COLOURS)
 _RGB = np.array([COLOURS[name] for name in _NAMES], np.float32)
 #: Dimensions of the shared space: one for each colour, one for "no colour", one for words that name none.
 _DIM = len(_NAMES) + 2
+#: A pixel this near to a colour, in the channel that differs most, is of that colour.
+_NEAR = 40
 #: Power of what counts as silence, full scale squared: -50 dB.
 _FLOOR = 1e-5
 
@@ -143,7 +145,7 @@ class ToySegmenter(_ToyPart):
     """The pixels of a box's most frequent colour: where SAM 2 stands."""
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
-        """(R, H, W) logits of 8 inside and -8 outside."""
+        """(R, H, W) logits: inside from 8 for the pure colour down to 2, outside -8."""
         answers = []
         for sample, found in zip(samples, proposals, strict=True):
             colours = _colour_of(sample.image)
@@ -152,7 +154,9 @@ class ToySegmenter(_ToyPart):
                 inside = colours[y0:y1, x0:x1]
                 named = inside[inside >= 0]
                 if named.size:
-                    row[y0:y1, x0:x1][inside == np.bincount(named).argmax()] = 8.0
+                    colour = int(np.bincount(named).argmax())
+                    purity = 8 - 6 * _distance(sample.image[y0:y1, x0:x1], colour) / _NEAR
+                    row[y0:y1, x0:x1] = np.where(inside == colour, purity, row[y0:y1, x0:x1])
             answers.append(logits)
         return answers
 
@@ -212,5 +216,11 @@ def _see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _colour_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     """(H, W) index of each pixel's colour, -1 where it is none of them."""
-    distance = np.stack([np.abs(image - rgb).max(axis=2) for rgb in _RGB])
-    return np.where(distance.min(axis=0) < 40, distance.argmin(axis=0), -1)
+    distance = np.stack([_distance(image, index) for index in range(len(_NAMES))])
+    return np.where(distance.min(axis=0) < _NEAR, distance.argmin(axis=0), -1)
+
+
+def _distance(image: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
+    """(H, W) largest difference of each pixel's channels from a colour, 0 to 255."""
+    distance: NDArray[np.float32] = np.abs(image - _RGB[index]).max(axis=2)
+    return distance
