@@ -222,23 +222,15 @@ def test_unknown_words_have_a_token_of_their_own(tmp_path: Path) -> None:
     bert = BertTokenizer(vocab=vocabulary)
     found = GroundingDinoGrounder(made.model, made.image_processor, bert, card=made.card, box_threshold=0.0)
     (prompt,) = found._prompts(["🎸", "dog", "guitar", "\u200d", "吉他 x"])
+    assert prompt.phrases == ("dog", "guitar", "\u200d", "吉他 x", "🎸")  # alphabetical
     assert found._encode(prompt.text)[0] == [
-        101,
-        100,
-        1012,
-        1031,
-        1012,
-        1033,
-        1034,
-        1012,
-        1012,
-        100,
-        100,
-        100,
-        1012,
-        102,
+        *(101, 1031, 1012),
+        *(1033, 1034, 1012),
+        *(1012,),
+        *(100, 100, 100, 1012),
+        *(100, 1012, 102),
     ]
-    assert prompt.tokens == ([1], [3], [5, 6], [], [9, 10, 11])
+    assert prompt.tokens == ([1], [3, 4], [], [7, 8, 9], [11])
     answers = found.ground([sample(40, 60)], [query("🎸", "dog", "guitar", "\u200d", "吉他 x")])[0]
     assert set(answers.sources) == {0, 1, 2, 4}
 
@@ -516,3 +508,12 @@ def test_importing_is_light_and_the_cards_are_whole() -> None:
     assert not {"torch", "transformers"} & imported_by("zsavs.tiny.detectors")
     assert DEFAULT in CARDS
     assert all(card.size_mb > 0 and card.licence and card.source == name for name, card in CARDS.items())
+
+
+def test_what_a_prompt_found_is_remembered_with_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, pictured = grounder(), sample(64, 96)
+    first = found.ground([pictured], [query("dog", "guitar")])[0]
+    monkeypatch.setattr(found, "_detect", lambda *_: pytest.fail("the same prompt was asked twice"))
+    again = found.ground([pictured], [query("guitar", "dog")])[0]  # in another order
+    swapped = Proposals(again.boxes_xyxy, again.scores, 1 - again.sources)
+    assert_same(swapped, first)

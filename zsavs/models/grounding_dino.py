@@ -17,6 +17,7 @@ from PIL import Image
 
 from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
+from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for
 from zsavs.models.embedding import batches, inference
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
@@ -148,6 +149,7 @@ class GroundingDinoGrounder:
         self.max_boxes = max_boxes
         self.phrases_per_prompt = phrases_per_prompt
         self.batch_size = batch_size
+        self._known: Memo[dict[str, dict[str, Found]]] = Memo()
         self.max_tokens = int(min(model.config.max_text_len, model.config.text_config.max_position_embeddings))
 
     @classmethod
@@ -199,17 +201,25 @@ class GroundingDinoGrounder:
             WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
         """
         cleaned = [[self._clean(phrase) for phrase in query.phrases] for query in queries]
+        # Strategies often ask the same of a picture: what each prompt found is remembered as long as the picture lives.
+        known = self._known([sample.image for sample in samples], lambda new: [{} for _ in new])
         work: dict[tuple[int, int], list[tuple[int, _Prompt]]] = {}
         for number, (sample, phrases) in enumerate(zip(samples, cleaned, strict=True)):
-            work.setdefault(sample.size_hw, []).extend((number, prompt) for prompt in self._prompts(phrases))
-        # "" stands for a phrase of which nothing is left to ask.
-        found: list[dict[str, Found]] = [{"": Found.nothing()} for _ in samples]
+            asked = (prompt for prompt in self._prompts(phrases) if prompt.text not in known[number])
+            work.setdefault(sample.size_hw, []).extend((number, prompt) for prompt in asked)
         for same_size in work.values():
             for batch in batches(same_size, self.batch_size):
                 answers = self._detect([samples[n].image for n, _ in batch], [prompt for _, prompt in batch])
                 for (number, prompt), answer in zip(batch, answers, strict=True):
-                    found[number].update(zip(prompt.phrases, answer, strict=True))
-        return [as_proposals([have[p] for p in phrases]) for have, phrases in zip(found, cleaned, strict=True)]
+                    known[number][prompt.text] = dict(zip(prompt.phrases, answer, strict=True))
+        proposals = []
+        for phrases, answers_of in zip(cleaned, known, strict=True):
+            # "" stands for a phrase of which nothing is left to ask.
+            found = {"": Found.nothing()}
+            for prompt in self._prompts(phrases):
+                found |= answers_of[prompt.text]
+            proposals.append(as_proposals([found[phrase] for phrase in phrases]))
+        return proposals
 
     def _clean(self, phrase: str) -> str:
         """The phrase as it is asked: no delimiters, no line breaks, short enough for a prompt of its own."""
@@ -235,8 +245,11 @@ class GroundingDinoGrounder:
         return encoded["input_ids"], encoded["offset_mapping"]
 
     def _prompts(self, phrases: Sequence[str]) -> list[_Prompt]:
-        """Share out the phrases, each once, over prompts of about the same number of phrases that fit the model."""
-        asked = [phrase for phrase in dict.fromkeys(phrases) if phrase]
+        """Share out the phrases, each once, over prompts of about the same number of phrases that fit the model.
+
+        In alphabetical order, so that the same phrases make the same prompts whatever their order in the query.
+        """
+        asked = sorted({phrase for phrase in phrases if phrase})
         if not asked:
             return []
         most = math.ceil(len(asked) / math.ceil(len(asked) / self.phrases_per_prompt))
