@@ -343,3 +343,24 @@ def test_help_takes_under_a_second_and_loads_no_torch() -> None:
     assert "segment" in done.stdout
     assert not any(line.split("|")[-1].strip() == "torch" for line in done.stderr.splitlines())
     assert min(times) < 1.0
+
+
+# ------------------------------------------------------------------- shards, merging, data check
+def test_shards_are_run_and_merged(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["eval", "--root", str(folder), "--preset", "toy", "--methods", "fused", "--batch-size", "1"]
+    for part in ("1/2", "2/2"):
+        assert main([*common, "--shard", part, "--out", str(tmp_path / part[0])]) == 0
+    assert main(["merge", str(tmp_path / "1"), str(tmp_path / "2"), "--out", str(tmp_path / "all")]) == 0
+    assert "4 items" in capsys.readouterr().out
+    assert (tmp_path / "all" / "report.html").exists()
+    assert main(["merge", str(tmp_path / "1"), "--out", str(tmp_path / "half")]) == 1
+    assert "missing" in capsys.readouterr().err
+    assert main([*common, "--shard", "3/2"]) == 2
+
+
+def test_data_check_says_what_is_missing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", "folder", str(folder)]) == 0
+    assert "complete" in capsys.readouterr().out
+    (folder / "wav" / "1.wav").unlink()
+    assert main(["data", "check", "folder", str(folder)]) == 1
+    assert "wav" in capsys.readouterr().out
