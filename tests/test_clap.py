@@ -459,3 +459,11 @@ def test_importing_is_light_and_the_cards_are_whole() -> None:
         assert card.licence == "Apache-2.0"
         assert card.size_mb > 0
     assert "memory" in CARDS["laion/larger_clap_general"].verified
+
+
+def test_an_extractor_of_the_other_kind_does_no_harm() -> None:
+    """A checkpoint's extractor may say "fusion" for a model without it: four spectrograms where one is taken."""
+    right = tiny_clap()
+    other = tiny_clap()
+    other.feature_extractor.truncation = "fusion"
+    assert np.array_equal(other.encode_audio(clips()), right.encode_audio(clips()))

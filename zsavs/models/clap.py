@@ -184,7 +184,11 @@ class ClapEncoder:
         One window for each call: given several, the fusion extractor marks one of them as long by a draw from numpy's
         global generator. With a single one there is nothing to draw and the generator is left alone.
         """
-        extracted = self.feature_extractor(window, sampling_rate=self.sample_rate_hz, return_tensors="pt")
+        # Named here, as an extractor of the other kind makes four spectrograms where the model takes one, or one of four.
+        kind = "fusion" if self.model.config.audio_config.enable_fusion else "rand_trunc"
+        extracted = self.feature_extractor(
+            window, truncation=kind, sampling_rate=self.sample_rate_hz, return_tensors="pt"
+        )
         features: torch.Tensor = extracted["input_features"]
         return features
 
