@@ -86,8 +86,12 @@ def _devices() -> list[str]:
         return [f"!!  torch cannot be imported ({error}); run: pip install -U torch torchvision"]
     lines = [f"ok  CPU with {torch.get_num_threads()} threads"]
     for number in range(torch.cuda.device_count()):
-        free, total = torch.cuda.mem_get_info(number)
         name = torch.cuda.get_device_name(number)
+        try:
+            free, total = torch.cuda.mem_get_info(number)
+        except RuntimeError as error:  # a card that is broken, or full to the last byte
+            lines.append(f"!!  cuda:{number} {name} does not answer ({error}); check nvidia-smi")
+            continue
         lines.append(f"ok  cuda:{number} {name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free")
     if torch.backends.mps.is_available():
         lines.append("ok  mps (Apple)")
