@@ -184,7 +184,7 @@ class ClapEncoder:
         One window for each call: given several, the fusion extractor marks one of them as long by a draw from numpy's
         global generator. With a single one there is nothing to draw and the generator is left alone.
         """
-        # Named here, as an extractor of the other kind makes four spectrograms where the model takes one, or one of four.
+        # Named here: an extractor of the other kind makes four spectrograms where the model takes one.
         kind = "fusion" if self.model.config.audio_config.enable_fusion else "rand_trunc"
         extracted = self.feature_extractor(
             window, truncation=kind, sampling_rate=self.sample_rate_hz, return_tensors="pt"
