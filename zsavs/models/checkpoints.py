@@ -29,7 +29,9 @@ def card_for(cards: Mapping[str, WeightCard], checkpoint: str | Path, folder: Pa
     return known.get(str(checkpoint), unknown).at(folder)
 
 
-def load_model(class_name: str, folder: Path, dtype: torch.dtype) -> Any:
+def load_model(
+    class_name: str, folder: Path, dtype: torch.dtype, *, copies: Mapping[str, str] | None = None, **settings: Any
+) -> Any:
     """Load a transformers model, refusing to fill gaps.
 
     ``from_pretrained`` gives random numbers to weights that the file lacks and only warns; here that is an error.
@@ -38,15 +40,22 @@ def load_model(class_name: str, folder: Path, dtype: torch.dtype) -> Any:
         class_name: a public model class of transformers.
         folder: where the checkpoint is.
         dtype: of the weights, whatever the file holds.
+        copies: weights that a file may lack, as they are copies of others: their names, and the others'.
+        settings: passed on to the configuration.
 
     Raises:
         MissingWeights, WeightsError, BrokenInstallation: as :func:`zsavs.models.runtime.load_part`, and where weights
             are missing in the file.
     """
-    model, report = load_part(class_name, folder, dtype=dtype, output_loading_info=True)
+    model, report = load_part(class_name, folder, dtype=dtype, output_loading_info=True, **settings)
     own = model.state_dict()
+    lacking, copies = set(report["missing_keys"]), dict(copies or {})
+    if lacking <= set(copies):  # a file with other gaps is not to be trusted with these
+        for name in lacking:
+            own[name].copy_(own[copies[name]])
+        lacking = set()
     # Tables of positions are whole numbers that the model computes; which of them a file holds changed over the years.
-    missing = sorted(name for name in report["missing_keys"] if name not in own or own[name].is_floating_point())
+    missing = sorted(name for name in lacking if name not in own or own[name].is_floating_point())
     if missing:
         raise WeightsError(
             f"{folder}: {len(missing)} weights of {class_name} are missing in the file ({missing[0]}, ...); "

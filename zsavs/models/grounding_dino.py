@@ -18,7 +18,7 @@ from PIL import Image
 from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.memo import Memo
-from zsavs.models.checkpoints import card_for
+from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import batches, inference
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
@@ -342,16 +342,11 @@ def _load_model(folder: Path, dtype: torch.dtype) -> Any:
             f"{folder}: config.json names the model {family!r}, not one of {', '.join(_CLASSES)}; "
             f"give the folder of a Grounding DINO."
         )
-    unsaid: dict[str, bool] = {}
+    unsaid: dict[str, Any] = {}
     if family == "mm-grounding-dino":
         _check_heads_can_be_separate()
         unsaid = {name: value for name, value in _SEPARATE_HEADS.items() if name not in config}
-    model, report = load_part(_CLASSES[family], folder, dtype=dtype, output_loading_info=True, **unsaid)
-    if missing := sorted(report["missing_keys"]):
-        raise WeightsError(
-            f"{folder}: {len(missing)} weights of {_CLASSES[family]} are missing in the file ({missing[0]}, ...); "
-            f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
-        )
+    model = load_model(_CLASSES[family], folder, dtype, **unsaid)
     # The decoder refines boxes with the same heads that predict them, whether the layers share one head or not.
     for inner, outer in zip(model.model.decoder.bbox_embed, model.bbox_embed, strict=True):
         if not all(a.equal(b) for a, b in zip(inner.parameters(), outer.parameters(), strict=True)):

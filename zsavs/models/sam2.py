@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError, WeightsError
 from zsavs.memo import Memo
-from zsavs.models.checkpoints import card_for
+from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import batches, inference
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals
-from zsavs.weights import WeightCard, fetch_again, locate
+from zsavs.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +34,11 @@ CARDS: dict[str, WeightCard] = {
     "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
 }
 
-#: One table of random frequencies places both pixels and prompts. Files written by transformers 4 hold it once.
-_PROMPT_TABLE = "prompt_encoder.shared_embedding.positional_embedding"
+#: One table of random frequencies places both pixels and prompts. Files written by transformers 4 hold it once, and
+#: transformers 5 would fill the other with new random numbers: masks would have little to do with their boxes.
+_COPIES = {
+    "prompt_encoder.shared_embedding.positional_embedding": "shared_image_embedding.positional_embedding",
+}
 
 
 class Sam2Segmenter:
@@ -110,7 +113,7 @@ class Sam2Segmenter:
         folder = locate(checkpoint, revision)
         where = resolve_device(device)
         return cls(
-            _load_model(folder, resolve_dtype(dtype, where)),
+            load_model("Sam2Model", folder, resolve_dtype(dtype, where), copies=_COPIES),
             load_part("AutoImageProcessor", folder),
             card=card_for(CARDS, checkpoint, folder),
             device=str(where),
@@ -256,23 +259,4 @@ def _float_decoder(model: Any) -> Any:
         model.float()
         for part in (model.vision_encoder, model.mask_decoder.conv_s0, model.mask_decoder.conv_s1):
             part.to(dtype)
-    return model
-
-
-def _load_model(folder: Path, dtype: torch.dtype) -> Any:
-    """Load the model, refusing to fill any gap but the one that files of transformers 4 have.
-
-    transformers 5 fills it with random numbers and goes on, and masks then have little to do with their boxes.
-    """
-    model, report = load_part("Sam2Model", folder, dtype=dtype, output_loading_info=True)
-    missing = sorted(report["missing_keys"])
-    if missing == [_PROMPT_TABLE]:
-        model.prompt_encoder.shared_embedding.positional_embedding.copy_(
-            model.shared_image_embedding.positional_embedding
-        )
-    elif missing:
-        raise WeightsError(
-            f"{folder}: {len(missing)} weights of Sam2Model are missing in the file ({missing[0]}, ...); "
-            f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
-        )
     return model
