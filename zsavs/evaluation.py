@@ -176,10 +176,10 @@ class _Runner:
 
     def __init__(self, dataset: Dataset, pipes: Mapping[str, Pipeline], plan: Plan, names: Sequence[str]) -> None:
         self.dataset, self.pipes, self.plan, self.names = dataset, pipes, plan, names
-        self.items = list(dataset)[: plan.limit]
-        if not self.items:
-            raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
         self.everything = list(dataset)
+        self.count = len(self.everything[: plan.limit])
+        if not self.count:
+            raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
         classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
         self.options = {"num_classes": len(classes)} if classes else {}
         self.meanings = {name: ClassNames(classes, _text_embedding(pipe)) for name, pipe in pipes.items()}
@@ -195,20 +195,22 @@ class _Runner:
     def numbers(self) -> range:
         """Numbers of the batches of this shard."""
         part, parts = self.plan.shard
-        return range(part, math.ceil(len(self.items) / self.plan.batch_size), parts)
+        return range(part, math.ceil(self.count / self.plan.batch_size), parts)
 
     def run(self, number: int) -> dict[str, Any]:
         """Answer and score a batch: plain JSON values."""
         size = self.plan.batch_size
         rows: list[dict[str, Any]] = []
         loaded: list[tuple[str, Item]] = []
-        for name in self.items[number * size : (number + 1) * size]:
+        places = range(number * size, min((number + 1) * size, self.count))
+        order = {self.everything[place]: place for place in places}
+        for name in order:
             try:
                 loaded.append((name, self.dataset.load(name)))
             except ZsavsError as error:
                 rows.append({"item": name, "error": str(error)})
         variants = {
-            audio: [self._heard(audio, name, item.sample) for name, item in loaded] for audio in self.plan.audio
+            audio: [self._heard(audio, order[name], item.sample) for name, item in loaded] for audio in self.plan.audio
         }
         answers = self._answer(variants)
         failed = {
@@ -234,7 +236,7 @@ class _Runner:
             for place in good
         ]
         return {
-            "items": sorted(rows, key=lambda row: self.items.index(row["item"], number * size)),
+            "items": sorted(rows, key=lambda row: order[row["item"]]),
             "states": {
                 strategy: self._states(
                     strategy, [(loaded[p][0], loaded[p][1].target, answers[AUDIO[0], strategy][p]) for p in good]
@@ -256,7 +258,7 @@ class _Runner:
                     answers[audio, strategy] = [_one(pipe, sample, strategy) for sample in samples]
         return answers
 
-    def _heard(self, audio: str, name: str, sample: AVSample) -> AVSample:
+    def _heard(self, audio: str, place: int, sample: AVSample) -> AVSample:
         """The sample with the sound it is to be judged by."""
         if audio == "recorded":
             return sample
@@ -264,7 +266,7 @@ class _Runner:
             silence = AudioClip(np.zeros_like(sample.audio.waveform), sample.audio.sample_rate_hz)
             return replace(sample, audio=silence)
         # Half the data set away, where the same video or class is least likely.
-        away = (self.everything.index(name) + max(1, len(self.everything) // 2)) % len(self.everything)
+        away = place + max(1, len(self.everything) // 2)
         for step in range(len(self.everything)):
             try:
                 other = self.dataset.load(self.everything[(away + step) % len(self.everything)])
