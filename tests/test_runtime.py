@@ -15,8 +15,7 @@ import pytest
 import torch
 import transformers
 
-from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
-from zsavs.models import runtime
+from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 
 
@@ -290,5 +289,5 @@ def test_a_model_too_large_for_its_device(message: str, kind: type[Exception], s
 
 
 def test_first_line_of_anything() -> None:
-    assert runtime._first_line(ValueError("")) == "ValueError"
-    assert runtime._first_line(ValueError("a\nb")) == "a"
+    assert first_line(ValueError("")) == "ValueError"
+    assert first_line(ValueError("a\nb")) == "a"

@@ -39,6 +39,7 @@ __all__ = [
     "VocabularyError",
     "WeightsError",
     "ZsavsError",
+    "first_line",
 ]
 
 
@@ -100,3 +101,8 @@ class OutputError(ZsavsError):
 
 class ContractError(ZsavsError):
     """A component breaks the protocol that it claims to follow."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a foreign exception says, in one line: its message's first, or its type where it has no message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zsavs.errors import MissingWeights, WeightsError
+from zsavs.errors import MissingWeights, WeightsError, first_line
 
 __all__ = ["WeightCard", "cache_folder", "download", "fetch_again", "is_local", "locate"]
 
@@ -77,7 +77,7 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
         if local.exists():
             return local
     except (OSError, RuntimeError) as error:  # no permission to look, a name too long, a ~ without a home
-        raise MissingWeights(f"{name}: cannot be looked at ({_first_line(error)}); give another folder.") from error
+        raise MissingWeights(f"{name}: cannot be looked at ({first_line(error)}); give another folder.") from error
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise MissingWeights(f"{name}: no such folder; give a folder made by save_pretrained, or a hub name org/name.")
     from huggingface_hub import snapshot_download
@@ -160,14 +160,10 @@ def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
         of_the_hub = (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
         if isinstance(error, OSError) and not isinstance(error, of_the_hub):
             raise WeightsError(
-                f"{card.source}: the download broke off ({_first_line(error)}). Free some space in {cache_folder()} or "
+                f"{card.source}: the download broke off ({first_line(error)}). Free some space in {cache_folder()} or "
                 f"set HF_HOME, then run the same command again; finished files are kept."
             ) from error
         raise MissingWeights(
-            f"{card.source}: could not be fetched ({_first_line(error)}). Check the name and the network "
+            f"{card.source}: could not be fetched ({first_line(error)}). Check the name and the network "
             f"(HF_HUB_OFFLINE must be off), or copy the repository from another machine into {cache_folder()}."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import ImageError
+from zsavs.errors import ImageError, first_line
 from zsavs.media.colour import to_rgb
 from zsavs.media.opening import looks_like, open_input, readable_name
 
@@ -90,12 +90,12 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 100_000_000) -
                 picture.load()
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageError(
-                f"{name}: refused by Pillow ({_first_line(error)}); make the picture smaller, or raise "
+                f"{name}: refused by Pillow ({first_line(error)}); make the picture smaller, or raise "
                 f"PIL.Image.MAX_IMAGE_PIXELS."
             ) from error
         except _DAMAGE as error:
             raise ImageError(
-                f"{name}: {looks_like(file) or 'a picture'} that cannot be decoded ({_first_line(error)}); it is "
+                f"{name}: {looks_like(file) or 'a picture'} that cannot be decoded ({first_line(error)}); it is "
                 f"damaged, cut off or of a rare kind: copy or download it again, or open it in an image program and "
                 f"save it as PNG."
             ) from error
@@ -161,7 +161,3 @@ def _to_array(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
     for top in range(0, height, rows):
         stored[top : top + rows] = np.asarray(picture.crop((0, top, width, min(top + rows, height))))
     return seen
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
+from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
 from zsavs.models.runtime import quiet
 from zsavs.weights import fetch_again, locate
 
@@ -213,7 +213,7 @@ def _reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise MissingWeights(f"{path}: a file is missing ({error}). To replace it, {fetch_again(path)}") from error
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise WeightsError(
             f"{path}: cannot be loaded as an open_clip model ({type(error).__name__}: {reason}). "
             f"The file is broken or belongs to another model; to replace it, {fetch_again(path)}"

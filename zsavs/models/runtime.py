@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError
+from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
 from zsavs.weights import fetch_again
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ def explain_import_failure(error: Exception) -> BrokenInstallation:
         except Exception as broken:
             return BrokenInstallation(
                 "the installed torchaudio does not fit the installed torch and breaks every model of transformers "
-                f"({_first_line(broken)}); zsavs does not need it, run: pip uninstall torchaudio"
+                f"({first_line(broken)}); zsavs does not need it, run: pip uninstall torchaudio"
             )
-    return BrokenInstallation(f"a model class of transformers cannot be imported: {_first_line(error)}")
+    return BrokenInstallation(f"a model class of transformers cannot be imported: {first_line(error)}")
 
 
 @contextlib.contextmanager
@@ -151,18 +151,14 @@ def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
         raise explain_import_failure(error) from error
     except OSError as error:
         raise MissingWeights(
-            f"{folder}: a file that {class_name} needs is missing or unreadable ({_first_line(error)}). "
+            f"{folder}: a file that {class_name} needs is missing or unreadable ({first_line(error)}). "
             f"To replace it, {fetch_again(folder)}"
         ) from error
     except Exception as error:
         raise WeightsError(
-            f"{folder}: cannot be loaded as {class_name} ({type(error).__name__}: {_first_line(error)}). "
+            f"{folder}: cannot be loaded as {class_name} ({type(error).__name__}: {first_line(error)}). "
             f"The file is broken or belongs to another model; to replace it, {fetch_again(folder)}"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def to_device(model: Any, device: torch.device) -> Any:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zsavs.errors import MissingWeights, WeightsError
+from zsavs.errors import MissingWeights, WeightsError, first_line
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
 from zsavs.weights import WeightCard, cache_folder, locate
 
@@ -87,7 +87,7 @@ def read(path: Path, config: ImageBindConfig = HUGE) -> ImageBind:
         weights = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
     except Exception as error:
         # Whatever the bytes of a broken or foreign file provoke in the unpickler.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise WeightsError(
             f"{path}: cannot be read as a file of weights ({type(error).__name__}: {reason}); "
             f"it is broken or something else. Get it again from {_URL}"
