@@ -128,7 +128,8 @@ class _Task:
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
         rows = rng.choice(self.pool.train, _BATCH, replace=False)
-        cosines = self.sounds(self.features(rows, rng)) @ self.names(rng).T
+        sounds, names = self.sounds(self.features(rows, rng)), self.names(rng)
+        cosines = (sounds.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
         # CLAP has a scale and no bias; its text-side scale serves as the bias of the sigmoid loss.
         logits = self.model.logit_scale_a.exp() * cosines - self.model.logit_scale_t
         return -logsigmoid(torch.from_numpy(self.truth[rows]) * logits).sum(1).mean()

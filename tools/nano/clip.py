@@ -142,7 +142,8 @@ class _Task:
         pixels, truth = self.batch(self.pool.train, _CROPS, _WHOLES, rng)
         looks = self.model.encode_image(pixels, normalize=True)
         names = self.model.encode_text(self.texts(rng), normalize=True)
-        logits = self.model.logit_scale.exp() * looks @ names.T + self.model.logit_bias
+        cosines = (looks.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
+        logits = self.model.logit_scale.exp() * cosines + self.model.logit_bias
         return -(logsigmoid(truth * logits) * truth.abs()).sum(1).mean()
 
 

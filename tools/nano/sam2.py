@@ -183,7 +183,8 @@ def main(argv: list[str] | None = None) -> None:
     model, processor = build(options.side)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     task = _Task(model.train(), processor, PicturePool.open(options.work))
-    average = fit(model, task, state=options.work / "sam2.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    state = options.work / "sam2.pt"
+    average = fit(model, task, state=state, steps=options.steps, rate=1e-3, seed=options.seed, half=False)
     report = quality(average, task)
     print(report)
     average.save_pretrained(options.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,7 @@ def fit(
     seed: int = 0,
     weight_decay: float = 0.05,
     decay: float = 0.995,
+    half: bool = True,
 ) -> torch.nn.Module:
     """Train with AdamW under a warm-up and a cosine, and return the moving average of the weights.
 
@@ -41,6 +43,7 @@ def fit(
         seed: of the batches and of dropout.
         weight_decay: on matrices; vectors have none.
         decay: of the moving average.
+        half: compute matrix products and convolutions in bfloat16, which doubles the speed of most of these models.
     """
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     matrices = [p for p in model.parameters() if p.ndim > 1]
@@ -53,7 +56,7 @@ def fit(
     warm = max(1, steps // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
-        lambda step: min((step + 1) / warm, 0.5 * (1 + np.cos(np.pi * min(1.0, step / steps))) + 0.01),
+        lambda step: min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))) + 0.01),
     )
     first = 0
     if state.is_file():
@@ -67,7 +70,8 @@ def fit(
     seen: list[float] = []
     for step in range(first, steps):
         torch.manual_seed(seed * 1_000_003 + step)
-        loss = loss_of(np.random.default_rng((seed, step)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = loss_of(np.random.default_rng((seed, step)))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
