@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from zsavs.calibration import PictureScorer, log_softmax
 from zsavs.errors import UnknownName
 from zsavs.media.image import crop_with_margin, highlight
+from zsavs.memo import Memo, memo_of
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.selection import select
@@ -57,21 +58,30 @@ class ClipVerifier:
         self.look = PictureScorer(image_text)
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.view, self.margin, self.temperature = view, margin, temperature
+        #: For each picture the embedding (D,) of each box that was looked at, by the box's bytes.
+        self._looks: Memo[dict[bytes, NDArray[np.float32]]] = memo_of(image_text, "regions", view, margin)
 
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
     ) -> list[Proposals]:
-        """Fill in evidence, scores and choice; all regions of the batch are embedded together."""
-        views = [
-            self._view(sample.image, box)
-            for sample, found in zip(samples, proposals, strict=True)
-            for box in found.boxes_xyxy
+        """Fill in evidence, scores and choice; all regions of the batch are embedded together.
+
+        A region that several phrases share is looked at once, also where several pipelines ask about it.
+        """
+        looks = self._looks([sample.image for sample in samples], lambda new: [{} for _ in new])
+        new = [
+            (known, key, self._view(sample.image, box))
+            for known, sample, found in zip(looks, samples, proposals, strict=True)
+            for key, box in {box.tobytes(): box for box in found.boxes_xyxy}.items()
+            if key not in known
         ]
-        embeddings = self.look.embed(views)
-        ends = np.cumsum([len(found) for found in proposals])
+        if new:
+            embeddings = self.look.embed([view for _, _, view in new])
+            for (known, key, _), embedding in zip(new, embeddings, strict=True):
+                known[key] = embedding
         return [
-            select(query, found, self._evidence(embeddings[end - len(found) : end], query, found), sample.size_hw)
-            for sample, query, found, end in zip(samples, queries, proposals, ends, strict=True)
+            select(query, found, self._evidence(known, query, found), sample.size_hw)
+            for known, sample, query, found in zip(looks, samples, queries, proposals, strict=True)
         ]
 
     def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -79,8 +89,13 @@ class ClipVerifier:
             return crop_with_margin(image, box_xyxy, margin=self.margin)
         return highlight(image, box_xyxy)
 
-    def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
+    def _evidence(
+        self, known: Mapping[bytes, NDArray[np.float32]], query: Query, found: Proposals
+    ) -> NDArray[np.float32]:
         """(R,) log evidence of each region for the phrase that it answers."""
+        if not len(found):
+            return np.zeros(0, np.float32)
+        embeddings = np.stack([known[box.tobytes()] for box in found.boxes_xyxy])
         # A label must not compete with itself in other letters.
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         places = {label.casefold(): place for place, label in enumerate(labels)}
