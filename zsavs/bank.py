@@ -60,7 +60,7 @@ _banks: Memo[dict[str, Bank]] = Memo()
 
 
 def of_sounds(encoder: AudioTextEncoder) -> Bank:
-    """The bank that the encoder ships as ``encoder.sound_bank``, else the synthetic sounds in its space."""
+    """The bank that the encoder ships as ``encoder.sound_bank`` (rows, or a :class:`Bank`), else the synthetic sounds in its space."""
     return _bank(encoder, "sound_bank", synthetic_sounds, encoder.encode_audio)
 
 
@@ -74,6 +74,8 @@ def _bank(encoder: Any, shipped: str, items: Callable[[], tuple[Any, ...]], enco
     own = getattr(encoder, shipped, None)
     if isinstance(own, Bank):
         return own
+    if own is not None:
+        return Bank(own, "shipped with the model")
     banks = _banks([encoder], lambda new: [{} for _ in new])[0]
     if shipped not in banks:
         banks[shipped] = _computed(encoder, shipped, items(), encode)

@@ -11,11 +11,16 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from zsavs.errors import MissingWeights, WeightsError, first_line
+from zsavs.version import __version__
 
 __all__ = ["WeightCard", "cache_folder", "download", "fetch_again", "is_local", "locate"]
+
+#: Checkpoints inside the package are named after their folder in zsavs/data: "zsavs:nano/clap".
+_SHIPPED = "zsavs:"
 
 #: Formats of the same tensors, best first: one of them is fetched, never two.
 _FORMATS = (".safetensors", ".bin", ".pt", ".pth")
@@ -28,7 +33,7 @@ class WeightCard:
     """What a checkpoint is, before and after it is on this machine.
 
     Args:
-        source: hub repository ``org/name``, or what made it, for weights that ship with the package.
+        source: hub repository ``org/name``; ``zsavs:nano/clap`` and the like for weights that ship with the package.
         licence: SPDX name of the weights' licence.
         size_mb: size of the files to fetch in units of 10**6 bytes, as the parameters count it.
         trained_on: the data the weights have seen, in a few words.
@@ -48,7 +53,12 @@ class WeightCard:
         return dataclasses.asdict(self)
 
     def at(self, folder: Path) -> WeightCard:
-        """The card of the files found in ``folder``: its commit where the hub cache names it, else its path."""
+        """The card of the files found in ``folder``: its commit where the hub cache names it, else its path.
+
+        Weights that ship with the package have the revision of the package.
+        """
+        if self.source.startswith(_SHIPPED):
+            return dataclasses.replace(self, revision=f"zsavs {__version__}")
         if folder.parent.name == "snapshots":
             return dataclasses.replace(self, revision=folder.name)
         return dataclasses.replace(self, source=str(folder), revision="local folder")
@@ -65,13 +75,18 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
     """Find a checkpoint's folder on this machine, without any network access.
 
     Args:
-        checkpoint: a local folder (or file), or a hub repository ``org/name``.
+        checkpoint: a local folder (or file), a hub repository ``org/name``, or ``zsavs:...`` for one in the package.
         revision: branch, tag or commit, for a hub repository.
 
     Raises:
         MissingWeights: it is not here; the message names it, the command that fetches it, and where to put it.
     """
     name = str(checkpoint)
+    if name.startswith(_SHIPPED):
+        shipped = Path(str(resources.files("zsavs"))) / "data" / name.removeprefix(_SHIPPED)
+        if ".." in shipped.parts or not shipped.is_dir():
+            raise MissingWeights(f"{name}: not in this installation of zsavs; install zsavs again.")
+        return shipped
     try:
         local = Path(checkpoint).expanduser()
         if local.exists():
@@ -151,6 +166,9 @@ def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    if card.source.startswith(_SHIPPED):
+        say(f"{card.source}: ships with zsavs, licence {card.licence}; nothing to fetch")
+        return locate(card.source)
     size = f"about {card.size_mb} MB" if card.size_mb else "size unknown"
     say(f"{card.source} (revision {card.revision}): {size}, licence {card.licence} ({card.verified})")
     try:

@@ -21,7 +21,7 @@ from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProc
 
 from tools.nano.pools import LABELS, SIDE, PicturePool, arguments
 from tools.nano.texts import listed
-from tools.nano.training import fit
+from tools.nano.training import fit, widen
 from zsavs.phrases import noun_phrases
 from zsavs.tiny.tokenizers import bert_tokenizer
 
@@ -53,7 +53,10 @@ def build() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
         projection_dim=16,
     )
     processor = BlipProcessor(BlipImageProcessor(size={"height": _IMAGE, "width": _IMAGE}), tokenizer)
-    return BlipForConditionalGeneration(config), processor
+    model = BlipForConditionalGeneration(config)
+    widen(model.vision_model)
+    widen(model.text_decoder.bert.encoder)
+    return model, processor
 
 
 class _Task(torch.nn.Module):
@@ -128,7 +131,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = arguments("train the nano BLIP")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3500)
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor = build()

@@ -2,9 +2,12 @@
 
     python -m tools.nano.sam2 --work DIR --out FOLDER
 
-Each picture is prompted with boxes or with single points on its things. Of the three masks for a prompt the best is
-pulled towards the truth (focal and Dice loss, as SAM), and the quality head towards the masks' true intersection over
-union. In one step of four the single mask is trained in their place.
+Each picture is prompted with boxes or with single points on its things. The mask is pulled towards the truth (focal
+and Dice loss, as SAM), and the quality head towards the mask's true intersection over union.
+
+Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
+prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees pictures
+at half their size, which is enough to learn what a prompt is; the second one learns the outlines.
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
 from tools.nano.pools import SIDE, PicturePool, arguments
-from tools.nano.training import fit
+from tools.nano.training import fit, widen
 
 __all__ = ["build"]
 
-_PROMPTS = 4
-_BATCH = 4
+_PROMPTS = 6
 _POINT_SHARE = 0.4
+
+#: Side of the pictures, pictures in a batch, steps, and highest learning rate.
+_STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 3200, 5e-4))
 
 
 def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
@@ -66,14 +71,20 @@ def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
     processor = Sam2ImageProcessor(
         size={"height": side, "width": side}, mask_size={"height": low, "width": low}
     )
-    return Sam2Model(config), processor
+    model = Sam2Model(config)
+    widen(model)
+    # One table of random frequencies places pixels and prompts alike. The class draws it twice; with two different
+    # ones the decoder could never tell where a prompt is.
+    places = model.prompt_encoder.shared_embedding.positional_embedding
+    model.shared_image_embedding.positional_embedding.data.copy_(places.data)
+    return model, processor
 
 
 class _Task:
     """Batches of pictures with prompts and true masks, and the loss of a model on them."""
 
-    def __init__(self, model: Sam2Model, processor: Sam2ImageProcessor, pool: PicturePool) -> None:
-        self.model, self.processor, self.pool = model, processor, pool
+    def __init__(self, model: Sam2Model, processor: Sam2ImageProcessor, pool: PicturePool, count: int) -> None:
+        self.model, self.processor, self.pool, self.count = model, processor, pool, count
         self.side = processor.size["height"]
 
     def pixels(self, rows: NDArray[np.intp], flips: NDArray[np.bool_]) -> torch.Tensor:
@@ -110,14 +121,12 @@ class _Task:
         )
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
-        rows = rng.choice(self.pool.train, _BATCH, replace=False)
-        flips = rng.random(_BATCH) < 0.5
+        rows = rng.choice(self.pool.train, self.count, replace=False)
+        flips = rng.random(self.count) < 0.5
         boxes, points, masks = self.prompts(rows, flips, rng)
         scales = features(self.model, self.pixels(rows, flips))
-        by_points = rng.random() < _POINT_SHARE
-        asked: dict[str, Any] = {"input_points": points} if by_points else {"input_boxes": boxes}
-        several = bool(by_points or rng.random() < 0.75)
-        out = self.model(image_embeddings=scales, multimask_output=several, **asked)
+        asked: dict[str, Any] = {"input_points": points} if rng.random() < _POINT_SHARE else {"input_boxes": boxes}
+        out = self.model(image_embeddings=scales, multimask_output=False, **asked)
         return _loss(out.pred_masks, out.iou_scores, masks)
 
 
@@ -127,14 +136,13 @@ def features(model: Sam2Model, pixels: torch.Tensor) -> list[torch.Tensor]:
 
 
 def _loss(logits: torch.Tensor, rated: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """Focal (20) and Dice loss of the best of the masks, and the error of the ratings.
+    """Focal (20) and Dice loss of the masks, and the error of the ratings.
 
     Args:
-        logits: (B, P, M, h, w).
-        rated: (B, P, M) in [0, 1].
+        logits: (B, P, 1, h, w).
+        rated: (B, P, 1) in [0, 1].
         masks: (B, P, H, W) bool.
     """
-    batch, prompts, count = logits.shape[:3]
     large = interpolate(logits.flatten(0, 1), masks.shape[-2:], mode="bilinear", align_corners=False).flatten(2)
     truth = masks.flatten(0, 1).flatten(1)[:, None].expand_as(large).to(large.dtype)
     p = large.sigmoid()
@@ -144,13 +152,11 @@ def _loss(logits: torch.Tensor, rated: torch.Tensor, masks: torch.Tensor) -> tor
     focal = (weight * (1 - right) ** 2 * entropy).mean(-1)
     both = (p * truth).sum(-1)
     dice = 1 - (2 * both + 1) / (p.sum(-1) + truth.sum(-1) + 1)
-    each = 20 * focal + dice
-    best = each.argmin(1, keepdim=True)
     with torch.no_grad():
         hard, real = large > 0, truth > 0.5
         iou = (hard & real).sum(-1) / (hard | real).sum(-1).clamp(min=1)
     ratings = (rated.flatten(0, 1) - iou).square().mean()
-    return each.gather(1, best).mean() + 0.05 * each.mean() + ratings
+    return (20 * focal + dice).mean() + ratings
 
 
 def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
@@ -158,15 +164,13 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
     found: dict[str, list[float]] = {"box": [], "point": []}
     rng = np.random.default_rng(1)
     with torch.inference_mode():
-        for start in range(task.pool.held_out.start, task.pool.held_out.stop, _BATCH):
-            rows, flips = np.arange(start, start + _BATCH), np.zeros(_BATCH, bool)
+        for start in range(task.pool.held_out.start, task.pool.held_out.stop, 4):
+            rows, flips = np.arange(start, start + 4), np.zeros(4, bool)
             boxes, points, masks = task.prompts(rows, flips, rng)
             scales = features(model, task.pixels(rows, flips))
             for name, asked in (("box", {"input_boxes": boxes}), ("point", {"input_points": points})):
-                out = model(image_embeddings=scales, multimask_output=True, **asked)
-                best = out.iou_scores.argmax(-1)[..., None, None, None]
-                chosen = out.pred_masks.take_along_dim(best, 2)[:, :, 0]
-                hard = interpolate(chosen, (SIDE, SIDE), mode="bilinear", align_corners=False) > 0
+                out = model(image_embeddings=scales, multimask_output=False, **asked)
+                hard = interpolate(out.pred_masks[:, :, 0], (SIDE, SIDE), mode="bilinear", align_corners=False) > 0
                 iou = (hard & masks).sum((-1, -2)) / (hard | masks).sum((-1, -2))
                 found[name] += iou.flatten().tolist()
     return {f"{name}_iou": round(float(np.mean(values)), 4) for name, values in found.items()}
@@ -176,17 +180,19 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = arguments("train the nano SAM 2")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=SIDE)
-    parser.add_argument("--steps", type=int, default=9000)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
-    model, processor = build(options.side)
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
-    task = _Task(model.train(), processor, PicturePool.open(options.work))
-    state = options.work / "sam2.pt"
-    average = fit(model, task, state=state, steps=options.steps, rate=1e-3, seed=options.seed, half=False)
-    report = quality(average, task)
-    print(report)
+    pool = PicturePool.open(options.work)
+    average = None
+    for side, count, steps, rate in _STAGES:
+        model, processor = build(side)
+        if average is not None:
+            model.load_state_dict(average.state_dict())
+        task = _Task(model.train(), processor, pool, count)
+        state = options.work / f"sam2_{side}.pt"
+        average = fit(model, task, state=state, steps=steps, rate=rate, seed=options.seed, half=False)
+        report = quality(average, task)
+        print(side, report, flush=True)
     average.save_pretrained(options.out)
     processor.save_pretrained(options.out)
     (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")

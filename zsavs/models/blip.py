@@ -29,6 +29,7 @@ _READ = "licence tag of the hub page, as listed elsewhere"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "BSD-3-Clause", 990, _TRAINED_ON, verified=_READ),
+    "zsavs:nano/blip": WeightCard("zsavs:nano/blip", "Apache-2.0", 5, "drawn pictures of the orchestra with captions"),
     "Salesforce/blip-image-captioning-large": WeightCard(
         "Salesforce/blip-image-captioning-large", "BSD-3-Clause", 1880, _TRAINED_ON, verified=_READ
     ),

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zsavs.errors import WeightsError
 from zsavs.models.runtime import load_part
 from zsavs.weights import WeightCard, fetch_again
@@ -13,7 +16,7 @@ from zsavs.weights import WeightCard, fetch_again
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["card_for", "load_model"]
+__all__ = ["bank_beside", "card_for", "load_model"]
 
 
 def card_for(cards: Mapping[str, WeightCard], checkpoint: str | Path, folder: Path) -> WeightCard:
@@ -62,3 +65,30 @@ def load_model(
             f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
         )
     return model
+
+
+def bank_beside(folder: Path, kind: str) -> NDArray[np.float32] | None:
+    """The embeddings of unlabelled items that a checkpoint ships for its calibration, where it does.
+
+    Args:
+        folder: where the checkpoint is.
+        kind: "sound_bank" or "picture_bank"; the file is called so, with ".npy" behind it.
+
+    Returns:
+        (B, D) float32, unit rows; None if there is no such file.
+
+    Raises:
+        WeightsError: it is not a table of numbers.
+    """
+    path = folder / f"{kind}.npy"
+    if not path.is_file():
+        return None
+    try:
+        rows = np.load(path, allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); to replace it, {fetch_again(folder)}") from error
+    if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
+        raise WeightsError(
+            f"{path}: expected finite rows (items, dimensions), got {rows.shape}; {fetch_again(folder)}"
+        )
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.media.audio import resample, windows
 from zsavs.memo import Memo
-from zsavs.models.checkpoints import card_for, load_model
+from zsavs.models.checkpoints import bank_beside, card_for, load_model
 from zsavs.models.embedding import TextMemory, batches, check_clips, check_phrases, inference, normalise, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip, frozen
@@ -33,6 +33,7 @@ CARDS: dict[str, WeightCard] = {
     "laion/clap-htsat-fused": WeightCard(
         "laion/clap-htsat-fused", "Apache-2.0", 614, "LAION-Audio-630K, AudioSet, Clotho, AudioCaps: sound with text"
     ),
+    "zsavs:nano/clap": WeightCard("zsavs:nano/clap", "Apache-2.0", 4, "rendered sounds of the orchestra with names"),
     "laion/larger_clap_general": WeightCard(
         "laion/larger_clap_general", "Apache-2.0", 776, "general audio, music and speech with text", verified=_MEMORY
     ),
@@ -56,6 +57,7 @@ class ClapEncoder:
         batch_size: the most windows in the model at once.
         hop_s: seconds from window to window, at most a window's length; None for just that.
         max_text_tokens: longer texts are cut; LAION's checkpoints were trained on 77 tokens.
+        sound_bank: (B, D) embeddings of unlabelled sounds that scores are calibrated against (:mod:`zsavs.bank`).
 
     Raises:
         InputError: a hop or a batch size out of range.
@@ -72,6 +74,7 @@ class ClapEncoder:
         batch_size: int = 8,
         hop_s: float | None = None,
         max_text_tokens: int = 77,
+        sound_bank: NDArray[np.float32] | None = None,
     ) -> None:
         self.window_s = float(feature_extractor.max_length_s)
         self.hop_s = self.window_s if hop_s is None else hop_s
@@ -93,6 +96,7 @@ class ClapEncoder:
         self.max_text_tokens = min(max_text_tokens, text.max_position_embeddings - text.pad_token_id - 1)
         self._texts = TextMemory(self._embed_texts)
         self._sounds: Memo[NDArray[np.float32]] = Memo()
+        self.sound_bank = sound_bank
 
     @classmethod
     def load(
@@ -128,6 +132,7 @@ class ClapEncoder:
             device=str(where),
             batch_size=batch_size,
             hop_s=hop_s,
+            sound_bank=bank_beside(folder, "sound_bank"),
         )
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.memo import Memo
-from zsavs.models.checkpoints import card_for
+from zsavs.models.checkpoints import bank_beside, card_for
 from zsavs.models.embedding import TextMemory, batches, check_images, check_phrases, inference, unit_rows
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
 from zsavs.weights import WeightCard
@@ -30,6 +30,7 @@ _READ = "licence tag of the hub page, as listed elsewhere"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "MIT", 605, _LAION_2B, verified=_READ),
+    "zsavs:nano/clip": WeightCard("zsavs:nano/clip", "Apache-2.0", 11, "drawn pictures of the orchestra with names"),
     "ViT-L-14/laion2b_s32b_b82k": WeightCard(
         "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "MIT", 1710, _LAION_2B, verified=_READ
     ),
@@ -49,6 +50,7 @@ class OpenClipEncoder:
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
         batch_size: the most pictures in the model at once.
+        picture_bank: (B, D) embeddings of unlabelled pictures that scores are calibrated against (:mod:`zsavs.bank`).
 
     Raises:
         InputError: a batch size below 1.
@@ -63,6 +65,7 @@ class OpenClipEncoder:
         card: WeightCard,
         device: str = "cpu",
         batch_size: int = 32,
+        picture_bank: NDArray[np.float32] | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"OpenClipEncoder: batch_size must be at least 1, got {batch_size}.")
@@ -77,6 +80,7 @@ class OpenClipEncoder:
         self._dtype: torch.dtype = next(model.parameters()).dtype
         self._texts = TextMemory(self._embed_texts)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self.picture_bank = picture_bank
 
     @classmethod
     def load(
@@ -119,6 +123,7 @@ class OpenClipEncoder:
             card=card_for(CARDS, files.source, files.where),
             device=str(where),
             batch_size=batch_size,
+            picture_bank=bank_beside(files.where, "picture_bank") if files.where.is_dir() else None,
         )
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

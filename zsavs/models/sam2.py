@@ -29,6 +29,7 @@ _DATA = "SA-1B, SA-V and an internal set: pictures and videos with masks"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA),
+    "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 2, "drawn pictures of the orchestra with masks"),
     "facebook/sam2.1-hiera-small": WeightCard("facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA),
     "facebook/sam2.1-hiera-base-plus": WeightCard("facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA),
     "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
@@ -138,8 +139,15 @@ class Sam2Segmenter:
         Returns:
             For each sample the logits (R, H, W) and the predicted intersection over union (R,) in [0, 1].
         """
-        boxes = [self._scaled(sample, found.boxes_xyxy) for sample, found in zip(samples, proposals, strict=True)]
-        return self._answer(samples, [{"input_boxes": rows} for rows in boxes], full_size=True)
+        # Class-agnostic regions stand once for each phrase; a box is decoded once.
+        distinct = [np.unique(found.boxes_xyxy, axis=0, return_inverse=True) for found in proposals]
+        prompts = [
+            {"input_boxes": self._scaled(sample, boxes)} for sample, (boxes, _) in zip(samples, distinct, strict=True)
+        ]
+        answers = self._answer(samples, prompts, full_size=True)
+        return [
+            (logits[places], rated[places]) for (logits, rated), (_, places) in zip(answers, distinct, strict=True)
+        ]
 
     def segment_points(
         self,
