@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,21 @@ def test_dtype_is_what_was_asked_for_whatever_the_file_holds(folder: Path, tmp_p
     half.model.save_pretrained(tmp_path)
     half.feature_extractor.save_pretrained(tmp_path)
     assert AstTagger.load(tmp_path, device="cpu").model.dtype == torch.float32
+
+
+def test_loading_the_published_filter_bank_warns_of_nothing(folder: Path, tmp_path: Path) -> None:
+    """Which the library does, as some of its filters are empty: shown here, so that the test would notice."""
+    from transformers import ASTFeatureExtractor
+
+    with pytest.warns(UserWarning, match="mel filter"):
+        extractor = ASTFeatureExtractor()
+    published = copy_with(folder, tmp_path / "published", (folder / "model.safetensors").read_bytes())
+    extractor.save_pretrained(published)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        loaded = AstTagger.load(published, device="cpu")
+    assert seen == []
+    assert loaded.window_s == pytest.approx(10.255)
 
 
 def test_a_hub_name_is_found_in_the_cache_with_its_commit(

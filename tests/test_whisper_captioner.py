@@ -103,6 +103,18 @@ def test_a_multilingual_checkpoint_is_asked_for_english_words_without_times() ->
     assert want != fresh().caption(SHORT)
 
 
+def test_tokens_that_a_checkpoint_suppresses_stay_unsaid() -> None:
+    made = fresh()
+    with torch.no_grad():
+        free = made.model.generate(features(made, SHORT), max_new_tokens=8, do_sample=False)[:, -8:]
+        settings = made.model.generation_config
+        settings.begin_suppress_tokens, settings.suppress_tokens = free[:, 0].tolist(), free[:, 2].tolist()
+        tokens = made.model.generate(features(made, SHORT), max_new_tokens=8, do_sample=False)
+    want = [" ".join(text.split()) for text in made.tokenizer.batch_decode(tokens, skip_special_tokens=True)]
+    assert made.caption(SHORT) == want
+    assert all(a != b for a, b in zip(want, fresh().caption(SHORT), strict=True))
+
+
 def test_an_old_checkpoint_forces_ids_by_its_configuration() -> None:
     made = fresh()
     made.model.config.forced_decoder_ids = [[2, 50], [1, 40], [3, None]]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,9 +123,12 @@ class AstTagger:
         """
         folder = locate(checkpoint, revision)
         where = resolve_device(device)
+        # AST's own filter bank has empty filters at the low end, about which every construction of it warns.
+        with warnings.catch_warnings(record=True):
+            feature_extractor = load_part("ASTFeatureExtractor", folder)
         return cls(
             load_model("ASTForAudioClassification", folder, resolve_dtype(dtype, where)),
-            load_part("ASTFeatureExtractor", folder),
+            feature_extractor,
             card=card_for(CARDS, checkpoint, folder),
             device=str(where),
             batch_size=batch_size,
