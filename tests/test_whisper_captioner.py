@@ -23,6 +23,7 @@ from adapter_helpers import (
 from safetensors.torch import load_file, save
 
 from zsavs import AudioClip
+from zsavs.cli import main
 from zsavs.errors import AudioError, InputError, MissingWeights, WeightsError
 from zsavs.models.whisper_captioner import CARDS, PREFIXES, WhisperCaptioner, _join
 from zsavs.protocols import AudioCaptioner
@@ -241,6 +242,11 @@ def test_input_that_is_no_sound_is_refused() -> None:
 def test_there_is_no_default_and_the_error_says_how_to_name_one() -> None:
     with pytest.raises(InputError, match=rf"whisper:ORG/NAME.*{KNOWN}.*zsavs download"):
         WhisperCaptioner.load()
+
+
+def test_the_licence_is_shown_before_a_download(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["download", KNOWN, "--dry-run"]) == 0
+    assert f"{KNOWN} (revision main): 151 MB, CC-BY-NC-4.0" in capsys.readouterr().out
 
 
 def test_a_saved_model_comes_back_the_same(folder: Path) -> None:

@@ -212,7 +212,6 @@ class WhisperCaptioner:
         opening = self._opening()
         # A copy: Whisper's settings are changed by what is asked of it.
         settings = copy.deepcopy(self.model.generation_config)
-        settings.forced_decoder_ids, settings.max_length = None, None
         settings.update(do_sample=False, num_beams=self.num_beams, max_new_tokens=self.max_new_tokens)
         with inference("WhisperForConditionalGeneration"), quiet():
             # The plain loop and not Whisper's own, which looks for timestamps and starts anew at a higher temperature,
