@@ -48,6 +48,7 @@ def at_db(level_db: float, seconds: float = 2.0) -> AudioClip:
     ("caption", "things"),
     [
         ("A dog barks in the distance while people talk in the background", ["dog", "people"]),
+        ("A dog barks while people talk and music plays in the background.", ["dog", "people"]),
         ("A man speaks and a crowd applauds", ["man", "crowd"]),
         ("Birds chirp and wind blows", ["birds"]),
         ("Rain is pouring down and thunder is rumbling in the background.", ["rain"]),

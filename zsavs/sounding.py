@@ -71,10 +71,10 @@ class LabelPhrases:
     """The phrase that a detector is asked for each label of a tagger.
 
     A label is looked up in the table, whatever its case, commas, underscores and "and"
-    (``Male_speech_and_man_speaking`` is "Male speech, man speaking"), then by what stands before its first comma, as
-    some taggers cut their labels there. A label that the table does not have goes by a rule: brackets and what follows
-    a comma are dropped, and the first visible thing of the rest is the phrase ("Train horn (distant), honking" asks for
-    "train horn", "dog_barking" for "dog", "sneezing" for "person", "synth pop music" for nothing).
+    (``Male_speech_and_man_speaking`` is "Male speech, man speaking"), or cut at its first comma, as some taggers cut
+    their labels. If it is not there, brackets and what follows a comma are dropped, and it is looked up again ("Organ
+    (church), playing" as "Organ"). If it still is not, the first visible thing of what is left is the phrase
+    ("dog_barking" asks for "dog", "sneezing" for "person", "engine noise" for "engine", "synth pop music" for nothing).
 
     Args:
         table: labels and phrases, None or "" for a sound that nothing visible makes: a mapping, or the path of a JSON
@@ -99,11 +99,11 @@ class LabelPhrases:
 
     def __call__(self, label: str) -> str:
         """The phrase for a label; "" for a sound that nothing visible makes."""
-        key = _key(label)
-        for known in (self._whole, self._heads):
-            if key in known:
-                return known[key]
         head = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", label).split(",")[0].replace("_", " ")
+        for key in (_key(label), _key(head)):
+            for known in (self._whole, self._heads):
+                if key in known:
+                    return known[key]
         return next(iter(visible_things(head)), "")
 
 
