@@ -35,11 +35,14 @@ def tiny_parts() -> dict[str, Any]:
     from zsavs.tiny.detectors import tiny_grounding_dino
     from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
     from zsavs.tiny.segmenters import tiny_sam2
+    from zsavs.tiny.sounds import tiny_ast, tiny_whisper
 
     return {
         "audio_text": tiny_clap(),
         "image_text": tiny_open_clip(),
         "captioner": tiny_blip(),
+        "audio_tagger": tiny_ast(),
+        "audio_captioner": tiny_whisper(),
         "grounder": tiny_grounding_dino(),
         "segmenter": tiny_sam2(),
     }
@@ -61,6 +64,10 @@ def main() -> None:
     pipes = {}
     for name in zsavs.list_components("strategy"):
         settings: dict[str, Any] = {"min_z": -3.0, "max_gap": 1e6, **parts} if arguments.tiny else {}
+        if arguments.tiny and name == "classify":
+            settings = {"min_probability": 0.0, **parts}
+        if arguments.tiny and name == "caption":
+            settings = {"nouns": lambda _: list(WORDS[:3]), **parts}
         if arguments.tiny and name == "cross_modal":
             settings["nouns"] = lambda _: list(WORDS[:3])
         if arguments.tiny and name == "fused":

@@ -54,6 +54,11 @@ def test_toy_segmenter_and_captioner() -> None:
     testing.check_captioner(toy.ToyCaptioner())
 
 
+def test_toy_tagger_and_audio_captioner() -> None:
+    testing.check_audio_tagger(toy.ToyTagger())
+    testing.check_captioner(toy.ToyAudioCaptioner(), [sample.audio for sample in testing.example_samples()])
+
+
 def test_example_samples_are_what_the_checks_need() -> None:
     samples = testing.example_samples()
     assert len({sample.size_hw for sample in samples}) > 1, "two sizes, as a batch may have"

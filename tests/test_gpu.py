@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from zsavs import testing
+from zsavs.models.ast import AstTagger
 from zsavs.models.blip import BlipCaptioner
 from zsavs.models.clap import ClapEncoder
 from zsavs.models.grounding_dino import GroundingDinoGrounder
 from zsavs.models.open_clip import OpenClipEncoder
 from zsavs.models.sam2 import Sam2Segmenter
+from zsavs.models.whisper_captioner import WhisperCaptioner
 from zsavs.tiny.detectors import tiny_grounding_dino
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.tiny.segmenters import tiny_sam2
+from zsavs.tiny.sounds import tiny_ast, tiny_whisper
 from zsavs.types import Query
 
 pytestmark = pytest.mark.gpu
@@ -42,6 +45,12 @@ def on_gpu(part: Any) -> Any:
         return OpenClipEncoder(model, part.preprocess, part.tokenizer, **rest)
     if isinstance(part, BlipCaptioner):
         return BlipCaptioner(model, part.processor, max_new_tokens=part.max_new_tokens, **rest)
+    if isinstance(part, AstTagger):
+        return AstTagger(model, part.feature_extractor, **rest)
+    if isinstance(part, WhisperCaptioner):
+        return WhisperCaptioner(
+            model, part.feature_extractor, part.tokenizer, max_new_tokens=part.max_new_tokens, **rest
+        )
     if isinstance(part, GroundingDinoGrounder):
         return GroundingDinoGrounder(model, part.image_processor, part.tokenizer, box_threshold=0.0, **rest)
     assert isinstance(part, Sam2Segmenter)
@@ -66,6 +75,17 @@ def test_pictures_and_texts() -> None:
 
 def test_captions() -> None:
     testing.check_captioner(on_gpu(tiny_blip()))
+
+
+def test_tags() -> None:
+    cpu = tiny_ast()
+    clips = [sample.audio for sample in SAMPLES]
+    for mine, theirs in zip(on_gpu(cpu).tag(clips), cpu.tag(clips), strict=True):
+        assert dict(mine) == pytest.approx(dict(theirs), abs=1e-3)
+
+
+def test_captions_of_sounds() -> None:
+    testing.check_captioner(on_gpu(tiny_whisper()), [sample.audio for sample in SAMPLES])
 
 
 def test_boxes() -> None:

@@ -88,6 +88,7 @@ LAYERS = [
     ["zsavs", "zsavs.version", "zsavs.errors"],
     ["zsavs.types", "zsavs.files", "zsavs.run_folder", "zsavs.memo", "zsavs.rle", "zsavs.protocols", "zsavs.weights"],
     ["zsavs.media", "zsavs.vocabulary", "zsavs.phrases", "zsavs.result", "zsavs.draw", "zsavs.metrics"],
+    ["zsavs.sounding"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
     ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space"],

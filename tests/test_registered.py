@@ -18,6 +18,7 @@ from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.tiny.joint import tiny_imagebind
 from zsavs.tiny.segmenters import tiny_sam2
+from zsavs.tiny.sounds import tiny_ast, tiny_whisper
 from zsavs.verification.clip import ClipVerifier
 from zsavs.verification.selection import TrustGrounder
 
@@ -31,6 +32,10 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("image_text", "toy"): toy.ToyEyes,
     ("captioner", "blip"): tiny_blip,
     ("captioner", "toy"): toy.ToyCaptioner,
+    ("audio_tagger", "ast"): tiny_ast,
+    ("audio_tagger", "toy"): toy.ToyTagger,
+    ("audio_captioner", "toy"): toy.ToyAudioCaptioner,
+    ("audio_captioner", "whisper"): tiny_whisper,
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
     ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
@@ -47,6 +52,8 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "audio_text": testing.check_encoder,
     "image_text": testing.check_encoder,
     "captioner": testing.check_captioner,
+    "audio_tagger": testing.check_audio_tagger,
+    "audio_captioner": lambda made: testing.check_captioner(made, [s.audio for s in testing.example_samples()]),
     "grounder": testing.check_grounder,
     "verifier": testing.check_verifier,
     "segmenter": testing.check_segmenter,
@@ -54,6 +61,11 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 
 #: Random weights hear nothing in particular: thresholds under which every phrase stays, and weights still differ.
 OPEN = {"min_z": -3.0, "max_gap": 1e6, "top_k": 4}
+#: The same for strategies that hear without similarities; random words name nothing visible.
+OPEN_BY_STRATEGY: dict[str, dict[str, Any]] = {
+    "classify": {"min_probability": 0.0, "top_k": 4},
+    "caption": {"nouns": lambda caption: [*caption.split()[:1], *WORDS], "top_k": 4},
+}
 WORDS = ("dog", "cat", "piano", "siren")
 
 
@@ -64,6 +76,8 @@ def tiny_parts() -> dict[str, Any]:
         "audio_text": tiny_clap(),
         "image_text": tiny_open_clip(),
         "captioner": tiny_blip(),
+        "audio_tagger": tiny_ast(),
+        "audio_captioner": tiny_whisper(),
         "grounder": tiny_grounding_dino(),
         "segmenter": tiny_sam2(),
     }
@@ -86,7 +100,7 @@ def test_strategy_keeps_its_contract_with_real_classes(
 ) -> None:
     if variant and name != "fused":
         pytest.skip("only `fused` has variants")
-    settings: dict[str, Any] = {**OPEN, **variant}
+    settings: dict[str, Any] = {**OPEN_BY_STRATEGY.get(name, OPEN), **variant}
     if name == "fused":
         settings["min_seen"] = -3.0
     if name == "cross_modal":
@@ -97,7 +111,7 @@ def test_strategy_keeps_its_contract_with_real_classes(
 
 @pytest.mark.parametrize("name", zsavs.list_components("strategy"))
 def test_whole_pipeline_of_real_classes(name: str, tiny_parts: dict[str, Any]) -> None:
-    settings: dict[str, Any] = dict(OPEN)
+    settings: dict[str, Any] = dict(OPEN_BY_STRATEGY.get(name, OPEN))
     if name == "fused":
         settings["min_seen"] = -3.0
     if name == "cross_modal":

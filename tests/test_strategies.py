@@ -20,6 +20,8 @@ from zsavs.calibration import PictureScorer, SoundScorer
 from zsavs.common_space import gate, ridge
 from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.strategies.audio_to_text import AudioToText
+from zsavs.strategies.caption import Caption
+from zsavs.strategies.classify import Classify
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
 from zsavs.types import AudioClip, AVSample, Query
@@ -32,8 +34,12 @@ STRATEGIES = {
     "cross_modal": CrossModal(toy.ToyCaptioner(), EARS),
     "fused label": Fused(EARS, EYES, COLOURS),
     "fused embedding": Fused(EARS, EYES, COLOURS, variant="embedding"),
+    "classify": Classify(toy.ToyTagger()),
+    "caption": Caption(toy.ToyAudioCaptioner()),
 }
-LOOKS = [name for name in STRATEGIES if name != "audio_to_text"]
+ONLY_HEARS = ["audio_to_text", "classify", "caption"]
+LOOKS = [name for name in STRATEGIES if name not in ONLY_HEARS]
+CALIBRATED = [name for name, strategy in STRATEGIES.items() if hasattr(strategy, "min_z")]
 SIZE = (60, 90)
 
 every = pytest.mark.parametrize("name", STRATEGIES)
@@ -127,7 +133,7 @@ def test_silence_and_near_silence_find_nothing(name: str, clip: AudioClip) -> No
     assert len(STRATEGIES[name].query([replace(picture("red", "blue", "green"), audio=clip)])[0]) == 0
 
 
-@every
+@pytest.mark.parametrize("name", CALIBRATED)
 def test_it_is_the_threshold_that_rejects(name: str) -> None:
     """Rejection is calibrated evidence and no special case: with no threshold there would be an answer."""
     strategy = STRATEGIES[name]
@@ -153,9 +159,10 @@ def test_an_empty_picture_finds_nothing(name: str) -> None:
     assert len(STRATEGIES[name].query([replace(picture(), audio=toy.tone("red"))])[0]) == 0
 
 
-def test_what_only_hears_asks_for_what_is_out_of_view() -> None:
+@pytest.mark.parametrize("name", ONLY_HEARS)
+def test_what_only_hears_asks_for_what_is_out_of_view(name: str) -> None:
     """The picture plays no part until the detector looks for the name."""
-    (query,) = STRATEGIES["audio_to_text"].query([replace(picture("red"), audio=toy.tone("green"))])
+    (query,) = STRATEGIES[name].query([replace(picture("red"), audio=toy.tone("green"))])
     assert heard(query) == ("green",)
 
 

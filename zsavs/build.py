@@ -14,12 +14,12 @@ from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
 from zsavs.models.runtime import check_names
 from zsavs.pipeline import Pipeline
 from zsavs.presets import Part, find_preset
-from zsavs.registry import ROLES, find_component
+from zsavs.registry import ROLES, find_component, list_components
 from zsavs.result import AVSResult
 from zsavs.types import AVSample
 from zsavs.vocabulary import load_vocabulary
 
-__all__ = ["build_pipeline", "compare"]
+__all__ = ["build_pipeline", "compare", "missing_roles"]
 
 #: Components alive in this process, so that two pipelines that name the same model share its weights.
 _alive: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -51,6 +51,7 @@ def build_pipeline(
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
         MissingWeights: a checkpoint is not on this machine.
+        InputError: the strategy needs a part that the preset does not have.
 
     >>> import zsavs
     >>> build_pipeline("audio_to_text", preset="toy").strategy.top_k
@@ -75,6 +76,16 @@ def build_pipeline(
         "models": parts.cards(),
     }
     return Pipeline(chosen, **stages, meta=meta)
+
+
+def missing_roles(strategy: str, preset: str) -> list[str]:
+    """The roles that a strategy needs and a preset has no part for, so that somebody has to name one.
+
+    Raises:
+        UnknownName, BrokenInstallation: as :func:`build_pipeline`.
+    """
+    parameters = inspect.signature(find_component("strategy", strategy)).parameters
+    return [role for role in ROLES if role in parameters and role not in find_preset(preset).parts]
 
 
 def _plain(value: Any) -> str | int | float | bool | None:
@@ -153,6 +164,11 @@ class _Parts:
         return self.built[role]
 
     def _of_the_preset(self, role: str) -> Any:
+        if role not in self.plan.parts:
+            raise InputError(
+                f"the preset {self.preset!r} has no {role}; name one: build_pipeline(..., {role}='NAME:CHECKPOINT'), "
+                f"where NAME is one of: {', '.join(list_components(role))}."
+            )
         try:
             return self._make(role, self.plan.parts[role])
         except MissingWeights as error:

@@ -20,7 +20,7 @@ from zsavs.version import __version__
 
 __all__ = ["entry", "main"]
 
-_STRATEGIES_HELP = "audio_to_text, cross_modal, fused, or an installed one (zsavs list strategy)"
+_STRATEGIES_HELP = "audio_to_text, caption, classify, cross_modal, fused, or an installed one (zsavs list strategy)"
 
 
 def entry() -> None:

@@ -20,7 +20,6 @@ def segment(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """``zsavs compare``: several strategies on one picture and its sound."""
     from zsavs.build import build_pipeline
-    from zsavs.registry import list_components
     from zsavs.types import AVSample
 
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
@@ -28,8 +27,8 @@ def compare(arguments: argparse.Namespace) -> int:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
     sample = AVSample.from_files(image, audio)
-    names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))
     preset = arguments.preset or _preset_here()
+    names = _strategies(arguments.strategies, preset)
     answers = {}
     with _bar(2 * len(names), "loading models") as bar:
         for name in names:
@@ -50,6 +49,18 @@ def compare(arguments: argparse.Namespace) -> int:
     if sheet is not None:
         print(f"side by side: {sheet}")
     return 0
+
+
+def _strategies(asked: list[str] | None, preset: str) -> list[str]:
+    """The strategies that were asked for, each once; else all that the preset has the parts for."""
+    from zsavs.build import missing_roles
+    from zsavs.registry import list_components
+
+    names = list(dict.fromkeys(asked or list_components("strategy")))
+    missing = {} if asked else {name: roles for name in names if (roles := missing_roles(name, preset))}
+    for name, roles in missing.items():
+        print(f"zsavs: left out {name}: the preset {preset!r} has no {' and no '.join(roles)}", file=sys.stderr)
+    return [name for name in names if name not in missing]
 
 
 def _write_sheet(answers: dict[str, dict[str, Any]], path: Path) -> Path:
@@ -103,15 +114,15 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """``zsavs eval``: strategies on a data set."""
     from zsavs.evaluation import Plan
     from zsavs.evaluation import evaluate as run
-    from zsavs.registry import list_components
     from zsavs.summary import AUDIO, table
     from zsavs.vocabulary import load_vocabulary
 
     dataset = _dataset(arguments.dataset, arguments.root, arguments.split)
     vocabulary = arguments.vocabulary
+    preset = arguments.preset or _preset_here()
     plan = Plan(
-        strategies=tuple(dict.fromkeys(arguments.strategies or list_components("strategy"))),
-        preset=arguments.preset or _preset_here(),
+        strategies=tuple(_strategies(arguments.strategies, preset)),
+        preset=preset,
         device=arguments.device,
         dtype=arguments.dtype,
         # The words and not their file: a run must not go on after the file has changed.
@@ -198,11 +209,13 @@ def list_(arguments: argparse.Namespace) -> int:
 
 def download(arguments: argparse.Namespace) -> int:
     """``zsavs download``: the only thing that fetches."""
+    from zsavs.models.whisper_captioner import CARDS
     from zsavs.presets import PRESETS, find_preset, preset_cards
     from zsavs.weights import WeightCard, download
 
     if "/" in arguments.name:
-        known = {card.source: card for name in PRESETS for card in preset_cards(name).values()}
+        # Those of a component that no preset has, beside the presets'.
+        known = {**CARDS, **{card.source: card for name in PRESETS for card in preset_cards(name).values()}}
         unknown = WeightCard(arguments.name, "not known to zsavs, see the repository", 0, "unknown", verified="no card")
         cards = [known.get(arguments.name, unknown)]
     else:

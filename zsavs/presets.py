@@ -31,7 +31,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Preset:
-    """A checkpoint for every role.
+    """A checkpoint for each role, but for those that no checkpoint with a permissive licence is known for.
 
     Args:
         summary: one line for ``zsavs list``.
@@ -48,22 +48,24 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "base": Preset(
-        "a laptop's size: CLAP, CLIP ViT-B/32, BLIP base, Grounding DINO tiny, SAM 2.1 tiny",
+        "a laptop's size: CLAP, AST, CLIP ViT-B/32, BLIP base, Grounding DINO tiny, SAM 2.1 tiny",
         {
             "audio_text": Part("clap", "laion/clap-htsat-unfused"),
             "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
             "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
+            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
             "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
             "verifier": Part("clip"),
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
         },
     ),
     "large": Preset(
-        "for a GPU: larger CLAP, CLIP ViT-L/14, BLIP large, Grounding DINO base, SAM 2.1 large",
+        "for a GPU: larger CLAP, AST, CLIP ViT-L/14, BLIP large, Grounding DINO base, SAM 2.1 large",
         {
             "audio_text": Part("clap", "laion/larger_clap_general"),
             "image_text": Part("open_clip", "ViT-L-14/laion2b_s32b_b82k"),
             "captioner": Part("blip", "Salesforce/blip-image-captioning-large"),
+            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
             "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-base"),
             "verifier": Part("clip"),
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-large"),
@@ -75,6 +77,8 @@ PRESETS: dict[str, Preset] = {
             "audio_text": Part("toy"),
             "image_text": Part("toy"),
             "captioner": Part("toy"),
+            "audio_tagger": Part("toy"),
+            "audio_captioner": Part("toy"),
             "grounder": Part("toy"),
             "verifier": Part("clip"),
             "segmenter": Part("toy"),

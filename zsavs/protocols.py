@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = [
+    "AudioCaptioner",
     "AudioTagger",
     "AudioTextEncoder",
     "Captioner",
@@ -73,10 +74,19 @@ class AudioTagger(Protocol):
 
 @runtime_checkable
 class Captioner(Protocol):
-    """Describes pictures (or, for an audio captioner, clips) in words."""
+    """Describes pictures in words."""
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """One sentence for each item."""
+        """One sentence for each picture."""
+        ...
+
+
+@runtime_checkable
+class AudioCaptioner(Protocol):
+    """Describes sounds in words."""
+
+    def caption(self, items: Sequence[AudioClip]) -> list[str]:
+        """One caption for each clip of any rate, length and channel count."""
         ...
 
 

@@ -19,12 +19,23 @@ from zsavs.errors import BrokenInstallation, UnknownName
 
 __all__ = ["ROLES", "find_component", "list_components"]
 
-#: What a component can be. Strategies ask for the first four by these names; a pipeline is made of the last three.
-ROLES = ("audio_text", "image_text", "captioner", "grounder", "verifier", "segmenter")
+#: What a component can be. Strategies ask for models by these names; a pipeline is made of the last three.
+ROLES = (
+    "audio_text",
+    "image_text",
+    "captioner",
+    "audio_tagger",
+    "audio_captioner",
+    "grounder",
+    "verifier",
+    "segmenter",
+)
 
 _BUILT_IN: dict[str, dict[str, str]] = {
     "strategy": {
         "audio_to_text": "zsavs.strategies.audio_to_text:AudioToText",
+        "caption": "zsavs.strategies.caption:Caption",
+        "classify": "zsavs.strategies.classify:Classify",
         "cross_modal": "zsavs.strategies.cross_modal:CrossModal",
         "fused": "zsavs.strategies.fused:Fused",
     },
@@ -41,6 +52,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "captioner": {
         "blip": "zsavs.models.blip:BlipCaptioner",
         "toy": "zsavs.toy:ToyCaptioner",
+    },
+    "audio_tagger": {
+        "ast": "zsavs.models.ast:AstTagger",
+        "toy": "zsavs.toy:ToyTagger",
+    },
+    "audio_captioner": {
+        "toy": "zsavs.toy:ToyAudioCaptioner",
+        "whisper": "zsavs.models.whisper_captioner:WhisperCaptioner",
     },
     "grounder": {
         "full_frame": "zsavs.grounding.full_frame:FullFrame",
@@ -93,7 +112,7 @@ def list_components(kind: str) -> list[str]:
 
     Args:
         kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "captioner",
-            "grounder", "verifier", "segmenter".
+            "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
 
     Raises:
         UnknownName: no such kind.

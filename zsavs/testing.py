@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from numpy.typing import NDArray
 
 from zsavs import toy
 from zsavs.errors import ContractError, ZsavsError
-from zsavs.protocols import Captioner, Grounder, Segmenter, Strategy, Verifier
+from zsavs.protocols import AudioCaptioner, AudioTagger, Captioner, Grounder, Segmenter, Strategy, Verifier
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = [
+    "check_audio_tagger",
     "check_captioner",
     "check_encoder",
     "check_grounder",
@@ -110,9 +112,7 @@ def check_encoder(
     _require(len(widths) == 1, f"both sides of a space have the same width, got {sorted(widths)}.")
     if hasattr(encoder, "encode_audio"):
         clip = sides[1][1][0]
-        mono = AudioClip(clip.mono()[None], clip.sample_rate_hz)
-        dual = AudioClip(np.repeat(mono.waveform, 2, axis=0), clip.sample_rate_hz)
-        same = np.array_equal(*(_verb(encoder, "encode_audio")([one]) for one in (mono, dual)))
+        same = np.array_equal(*(_verb(encoder, "encode_audio")([one]) for one in _mono_and_dual(clip)))
         _require(same, "encode_audio: mono and dual mono give the same bits.")
 
 
@@ -165,10 +165,8 @@ def check_strategy(
     for query, blind in zip(queries, hidden, strict=True):
         _same_query(query, blind, tolerance, "query: the answer must not depend on a sample's name")
 
-    mono = [AudioClip(s.audio.mono()[None], s.audio.sample_rate_hz) for s in samples]
-    dual = [AudioClip(np.repeat(clip.waveform, 2, axis=0), clip.sample_rate_hz) for clip in mono]
-    one = ask([replace(s, audio=clip) for s, clip in zip(samples, mono, strict=True)])
-    two = ask([replace(s, audio=clip) for s, clip in zip(samples, dual, strict=True)])
+    pairs = [[replace(s, audio=clip) for clip in _mono_and_dual(s.audio)] for s in samples]
+    one, two = ask([mono for mono, _ in pairs]), ask([dual for _, dual in pairs])
     for query, double in zip(one, two, strict=True):
         _same_query(query, double, 0.0, "query: mono equals dual mono")
 
@@ -274,23 +272,57 @@ def check_segmenter(
         _require(np.array_equal(logits, again), "segment: the same call twice gives the same bits.")
 
 
-def check_captioner(captioner: Captioner, images: Sequence[NDArray[np.uint8]] | None = None) -> None:
-    """Check a captioner: one string for each picture, the same twice and in any batch.
+def check_captioner(captioner: Captioner | AudioCaptioner, items: Sequence[Any] | None = None) -> None:
+    """Check a captioner of pictures, or of clips if ``items`` are clips: a string for each, the same in any batch.
 
     Raises:
         ContractError: what the captioner does otherwise.
     """
-    views = list(images) if images is not None else [sample.image for sample in example_samples()]
+    views: list[Any] = list(items) if items is not None else [sample.image for sample in example_samples()]
+    what = "clips" if views and isinstance(views[0], AudioClip) else "pictures"
     caption = _verb(captioner, "caption")
     captions = caption(views)
-    _require(len(captions) == len(views), f"caption: one for each of {len(views)} pictures, got {len(captions)}.")
+    _require(len(captions) == len(views), f"caption: one for each of {len(views)} {what}, got {len(captions)}.")
     _require(all(isinstance(caption, str) for caption in captions), "caption: returns strings.")
     alone = [caption([_fresh(view)])[0] for view in views]
-    _require(alone == list(captions), "caption: a batch equals its pictures one by one.")
-    _require(caption([]) == [], "caption: no pictures give no captions.")
+    _require(alone == list(captions), f"caption: a batch equals its {what} one by one.")
+    _require(caption([]) == [], f"caption: no {what} give no captions.")
+    if what == "clips":
+        mono, dual = (caption([clip]) for clip in _mono_and_dual(views[0]))
+        _require(mono == dual, "caption: mono and dual mono give the same caption.")
+
+
+def check_audio_tagger(tagger: AudioTagger, clips: Sequence[AudioClip] | None = None, tolerance: float = 1e-4) -> None:
+    """Check a sound tagger: each label once, surest first, probabilities in [0, 1]; sounds differ; no batch matters.
+
+    Raises:
+        ContractError: what the tagger does otherwise.
+    """
+    sounds = list(clips) if clips is not None else [sample.audio for sample in example_samples()]
+    tag = _verb(tagger, "tag")
+    answers = tag(sounds)
+    _require(len(answers) == len(sounds), f"tag: one list for each of {len(sounds)} clips, got {len(answers)}.")
+    for tags, clip in zip(answers, sounds, strict=True):
+        together, alone = dict(tags), dict(tag([_fresh(clip)])[0])
+        _require(len(together) == len(tags), "tag: each label once.")
+        _require(all(0 <= p <= 1 for p in together.values()), "tag: probabilities lie in [0, 1].")
+        _require(all(a >= b for (_, a), (_, b) in pairwise(tags)), "tag: the most probable label comes first.")
+        _require(together.keys() == alone.keys(), "tag: the labels do not depend on the batch.")
+        p, q = (np.array([side[label] for label in together], np.float64) for side in (together, alone))
+        _close(p, q, tolerance, "tag: a batch equals its clips one by one")
+    _require(answers == tag(sounds), "tag: the same clips twice give the same bits.")
+    _require(any(tags != answers[0] for tags in answers[1:]), "tag: different sounds have different probabilities.")
+    mono, dual = (tag([clip]) for clip in _mono_and_dual(sounds[0]))
+    _require(mono == dual and tag([]) == [], "tag: mono and dual mono give the same bits, and no clips no tags.")
 
 
 # -------------------------------------------------------------------------------- helpers
+def _mono_and_dual(clip: AudioClip) -> tuple[AudioClip, AudioClip]:
+    """A clip's one channel, and the same channel twice."""
+    mono = AudioClip(clip.mono()[None], clip.sample_rate_hz)
+    return mono, AudioClip(np.repeat(mono.waveform, 2, axis=0), clip.sample_rate_hz)
+
+
 class _Sealed(AVSample):
     """A sample that reports whoever asks it for anything beyond a sample's own attributes."""
 

@@ -21,11 +21,13 @@ from zsavs.weights import WeightCard
 __all__ = [
     "COLOURS",
     "PITCHES_HZ",
+    "ToyAudioCaptioner",
     "ToyCaptioner",
     "ToyEars",
     "ToyEyes",
     "ToyGrounder",
     "ToySegmenter",
+    "ToyTagger",
     "scene",
     "tone",
 ]
@@ -113,6 +115,35 @@ class ToyCaptioner(_ToyPart):
             share = np.bincount(_colour_of(image).ravel() + 1, minlength=len(_NAMES) + 1)[1:] / (image.size / 3)
             named = [f"a {_NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.005]
             sentences.append(f"a picture of {' and '.join(named) or 'nothing in particular'}")
+        return sentences
+
+
+class ToyTagger(_ToyPart):
+    """Says which pitches are heard, and how surely: where AST stands."""
+
+    def tag(self, clips: Sequence[AudioClip]) -> list[list[tuple[str, float]]]:
+        """A label for each colour ("Red thing, humming") and "Silence", which is what no colour explains.
+
+        Several can be sure at once: a pitch with a quarter of the power has a probability of 0.78.
+        """
+        answers = []
+        for clip in clips:
+            sure = 1 - np.exp(-6.0 * _shares(clip))
+            tags = [(f"{name.capitalize()} thing, humming", float(p)) for name, p in zip(_NAMES, sure, strict=True)]
+            answers.append(sorted([*tags, ("Silence", float(1 - sure.max()))], key=lambda tag: -tag[1]))
+        return answers
+
+
+class ToyAudioCaptioner(_ToyPart):
+    """Says which pitches have at least a tenth of the sound's power: where an audio captioner stands."""
+
+    def caption(self, items: Sequence[AudioClip]) -> list[str]:
+        """One sentence for each clip."""
+        sentences = []
+        for clip in items:
+            share = _shares(clip)
+            named = [f"a {_NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.1]
+            sentences.append(f"{' and '.join(named)} humming" if named else "loud noise in the background")
         return sentences
 
 
@@ -207,6 +238,11 @@ def _hear(clip: AudioClip) -> NDArray[np.float32]:
     heard = np.array([power[np.abs(frequency / pitch - 1) < 0.06].sum() for pitch in PITCHES_HZ.values()])
     share = heard / (power.sum() + _FLOOR)
     return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
+
+
+def _shares(clip: AudioClip) -> NDArray[np.float64]:
+    """(6,) each pitch's share of the power, in [0, 1]."""
+    return np.square(_hear(clip)[: len(_NAMES)], dtype=np.float64)
 
 
 def _see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
