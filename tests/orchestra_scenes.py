@@ -17,7 +17,7 @@ from zsavs import toy
 GROUPS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "single": ((0, 1), (0,)),
     "two": ((0, 1, 2), (0, 2)),
-    "two_instances": ((0, 1, 0), (0,)),
+    "two_instances": ((0, 0, 1), (0,)),
     "silence": ((0, 1), ()),
     "noise": ((0, 1), ()),
     "off_screen": ((0, 1), (3,)),
