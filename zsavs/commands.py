@@ -175,7 +175,7 @@ def _dataset(name: str, root: str | None, split: str | None) -> Any:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """``zsavs demo``: the toy world."""
+    """``zsavs demo``: a page to look at and to listen to."""
     from zsavs.demo import run
 
     for line in run(Path(arguments.out)):
