@@ -114,7 +114,9 @@ def _parser() -> argparse.ArgumentParser:
         "eval", commands.evaluate, "Score strategies against the masks of a data set; goes on where it was stopped."
     )
     evaluate.add_argument("--dataset", default="folder", help="a name of 'zsavs list dataset' (%(default)s)")
-    evaluate.add_argument("--root", "--test_data_path", required=True, metavar="DIR", help="where the data set is")
+    evaluate.add_argument(
+        "--root", "--test_data_path", metavar="DIR", help="where the data set is; only 'orchestra' comes with zsavs"
+    )
     evaluate.add_argument("--split", help="which part of it; the test part if left out")
     _add_strategies(evaluate)
     evaluate.add_argument(
@@ -141,13 +143,13 @@ def _parser() -> argparse.ArgumentParser:
     data = command("data", commands.data, "Check that a data set is where and what it should be, before a long run.")
     data.add_argument("what", choices=["check"])
     data.add_argument("name", metavar="NAME", help="a name of 'zsavs list dataset'")
-    data.add_argument("root", metavar="ROOT", help="where the data set is")
+    data.add_argument("root", nargs="?", metavar="ROOT", help="where the data set is, unless it comes with zsavs")
     data.add_argument("--split", help="which part of it; all parts if left out")
     data.add_argument("--decode", action="store_true", help="read every item too, and count empty targets")
     data.add_argument("--json", action="store_true", help="print as JSON")
 
-    demo = command("demo", commands.demo, "Show the strategies at work on toy scenes; needs no network.")
-    demo.add_argument("--out", default="zsavs-demo", metavar="DIR", help="folder for the pictures (%(default)s)")
+    demo = command("demo", commands.demo, "Show the strategies at work; needs no network.")
+    demo.add_argument("--out", default="zsavs-demo", metavar="DIR", help="folder for the page (%(default)s)")
 
     listing = command("list", commands.list_, "List strategies, presets, components and vocabularies.")
     listing.add_argument("kind", nargs="?", help="strategy, preset, vocabulary or a role such as grounder")

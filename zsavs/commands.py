@@ -118,6 +118,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from zsavs.vocabulary import load_vocabulary
 
     dataset = _dataset(arguments.dataset, arguments.root, arguments.split)
+    if dataset is None:
+        print(f"zsavs: error: say where the data set {arguments.dataset!r} is: --root DIR", file=sys.stderr)
+        return 2
     vocabulary = arguments.vocabulary
     preset = arguments.preset or _preset_here()
     plan = Plan(
@@ -160,27 +163,30 @@ def data(arguments: argparse.Namespace) -> int:
     from zsavs.datasets.check import check
     from zsavs.registry import find_component
 
+    reader = find_component("dataset", arguments.name)
+    root = arguments.root or getattr(reader, "shipped", None)
+    if root is None:
+        print(f"zsavs: error: say where it is: zsavs data check {arguments.name} ROOT", file=sys.stderr)
+        return 2
     options = {} if arguments.split is None else {"split": arguments.split}
     with _bar(0, "checking") as bar:
-        report = check(
-            find_component("dataset", arguments.name),
-            arguments.root,
-            decode=arguments.decode,
-            on_item=bar.update,
-            **options,
-        )
+        report = check(reader, root, decode=arguments.decode, on_item=bar.update, **options)
     print(json.dumps(report.to_json()) if arguments.json else report)
     return 0 if report.ok else 1
 
 
-def _dataset(name: str, root: str, split: str | None) -> Any:
+def _dataset(name: str, root: str | None, split: str | None) -> Any:
+    """The data set; None where its root is needed and was not given."""
     from zsavs.registry import find_component
 
-    return find_component("dataset", name)(root, **({} if split is None else {"split": split}))
+    reader = find_component("dataset", name)
+    if root is None and getattr(reader, "shipped", None) is None:
+        return None
+    return reader(root, **({} if split is None else {"split": split}))
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """``zsavs demo``: the toy world."""
+    """``zsavs demo``: a page to look at and to listen to."""
     from zsavs.demo import run
 
     for line in run(Path(arguments.out)):

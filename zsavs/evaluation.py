@@ -33,7 +33,7 @@ from zsavs.summary import AUDIO, THRESHOLDS, defined, report_of, write_report
 from zsavs.types import AudioClip, AVSample
 from zsavs.version import __version__
 
-__all__ = ["Plan", "evaluate", "merge"]
+__all__ = ["Plan", "evaluate", "lender", "merge"]
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,33 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     return report
 
 
+def lender(dataset: Dataset, items: Sequence[str], place: int) -> tuple[str, Item]:
+    """The item whose sound is heard with the picture at ``place`` when the sounds are shuffled.
+
+    It lies half the data set away, where the same video or class is least likely, or is the next one after that which
+    can be read.
+
+    Args:
+        dataset: where the items are.
+        items: all ids, in order.
+        place: number of the item in them, from 0.
+
+    Returns:
+        The id and the item.
+
+    Raises:
+        InputError: none of the items can be read.
+    """
+    away = place + max(1, len(items) // 2)
+    for step in range(len(items)):
+        name = items[(away + step) % len(items)]
+        try:
+            return name, dataset.load(name)
+        except ZsavsError:
+            continue
+    raise InputError(f"the data set {dataset.name!r}: no item can be read, so that no sound can be lent.")
+
+
 class _Runner:
     """Answers and scores one batch after the other."""
 
@@ -265,15 +292,8 @@ class _Runner:
         if audio == "silent":
             silence = AudioClip(np.zeros_like(sample.audio.waveform), sample.audio.sample_rate_hz)
             return replace(sample, audio=silence)
-        # Half the data set away, where the same video or class is least likely.
-        away = place + max(1, len(self.everything) // 2)
-        for step in range(len(self.everything)):
-            try:
-                other = self.dataset.load(self.everything[(away + step) % len(self.everything)])
-            except ZsavsError:
-                continue
-            return replace(sample, audio=other.sample.audio)
-        return sample
+        _, other = lender(self.dataset, self.everything, place)
+        return replace(sample, audio=other.sample.audio)
 
     def _states(self, strategy: str, scored: Sequence[tuple[str, Target, Any]]) -> dict[str, Any]:
         """What each suite keeps of a batch."""

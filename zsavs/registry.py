@@ -87,6 +87,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "folder": "zsavs.datasets.folder:Folder",
         "is3": "zsavs.datasets.is3:IS3",
         "ms3": "zsavs.datasets.avsbench:MS3",
+        "orchestra": "zsavs.datasets.orchestra:Orchestra",
         "robust_ms3": "zsavs.datasets.robust:RobustMS3",
         "robust_s4": "zsavs.datasets.robust:RobustS4",
         "s4": "zsavs.datasets.avsbench:S4",

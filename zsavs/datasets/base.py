@@ -33,7 +33,8 @@ class Target:
         labels: (H, W) uint8 class ids, 0 the background and 255 pixels that do not count; None where the data set has
             masks only.
         classes: names of the classes by id, if there are labels.
-        category: the data set's own word for what sounds; "" if it has none.
+        category: what the results are broken down by: the data set's own word for what sounds, or for the kind of
+            scene; "" if it has none.
         sources: names of what sounds, one for each source, so a name may occur twice; empty if nothing in view does.
         video_id: the recording, or for single pictures the picture, by the data set's own name.
         frame: which second of the recording, from 0.
@@ -140,6 +141,7 @@ class Reader(ABC):
         splits: the splits that there are.
         published: their sizes, as far as they were published.
         classes: names of the classes by id; empty for a data set of masks.
+        shipped: the folder of the copy that comes with the package; None where there is none and a root is needed.
 
     Raises:
         UnknownName: no such split.
@@ -150,6 +152,7 @@ class Reader(ABC):
     suite: ClassVar[str]
     splits: ClassVar[tuple[str, ...]] = ("test",)
     published: ClassVar[Mapping[str, Counts]] = {}
+    shipped: ClassVar[Path | None] = None
     classes: tuple[str, ...] = ()
 
     def __init__(self, root: str | os.PathLike[str], split: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Block", "Cell", "Chart", "Curve", "Heading", "Notice", "Page", "Paragraph", "Picture", "Pictures", "Row"]
-__all__ += ["Section", "Table"]
+__all__ += ["Section", "Sound", "Table"]
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,21 @@ class Picture:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in a grid."""
+    """Pictures in a grid; ``large`` for three in a row at the most, where details matter."""
 
     pictures: Sequence[Picture]
+    large: bool = False
 
 
-Block = Table | Paragraph | Notice | Heading | Chart | Pictures
+@dataclass(frozen=True)
+class Sound:
+    """A recording under the report's folder, to be played, with its caption."""
+
+    path: str
+    title: str
+
+
+Block = Table | Paragraph | Notice | Heading | Chart | Pictures | Sound
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,20 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from zsavs.report.blocks import Block, Chart, Heading, Notice, Page, Paragraph, Picture, Pictures, Row, Section, Table
+from zsavs.report.blocks import (
+    Block,
+    Chart,
+    Heading,
+    Notice,
+    Page,
+    Paragraph,
+    Picture,
+    Pictures,
+    Row,
+    Section,
+    Sound,
+    Table,
+)
 
 __all__ = ["markdown"]
 
@@ -34,6 +47,8 @@ def _block(block: Block) -> str:
             return "The curves are drawn in [report.html](report.html)."
         case Pictures(pictures):
             return "\n".join(map(_picture, pictures))
+        case Sound(path, title):
+            return f"- [{_text(title)}](<{_url(path)}>)"
         case Table():
             return _table(block)
 
@@ -42,7 +57,11 @@ def _picture(picture: Picture) -> str:
     title = f"{_text(picture.note)}: {_text(picture.title)}"
     if picture.path is None:
         return f"- {title}"
-    return f"- [{title}](<{quote(picture.path.encode('utf-8', 'surrogateescape'), safe='/')}>)"
+    return f"- [{title}](<{_url(picture.path)}>)"
+
+
+def _url(path: str) -> str:
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/")
 
 
 def _table(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""The page as one HTML file: no scripts, nothing fetched, pictures by relative links."""
+"""The page as one HTML file: no scripts, nothing fetched, pictures and sounds by relative links."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from zsavs.report.blocks import (
     Pictures,
     Row,
     Section,
+    Sound,
     Table,
 )
 from zsavs.report.chart import colour, dashes, svg
 
 __all__ = ["html"]
 
-#: Forbids everything but inline styles and pictures from the page's own place, should a label ever slip through.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:"
+#: Forbids everything but inline styles, and pictures and sounds from the page's own place, should a label ever slip
+#: through.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:; media-src 'self' file:"
 
 #: Names of up to so many characters are kept on one line where there is a choice.
 _UNBROKEN = 24
@@ -66,8 +68,11 @@ def _block(block: Block) -> str:
             return f"<h3>{escape(text)}</h3>"
         case Chart():
             return _chart(block)
-        case Pictures(pictures):
-            return f'<div class="pictures">{"".join(map(_picture, pictures))}</div>'
+        case Pictures(pictures, large):
+            return f'<div class="pictures{" large" if large else ""}">{"".join(map(_picture, pictures))}</div>'
+        case Sound(path, title):
+            player = f'<audio controls preload="metadata" src="{_url(path)}"></audio>'
+            return f'<figure class="sound">{player}<figcaption>{escape(title)}</figcaption></figure>'
         case Table():
             return _table(block)
 
@@ -84,10 +89,15 @@ def _chart(chart: Chart) -> str:
 def _picture(picture: Picture) -> str:
     shown = '<div class="none">no picture</div>'
     if picture.path is not None:
-        url = quote(picture.path.encode("utf-8", "surrogateescape"), safe="/")
-        shown = f'<a href="{escape(url)}"><img src="{escape(url)}" alt="{escape(picture.title)}"></a>'
+        url = _url(picture.path)
+        shown = f'<a href="{url}"><img src="{url}" alt="{escape(picture.title)}"></a>'
     note = f"<b>{escape(picture.note)}</b> {escape(picture.title)}"
     return f"<figure>{shown}<figcaption>{note}</figcaption></figure>"
+
+
+def _url(path: str) -> str:
+    """A relative path as an attribute's value."""
+    return escape(quote(path.encode("utf-8", "surrogateescape"), safe="/"))
 
 
 def _table(table: Table) -> str:

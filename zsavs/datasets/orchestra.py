@@ -1,0 +1,232 @@
+"""The orchestra: composed scenes of things that sound like themselves, with exact masks, in named groups.
+
+Layout: ``scenes.json`` says what is in each scene, ``images/NAME.jpg`` is its picture, ``masks/NAME.png`` an 8-bit
+palette picture in which 0 is the ground and i the visible pixels of the i-th thing, ``audio/NAME.ogg`` its sound.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.datasets.base import IGNORE, Item, Reader, Target
+from zsavs.datasets.masks import read_ids, read_picture
+from zsavs.datasets.sounds import Recordings
+from zsavs.datasets.trees import find_folder, is_there, load_json, need_folder
+from zsavs.errors import InputError, UnknownName
+from zsavs.types import AVSample
+
+__all__ = ["Orchestra", "Scene", "Thing"]
+
+_LIST = "scenes.json"
+_VERSION = 1
+#: Condition of a scene in which nothing in view sounds, by its group; a sound of another group is off screen.
+_CONDITIONS = {"silence": "silence", "noise": "noise"}
+
+
+class Thing(NamedTuple):
+    """Something in the picture, and whether it is a source of the sound."""
+
+    label: str
+    sounding: bool
+
+
+class Scene(NamedTuple):
+    """What is true of a scene.
+
+    Args:
+        group: the group it belongs to.
+        heard: labels that are in the sound, in the picture or not.
+        things: what is in the picture; the i-th of them, from 1, has the value i in the mask.
+    """
+
+    group: str
+    heard: tuple[str, ...]
+    things: tuple[Thing, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Labels of the things that sound, one for each of them."""
+        return tuple(thing.label for thing in self.things if thing.sounding)
+
+    @property
+    def condition(self) -> str:
+        """What the sound is to the picture, as the suite "robust" knows it."""
+        return "positive" if self.sources else _CONDITIONS.get(self.group, "offscreen")
+
+
+class Orchestra(Reader):
+    """Scenes of one folder; without a folder, the ones that come with zsavs.
+
+    Args:
+        root: the folder with ``scenes.json``; None for the scenes in the package.
+        split: "test"; a folder has no other.
+        groups: names of the groups to keep; None for all.
+
+    Target: at the picture's size, labels over :attr:`classes`; sources with one label for each thing that sounds;
+    category: the scene's group; condition. An id is the scene's name. Items go round the groups, a scene of each at a
+    time, so that the first N of them are of all kinds.
+
+    Attributes:
+        groups: the groups that are kept, with what each of them is.
+        scenes: by its name what is true of each scene that is kept.
+        classes: the background, and every label that is heard in any scene of the folder, in alphabetical order.
+
+    Raises:
+        UnknownName: no such split or group.
+        InputError: no such folder, or a list of scenes that cannot be used; says which and what was found.
+    """
+
+    name = "orchestra"
+    suite = "robust"
+    shipped: ClassVar[Path] = Path(__file__).parents[1] / "data" / "orchestra"
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        split: str = "test",
+        groups: Sequence[str] | None = None,
+    ) -> None:
+        root = self.shipped if root is None else root
+        if Path(root) == self.shipped and not is_there(self.shipped / _LIST):
+            raise InputError(
+                f"{self.shipped / _LIST}: this installation has no scenes of the orchestra; install zsavs again, or "
+                f"name a folder of scenes (on the command line with --root)."
+            )
+        super().__init__(root, split)
+        path = find_folder(self.root, ("",), _LIST) / _LIST
+        known, scenes = _read_list(path)
+        wanted = tuple(known) if groups is None else tuple(groups)
+        for group in wanted:
+            if group not in known:
+                raise UnknownName(f"group of {path}", group, known)
+        self.groups: dict[str, str] = {group: text for group, text in known.items() if group in wanted}
+        self.scenes: Mapping[str, Scene] = _in_rounds({n: s for n, s in scenes.items() if s.group in self.groups})
+        if not self.scenes:
+            raise InputError(f"{path}: expected scenes of {', '.join(wanted) or 'some group'}; found none.")
+        self.classes = ("background", *sorted({label for scene in scenes.values() for label in scene.heard}))
+        self._folders = [need_folder(self.root / name) for name in ("images", "audio", "masks")]
+        self._recordings = Recordings(1)
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scenes)
+
+    def group_count(self) -> int:
+        """Number of pictures."""
+        return len(self.scenes)
+
+    def files(self, item: str) -> tuple[Path, ...]:
+        """Picture, recording and mask of an item; see :meth:`Reader.files`."""
+        if item not in self.scenes:
+            raise self.unknown(item)
+        endings = (".jpg", ".ogg", ".png")
+        return tuple(folder / f"{item}{end}" for folder, end in zip(self._folders, endings, strict=True))
+
+    def load(self, item: str) -> Item:
+        """Read one picture with its sound; see :meth:`Reader.load`."""
+        picture_file, sound, truth = self.files(item)
+        scene, picture, index = self.scenes[item], read_picture(picture_file), self.index_map(item)
+        if index.shape != picture.shape[:2]:
+            raise InputError(f"{truth}: {index.shape} pixels, the picture {picture_file} has {picture.shape[:2]}.")
+        ids = [0, *(self.classes.index(thing.label) if thing.sounding else 0 for thing in scene.things)]
+        target = Target.from_labels(
+            np.array(ids, np.uint8)[index],
+            self.classes,
+            category=scene.group,
+            sources=scene.sources,
+            video_id=item,
+            group=item,
+            condition=scene.condition,
+        )
+        return Item(AVSample(picture, self._recordings(sound), self.sample_name(item)), target)
+
+    def index_map(self, item: str) -> NDArray[np.uint8]:
+        """The mask as it is stored: (H, W) uint8, 0 the ground, i the visible pixels of ``scenes[item].things[i - 1]``.
+
+        Raises:
+            InputError: no such item; the mask cannot be read, has a value that stands for no thing of the scene, or
+                has no pixel of a thing that sounds.
+        """
+        path, things = self.files(item)[2], self.scenes[item].things
+        table = np.full(256, -1, np.int16)
+        table[: len(things) + 1] = np.arange(len(things) + 1)
+        index = read_ids(path, table)
+        for place, thing in enumerate(things, 1):
+            if thing.sounding and not (index == place).any():
+                raise InputError(f"{path}: no pixel has the value {place}, which is the sounding {thing.label!r}.")
+        return index
+
+
+def _in_rounds(scenes: Mapping[str, Scene]) -> dict[str, Scene]:
+    """The scenes by how many of their group came before, and otherwise in their own order."""
+    before: dict[str, int] = {}
+    rounds = {}
+    for name, scene in scenes.items():
+        rounds[name] = before[scene.group] = before.get(scene.group, -1) + 1
+    return {name: scenes[name] for name in sorted(scenes, key=rounds.__getitem__)}
+
+
+def _read_list(path: Path) -> tuple[dict[str, str], dict[str, Scene]]:
+    """Groups with their descriptions, and scenes by name.
+
+    Raises:
+        InputError: the file is not such a list; says where it differs.
+    """
+    listing = load_json(path)
+    if not isinstance(listing, dict) or listing.get("version") != _VERSION:
+        found = listing.get("version") if isinstance(listing, dict) else type(listing).__name__
+        raise InputError(f"{path}: expected a list of scenes of version {_VERSION}; found {found!r}.")
+    groups, rows = listing.get("groups"), listing.get("scenes")
+    if not isinstance(groups, dict) or not all(isinstance(text, str) for text in groups.values()):
+        raise InputError(f"{path}: expected 'groups' to map names to descriptions; found {_brief(groups)}.")
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"{path}: expected 'scenes' to be a list that is not empty; found {_brief(rows)}.")
+    scenes: dict[str, Scene] = {}
+    for number, row in enumerate(rows, 1):
+        try:
+            name, scene = _scene(row)
+        except KeyError as error:
+            raise InputError(f"{path}: scene {number} cannot be used (it has no {error}).") from error
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: scene {number} cannot be used ({error}).") from error
+        if scene.group not in groups or name in scenes:
+            fault = f"is in the unknown group {scene.group!r}" if scene.group not in groups else "is there twice"
+            raise InputError(f"{path}: scene {name!r} {fault}.")
+        scenes[name] = scene
+    if len({label for scene in scenes.values() for label in scene.heard}) >= IGNORE:
+        raise InputError(f"{path}: more than {IGNORE - 1} labels are heard, and a label map holds no more.")
+    return groups, scenes
+
+
+def _scene(row: Any) -> tuple[str, Scene]:
+    """Name and scene of an entry; KeyError, TypeError or ValueError where it is none."""
+    name, heard = row["name"], tuple(_text(label) for label in row["heard"])
+    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\0" in name:
+        raise ValueError(f"name {name!r} is no file name")
+    things = tuple(Thing(_text(thing["label"]), thing["sounding"]) for thing in row["things"])
+    if not all(isinstance(thing.sounding, bool) for thing in things):
+        raise TypeError("'sounding' is not true or false")
+    unheard = [thing.label for thing in things if thing.sounding and thing.label not in heard]
+    if unheard:
+        raise ValueError(f"{unheard[0]!r} sounds and is not heard")
+    return name, Scene(_text(row["group"]), heard, things)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError(f"expected a word, found {_brief(value)}")
+    return value
+
+
+def _brief(value: Any) -> str:
+    """The start of a value, on one line."""
+    return " ".join(repr(value).split())[:60]
