@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
+import logging
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -20,6 +22,8 @@ from zsavs.types import AVSample
 from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["build_pipeline", "compare", "missing_roles"]
+
+log = logging.getLogger(__name__)
 
 #: Components alive in this process, so that two pipelines that name the same model share its weights.
 _alive: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -59,8 +63,12 @@ def build_pipeline(
     """
     overrides = {role: settings.pop(role) for role in ROLES if role in settings}
     parts = _Parts(preset, overrides, device, dtype, vocabulary)
+    _say_limits(preset)
     if isinstance(strategy, str):
-        name, chosen = strategy, parts.fill(find_component("strategy", strategy), settings, f"strategy {strategy!r}")
+        cls = find_component("strategy", strategy)
+        usual = {name: find_preset(preset).settings[name] for name in _taken(cls) & set(find_preset(preset).settings)}
+        settings = {**usual, **settings}
+        name, chosen = strategy, parts.fill(cls, settings, f"strategy {strategy!r}")
     else:
         name, chosen = type(strategy).__name__, strategy
         if settings:
@@ -86,6 +94,18 @@ def missing_roles(strategy: str, preset: str) -> list[str]:
     """
     parameters = inspect.signature(find_component("strategy", strategy)).parameters
     return [role for role in ROLES if role in parameters and role not in find_preset(preset).parts]
+
+
+@functools.cache
+def _say_limits(preset: str) -> None:
+    """Tell once in this process what has to be known of a preset."""
+    if limits := find_preset(preset).limits:
+        log.warning("%s", limits)
+
+
+def _taken(cls: Any) -> set[str]:
+    """Names of what a constructor takes."""
+    return set(inspect.signature(cls).parameters)
 
 
 def _plain(value: Any) -> str | int | float | bool | None:

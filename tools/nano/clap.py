@@ -4,7 +4,7 @@
 
 Each sound is weighed against the names of all sounding things, in random phrasings, with the pairwise sigmoid loss of
 SigLIP, as a mixture has several right names. Noise and silence have none. The features are those of CLAP's own
-extractor, computed once.
+extractor, computed once; a third of a batch is mixed with other sounds anew, as powers of bands add up.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from zsavs.tiny.tokenizers import roberta_tokenizer
 __all__ = ["build", "log_mels"]
 
 _BATCH = 40
+_MIXED = 0.35
 _MELS = 64
 
 
@@ -102,17 +103,26 @@ class _Task:
         for row, labels in enumerate(pool.labels):
             self.truth[row, [SOUNDING_LABELS.index(label) for label in labels]] = 1
 
-    def features(self, rows: NDArray[np.intp], rng: np.random.Generator | None) -> torch.Tensor:
-        """(N, 1, frames, bands) float32; with a generator varied in level, time and by bands and frames left out."""
-        mels = np.array(self.mels[rows], np.float32)
-        if rng is not None:
-            for mel in mels:
-                mel[:] = np.roll(mel, int(rng.integers(len(mel))), axis=0) + rng.uniform(-12, 6)
-                low, start = int(rng.integers(0, _MELS - 8)), int(rng.integers(0, len(mel) - 32))
-                quiet = mel.min()
-                mel[:, low : low + int(rng.integers(0, 8))] = quiet
-                mel[start : start + int(rng.integers(0, 32))] = quiet
-        return torch.from_numpy(mels)[:, None]
+    def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features (N, 1, frames, bands) and truth (N, K) of a batch.
+
+        The sounds are mixed with others and varied in level and time, and miss some bands and frames.
+        """
+        rows = rng.choice(self.pool.train, _BATCH, replace=False)
+        mels, truth = np.array(self.mels[rows], np.float32), self.truth[rows]
+        for number, mel in enumerate(mels):
+            mel[:] = np.roll(mel, int(rng.integers(len(mel))), axis=0)
+            if rng.random() < _MIXED and (truth[number] > 0).sum() == 1:
+                other = int(rng.choice(self.pool.train))
+                level = mel.mean() - self.mels[other].mean(dtype=np.float32) + rng.uniform(-5, 5)
+                mel[:] = 10 * np.log10(10 ** (mel / 10) + 10 ** ((self.mels[other].astype(np.float32) + level) / 10))
+                truth[number] = np.maximum(truth[number], self.truth[other])
+            mel += rng.uniform(-12, 6)
+            low, start = int(rng.integers(0, _MELS - 8)), int(rng.integers(0, len(mel) - 32))
+            quiet = mel.min()
+            mel[:, low : low + int(rng.integers(0, 8))] = quiet
+            mel[start : start + int(rng.integers(0, 32))] = quiet
+        return torch.from_numpy(mels)[:, None], torch.from_numpy(truth)
 
     def sounds(self, features: torch.Tensor) -> torch.Tensor:
         """Embeddings of features, (N, D), unit rows."""
@@ -127,12 +137,12 @@ class _Task:
         return torch.nn.functional.normalize(self.model.text_projection(made.pooler_output), dim=-1)
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
-        rows = rng.choice(self.pool.train, _BATCH, replace=False)
-        sounds, names = self.sounds(self.features(rows, rng)), self.names(rng)
+        features, truth = self.batch(rng)
+        sounds, names = self.sounds(features), self.names(rng)
         cosines = (sounds.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
         # CLAP has a scale and no bias; its text-side scale serves as the bias of the sigmoid loss.
         logits = self.model.logit_scale_a.exp() * cosines - self.model.logit_scale_t
-        return -logsigmoid(torch.from_numpy(self.truth[rows]) * logits).sum(1).mean()
+        return -logsigmoid(truth * logits).sum(1).mean()
 
 
 def quality(task: _Task) -> dict[str, float]:
@@ -141,7 +151,7 @@ def quality(task: _Task) -> dict[str, float]:
     with torch.inference_mode():
         names = task.names(np.random.default_rng(1))
         cosines = np.concatenate(
-            [(task.sounds(task.features(part, None)) @ names.T).numpy() for part in np.array_split(rows, 8)]
+            [(task.sounds(torch.from_numpy(np.array(task.mels[part], np.float32))[:, None]) @ names.T).numpy() for part in np.array_split(rows, 8)]
         )
     truth = task.truth[rows] > 0
     count = truth.sum(1)
@@ -160,7 +170,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out sounds, and save."""
     parser = arguments("train the nano CLAP")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=6000)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor, tokenizer = build()

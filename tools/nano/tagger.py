@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out sounds, and save."""
     parser = arguments("train the nano audio tagger")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor = build()

@@ -1,0 +1,162 @@
+"""Train the nano audio captioner: sounds to words, by Whisper's architecture.
+
+    python -m tools.nano.audio_captioner --work DIR --out FOLDER
+
+The captions list what is heard: "a piano and a bell"; noise and silence have an empty one. An auxiliary layer, thrown
+away afterwards, names what is heard from the encoder's mean, which shortens the way from words to sound.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+from tools.nano.pools import SOUNDING_LABELS, SoundPool, arguments
+from tools.nano.texts import listed
+from tools.nano.training import fit, widen
+from tools.orchestra.sounds import RATE_HZ, SECONDS
+from zsavs.media.audio import resample
+from zsavs.phrases import noun_phrases
+from zsavs.tiny.tokenizers import roberta_tokenizer
+
+__all__ = ["build"]
+
+_BATCH = 32
+_MELS, _RATE_HZ = 64, 16_000
+_MAX_TOKENS = 24
+
+
+def build() -> tuple[WhisperForConditionalGeneration, WhisperFeatureExtractor, Any]:
+    """The architecture with random weights, its feature extractor and its tokenizer."""
+    tokenizer = roberta_tokenizer(SOUNDING_LABELS)
+    extractor = WhisperFeatureExtractor(feature_size=_MELS, sampling_rate=_RATE_HZ, chunk_length=int(SECONDS))
+    marks = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "decoder_start_token_id": tokenizer.bos_token_id,
+    }
+    config = WhisperConfig(
+        vocab_size=len(tokenizer),
+        num_mel_bins=_MELS,
+        d_model=144,
+        encoder_layers=3,
+        encoder_attention_heads=4,
+        encoder_ffn_dim=432,
+        decoder_layers=2,
+        decoder_attention_heads=4,
+        decoder_ffn_dim=432,
+        max_source_positions=extractor.nb_max_frames // 2,
+        max_target_positions=_MAX_TOKENS,
+        dropout=0.0,
+        begin_suppress_tokens=None,
+        suppress_tokens=None,
+        **marks,
+    )
+    model = WhisperForConditionalGeneration(config)
+    widen(model.model)
+    model.model.decoder.embed_tokens.weight.data.mul_(0.1)  # they are the output layer as well
+    model.generation_config = GenerationConfig(max_length=_MAX_TOKENS, **marks)
+    return model, extractor, tokenizer
+
+
+def features(pool: SoundPool, extractor: WhisperFeatureExtractor, kept: Path) -> NDArray[np.float16]:
+    """Whisper's features of every sound of the pool, (N, bands, frames); computed once and kept in a file."""
+    if not kept.is_file():
+        rows = []
+        for number, wave in enumerate(pool.waves):
+            slow = resample(wave.astype(np.float32), RATE_HZ, _RATE_HZ)
+            made = extractor(slow, sampling_rate=_RATE_HZ, return_tensors="np")
+            rows.append(made["input_features"][0].astype(np.float16))
+            if (number + 1) % 800 == 0:
+                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
+        fresh = kept.with_suffix(".new.npy")
+        np.save(fresh, np.stack(rows))
+        fresh.replace(kept)
+    return np.load(kept, mmap_mode="r")
+
+
+class _Task(torch.nn.Module):
+    """The captioner with its auxiliary layer; batches of sounds with captions; the loss on them."""
+
+    def __init__(
+        self, model: WhisperForConditionalGeneration, tokenizer: Any, mels: NDArray[np.float16], pool: SoundPool
+    ) -> None:
+        super().__init__()
+        self.model, self.tokenizer, self.mels, self.pool = model, tokenizer, mels, pool
+        self.names = torch.nn.Linear(model.config.d_model, len(SOUNDING_LABELS))
+        self.truth = np.zeros((len(pool.labels), len(SOUNDING_LABELS)), np.float32)
+        for row, labels in enumerate(pool.labels):
+            self.truth[row, [SOUNDING_LABELS.index(label) for label in labels]] = 1
+
+    def caption(self, row: int) -> str:
+        """What is heard, in the order of the catalogue; "" where nothing is."""
+        labels = sorted(self.pool.labels[row], key=SOUNDING_LABELS.index)
+        return listed(labels) if labels else ""
+
+    def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        rows = rng.choice(self.pool.train, _BATCH, replace=False)
+        mels = np.array(self.mels[rows], np.float32)
+        for mel in mels:
+            mel[:] = np.roll(mel, int(rng.integers(mel.shape[1])), axis=1)
+            low, start = int(rng.integers(0, _MELS - 8)), int(rng.integers(0, mel.shape[1] - 48))
+            quiet = mel.min()
+            mel[low : low + int(rng.integers(0, 8))] = quiet
+            mel[:, start : start + int(rng.integers(0, 48))] = quiet
+        tokens = self.tokenizer([self.caption(int(row)) for row in rows], padding=True, return_tensors="pt")
+        ids, there = tokens["input_ids"], tokens["attention_mask"]
+        out = self.model.model(torch.from_numpy(mels), decoder_input_ids=ids[:, :-1])
+        logits = self.model.proj_out(out.last_hidden_state)
+        wanted = ids[:, 1:].masked_fill(there[:, 1:] == 0, -100)
+        words = cross_entropy(logits.float().flatten(0, 1), wanted.flatten())
+        named = self.names(out.encoder_last_hidden_state.mean(1)).float()
+        truth = torch.from_numpy(self.truth[rows])
+        return words + binary_cross_entropy_with_logits(named, truth, reduction="sum") / _BATCH / 4
+
+
+def quality(model: WhisperForConditionalGeneration, task: _Task) -> dict[str, float]:
+    """Precision and recall of the names in captions of held-out sounds, decoded greedily."""
+    said_right = said = there = 0
+    for rows in np.array_split(np.array(task.pool.held_out), 10):
+        with torch.inference_mode():
+            # Whisper's own generate() wants the special tokens of speech recognition; the plain one needs none.
+            tokens = super(WhisperForConditionalGeneration, model).generate(
+                torch.from_numpy(np.array(task.mels[rows], np.float32)), do_sample=False, num_beams=1
+            )
+        for row, text in zip(rows, task.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True):
+            heard, truth = set(noun_phrases(text)), set(task.pool.labels[row])
+            said, there, said_right = said + len(heard), there + len(truth), said_right + len(heard & truth)
+    return {"precision": round(said_right / max(1, said), 4), "recall": round(said_right / there, 4)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, look at held-out sounds, and save."""
+    parser = arguments("train the nano audio captioner")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=2500)
+    options = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    model, extractor, tokenizer = build()
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    pool = SoundPool.open(options.work)
+    mels = features(pool, extractor, options.work / "captioner_mels.npy")
+    task = _Task(model.train(), tokenizer, mels, pool)
+    state = options.work / "audio_captioner.pt"
+    best = fit(task, task, state=state, steps=options.steps, rate=1e-3, seed=options.seed).model
+    report = quality(best, task)
+    print(report)
+    best.half().save_pretrained(options.out)
+    extractor.save_pretrained(options.out)
+    tokenizer.save_pretrained(options.out)
+    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
