@@ -120,8 +120,12 @@ def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float
         pixels = task.pixels([task.pool.images[row] for row in rows])
         opening = task.processor.tokenizer([""] * len(rows), return_tensors="pt")["input_ids"]
         with torch.inference_mode():
-            tokens = model.generate(pixel_values=pixels, input_ids=opening, do_sample=False, num_beams=1, max_new_tokens=20)
-        for row, text in zip(rows, task.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True):
+            tokens = model.generate(
+                pixel_values=pixels, input_ids=opening, do_sample=False, num_beams=1, max_new_tokens=20
+            )
+        for row, text in zip(
+            rows, task.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True
+        ):
             heard, truth = set(noun_phrases(text)), set(task.pool.labels[row])
             said, there, said_right = said + len(heard), there + len(truth), said_right + len(heard & truth)
     return {"precision": round(said_right / max(1, said), 4), "recall": round(said_right / there, 4)}

@@ -151,7 +151,10 @@ def quality(task: _Task) -> dict[str, float]:
     with torch.inference_mode():
         names = task.names(np.random.default_rng(1))
         cosines = np.concatenate(
-            [(task.sounds(torch.from_numpy(np.array(task.mels[part], np.float32))[:, None]) @ names.T).numpy() for part in np.array_split(rows, 8)]
+            [
+                (task.sounds(torch.from_numpy(np.array(task.mels[part], np.float32))[:, None]) @ names.T).numpy()
+                for part in np.array_split(rows, 8)
+            ]
         )
     truth = task.truth[rows] > 0
     count = truth.sum(1)

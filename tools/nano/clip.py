@@ -72,30 +72,34 @@ def build() -> tuple[Any, Any, dict[str, Any]]:
     return CLIP(**settings).to(memory_format=torch.channels_last), tokenizer, config
 
 
+def crop_box(pool: PicturePool, row: int, rng: np.random.Generator) -> tuple[tuple[int, int, int, int], int]:
+    """Where to crop a picture, x0 y0 x1 y1, and the number of the thing in the middle; 0 for a random place."""
+    if rng.random() < _NOTHING:
+        size = rng.uniform(0.15, 0.4, 2) * SIDE
+        low = rng.uniform(0, SIDE - size)
+        box, main = np.concatenate([low, low + size]), 0
+    else:
+        boxes = pool.boxes(row).astype(np.float64)
+        main = int(rng.integers(len(boxes))) + 1
+        box = boxes[main - 1]
+        sides = np.tile(box[2:] - box[:2], 2)
+        box = box + sides * (rng.normal(0, 0.05, 4) + np.array([-1, -1, 1, 1]) * rng.uniform(-0.02, 0.25))
+    x0, y0, x1, y1 = np.clip(np.rint(box), 0, SIDE).astype(int).tolist()
+    return (x0, y0, x1, y1), main
+
+
 class _Task:
     """Batches of views with the names of what they show, and the loss of a model on them."""
 
     def __init__(self, model: Any, tokenizer: Any, pool: PicturePool) -> None:
         self.model, self.tokenizer, self.pool = model, tokenizer, pool
         self.side = CONFIG["model_cfg"]["vision_cfg"]["image_size"]
-        self.all_boxes: dict[int, NDArray[np.float32]] = {}
 
     def crop(self, row: int, rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float32]]:
         """A view of one thing, or of ground; and for each label 1 (named by it), -1 (not) or 0 (could be said)."""
         index, labels = self.pool.index[row], self.pool.labels[row]
         truth = np.full(len(LABELS), -1, np.float32)
-        if rng.random() < _NOTHING:
-            size = rng.uniform(0.15, 0.4, 2) * SIDE
-            low = rng.uniform(0, SIDE - size)
-            box = np.concatenate([low, low + size])
-            main = 0
-        else:
-            boxes = self.all_boxes.setdefault(row, self.pool.boxes(row))
-            main = int(rng.integers(len(labels))) + 1
-            box = boxes[main - 1].astype(np.float64)
-            sides = np.tile(box[2:] - box[:2], 2)
-            box = box + sides * (rng.normal(0, 0.05, 4) + np.array([-1, -1, 1, 1]) * rng.uniform(-0.02, 0.25))
-        x0, y0, x1, y1 = np.clip(np.rint(box), 0, SIDE).astype(int)
+        (x0, y0, x1, y1), main = crop_box(self.pool, row, rng)
         inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
         for number, label in enumerate(labels, 1):
             if number != main and inside[number] > 0.02 * max(1, inside.sum()):
@@ -184,8 +188,10 @@ def main(argv: list[str] | None = None) -> None:
     report = quality(average, task)
     print(report)
     options.out.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.half().contiguous() if value.is_floating_point() else value
-               for name, value in average.state_dict().items()}
+    weights = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in average.state_dict().items()
+    }
     save_file(weights, options.out / "open_clip_model.safetensors", metadata={"format": "pt"})
     (options.out / "open_clip_config.json").write_text(json.dumps(config, indent=1) + "\n")
     tokenizer.save_pretrained(options.out)

@@ -120,9 +120,7 @@ def _draw_pictures(work: Path, seed: int) -> None:
 
 
 def _render_sounds(work: Path, seed: int) -> None:
-    waves = np.lib.format.open_memmap(
-        work / "waves.npy", "w+", np.float16, (_SOUNDS, int(SECONDS * RATE_HZ))
-    )
+    waves = np.lib.format.open_memmap(work / "waves.npy", "w+", np.float16, (_SOUNDS, int(SECONDS * RATE_HZ)))
     labels = []
     band = Band()
     for row in range(_SOUNDS):

@@ -2,7 +2,8 @@
 
     python -m tools.nano.sam2 --work DIR --out FOLDER
 
-Each picture is prompted with boxes or with single points on its things. The mask is pulled towards the truth (focal
+Each picture is prompted with boxes around its things or with single points on them; some points lie on the ground, and
+have an empty mask. The mask is pulled towards the truth (focal
 and Dice loss, as SAM), and the quality head towards the mask's true intersection over union.
 
 Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ __all__ = ["build"]
 
 _PROMPTS = 6
 _POINT_SHARE = 0.4
+_GROUND_SHARE = 0.25  # of points
 
 #: Side of the pictures, pictures in a batch, steps, and highest learning rate.
 _STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 3200, 5e-4))
@@ -68,9 +69,7 @@ def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
             "dynamic_multimask_via_stability": False,
         },
     )
-    processor = Sam2ImageProcessor(
-        size={"height": side, "width": side}, mask_size={"height": low, "width": low}
-    )
+    processor = Sam2ImageProcessor(size={"height": side, "width": side}, mask_size={"height": low, "width": low})
     model = Sam2Model(config)
     widen(model)
     # One table of random frequencies places pixels and prompts alike. The class draws it twice; with two different
@@ -96,36 +95,44 @@ class _Task:
         return made["pixel_values"]
 
     def prompts(
-        self, rows: NDArray[np.intp], flips: NDArray[np.bool_], rng: np.random.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Boxes (B, P, 4), points (B, P, 1, 2) in pixels of the model's square, and masks (B, P, SIDE, SIDE)."""
-        boxes, points, masks = [], [], []
+        self, rows: NDArray[np.intp], flips: NDArray[np.bool_], rng: np.random.Generator, kind: str, ground: float = 0
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Prompts by the name of the model's argument, in pixels of its square, and masks (B, P, SIDE, SIDE).
+
+        Args:
+            kind: "box" for boxes (B, P, 4), "point" for points (B, P, 1, 2).
+            ground: share of points that lie on no thing.
+        """
+        prompts, masks = [], []
         for row, flip in zip(rows, flips, strict=True):
             index = self.pool.index[row][:, ::-1] if flip else self.pool.index[row]
             for number in rng.integers(1, len(self.pool.labels[row]) + 1, _PROMPTS):
-                mask = index == number
-                ys, xs = np.nonzero(mask)
-                box = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
-                size = np.tile(box[2:] - box[:2], 2)
-                box += size * rng.normal(0, 0.03, 4).clip(-0.1, 0.1)
-                one = rng.integers(len(xs))
-                boxes.append(box)
-                points.append([xs[one] + 0.5, ys[one] + 0.5])
-                masks.append(mask)
+                if kind == "point" and rng.random() < ground:
+                    number = 0
+                ys, xs = np.nonzero(index == number)
+                masks.append(index == number if number else np.zeros_like(index, bool))
+                if kind == "box":
+                    box = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+                    size = np.tile(box[2:] - box[:2], 2)
+                    prompts.append(box + size * rng.normal(0, 0.03, 4).clip(-0.1, 0.1))
+                else:
+                    one = rng.integers(len(xs))
+                    prompts.append([xs[one] + 0.5, ys[one] + 0.5])
+        scaled = torch.tensor(np.array(prompts) * self.side / SIDE, dtype=torch.float32)
         shape = (len(rows), _PROMPTS)
-        scale = self.side / SIDE
-        return (
-            torch.tensor(np.array(boxes) * scale, dtype=torch.float32).reshape(*shape, 4),
-            torch.tensor(np.array(points) * scale, dtype=torch.float32).reshape(*shape, 1, 2),
-            torch.from_numpy(np.array(masks)).reshape(*shape, SIDE, SIDE),
+        given = (
+            {"input_boxes": scaled.reshape(*shape, 4)}
+            if kind == "box"
+            else {"input_points": scaled.reshape(*shape, 1, 2)}
         )
+        return given, torch.from_numpy(np.array(masks)).reshape(*shape, SIDE, SIDE)
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
         rows = rng.choice(self.pool.train, self.count, replace=False)
         flips = rng.random(self.count) < 0.5
-        boxes, points, masks = self.prompts(rows, flips, rng)
+        kind = "point" if rng.random() < _POINT_SHARE else "box"
+        asked, masks = self.prompts(rows, flips, rng, kind, _GROUND_SHARE)
         scales = features(self.model, self.pixels(rows, flips))
-        asked: dict[str, Any] = {"input_points": points} if rng.random() < _POINT_SHARE else {"input_boxes": boxes}
         out = self.model(image_embeddings=scales, multimask_output=False, **asked)
         return _loss(out.pred_masks, out.iou_scores, masks)
 
@@ -166,9 +173,9 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
     with torch.inference_mode():
         for start in range(task.pool.held_out.start, task.pool.held_out.stop, 4):
             rows, flips = np.arange(start, start + 4), np.zeros(4, bool)
-            boxes, points, masks = task.prompts(rows, flips, rng)
             scales = features(model, task.pixels(rows, flips))
-            for name, asked in (("box", {"input_boxes": boxes}), ("point", {"input_points": points})):
+            for name in found:
+                asked, masks = task.prompts(rows, flips, rng, name)
                 out = model(image_embeddings=scales, multimask_output=False, **asked)
                 hard = interpolate(out.pred_masks[:, :, 0], (SIDE, SIDE), mode="bilinear", align_corners=False) > 0
                 iou = (hard & masks).sum((-1, -2)) / (hard | masks).sum((-1, -2))

@@ -1,6 +1,6 @@
 """Train the nano audio tagger: sounds to labels from a fixed list, by an audio spectrogram transformer.
 
-    python -m tools.nano.tagger --work DIR --out FOLDER
+python -m tools.nano.tagger --work DIR --out FOLDER
 """
 
 from __future__ import annotations

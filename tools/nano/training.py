@@ -81,7 +81,9 @@ def fit(
         seen.append(loss.item())
         if (step + 1) % _SAY_EVERY == 0:
             pace = (time.monotonic() - started) / (step + 1 - first)
-            print(f"step {step + 1} of {steps}: loss {np.mean(seen[-_SAY_EVERY:]):.4f}, {pace:.2f} s a step", flush=True)
+            print(
+                f"step {step + 1} of {steps}: loss {np.mean(seen[-_SAY_EVERY:]):.4f}, {pace:.2f} s a step", flush=True
+            )
         if step + 1 == steps or time.monotonic() - saved > _SAVE_EVERY_S:
             saved = time.monotonic()
             fresh = state.with_suffix(".new")

@@ -47,7 +47,9 @@ SOUNDING: tuple[Thing, ...] = (
     Thing("violin", "🎻", (Patch(40, 55, 93),)),
     Thing("trumpet", "🎺", (Patch(56, 52, 82), Patch(59, 52, 80))),
     Thing("saxophone", "🎷", (Patch(64, 56, 82), Patch(65, 49, 76), Patch(66, 44, 70))),
-    Thing("drum", "🥁🪘", (Patch(0, 35, 50, "hits", 128), Patch(8, 35, 50, "hits", 128), Patch(0, 60, 64, "hits", 128))),
+    Thing(
+        "drum", "🥁🪘", (Patch(0, 35, 50, "hits", 128), Patch(8, 35, 50, "hits", 128), Patch(0, 60, 64, "hits", 128))
+    ),
     Thing("banjo", "🪕", (Patch(105, 48, 84, "chords"),)),
     Thing("accordion", "🪗", (Patch(21, 48, 86, "chords"), Patch(23, 48, 86, "chords"))),
     Thing("flute", "🪈", (Patch(73, 60, 94), Patch(75, 60, 90))),

@@ -1,0 +1,189 @@
+"""Train the nano joint encoder: pictures, sounds and words in one space, by ImageBind's architecture.
+
+    python -m tools.nano.joint --work DIR --out FOLDER
+
+Words bind the space: pictures are weighed against the names of things and sounds against the same names, both with the
+pairwise sigmoid loss of SigLIP. No picture is ever shown with its sound. Views are crops, whole pictures, and pictures
+in which all but one thing is blurred, as the joint strategies look at regions. The vision transformer's patches are
+told what they show, as for the nano BLIP.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy, logsigmoid, normalize
+
+from tools.nano.clip import crop_box
+from tools.nano.pools import LABELS, SIDE, PicturePool, SoundPool, arguments
+from tools.nano.texts import random_texts
+from tools.nano.training import fit
+from tools.orchestra.sounds import RATE_HZ
+from zsavs.media.image import highlight
+from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
+
+__all__ = ["CONFIG"]
+
+_VIEWS, _SOUNDS = 20, 24
+_PATCH = 16
+
+CONFIG = ImageBindConfig(
+    out_embed_dim=128,
+    vision_embed_dim=144,
+    vision_num_blocks=5,
+    vision_num_heads=4,
+    text_embed_dim=64,
+    text_num_blocks=2,
+    text_num_heads=4,
+    audio_embed_dim=144,
+    audio_num_blocks=4,
+    audio_num_heads=4,
+    kernel_size=(2, _PATCH, _PATCH),
+    audio_kernel_size=16,
+    audio_stride=16,
+)
+
+
+def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
+    """ImageBind's features of one of the three clips of every sound, (N, bands, frames); computed once."""
+    if not kept.is_file():
+        rows = []
+        for number, wave in enumerate(pool.waves):
+            made = preprocess_audio(np.asarray(wave, np.float32)[None], RATE_HZ)
+            rows.append(made[number % len(made), 0].numpy().astype(np.float16))
+            if (number + 1) % 800 == 0:
+                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
+        fresh = kept.with_suffix(".new.npy")
+        np.save(fresh, np.stack(rows))
+        fresh.replace(kept)
+    return np.load(kept, mmap_mode="r")
+
+
+class _Task(torch.nn.Module):
+    """The encoder with its auxiliary layer; batches of views and sounds with their names; the loss on them."""
+
+    def __init__(self, model: ImageBind, pictures: PicturePool, sounds: SoundPool, heard: NDArray[np.float16]) -> None:
+        super().__init__()
+        self.model, self.pictures, self.sounds, self.heard = model, pictures, sounds, heard
+        self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(LABELS) + 1)
+        self.scale = torch.nn.Parameter(torch.tensor(2.3))
+        self.bias = torch.nn.Parameter(torch.tensor(-4.0))
+
+    def view(self, row: int, rng: np.random.Generator) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.intp]]:
+        """Pixels (3, 224, 224); for each label 1 (named by it), -1 (not) or 0 (could be said); names of the patches."""
+        image, index, labels = self.pictures.images[row], self.pictures.index[row], self.pictures.labels[row]
+        codes = np.array([LABELS.index(label) + 1 for label in labels])
+        truth = np.full(len(LABELS), -1, np.float32)
+        kind = rng.random()
+        box, main = crop_box(self.pictures, row, rng)
+        x0, y0, x1, y1 = box
+        inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
+        others = [n for n in range(1, len(labels) + 1) if n != main and inside[n] > 0.02 * max(1, inside.sum())]
+        if kind < 0.35:  # the whole picture
+            truth[codes - 1] = 1
+        else:
+            truth[codes[[n - 1 for n in others]] - 1] = 0
+            if main:
+                truth[codes[main - 1] - 1] = 1
+            if kind < 0.7:
+                image, index = image[y0:y1, x0:x1], index[y0:y1, x0:x1]
+            else:
+                image = highlight(np.ascontiguousarray(image), np.array(box, np.float32))
+                kept = np.zeros_like(index)
+                kept[y0:y1, x0:x1] = index[y0:y1, x0:x1]
+                index = kept
+        flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+        # A square, as ImageBind sees the middle square only.
+        side = np.linspace(0, 1, 224, endpoint=False)
+        down, right = (side * index.shape[0]).astype(int), (side * index.shape[1]).astype(int)
+        square = np.ascontiguousarray(image[down][:, right][:, flip])
+        cells = index[down][:, right][:, flip].reshape(224 // _PATCH, _PATCH, 224 // _PATCH, _PATCH)
+        cells = cells.transpose(0, 2, 1, 3).reshape(-1, _PATCH**2)
+        share = np.stack([(cells == number).mean(1) for number in range(len(labels) + 1)])
+        share[0] -= 0.3  # a patch with a fair part of a thing is that thing's
+        return preprocess_image(square), truth, np.array([0, *codes])[share.argmax(0)]
+
+    def text(self, kind: str, rng: np.random.Generator) -> torch.Tensor:
+        """Embeddings of the names of all things in random phrasings, (K, D), unit rows."""
+        return self.model.encode_text_tokens(tokenize(random_texts(kind, LABELS, rng)))
+
+    def loss(self, rows: torch.Tensor, names: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        cosines = (rows.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
+        return -(logsigmoid(truth * (self.scale.exp() * cosines + self.bias)) * truth.abs()).sum(1).mean()
+
+    def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        views = [self.view(int(row), rng) for row in rng.choice(self.pictures.train, _VIEWS)]
+        pixels = torch.stack([pixels for pixels, _, _ in views])
+        shown = torch.from_numpy(np.stack([truth for _, truth, _ in views]))
+        patches = torch.from_numpy(np.stack([names for _, _, names in views]))
+        tokens = self.model.modality_trunks["vision"](self.model.modality_preprocessors["vision"](pixels))
+        looks = normalize(self.model.modality_heads["vision"](tokens).float(), dim=-1)
+        named = cross_entropy(self.patch_names(tokens[:, 1:]).float().flatten(0, 1), patches.flatten())
+
+        rows = rng.choice(self.sounds.train, _SOUNDS, replace=False)
+        heard = np.array(self.heard[rows], np.float32)
+        for mel in heard:
+            mel[:] = np.roll(mel, int(rng.integers(mel.shape[1])), axis=1) + rng.normal(0, 0.2)
+        told = np.full((_SOUNDS, len(LABELS)), -1, np.float32)
+        for place, row in enumerate(rows):
+            told[place, [LABELS.index(label) for label in self.sounds.labels[row]]] = 1
+        sounds = self.model.encode_audio_mels(torch.from_numpy(heard)[:, None])
+        seen = self.loss(looks, self.text("photo", rng), shown)
+        return seen + named + self.loss(sounds, self.text("sound", rng), torch.from_numpy(told))
+
+
+def quality(task: _Task) -> dict[str, float]:
+    """On held-out items: share of crops and of single sounds named right first, and of sounds whose nearest of 28
+    single-thing pictures shows what sounds."""
+    model, rng = task.model, np.random.default_rng(1)
+    with torch.inference_mode():
+        crops, truths = [], []
+        for row in task.pictures.held_out:
+            (x0, y0, x1, y1), main = crop_box(task.pictures, row, rng)
+            if main:
+                crops.append(preprocess_image(np.ascontiguousarray(task.pictures.images[row][y0:y1, x0:x1])))
+                truths.append(LABELS.index(task.pictures.labels[row][main - 1]))
+        looks = torch.cat([model.encode_image_tensor(torch.stack(crops[i : i + 40])) for i in range(0, len(crops), 40)])
+        singles = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == 1]
+        told = np.array([LABELS.index(task.sounds.labels[row][0]) for row in singles])
+        sounds = model.encode_audio_mels(torch.from_numpy(np.array(task.heard[singles], np.float32))[:, None])
+        seen = looks @ task.text("photo", rng).T
+        heard = sounds @ task.text("sound", rng).T
+        across = sounds @ looks.T
+    shown = np.array(truths)
+    return {
+        "crop_top1": round(float((seen.argmax(1).numpy() == shown).mean()), 4),
+        "single_sound_top1": round(float((heard.argmax(1).numpy() == told).mean()), 4),
+        "sound_to_picture_top1": round(float((shown[across.argmax(1).numpy()] == told).mean()), 4),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, look at held-out items, and save."""
+    from safetensors.torch import save_file
+
+    parser = arguments("train the nano joint encoder")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=3500)
+    options = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    model = ImageBind(CONFIG)
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    pictures, sounds = PicturePool.open(options.work), SoundPool.open(options.work)
+    task = _Task(model.train(), pictures, sounds, mels(sounds, options.work / "joint_mels.npy"))
+    best = fit(task, task, state=options.work / "joint.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    report = quality(best)
+    print(report)
+    options.out.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half() for name, value in best.model.state_dict().items()}, options.out / "model.safetensors")
+    (options.out / "config.json").write_text(json.dumps(dataclasses.asdict(CONFIG), indent=1) + "\n")
+    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

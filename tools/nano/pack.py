@@ -1,0 +1,135 @@
+"""Put trained nano models into the package, with the banks that they are calibrated against and a card for each.
+
+    python -m tools.nano.pack --work DIR --models FOLDER
+
+``FOLDER`` holds what the recipes wrote, by the names of ``CARDS``. Banks are embeddings of training items without their
+names: what is usual in the orchestra. A third of the sounds of the bank is noise.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tools.nano.clip import crop_box
+from tools.nano.pools import PicturePool, SoundPool, arguments
+from tools.orchestra.sounds import RATE_HZ
+from zsavs.models.clap import ClapEncoder
+from zsavs.models.open_clip import OpenClipEncoder
+from zsavs.types import AudioClip
+
+__all__ = ["CARDS"]
+
+PACKAGE = Path(__file__).resolve().parents[2] / "zsavs" / "data" / "nano"
+_ITEMS = 256
+
+#: Folder: what it is, what it saw, and what its numbers mean.
+CARDS: dict[str, tuple[str, str, str]] = {
+    "clap": (
+        "CLAP (transformers.ClapModel: a small HTSAT and a small RoBERTa)",
+        "sounds of 16 classes, rendered with FluidSynth from FluidR3 GM, alone and mixed, with their names",
+        "on 400 held-out sounds: share of single sounds named right first; of pairs, share of both names among the "
+        "first two; the highest cosine of any noise with any name; the median cosine of a single sound with its name",
+    ),
+    "clip": (
+        "CLIP (open_clip: timm's resnet10t and a small transformer)",
+        "drawn pictures of 28 things, whole and in crops, with their names",
+        "on held-out pictures: share of crops named right first; area under the ROC curve of the names of whole "
+        "pictures; the highest cosine of a crop of bare ground with any name",
+    ),
+    "sam2": (
+        "SAM 2 (transformers.Sam2Model with a small Hiera)",
+        "drawn pictures of 28 things with their masks, without names",
+        "on held-out pictures: mean intersection over union of the mask for a box, and for a point on a thing",
+    ),
+    "blip": (
+        "BLIP (transformers.BlipForConditionalGeneration)",
+        "drawn pictures of 28 things with captions that list them, and in training the names of places",
+        "on held-out pictures: precision and recall of the names in greedy captions",
+    ),
+    "tagger": (
+        "audio spectrogram transformer (transformers.ASTForAudioClassification)",
+        "the same sounds as CLAP, with their labels",
+        "on 400 held-out sounds: share of single sounds tagged right first; mean average precision over the labels",
+    ),
+    "audio_captioner": (
+        "Whisper's architecture (transformers.WhisperForConditionalGeneration), for captions in place of speech",
+        "the same sounds as CLAP, with captions that list what is heard",
+        "on 400 held-out sounds: precision and recall of the names in greedy captions",
+    ),
+}
+
+_LICENCE = """The weights are Apache-2.0, as zsavs is. They were learned from scratch from pictures of Noto Color Emoji glyphs
+(SIL Open Font License 1.1) and sounds of the FluidR3 GM sound font (MIT); neither is contained in them."""
+
+
+def _card(name: str, quality: dict[str, float]) -> str:
+    what, saw, numbers = CARDS[name]
+    rows = "\n".join(f"| {key} | {value} |" for key, value in quality.items())
+    return f"""# nano {name.replace("_", " ")}
+
+{what}. Part of preset `nano`, which knows one small world, the orchestra, and nothing else: on photographs and real
+recordings its answers mean nothing.
+
+**Saw:** {saw}. It never saw sound together with masks{"" if name == "joint" else ", nor sound together with pictures"}.
+
+**How well it does its own task**, {numbers}:
+
+| measure | value |
+|---|---|
+{rows}
+
+Trained by `python -m tools.nano.{name}`. {_LICENCE}
+"""
+
+
+def _sound_bank(folder: Path, work: Path) -> None:
+    pool = SoundPool.open(work)
+    noises = [row for row in pool.train if not pool.labels[row]][: _ITEMS // 3]
+    sounds = [row for row in pool.train if pool.labels[row]][: _ITEMS - len(noises)]
+    clips = [AudioClip(np.asarray(pool.waves[row], np.float32)[None], RATE_HZ) for row in (*noises, *sounds)]
+    rows = ClapEncoder.load(folder, device="cpu").encode_audio(clips)
+    np.save(folder / "sound_bank.npy", rows.astype(np.float16))
+
+
+def _picture_bank(folder: Path, work: Path) -> None:
+    """Half of it crops around things or of ground, half whole pictures."""
+    pool = PicturePool.open(work)
+    rng = np.random.default_rng(0)
+    views = []
+    for row in range(_ITEMS):
+        image = pool.images[row]
+        if row % 2:
+            (x0, y0, x1, y1), _ = crop_box(pool, row, rng)
+            image = image[y0:y1, x0:x1]
+        views.append(np.asarray(Image.fromarray(image)))
+    rows = OpenClipEncoder.load(folder, device="cpu").encode_image(views)
+    np.save(folder / "picture_bank.npy", rows.astype(np.float16))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Copy, measure banks, write cards."""
+    parser = arguments("put the nano models into the package")
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("names", nargs="*", choices=[*CARDS, []], help="all, unless some are named")
+    options = parser.parse_args(argv)
+    for name in options.names or CARDS:
+        target = PACKAGE / name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(options.models / name, target)
+        quality = json.loads((target / "quality.json").read_text())
+        (target / "quality.json").unlink()
+        if name == "clap":
+            _sound_bank(target, options.work)
+        if name == "clip":
+            _picture_bank(target, options.work)
+        (target / "README.md").write_text(_card(name, quality))
+        print(name, quality)
+
+
+if __name__ == "__main__":
+    main()
