@@ -25,6 +25,7 @@ import torch
 import transformers
 
 import zsavs
+from zsavs.build import strategies_of
 from zsavs.models.blip import BlipCaptioner
 from zsavs.models.clap import ClapEncoder
 from zsavs.models.grounding_dino import GroundingDinoGrounder
@@ -176,7 +177,7 @@ def main() -> None:
     parser.add_argument("--strategy", action="append", help="all if left out; may be given several times")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    names = arguments.strategy or zsavs.list_components("strategy")
+    names = arguments.strategy or strategies_of(arguments.preset)
     print(json.dumps(measure(arguments.preset, arguments.picture, arguments.recording, names, arguments.device)))
 
 

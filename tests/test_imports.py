@@ -90,7 +90,7 @@ LAYERS = [
     ["zsavs.media", "zsavs.vocabulary", "zsavs.phrases", "zsavs.result", "zsavs.draw", "zsavs.metrics"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
-    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space"],
+    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space", "zsavs.pooling", "zsavs.decomposition"],
     ["zsavs.strategies"],
     ["zsavs.grounding"],
     ["zsavs.verification"],

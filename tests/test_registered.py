@@ -18,6 +18,7 @@ from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.tiny.joint import tiny_imagebind
 from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.verification.clip import ClipVerifier
+from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
 #: A part for every registered name. A new component is added here, or the first test fails.
@@ -28,13 +29,17 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("image_text", "imagebind"): tiny_imagebind,
     ("image_text", "open_clip"): tiny_open_clip,
     ("image_text", "toy"): toy.ToyEyes,
+    ("joint", "imagebind"): tiny_imagebind,
+    ("joint", "toy"): toy.ToySenses,
     ("captioner", "blip"): tiny_blip,
     ("captioner", "toy"): toy.ToyCaptioner,
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
     ("grounder", "owlv2"): tiny_owlv2,
     ("grounder", "toy"): toy.ToyGrounder,
+    ("grounder", "toy_segments"): toy.ToySegments,
     ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),
+    ("verifier", "joint"): lambda: JointVerifier(tiny_imagebind(), ("red", "blue", "dog"), silent=("tree",)),
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
@@ -43,6 +48,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
 CHECKS: dict[str, Callable[[Any], None]] = {
     "audio_text": testing.check_encoder,
     "image_text": testing.check_encoder,
+    "joint": testing.check_encoder,
     "captioner": testing.check_captioner,
     "grounder": testing.check_grounder,
     "verifier": testing.check_verifier,
@@ -60,6 +66,7 @@ def tiny_parts() -> dict[str, Any]:
     return {
         "audio_text": tiny_clap(),
         "image_text": tiny_open_clip(),
+        "joint": tiny_imagebind(),
         "captioner": tiny_blip(),
         "grounder": tiny_grounding_dino(),
         "segmenter": tiny_sam2(),

@@ -22,18 +22,22 @@ from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
+from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.text_bridged import TextBridged
 from zsavs.types import AudioClip, AVSample, Query
 
 COLOURS = tuple(toy.COLOURS)
-EARS, EYES = toy.ToyEars(), toy.ToyEyes()
+EARS, EYES, SENSES = toy.ToyEars(), toy.ToyEyes(), toy.ToySenses()
 
 STRATEGIES = {
     "audio_to_text": AudioToText(EARS, COLOURS),
     "cross_modal": CrossModal(toy.ToyCaptioner(), EARS),
     "fused label": Fused(EARS, EYES, COLOURS),
     "fused embedding": Fused(EARS, EYES, COLOURS, variant="embedding"),
+    "joint_embedding": JointEmbedding(SENSES, COLOURS),
+    "text_bridged": TextBridged(SENSES, COLOURS),
 }
-LOOKS = [name for name in STRATEGIES if name != "audio_to_text"]
+LOOKS = [name for name in STRATEGIES if name in ("cross_modal", "fused label", "fused embedding")]
 SIZE = (60, 90)
 
 every = pytest.mark.parametrize("name", STRATEGIES)

@@ -14,6 +14,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 
 import zsavs
 from zsavs import presets
+from zsavs.build import strategies_of
 from zsavs.errors import MissingWeights, UnknownName, WeightsError
 from zsavs.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
 
@@ -316,8 +317,7 @@ def test_a_network_that_is_down_for_real(monkeypatch: pytest.MonkeyPatch) -> Non
 
 # --------------------------------------------------------------------------------- building
 @pytest.mark.usefixtures("hub")
-@pytest.mark.parametrize("preset", ["base", "large"])
-@pytest.mark.parametrize("strategy", zsavs.list_components("strategy"))
+@pytest.mark.parametrize(("preset", "strategy"), [(p, s) for p in ("base", "large") for s in strategies_of(p)])
 def test_building_fetches_nothing_and_says_what_is_missing(
     preset: str, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,13 @@ from typing import Any
 from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
 from zsavs.models.runtime import check_names
 from zsavs.pipeline import Pipeline
-from zsavs.presets import Part, find_preset
-from zsavs.registry import ROLES, find_component
+from zsavs.presets import PRESETS, Part, find_preset
+from zsavs.registry import ROLES, find_component, list_components
 from zsavs.result import AVSResult
 from zsavs.types import AVSample
 from zsavs.vocabulary import load_vocabulary
 
-__all__ = ["build_pipeline", "compare"]
+__all__ = ["build_pipeline", "compare", "strategies_of"]
 
 #: Components alive in this process, so that two pipelines that name the same model share its weights.
 _alive: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -47,8 +47,12 @@ def build_pipeline(
             (``segmenter="sam2:facebook/sam2.1-hiera-small"``); anything else is a setting of the strategy
             (``top_k=5``).
 
+    A strategy that needs a grounder or verifier of another kind than the preset's says so in ``stages``, role to
+    component name; what ``settings`` name comes before it.
+
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
+        InputError: the strategy needs a part that the preset does not have; says which presets and components do.
         MissingWeights: a checkpoint is not on this machine.
 
     >>> import zsavs
@@ -56,9 +60,10 @@ def build_pipeline(
     3
     """
     overrides = {role: settings.pop(role) for role in ROLES if role in settings}
-    parts = _Parts(preset, overrides, device, dtype, vocabulary)
+    wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
+    parts = _Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary)
     if isinstance(strategy, str):
-        name, chosen = strategy, parts.fill(find_component("strategy", strategy), settings, f"strategy {strategy!r}")
+        name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}")
     else:
         name, chosen = type(strategy).__name__, strategy
         if settings:
@@ -81,6 +86,23 @@ def _plain(value: Any) -> str | int | float | bool | None:
     if value is None or isinstance(value, (str, int, float)):
         return value
     return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def strategies_of(preset: str) -> list[str]:
+    """Names of the strategies that a preset has all parts for, sorted.
+
+    Raises:
+        UnknownName: no such preset.
+        BrokenInstallation: a strategy of another package cannot be imported.
+    """
+    parts = find_preset(preset).parts
+    return [
+        name
+        for name in list_components("strategy")
+        if all(
+            role in parts for role in inspect.signature(find_component("strategy", name)).parameters if role in ROLES
+        )
+    ]
 
 
 def compare(
@@ -129,11 +151,12 @@ class _Parts:
         self,
         preset: str,
         overrides: dict[str, Any],
+        stages: Mapping[str, str],
         device: str,
         dtype: str,
         vocabulary: str | Path | Sequence[str] | None,
     ) -> None:
-        self.preset, self.plan, self.overrides = preset, find_preset(preset), overrides
+        self.preset, self.plan, self.overrides, self.stages = preset, find_preset(preset), overrides, stages
         check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
@@ -152,8 +175,16 @@ class _Parts:
         return self.built[role]
 
     def _of_the_preset(self, role: str) -> Any:
+        wanted, has = self.stages.get(role), self.plan.parts
+        part = has.get(f"{role}.{wanted}", Part(wanted)) if wanted else has.get(role)
+        if part is None:
+            raise InputError(
+                f"the preset {self.preset!r} has no {role}, and the strategy needs one; choose a preset that has "
+                f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or give "
+                f'one: {role}="NAME" or "NAME:CHECKPOINT", NAME from {", ".join(list_components(role))}.'
+            )
         try:
-            return self._make(role, self.plan.parts[role])
+            return self._make(role, part)
         except MissingWeights as error:
             everything = f"zsavs download {self.preset}"
             if everything in str(error):  # said already, for a part of this part

@@ -25,7 +25,7 @@ from zsavs.prompts import embed_phrases, templates
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
 from zsavs.types import AudioClip, Query
 
-__all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "log_softmax"]
+__all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "log_softmax", "standardise", "usual"]
 
 
 class _Scorer(ABC):
@@ -121,10 +121,25 @@ def standardise(
     Returns:
         (N, K) float32, unbounded; 0 is what is usual.
     """
-    usual = bank.astype(np.float64) @ text.T
+    mean, deviation = usual(bank, text)
+    return np.asarray((items.astype(np.float64) @ text.T - mean) / deviation, np.float32)
+
+
+def usual(
+    bank: NDArray[np.floating[Any]], text: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What is usual for each of K phrases: the mean of its similarities with the bank, and ``sqrt(sd^2 + spread^2)``.
+
+    Args:
+        bank: (B, D) rows of what is usual.
+        text: (K, D) rows of the phrases.
+
+    Returns:
+        (K,) and (K,), the second above 0.
+    """
+    similarities = bank.astype(np.float64) @ text.T
     spread = bank.var(axis=0, dtype=np.float64).mean()
-    z = (items.astype(np.float64) @ text.T - usual.mean(axis=0)) / np.sqrt(usual.var(axis=0) + spread + 1e-12)
-    return np.asarray(z, np.float32)
+    return similarities.mean(axis=0), np.sqrt(similarities.var(axis=0) + spread + 1e-12)
 
 
 def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:

@@ -19,8 +19,7 @@ def segment(arguments: argparse.Namespace) -> int:
 
 def compare(arguments: argparse.Namespace) -> int:
     """``zsavs compare``: several strategies on one picture and its sound."""
-    from zsavs.build import build_pipeline
-    from zsavs.registry import list_components
+    from zsavs.build import build_pipeline, strategies_of
     from zsavs.types import AVSample
 
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
@@ -28,8 +27,8 @@ def compare(arguments: argparse.Namespace) -> int:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
     sample = AVSample.from_files(image, audio)
-    names = list(dict.fromkeys(arguments.strategies or list_components("strategy")))
     preset = arguments.preset or _preset_here()
+    names = list(dict.fromkeys(arguments.strategies or strategies_of(preset)))
     answers = {}
     with _bar(2 * len(names), "loading models") as bar:
         for name in names:
@@ -101,17 +100,17 @@ def _describe(answer: dict[str, Any]) -> list[str]:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """``zsavs eval``: strategies on a data set."""
+    from zsavs.build import strategies_of
     from zsavs.evaluation import Plan
     from zsavs.evaluation import evaluate as run
-    from zsavs.registry import list_components
     from zsavs.summary import AUDIO, table
     from zsavs.vocabulary import load_vocabulary
 
     dataset = _dataset(arguments.dataset, arguments.root, arguments.split)
-    vocabulary = arguments.vocabulary
+    vocabulary, preset = arguments.vocabulary, arguments.preset or _preset_here()
     plan = Plan(
-        strategies=tuple(dict.fromkeys(arguments.strategies or list_components("strategy"))),
-        preset=arguments.preset or _preset_here(),
+        strategies=tuple(dict.fromkeys(arguments.strategies or strategies_of(preset))),
+        preset=preset,
         device=arguments.device,
         dtype=arguments.dtype,
         # The words and not their file: a run must not go on after the file has changed.

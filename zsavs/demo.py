@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zsavs import toy
-from zsavs.build import compare
+from zsavs.build import compare, strategies_of
 from zsavs.files import write_atomically
 from zsavs.metrics.functional import jaccard
-from zsavs.registry import list_components
 
 __all__ = ["run"]
 
@@ -38,7 +37,7 @@ def run(folder: Path) -> Iterator[str]:
     yield "    zsavs download base"
     yield "    zsavs segment PHOTO RECORDING"
     yield ""
-    names = list_components("strategy")
+    names = strategies_of("toy")
     scenes = {name: toy.scene(*scene, size_hw=(360, 480), seed=7) for name, scene in _SCENES.items()}
     answers = compare([sample for sample, _ in scenes.values()], names, preset="toy", device="cpu")
     yield f"{'scene':<20} {'strategy':<15} {'heard':<22} {'found':<22} J"

@@ -35,7 +35,8 @@ class Preset:
 
     Args:
         summary: one line for ``zsavs list``.
-        parts: role to part.
+        parts: role to part. Under "role.name", the part that stands for the component of that name where a strategy
+            asks for it (its ``stages``); without one, it is built as it is registered, from the other parts.
         vocabulary: the labels that strategies hear with unless others are given.
         silent: the silent things that regions are weighed against; "" for none.
     """
@@ -74,8 +75,10 @@ PRESETS: dict[str, Preset] = {
         {
             "audio_text": Part("toy"),
             "image_text": Part("toy"),
+            "joint": Part("toy"),
             "captioner": Part("toy"),
             "grounder": Part("toy"),
+            "grounder.segments": Part("toy_segments"),
             "verifier": Part("clip"),
             "segmenter": Part("toy"),
         },
@@ -111,7 +114,7 @@ def preset_cards(name: str) -> dict[str, WeightCard]:
     cards = {}
     for role, part in find_preset(name).parts.items():
         if part.checkpoint:
-            home = sys.modules[find_component(role, part.name).__module__]
+            home = sys.modules[find_component(role.partition(".")[0], part.name).__module__]
             cards[role] = home.CARDS[part.checkpoint]
     return cards
 

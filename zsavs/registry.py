@@ -19,14 +19,16 @@ from zsavs.errors import BrokenInstallation, UnknownName
 
 __all__ = ["ROLES", "find_component", "list_components"]
 
-#: What a component can be. Strategies ask for the first four by these names; a pipeline is made of the last three.
-ROLES = ("audio_text", "image_text", "captioner", "grounder", "verifier", "segmenter")
+#: What a component can be. Strategies ask for their parts by these names; a pipeline is made of the last three.
+ROLES = ("audio_text", "image_text", "joint", "captioner", "grounder", "verifier", "segmenter")
 
 _BUILT_IN: dict[str, dict[str, str]] = {
     "strategy": {
         "audio_to_text": "zsavs.strategies.audio_to_text:AudioToText",
         "cross_modal": "zsavs.strategies.cross_modal:CrossModal",
         "fused": "zsavs.strategies.fused:Fused",
+        "joint_embedding": "zsavs.strategies.joint_embedding:JointEmbedding",
+        "text_bridged": "zsavs.strategies.text_bridged:TextBridged",
     },
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",
@@ -38,6 +40,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
         "toy": "zsavs.toy:ToyEyes",
     },
+    "joint": {
+        "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
+        "toy": "zsavs.toy:ToySenses",
+    },
     "captioner": {
         "blip": "zsavs.models.blip:BlipCaptioner",
         "toy": "zsavs.toy:ToyCaptioner",
@@ -47,9 +53,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
         "toy": "zsavs.toy:ToyGrounder",
+        "toy_segments": "zsavs.toy:ToySegments",
     },
     "verifier": {
         "clip": "zsavs.verification.clip:ClipVerifier",
+        "joint": "zsavs.verification.joint:JointVerifier",
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
     },
     "segmenter": {
@@ -90,8 +98,8 @@ def list_components(kind: str) -> list[str]:
     """Names that can be asked for, sorted; built-in and installed by others.
 
     Args:
-        kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "captioner",
-            "grounder", "verifier", "segmenter".
+        kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "joint",
+            "captioner", "grounder", "verifier", "segmenter".
 
     Raises:
         UnknownName: no such kind.
