@@ -9,6 +9,7 @@ import sys
 import textwrap
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from test_pipeline import same_bits
 
 import zsavs
 from zsavs import presets, registry, toy
-from zsavs.build import build_pipeline, compare
+from zsavs.build import build_pipeline, compare, strategies_of
 from zsavs.errors import BrokenInstallation, ContractError, InputError, MissingWeights, UnknownName, VocabularyError
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.testing import example_samples
 from zsavs.types import AudioClip, AVSample, Query
+from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
 
@@ -444,3 +446,71 @@ def test_what_was_set_is_on_record() -> None:
     assert pipe.meta["settings"] == {"top_k": 2, "nouns": "str.split"}
     assert (pipe.meta["device"], pipe.meta["dtype"]) == ("cpu", "auto")
     json.dumps(pipe.meta)
+
+
+# ------------------------------------------------------- what a strategy asks of the later stages
+class Asks(AudioToText):
+    """A strategy that wants stages of its own kind."""
+
+    stages = {"grounder": "full_frame", "verifier": "trust_grounder"}  # noqa: RUF012
+
+
+def test_a_strategy_gets_the_stages_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._BUILT_IN["strategy"], "asks", f"{__name__}:Asks")
+    for strategy in ("asks", Asks(toy.ToyEars(), ("red",))):
+        pipe = build(strategy)
+        assert type(pipe.grounder).__name__ == "FullFrame"
+        assert isinstance(pipe.verifier, TrustGrounder)
+        assert isinstance(pipe.segmenter, toy.ToySegmenter), "the preset's, as it asks for none"
+        assert pipe.meta["models"]["grounder"] == "FullFrame"
+
+
+def test_what_the_caller_names_comes_before_what_the_strategy_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._BUILT_IN["strategy"], "asks", f"{__name__}:Asks")
+    pipe = build("asks", grounder="toy", verifier=TrustGrounder())
+    assert isinstance(pipe.grounder, toy.ToyGrounder)
+    assert isinstance(build("joint_embedding", grounder="toy").grounder, toy.ToyGrounder)
+
+
+def test_a_preset_says_what_stands_for_a_stage_that_is_asked_for() -> None:
+    assert presets.PRESETS["toy"].parts["grounder.segments"].name == "toy_segments"
+    for name in ("joint_embedding", "text_bridged"):
+        assert isinstance(build(name).grounder, toy.ToySegments)
+        assert isinstance(build(name).verifier, JointVerifier)
+    assert isinstance(build("fused").grounder, toy.ToyGrounder), "others keep the preset's"
+
+
+def test_a_stage_that_is_asked_for_and_not_there_is_named() -> None:
+    class Wants(AudioToText):
+        stages = {"grounder": "segmentz"}  # noqa: RUF012
+
+    with pytest.raises(UnknownName, match="no grounder named 'segmentz'"):
+        build(Wants(toy.ToyEars(), ("red",)))
+
+
+def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    lean = replace(
+        presets.PRESETS["toy"], parts={k: v for k, v in presets.PRESETS["toy"].parts.items() if k != "joint"}
+    )
+    monkeypatch.setitem(presets.PRESETS, "lean", lean)
+    with pytest.raises(
+        InputError,
+        match=r"the preset 'lean' has no joint, and strategy 'joint_embedding' needs one; .*\(.*toy\), "
+        r'or give one: joint="NAME" or "NAME:CHECKPOINT", NAME from imagebind, .*toy',
+    ):
+        build("joint_embedding", preset="lean")
+    assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.hear.encoder, toy.ToySenses)
+    assert strategies_of("lean") == [n for n in strategies_of("toy") if n not in ("joint_embedding", "text_bridged")]
+
+
+def test_the_strategies_of_a_preset() -> None:
+    assert strategies_of("toy") == list_components("strategy"), "the toy world shows them all"
+    assert {"audio_to_text", "cross_modal", "fused"} <= set(strategies_of("base"))
+    assert "joint_embedding" not in strategies_of("base")
+    with pytest.raises(UnknownName, match="no preset named 'bas'"):
+        strategies_of("bas")
+
+
+def test_one_joint_encoder_serves_strategy_and_verifier() -> None:
+    pipe = build("text_bridged")
+    assert pipe.strategy.hear.encoder is pipe.verifier.look.encoder

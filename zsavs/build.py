@@ -162,8 +162,16 @@ class _Parts:
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
         self.built: dict[str, Any] = {}
 
-    def get(self, role: str) -> Any:
-        """The component for a role, shared with every other pipeline in this process that names the same one."""
+    def get(self, role: str, what: str = "a pipeline") -> Any:
+        """The component for a role, shared with every other pipeline in this process that names the same one.
+
+        Args:
+            role: of the component.
+            what: needs it, for messages.
+
+        Raises:
+            InputError: the preset has none, and none is given.
+        """
         if role not in self.built:
             given = self.overrides.get(role)
             if given is not None and not isinstance(given, str):
@@ -171,15 +179,15 @@ class _Parts:
             elif given:
                 self.built[role] = self._make(role, self._named(given))
             else:
-                self.built[role] = self._of_the_preset(role)
+                self.built[role] = self._of_the_preset(role, what)
         return self.built[role]
 
-    def _of_the_preset(self, role: str) -> Any:
+    def _of_the_preset(self, role: str, what: str) -> Any:
         wanted, has = self.stages.get(role), self.plan.parts
         part = has.get(f"{role}.{wanted}", Part(wanted)) if wanted else has.get(role)
         if part is None:
             raise InputError(
-                f"the preset {self.preset!r} has no {role}, and the strategy needs one; choose a preset that has "
+                f"the preset {self.preset!r} has no {role}, and {what} needs one; choose a preset that has "
                 f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or give "
                 f'one: {role}="NAME" or "NAME:CHECKPOINT", NAME from {", ".join(list_components(role))}.'
             )
@@ -216,7 +224,7 @@ class _Parts:
             UnknownName: a setting that the constructor does not take.
         """
         parameters = inspect.signature(cls).parameters
-        supplied = {name: self.get(name) for name in parameters if name in ROLES}
+        supplied = {name: self.get(name, what) for name in parameters if name in ROLES}
         if "vocabulary" in parameters:
             supplied["vocabulary"] = self.vocabulary
         if "silent" in parameters:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import log_softmax, usual
+from zsavs.calibration import common_part, log_softmax, usual
 
 __all__ = ["Source", "attend", "pursue"]
 
@@ -51,7 +51,7 @@ def pursue(
     """
     centre = bank.mean(axis=0, dtype=np.float64)
     text = text.astype(np.float64)
-    directions = text - text.mean(axis=0) if len(text) > 1 else text
+    directions = text - common_part(text)
     _, deviation = usual(bank, text)
     whole = sound - centre
     chosen: list[int] = []

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, log_softmax
+from zsavs.calibration import PictureScorer, SoundScorer, common_part, log_softmax
 from zsavs.errors import ContractError
 from zsavs.media.image import crop_with_margin, highlight
 from zsavs.pooling import log_linear, sure_share
@@ -109,8 +109,7 @@ class JointVerifier:
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         names = [[label.casefold() for label in labels].index(phrase.casefold()) for phrase in query.phrases]
         text = self.look.text(labels).astype(np.float64)
-        # One label is its own mean: then nothing is left to compare with, and the raw direction has to do.
-        directions = unit(text - text.mean(axis=0)) if len(labels) > 1 else text
+        directions = unit(text - common_part(text))
         rows = [self._row(query, row, labels, directions, name) for row, name in enumerate(names)]
 
         bank = self.look.bank.embeddings.astype(np.float64)
