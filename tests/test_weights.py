@@ -330,8 +330,12 @@ def test_building_fetches_nothing_and_says_what_is_missing(
 def test_every_preset_names_known_checkpoints() -> None:
     for name in zsavs.list_components("preset"):
         for role, card in presets.preset_cards(name).items():
-            assert card.source.count("/") == 1, (name, role)
             assert card.size_mb > 0
+            if (name, role) == ("imagebind", "joint"):
+                assert card.licence == "CC-BY-NC-SA-4.0", "the one that is not, and its preset says so"
+                assert "NON-COMMERCIAL" in presets.PRESETS[name].summary
+                continue
+            assert card.source.count("/") == 1, (name, role)
             assert card.licence in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC0-1.0"), "permissive licences only"
             assert card.trained_on
 

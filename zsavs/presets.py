@@ -70,6 +70,18 @@ PRESETS: dict[str, Preset] = {
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-large"),
         },
     ),
+    "imagebind": Preset(
+        "base, and ImageBind's joint space; the licence of its weights is NON-COMMERCIAL (CC-BY-NC-SA-4.0)",
+        {
+            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
+            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
+            "joint": Part("imagebind", "imagebind_huge.pth"),
+            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
+            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
+            "verifier": Part("clip"),
+            "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
+        },
+    ),
     "toy": Preset(
         "no weights at all: a world of humming colours, for teaching and tests (zsavs.toy)",
         {
@@ -90,7 +102,6 @@ PRESETS: dict[str, Preset] = {
 #: Presets that the design names and this version does not have, with what to say about them.
 _NOT_YET = {
     "nano": "its models are not in this version; use 'base', or 'toy' to see how the pieces fit without any weights.",
-    "imagebind": "its joint space is not in this version; use 'base' or 'large'.",
 }
 
 
