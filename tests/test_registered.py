@@ -15,7 +15,7 @@ from zsavs.grounding.full_frame import FullFrame
 from zsavs.registry import ROLES, list_components
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
-from zsavs.tiny.joint import tiny_imagebind
+from zsavs.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.verification.clip import ClipVerifier
 from zsavs.verification.joint import JointVerifier
@@ -25,11 +25,14 @@ from zsavs.verification.selection import TrustGrounder
 PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_text", "clap"): tiny_clap,
     ("audio_text", "imagebind"): tiny_imagebind,
+    ("audio_text", "pe_av"): tiny_pe_av,
     ("audio_text", "toy"): toy.ToyEars,
     ("image_text", "imagebind"): tiny_imagebind,
     ("image_text", "open_clip"): tiny_open_clip,
+    ("image_text", "pe_av"): tiny_pe_av,
     ("image_text", "toy"): toy.ToyEyes,
     ("joint", "imagebind"): tiny_imagebind,
+    ("joint", "pe_av"): tiny_pe_av,
     ("joint", "toy"): toy.ToySenses,
     ("captioner", "blip"): tiny_blip,
     ("captioner", "toy"): toy.ToyCaptioner,

@@ -33,15 +33,18 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
+        "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.toy:ToyEars",
     },
     "image_text": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
+        "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.toy:ToyEyes",
     },
     "joint": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
+        "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.toy:ToySenses",
     },
     "captioner": {
