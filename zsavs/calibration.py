@@ -158,7 +158,8 @@ def common_part(text: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     mean = text.mean(axis=0, dtype=np.float64)
     power = float(mean @ mean)
     shared = (len(text) * power - 1) / (len(text) - 1) if len(text) > 1 else 0.0
-    return mean * max(0.0, shared) / (power + 1e-12)
+    common: NDArray[np.float64] = mean * (max(0.0, shared) / (power + 1e-12))
+    return common
 
 
 def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
