@@ -26,6 +26,7 @@ from zsavs.errors import BrokenInstallation, ContractError, InputError, MissingW
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.testing import example_samples
+from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.types import AudioClip, AVSample, Query
 from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
@@ -478,6 +479,18 @@ def test_a_preset_says_what_stands_for_a_stage_that_is_asked_for() -> None:
         assert isinstance(build(name).grounder, toy.ToySegments)
         assert isinstance(build(name).verifier, JointVerifier)
     assert isinstance(build("fused").grounder, toy.ToyGrounder), "others keep the preset's"
+
+
+def test_without_a_word_of_the_preset_the_stage_is_built_from_its_other_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {key: part for key, part in presets.PRESETS["toy"].parts.items() if key != "grounder.segments"}
+    monkeypatch.setitem(presets.PRESETS, "bare", replace(presets.PRESETS["toy"], parts=parts))
+    segmenter = tiny_sam2()
+    pipe = build("joint_embedding", preset="bare", segmenter=segmenter)
+    assert type(pipe.grounder).__name__ == "SegmentProposals"
+    assert pipe.grounder.segmenter is pipe.segmenter is segmenter
+    around = build("joint_embedding", grounder="objects").grounder
+    assert type(around).__name__ == "DetectorProposals"
+    assert isinstance(around.detector, toy.ToyGrounder), "around the preset's detector, not what the strategy asks for"
 
 
 def test_a_stage_that_is_asked_for_and_not_there_is_named() -> None:

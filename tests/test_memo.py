@@ -8,13 +8,14 @@ import pickle
 import random
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from zsavs.memo import Memo
+from zsavs.memo import Memo, memo_of
 
 
 class Counting:
@@ -152,3 +153,31 @@ def test_threads_may_share_what_is_remembered() -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+# ------------------------------------------------------------------------- of a shared model
+class Model:
+    """Something that others make their stages around."""
+
+
+def test_stages_around_one_model_share_what_they_know() -> None:
+    model, compute, items = Model(), Counting(), arrays(1, 2)
+    assert memo_of(model, "stage", 0.5)(items, compute) == memo_of(model, "stage", 0.5)(items, compute) == [2, 3]
+    assert compute.asked == [[1, 2]]
+    for other in (memo_of(model, "stage", 0.6), memo_of(model), memo_of(Model(), "stage", 0.5)):
+        assert len(other) == 0
+
+
+def test_what_a_model_knows_goes_with_it() -> None:
+    model = Model()
+    memo, gone = weakref.ref(memo_of(model, "stage")), weakref.ref(model)
+    gc.collect()
+    assert memo() is not None, "nobody but the model holds it"
+    del model
+    gc.collect()
+    assert gone() is None
+    assert memo() is None
+
+
+def test_a_model_that_cannot_be_held_weakly_shares_nothing() -> None:
+    assert memo_of(7, "stage") is not memo_of(7, "stage")

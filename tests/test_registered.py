@@ -12,6 +12,7 @@ import pytest
 import zsavs
 from zsavs import testing, toy
 from zsavs.grounding.full_frame import FullFrame
+from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
 from zsavs.registry import ROLES, list_components
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
@@ -38,7 +39,9 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("captioner", "toy"): toy.ToyCaptioner,
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
+    ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
     ("grounder", "owlv2"): tiny_owlv2,
+    ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
     ("grounder", "toy"): toy.ToyGrounder,
     ("grounder", "toy_segments"): toy.ToySegments,
     ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),

@@ -257,9 +257,47 @@ def test_all_regions_of_a_batch_are_embedded_together_and_in_order() -> None:
     assert len(eyes.seen) == 4
     assert [judged.selected.tolist() for judged in batch] == [[True], [], [True, True, False], []]
     for sample, one, regions_of_one, together in zip(samples, asked, found, batch, strict=True):
-        (alone,) = verifier.verify([sample], [one], [regions_of_one])
+        fresh = AVSample(sample.image.copy(), sample.audio)  # that the verifier has not looked at
+        (alone,) = verifier.verify([fresh], [one], [regions_of_one])
         assert np.array_equal(alone.evidence, together.evidence)
         assert np.array_equal(alone.scores, together.scores)
+
+
+def test_a_region_that_several_phrases_share_is_looked_at_once() -> None:
+    asked = Query(("red", "blue", "green"), np.array([0.9, 0.8, 0.7], np.float32))
+    boxes, sources = [box for box in STRIPES for _ in range(3)], [0, 1, 2] * 3
+    eyes = Eyes()
+    verifier = ClipVerifier(eyes, ["white"], silent=(), margin=0.0)
+    (judged,) = verifier.verify([thirds()], [asked], [regions(boxes, None, sources)])
+    assert len(eyes.seen) == 3
+    assert judged.selected.reshape(3, 3).tolist() == [[True, False, False], [False, False, True], [False, True, False]]
+    for row, (box, source) in enumerate(zip(boxes, sources, strict=True)):
+        verifier = ClipVerifier(Eyes(), ["white"], silent=(), margin=0.0)
+        (alone,) = verifier.verify([thirds()], [asked], [regions([box], None, [source])])
+        assert alone.evidence[0] == judged.evidence[row]
+
+
+def test_several_verifiers_look_at_a_region_once() -> None:
+    """As pipelines have one each; what they compare it with is their own affair."""
+    eyes, one, other, asked = Eyes(), thirds(), thirds(), [Query(("red",), np.ones(1))]
+    first, second = ClipVerifier(eyes, ["green"], margin=0.0), ClipVerifier(eyes, ["blue"], silent=(), margin=0.0)
+    first.verify([one], asked, [regions(STRIPES[:2])])
+    again = second.verify([one], asked, [regions(STRIPES)])
+    assert len(eyes.seen) == 3, "one is new"
+    unseen = ClipVerifier(Eyes(), ["blue"], silent=(), margin=0.0).verify([thirds()], asked, [regions(STRIPES)])
+    assert np.array_equal(again[0].evidence, unseen[0].evidence)
+    second.verify([other], asked, [regions(STRIPES[:1])])
+    assert len(eyes.seen) == 4, "an equal picture is another one"
+    for settings in ({"margin": 0.2}, {"margin": 0.0, "view": "highlight"}):
+        ClipVerifier(eyes, ["green"], **settings).verify([one], asked, [regions(STRIPES[:1])])  # type: ignore[arg-type]
+    assert len(eyes.seen) == 6, "another view of a region is another picture"
+
+
+def test_without_regions_nothing_is_looked_at() -> None:
+    eyes = Eyes()
+    (judged,) = ClipVerifier(eyes, ["red"]).verify([thirds()], [Query.nothing()], [Proposals.nothing()])
+    assert (len(judged), eyes.calls) == (0, 0)
+    assert ClipVerifier(eyes, ["red"]).verify([], [], []) == []
 
 
 def test_the_margin_of_a_crop_and_the_whole_of_a_highlight() -> None:

@@ -44,8 +44,9 @@ def build_pipeline(
         vocabulary: labels to hear with: a shipped name, a text file with one label a line, or a list; the preset's
             own if left out.
         settings: by the name of a role, another component for it: an object, or "name" or "name:checkpoint"
-            (``segmenter="sam2:facebook/sam2.1-hiera-small"``); anything else is a setting of the strategy
-            (``top_k=5``).
+            (``segmenter="sam2:facebook/sam2.1-hiera-small"``); a part around another part of its own role takes the
+            preset's, or the one named after the colon (``grounder="objects:owlv2"``); anything else is a setting of
+            the strategy (``top_k=5``).
 
     A strategy that needs a grounder or verifier of another kind than the preset's says so in ``stages``, role to
     component name; what ``settings`` name comes before it.
@@ -179,18 +180,27 @@ class _Parts:
             elif given:
                 self.built[role] = self._make(role, self._named(given))
             else:
-                self.built[role] = self._of_the_preset(role, what)
+                self.built[role] = self._stage(role, what)
         return self.built[role]
 
+    def _stage(self, role: str, what: str) -> Any:
+        """The preset's component for a role, or the one of another kind that the strategy asks for."""
+        wanted = self.stages.get(role)
+        if wanted is None:
+            return self._of_the_preset(role, what)
+        return self._present(role, self.plan.parts.get(f"{role}.{wanted}", Part(wanted)))
+
     def _of_the_preset(self, role: str, what: str) -> Any:
-        wanted, has = self.stages.get(role), self.plan.parts
-        part = has.get(f"{role}.{wanted}", Part(wanted)) if wanted else has.get(role)
-        if part is None:
+        if role not in self.plan.parts:
             raise InputError(
                 f"the preset {self.preset!r} has no {role}, and {what} needs one; choose a preset that has "
                 f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or give "
                 f'one: {role}="NAME" or "NAME:CHECKPOINT", NAME from {", ".join(list_components(role))}.'
             )
+        return self._present(role, self.plan.parts[role])
+
+    def _present(self, role: str, part: Part) -> Any:
+        """Make a part of the preset; where its weights are missing, say how to fetch all of the preset's."""
         try:
             return self._make(role, part)
         except MissingWeights as error:
@@ -206,7 +216,7 @@ class _Parts:
     def _make(self, role: str, part: Part) -> Any:
         cls = find_component(role, part.name)
         if not hasattr(cls, "load"):  # made of other parts, not of a checkpoint
-            return self.fill(cls, dict(part.settings), f"{role} {part.name!r}")
+            return self.fill(cls, dict(part.settings), f"{role} {part.name!r}", self._inner(role, part, cls))
         settings: dict[str, Any] = {"device": self.device, "dtype": self.dtype, **part.settings}
         if part.checkpoint:
             settings["checkpoint"] = part.checkpoint
@@ -217,14 +227,33 @@ class _Parts:
             _alive[key] = component
         return component
 
-    def fill(self, cls: Any, settings: dict[str, Any], what: str) -> Any:
+    def _inner(self, role: str, part: Part, cls: Any) -> dict[str, Any]:
+        """For a part around another part of its own role, as a detector is asked for anything at all: that part.
+
+        Raises:
+            InputError: it is named and not asked for, or asked for and not named within a preset.
+        """
+        asked = role in inspect.signature(cls).parameters
+        if part.checkpoint and not asked:
+            raise InputError(f"{role} {part.name!r} loads nothing; leave out {':' + part.checkpoint!r} after its name.")
+        if part.checkpoint:
+            return {role: self._make(role, self._named(part.checkpoint))}
+        if asked and self.plan.parts[role].name == part.name:
+            raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
+        return {role: self._of_the_preset(role, f"{role} {part.name!r}")} if asked else {}
+
+    def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:
         """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.
+
+        Args:
+            inner: by role, components that are not the pipeline's own.
 
         Raises:
             UnknownName: a setting that the constructor does not take.
         """
         parameters = inspect.signature(cls).parameters
-        supplied = {name: self.get(name, what) for name in parameters if name in ROLES}
+        supplied = {**(inner or {})}
+        supplied |= {name: self.get(name, what) for name in parameters if name in ROLES and name not in supplied}
         if "vocabulary" in parameters:
             supplied["vocabulary"] = self.vocabulary
         if "silent" in parameters:
@@ -238,6 +267,8 @@ class _Parts:
     def cards(self) -> dict[str, Any]:
         """What every component built is: its card, where it has one."""
         return {
-            role: part.card.as_dict() if hasattr(part, "card") else type(part).__name__
+            role: {"component": type(part).__name__, **part.card.as_dict()}
+            if hasattr(part, "card")
+            else type(part).__name__
             for role, part in sorted(self.built.items())
         }

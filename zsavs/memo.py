@@ -11,10 +11,10 @@ import functools
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Memo"]
+__all__ = ["Memo", "memo_of"]
 
 T = TypeVar("T")
 
@@ -78,3 +78,23 @@ class Memo(Generic[T]):
             held = self._answers.get(key)
             if held is not None and held[0] is gone:
                 del self._answers[key]
+
+
+_memos_of: Memo[dict[Hashable, Memo[Any]]] = Memo()
+
+
+def memo_of(owner: Any, *settings: Hashable) -> Memo[Any]:
+    """The memo that all users of ``owner`` with the same settings share, for as long as the owner lives.
+
+    A stage that is made anew for each pipeline around a model that pipelines share would otherwise ask that model
+    again for what another pipeline knows.
+
+    Args:
+        owner: the model whose answers are remembered; one that cannot be weakly referenced shares nothing.
+        settings: all that the answers depend on beside the model and the item.
+    """
+    try:
+        weakref.ref(owner)
+    except TypeError:
+        return Memo()
+    return _memos_of([owner], lambda _: [{}])[0].setdefault(settings, Memo())

@@ -54,7 +54,9 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "grounder": {
         "full_frame": "zsavs.grounding.full_frame:FullFrame",
         "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
+        "objects": "zsavs.grounding.proposals:DetectorProposals",
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
+        "segments": "zsavs.grounding.proposals:SegmentProposals",
         "toy": "zsavs.toy:ToyGrounder",
         "toy_segments": "zsavs.toy:ToySegments",
     },

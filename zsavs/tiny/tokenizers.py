@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import string
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,22 +30,30 @@ _WORDS = (
 _LONGEST_WORD = 64
 
 
-def _pieces() -> list[str]:
+def _pieces(words: Sequence[str]) -> list[str]:
     """The word pieces in a fixed order; "##" marks a piece that continues a word."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     starts = [*sorted(ByteLevel.alphabet()), *map("".join, itertools.product(string.ascii_lowercase, repeat=2))]
-    return [*starts, *(f"##{piece}" for piece in starts), *(word for word in _WORDS.split() if word not in starts)]
+    return [*starts, *(f"##{piece}" for piece in starts), *(word for word in dict.fromkeys((*_WORDS.split(), *words)) if word not in starts)]
 
 
 def _word_pieces(
-    first_ids: dict[str, int], last: tuple[str, ...], *, start: str, end: str, max_length: int, **roles: str
+    first_ids: dict[str, int],
+    last: tuple[str, ...],
+    words: Sequence[str],
+    *,
+    start: str,
+    end: str,
+    max_length: int,
+    **roles: str,
 ) -> PreTrainedTokenizerFast:
     """Build a tokenizer.
 
     Args:
         first_ids: tokens whose ids are given.
         last: tokens that get the largest ids, in this order.
+        words: further words that are one token each.
         start, end: tokens put around every text.
         max_length: the most tokens of a text, special ones included.
         roles: ``pad_token`` and so on.
@@ -55,7 +64,7 @@ def _word_pieces(
     taken = set(first_ids.values())
     free = (number for number in itertools.count() if number not in taken)
     vocabulary = dict(first_ids)
-    vocabulary |= {piece: next(free) for piece in _pieces() if piece not in first_ids}
+    vocabulary |= {piece: next(free) for piece in _pieces(words) if piece not in first_ids}
     top = max(vocabulary.values()) + 1
     vocabulary |= {token: top + i for i, token in enumerate(last)}
 
@@ -82,15 +91,19 @@ def _word_pieces(
     )
 
 
-def bert_tokenizer() -> PreTrainedTokenizerFast:
+def bert_tokenizer(words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     """A tokenizer in the manner of BERT: [CLS] 101, [SEP] 102, '.' 1012, '?' 1029, as Grounding DINO hard-codes them.
 
     At most 512 tokens; returns ``token_type_ids`` too.
+
+    Args:
+        words: lower-case words that are one token each, beside some common ones.
     """
     ids = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
     tokenizer = _word_pieces(
         ids,
         (),
+        words,
         start="[CLS]",
         end="[SEP]",
         max_length=512,
@@ -104,12 +117,17 @@ def bert_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def roberta_tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer in the manner of RoBERTa: <s> 0, <pad> 1, </s> 2, at most 512 tokens."""
+def roberta_tokenizer(words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+    """A tokenizer in the manner of RoBERTa: <s> 0, <pad> 1, </s> 2, at most 512 tokens.
+
+    Args:
+        words: as for :func:`bert_tokenizer`.
+    """
     ids = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4}
     return _word_pieces(
         ids,
         (),
+        words,
         start="<s>",
         end="</s>",
         max_length=512,
@@ -121,15 +139,17 @@ def roberta_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def clip_tokenizer(max_length: int = 16) -> PreTrainedTokenizerFast:
+def clip_tokenizer(max_length: int = 16, words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     """A tokenizer in the manner of CLIP: padding is 0 and the end of text has the largest id, where CLIP pools.
 
     Args:
         max_length: the most tokens of a text, start and end included.
+        words: as for :func:`bert_tokenizer`.
     """
     return _word_pieces(
         {"<|pad|>": 0, "<|unknown|>": 1},
         ("<|startoftext|>", "<|endoftext|>"),
+        words,
         start="<|startoftext|>",
         end="<|endoftext|>",
         max_length=max_length,

@@ -13,6 +13,7 @@ from zsavs.errors import UnknownName
 from zsavs.media.image import crop_with_margin, highlight
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
 from zsavs.vocabulary import load_vocabulary
 
@@ -57,21 +58,20 @@ class ClipVerifier:
         self.look = PictureScorer(image_text)
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.view, self.margin, self.temperature = view, margin, temperature
+        self._looks = Looks(image_text, self._view, view, margin)
 
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
     ) -> list[Proposals]:
-        """Fill in evidence, scores and choice; all regions of the batch are embedded together."""
-        views = [
-            self._view(sample.image, box)
-            for sample, found in zip(samples, proposals, strict=True)
-            for box in found.boxes_xyxy
-        ]
-        embeddings = self.look.embed(views)
-        ends = np.cumsum([len(found) for found in proposals])
+        """Fill in evidence, scores and choice; all regions of the batch are embedded together.
+
+        A region that several phrases share is looked at once, also where several pipelines ask about it.
+        """
         return [
-            select(query, found, self._evidence(embeddings[end - len(found) : end], query, found), sample.size_hw)
-            for sample, query, found, end in zip(samples, queries, proposals, ends, strict=True)
+            select(query, found, self._evidence(regions, query, found), sample.size_hw)
+            for regions, sample, query, found in zip(
+                self._looks(samples, proposals), samples, queries, proposals, strict=True
+            )
         ]
 
     def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -81,6 +81,8 @@ class ClipVerifier:
 
     def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
         """(R,) log evidence of each region for the phrase that it answers."""
+        if not len(found):
+            return np.zeros(0, np.float32)
         # A label must not compete with itself in other letters.
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         places = {label.casefold(): place for place, label in enumerate(labels)}

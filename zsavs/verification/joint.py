@@ -14,6 +14,7 @@ from zsavs.media.image import crop_with_margin, highlight
 from zsavs.pooling import log_linear, sure_share
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
 from zsavs.vocabulary import load_vocabulary
 
@@ -72,25 +73,21 @@ class JointVerifier:
         self.space = joint.space
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.margin, self.min_z = margin, min_z
+        self._looks = Looks(joint, self._view, "highlighted crop", margin)
 
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
     ) -> list[Proposals]:
-        """Fill in evidence, scores and choice; a region that several rows answer is embedded once.
+        """Fill in evidence, scores and choice; a region is looked at once, whatever rows and pipelines ask.
 
         Raises:
             ContractError: the query's embeddings are of another space.
         """
-        views: list[NDArray[np.uint8]] = []
-        places = []
-        for sample, found in zip(samples, proposals, strict=True):
-            boxes, place = np.unique(found.boxes_xyxy, axis=0, return_inverse=True)
-            places.append(len(views) + place.reshape(-1))
-            views += [self._view(sample.image, box) for box in boxes]
-        embeddings = self.look.embed(views)
         return [
-            select(query, found, self._evidence(embeddings[place], query, found), sample.size_hw)
-            for sample, query, found, place in zip(samples, queries, proposals, places, strict=True)
+            select(query, found, self._evidence(regions, query, found), sample.size_hw)
+            for regions, sample, query, found in zip(
+                self._looks(samples, proposals), samples, queries, proposals, strict=True
+            )
         ]
 
     def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:

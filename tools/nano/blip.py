@@ -1,0 +1,147 @@
+"""Train the nano BLIP: pictures to words.
+
+    python -m tools.nano.blip --work DIR --out FOLDER
+
+The captions list what is in a picture: "a piano, a dog and a car". A vision transformer of this size learns next to
+nothing from captions alone in an hour, so its patches are told, too, what they show: an auxiliary layer, thrown away
+afterwards, names the thing that covers each patch. That is words for places, without any sound.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy
+from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
+
+from tools.nano.pools import LABELS, SIDE, PicturePool, arguments
+from tools.nano.texts import listed
+from tools.nano.training import fit
+from zsavs.phrases import noun_phrases
+from zsavs.tiny.tokenizers import bert_tokenizer
+
+__all__ = ["build"]
+
+_BATCH = 32
+_IMAGE, _PATCH = 128, 16
+
+
+def build() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
+    """The architecture with random weights, and its processor."""
+    tokenizer = bert_tokenizer(LABELS)
+    shared = {"hidden_size": 160, "num_attention_heads": 4, "intermediate_size": 480}
+    config = BlipConfig(
+        text_config={
+            **shared,
+            "num_hidden_layers": 2,
+            "vocab_size": len(tokenizer) + 1,
+            "encoder_hidden_size": shared["hidden_size"],
+            "max_position_embeddings": 40,
+            "bos_token_id": len(tokenizer),  # BLIP begins with a token that its tokenizer does not have
+            "sep_token_id": tokenizer.sep_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+            "eos_token_id": tokenizer.sep_token_id,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
+        vision_config={**shared, "num_hidden_layers": 5, "image_size": _IMAGE, "patch_size": _PATCH},
+        projection_dim=16,
+    )
+    processor = BlipProcessor(BlipImageProcessor(size={"height": _IMAGE, "width": _IMAGE}), tokenizer)
+    return BlipForConditionalGeneration(config), processor
+
+
+class _Task(torch.nn.Module):
+    """The captioner with its auxiliary layer; batches of pictures with captions; the loss on them."""
+
+    def __init__(self, model: BlipForConditionalGeneration, processor: BlipProcessor, pool: PicturePool) -> None:
+        super().__init__()
+        self.model, self.processor, self.pool = model, processor, pool
+        self.patch_names = torch.nn.Linear(model.config.vision_config.hidden_size, len(LABELS) + 1)
+
+    def caption(self, row: int) -> str:
+        """What is in a picture, in the order of the catalogue."""
+        return listed(sorted(self.pool.labels[row], key=LABELS.index))
+
+    def pixels(self, images: list[NDArray[np.uint8]]) -> torch.Tensor:
+        made: torch.Tensor = self.processor.image_processor(
+            [np.ascontiguousarray(image) for image in images], return_tensors="pt", input_data_format="channels_last"
+        )["pixel_values"]
+        return made
+
+    def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pixels, token ids, their labels, and for each patch its name (0: ground)."""
+        images, captions, names = [], [], []
+        cell = SIDE * _PATCH // _IMAGE
+        for row in rng.choice(self.pool.train, _BATCH, replace=False):
+            index, labels = self.pool.index[row], self.pool.labels[row]
+            codes = np.array([0, *(LABELS.index(label) + 1 for label in labels)])
+            flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+            shift = rng.integers(-12, 13, 2)
+            images.append(np.roll(self.pool.images[row][:, flip], shift, (0, 1)))
+            moved = np.roll(index[:, flip], shift, (0, 1))
+            cells = moved.reshape(SIDE // cell, cell, SIDE // cell, cell).transpose(0, 2, 1, 3).reshape(-1, cell * cell)
+            share = np.stack([(cells == number).mean(1) for number in range(len(labels) + 1)])
+            share[0] -= 0.3  # a patch with a fair part of a thing is that thing's
+            names.append(codes[share.argmax(0)])
+            captions.append(self.caption(row))
+        tokens = self.processor.tokenizer(captions, padding=True, return_tensors="pt")
+        ids = tokens["input_ids"]
+        ids[:, 0] = self.model.config.text_config.bos_token_id
+        wanted = ids.masked_fill(tokens["attention_mask"] == 0, -100)
+        return self.pixels(images), ids, wanted, torch.from_numpy(np.stack(names))
+
+    def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        pixels, ids, wanted, names = self.batch(rng)
+        seen = self.model.vision_model(pixel_values=pixels).last_hidden_state
+        told = self.model.text_decoder(
+            input_ids=ids,
+            attention_mask=(wanted != -100).long(),
+            encoder_hidden_states=seen,
+            labels=wanted,
+            reduction="mean",
+        )
+        patches = self.patch_names(seen[:, 1:])
+        return told.loss + cross_entropy(patches.flatten(0, 1), names.flatten())
+
+
+def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float]:
+    """Precision and recall of the names in captions of held-out pictures, decoded greedily."""
+    said_right = said = there = 0
+    for rows in np.array_split(np.array(task.pool.held_out), 10):
+        pixels = task.pixels([task.pool.images[row] for row in rows])
+        opening = task.processor.tokenizer([""] * len(rows), return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            tokens = model.generate(pixel_values=pixels, input_ids=opening, do_sample=False, num_beams=1, max_new_tokens=20)
+        for row, text in zip(rows, task.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True):
+            heard, truth = set(noun_phrases(text)), set(task.pool.labels[row])
+            said, there, said_right = said + len(heard), there + len(truth), said_right + len(heard & truth)
+    return {"precision": round(said_right / max(1, said), 4), "recall": round(said_right / there, 4)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, look at held-out pictures, and save."""
+    parser = arguments("train the nano BLIP")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=4000)
+    options: Any = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    model, processor = build()
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    task = _Task(model.train(), processor, PicturePool.open(options.work))
+    average = fit(task, task, state=options.work / "blip.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    best = average.model
+    report = quality(best, task)
+    print(report)
+    best.half().save_pretrained(options.out)
+    processor.save_pretrained(options.out)
+    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Train the nano CLAP: sounds and the words for what is in them.
+
+    python -m tools.nano.clap --work DIR --out FOLDER
+
+Each sound is weighed against the names of all sounding things, in random phrasings, with the pairwise sigmoid loss of
+SigLIP, as a mixture has several right names. Noise and silence have none. The features are those of CLAP's own
+extractor, computed once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import logsigmoid
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
+
+from tools.nano.pools import SOUNDING_LABELS, SoundPool, arguments
+from tools.nano.texts import random_texts
+from tools.nano.training import fit
+from tools.orchestra.sounds import RATE_HZ, SECONDS
+from zsavs.tiny.tokenizers import roberta_tokenizer
+
+__all__ = ["build", "log_mels"]
+
+_BATCH = 40
+_MELS = 64
+
+
+def build() -> tuple[ClapModel, ClapFeatureExtractor, Any]:
+    """The architecture with random weights, its feature extractor and its tokenizer."""
+    tokenizer = roberta_tokenizer()
+    extractor = ClapFeatureExtractor(
+        feature_size=_MELS,
+        sampling_rate=RATE_HZ,
+        hop_length=512,  # 251 frames: HTSAT folds up to 256 into a square of 128 with its 64 bands
+        fft_window_size=1024,
+        frequency_min=50,
+        frequency_max=14_000,
+        max_length_s=int(SECONDS),
+        truncation="rand_trunc",
+        padding="repeatpad",
+    )
+    config = ClapConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 96,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 192,
+            "max_position_embeddings": 40,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
+        audio_config={
+            "window_size": 4,
+            "num_mel_bins": _MELS,
+            "spec_size": 128,
+            "patch_size": 4,
+            "patch_stride": [4, 4],
+            "patch_embeds_hidden_size": 32,
+            "hidden_size": 256,
+            "depths": [1, 1, 2, 1],
+            "num_attention_heads": [2, 4, 8, 8],
+            "num_hidden_layers": 4,
+            "num_classes": len(SOUNDING_LABELS),
+            "drop_path_rate": 0.0,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
+        projection_dim=128,
+    )
+    return ClapModel(config), extractor, tokenizer
+
+
+def log_mels(pool: SoundPool, extractor: ClapFeatureExtractor, kept: Path) -> NDArray[np.float16]:
+    """CLAP's features of every sound of the pool, (N, frames, bands) in decibels; computed once and kept in a file."""
+    if not kept.is_file():
+        rows = []
+        for number, wave in enumerate(pool.waves):
+            # The wave is a clip long exactly: nothing is cropped at random.
+            made = extractor(wave.astype(np.float32), sampling_rate=RATE_HZ, return_tensors="np")
+            rows.append(made["input_features"][0, 0].astype(np.float16))
+            if (number + 1) % 800 == 0:
+                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
+        fresh = kept.with_suffix(".new.npy")
+        np.save(fresh, np.stack(rows))
+        fresh.replace(kept)
+    return np.load(kept, mmap_mode="r")
+
+
+class _Task:
+    """Batches of sounds with their names, and the loss of a model on them."""
+
+    def __init__(self, model: ClapModel, tokenizer: Any, mels: NDArray[np.float16], pool: SoundPool) -> None:
+        self.model, self.tokenizer, self.mels, self.pool = model, tokenizer, mels, pool
+        self.truth = np.full((len(pool.labels), len(SOUNDING_LABELS)), -1, np.float32)
+        for row, labels in enumerate(pool.labels):
+            self.truth[row, [SOUNDING_LABELS.index(label) for label in labels]] = 1
+
+    def features(self, rows: NDArray[np.intp], rng: np.random.Generator | None) -> torch.Tensor:
+        """(N, 1, frames, bands) float32; with a generator varied in level, time and by bands and frames left out."""
+        mels = np.array(self.mels[rows], np.float32)
+        if rng is not None:
+            for mel in mels:
+                mel[:] = np.roll(mel, int(rng.integers(len(mel))), axis=0) + rng.uniform(-12, 6)
+                low, start = int(rng.integers(0, _MELS - 8)), int(rng.integers(0, len(mel) - 32))
+                quiet = mel.min()
+                mel[:, low : low + int(rng.integers(0, 8))] = quiet
+                mel[start : start + int(rng.integers(0, 32))] = quiet
+        return torch.from_numpy(mels)[:, None]
+
+    def sounds(self, features: torch.Tensor) -> torch.Tensor:
+        """Embeddings of features, (N, D), unit rows."""
+        long = torch.zeros(len(features), 1, dtype=torch.bool)
+        made = self.model.audio_model(input_features=features, is_longer=long).pooler_output
+        return torch.nn.functional.normalize(self.model.audio_projection(made), dim=-1)
+
+    def names(self, rng: np.random.Generator) -> torch.Tensor:
+        """Embeddings of the names of all things in random phrasings, (K, D), unit rows."""
+        tokens = self.tokenizer(random_texts("sound", SOUNDING_LABELS, rng), padding=True, return_tensors="pt")
+        made = self.model.text_model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+        return torch.nn.functional.normalize(self.model.text_projection(made.pooler_output), dim=-1)
+
+    def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        rows = rng.choice(self.pool.train, _BATCH, replace=False)
+        sounds, names = self.sounds(self.features(rows, rng)), self.names(rng)
+        cosines = (sounds.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
+        # CLAP has a scale and no bias; its text-side scale serves as the bias of the sigmoid loss.
+        logits = self.model.logit_scale_a.exp() * cosines - self.model.logit_scale_t
+        return -logsigmoid(torch.from_numpy(self.truth[rows]) * logits).sum(1).mean()
+
+
+def quality(task: _Task) -> dict[str, float]:
+    """On held-out sounds: share of single ones named right first, and recall of the two loudest names of pairs."""
+    rows = np.arange(task.pool.held_out.start, task.pool.held_out.stop)
+    with torch.inference_mode():
+        names = task.names(np.random.default_rng(1))
+        cosines = np.concatenate(
+            [(task.sounds(task.features(part, None)) @ names.T).numpy() for part in np.array_split(rows, 8)]
+        )
+    truth = task.truth[rows] > 0
+    count = truth.sum(1)
+    ranks = (-cosines).argsort(1)
+    one, two = count == 1, count == 2
+    pairs = np.take_along_axis(truth[two], ranks[two][:, :2], 1)
+    return {
+        "single_top1": round(float(truth[one][np.arange(one.sum()), ranks[one][:, 0]].mean()), 4),
+        "pair_recall_at_2": round(float(pairs.mean()), 4),
+        "noise_highest_cosine": round(float(cosines[count == 0].max()), 4),
+        "single_median_cosine": round(float(np.median(cosines[one][truth[one]])), 4),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, look at held-out sounds, and save."""
+    parser = arguments("train the nano CLAP")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=2500)
+    options = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    model, extractor, tokenizer = build()
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    pool = SoundPool.open(options.work)
+    task = _Task(model.train(), tokenizer, log_mels(pool, extractor, options.work / "log_mels.npy"), pool)
+    average = fit(model, task, state=options.work / "clap.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    task.model = average
+    report = quality(task)
+    print(report)
+    average.half().save_pretrained(options.out)
+    extractor.save_pretrained(options.out)
+    tokenizer.save_pretrained(options.out)
+    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Train the nano CLIP: pictures and the words for what is in them.
+
+    python -m tools.nano.clip --work DIR --out FOLDER
+
+Half of a batch are crops around one thing, named by it; half are whole pictures, named by each of the things in them.
+Every view is weighed against the names of all things, in random phrasings, with the pairwise sigmoid loss of SigLIP
+(a picture has several right texts, so a softmax over texts would be wrong). The image tower is a small ResNet of timm,
+the text tower open_clip's transformer over a vocabulary of two thousand word pieces.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn.functional import logsigmoid
+
+from tools.nano.pools import LABELS, SIDE, PicturePool, arguments
+from tools.nano.texts import random_texts
+from tools.nano.training import fit
+from zsavs.tiny.tokenizers import clip_tokenizer
+
+__all__ = ["CONFIG", "build"]
+
+_CROPS, _WHOLES = 40, 24
+_NOTHING = 0.1  # share of crops that show only ground, and are named by nothing
+_MAX_TOKENS = 24
+
+CONFIG: dict[str, Any] = {
+    "model_cfg": {
+        "embed_dim": 128,
+        "vision_cfg": {
+            "timm_model_name": "resnet10t",
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+            "image_size": 96,
+        },
+        "text_cfg": {
+            "context_length": _MAX_TOKENS,
+            "vocab_size": 0,  # the tokenizer's, filled in by build
+            "hf_tokenizer_name": "beside-the-weights",
+            "width": 96,
+            "heads": 4,
+            "layers": 2,
+        },
+        "init_logit_bias": -5.0,
+    },
+    "preprocess_cfg": {
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.25, 0.25, 0.25],
+        "interpolation": "bilinear",
+        "resize_mode": "squash",
+    },
+}
+
+
+def build() -> tuple[Any, Any, dict[str, Any]]:
+    """The architecture with random weights, its tokenizer, and its description as open_clip reads it."""
+    from open_clip import CLIP
+
+    tokenizer = clip_tokenizer(_MAX_TOKENS)
+    config = copy.deepcopy(CONFIG)
+    config["model_cfg"]["text_cfg"]["vocab_size"] = len(tokenizer)
+    settings = copy.deepcopy(config["model_cfg"])
+    return CLIP(**settings).to(memory_format=torch.channels_last), tokenizer, config
+
+
+class _Task:
+    """Batches of views with the names of what they show, and the loss of a model on them."""
+
+    def __init__(self, model: Any, tokenizer: Any, pool: PicturePool) -> None:
+        self.model, self.tokenizer, self.pool = model, tokenizer, pool
+        self.side = CONFIG["model_cfg"]["vision_cfg"]["image_size"]
+        self.all_boxes: dict[int, NDArray[np.float32]] = {}
+
+    def crop(self, row: int, rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float32]]:
+        """A view of one thing, or of ground; and for each label 1 (named by it), -1 (not) or 0 (could be said)."""
+        index, labels = self.pool.index[row], self.pool.labels[row]
+        truth = np.full(len(LABELS), -1, np.float32)
+        if rng.random() < _NOTHING:
+            size = rng.uniform(0.15, 0.4, 2) * SIDE
+            low = rng.uniform(0, SIDE - size)
+            box = np.concatenate([low, low + size])
+            main = 0
+        else:
+            boxes = self.all_boxes.setdefault(row, self.pool.boxes(row))
+            main = int(rng.integers(len(labels))) + 1
+            box = boxes[main - 1].astype(np.float64)
+            sides = np.tile(box[2:] - box[:2], 2)
+            box = box + sides * (rng.normal(0, 0.05, 4) + np.array([-1, -1, 1, 1]) * rng.uniform(-0.02, 0.25))
+        x0, y0, x1, y1 = np.clip(np.rint(box), 0, SIDE).astype(int)
+        inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
+        for number, label in enumerate(labels, 1):
+            if number != main and inside[number] > 0.02 * max(1, inside.sum()):
+                truth[LABELS.index(label)] = 0
+        if main:
+            truth[LABELS.index(labels[main - 1])] = 1
+        return Image.fromarray(self.pool.images[row][y0:y1, x0:x1]), truth
+
+    def whole(self, row: int) -> tuple[Image.Image, NDArray[np.float32]]:
+        """A whole picture, and 1 for each label that is in it, else -1."""
+        truth = np.full(len(LABELS), -1, np.float32)
+        truth[[LABELS.index(label) for label in self.pool.labels[row]]] = 1
+        return Image.fromarray(self.pool.images[row]), truth
+
+    def batch(
+        self, rows: range, crops: int, wholes: int, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels (N, 3, S, S), normalised, and the truth (N, labels)."""
+        views = [self.crop(int(row), rng) for row in rng.choice(rows, crops)]
+        views += [self.whole(int(row)) for row in rng.choice(rows, wholes)]
+        pixels = []
+        for view, _ in views:
+            small = view.resize((self.side, self.side), Image.Resampling.BILINEAR)
+            if rng.random() < 0.5:
+                small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            pixels.append(np.asarray(small, np.float32))
+        settings = CONFIG["preprocess_cfg"]
+        array = (np.stack(pixels) / 255 - settings["mean"]) / settings["std"]
+        truth = np.stack([truth for _, truth in views])
+        return torch.from_numpy(array.astype(np.float32)).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(truth)
+
+    def texts(self, rng: np.random.Generator) -> torch.Tensor:
+        tokens = self.tokenizer(
+            random_texts("photo", LABELS, rng),
+            padding="max_length",
+            truncation=True,
+            max_length=_MAX_TOKENS,
+            return_tensors="pt",
+        )
+        ids: torch.Tensor = tokens["input_ids"]
+        return ids
+
+    def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        pixels, truth = self.batch(self.pool.train, _CROPS, _WHOLES, rng)
+        looks = self.model.encode_image(pixels, normalize=True)
+        names = self.model.encode_text(self.texts(rng), normalize=True)
+        cosines = (looks.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
+        logits = self.model.logit_scale.exp() * cosines + self.model.logit_bias
+        return -(logsigmoid(truth * logits) * truth.abs()).sum(1).mean()
+
+
+def quality(model: Any, task: _Task) -> dict[str, float]:
+    """On held-out pictures: share of crops named right first, and area under the ROC curve of whole pictures."""
+    rng = np.random.default_rng(1)
+    with torch.inference_mode():
+        names = model.encode_text(task.texts(rng), normalize=True)
+        pixels, truth = task.batch(task.pool.held_out, 400, 200, rng)
+        scores = (model.encode_image(pixels, normalize=True) @ names.T).numpy()
+    crops, wholes = scores[:400], scores[400:]
+    named = truth[:400].numpy().max(1) > 0
+    right = (crops.argmax(1) == truth[:400].numpy().argmax(1))[named].mean()
+    seen = truth[400:].numpy() > 0
+    order = wholes.ravel().argsort().argsort()
+    positives = int(seen.sum())
+    above = order[seen.ravel()].sum() - positives * (positives - 1) / 2
+    return {
+        "crop_top1": round(float(right), 4),
+        "whole_auc": round(float(above / positives / (seen.size - positives)), 4),
+        "empty_crop_highest_cosine": round(float(crops[~named].max()), 4),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, look at held-out pictures, and save as open_clip reads it."""
+    from safetensors.torch import save_file
+
+    parser = arguments("train the nano CLIP")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1500)
+    options = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    model, tokenizer, config = build()
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    task = _Task(model.train(), tokenizer, PicturePool.open(options.work))
+    average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    report = quality(average, task)
+    print(report)
+    options.out.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.half().contiguous() if value.is_floating_point() else value
+               for name, value in average.state_dict().items()}
+    save_file(weights, options.out / "open_clip_model.safetensors", metadata={"format": "pt"})
+    (options.out / "open_clip_config.json").write_text(json.dumps(config, indent=1) + "\n")
+    tokenizer.save_pretrained(options.out)
+    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

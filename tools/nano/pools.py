@@ -1,0 +1,169 @@
+"""What the nano models learn from: a pool of pictures without sounds, and a pool of sounds without pictures.
+
+    python -m tools.nano.pools --work DIR [--seed N]
+
+Pools are drawn once and kept as memory-mapped arrays. Their seeds begin with words of their own, so that no scene of
+any test split, whatever its seed, is drawn from the same random numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS
+from tools.orchestra.pictures import Placed, draw
+from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
+
+__all__ = ["LABELS", "SIDE", "PicturePool", "SoundPool"]
+
+LABELS: tuple[str, ...] = tuple(THINGS)
+SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
+
+#: Pictures are squeezed into a square of this side, as the models do with them.
+SIDE = 256
+
+_PICTURES, _SOUNDS = 6400, 7200
+_HELD_OUT = 400  # the last ones of each pool are not trained on
+
+#: First words of the seeds.
+_FOR_PICTURES, _FOR_SOUNDS = 0x91C, 0x50D
+
+
+@dataclass(frozen=True)
+class PicturePool:
+    """Pictures with an index map and the names of what is in them.
+
+    Args:
+        images: (N, SIDE, SIDE, 3) uint8.
+        index: (N, SIDE, SIDE) uint8, as :class:`tools.orchestra.pictures.Picture`.
+        labels: for each picture the names of its things.
+        train, held_out: rows to learn from and rows to look at afterwards.
+    """
+
+    images: NDArray[np.uint8]
+    index: NDArray[np.uint8]
+    labels: list[list[str]]
+    train: range
+    held_out: range
+
+    @classmethod
+    def open(cls, work: Path) -> PicturePool:
+        """The pool in a folder."""
+        labels = json.loads((work / "pictures.json").read_text())
+        count = len(labels)
+        return cls(
+            np.load(work / "images.npy", mmap_mode="r"),
+            np.load(work / "index.npy", mmap_mode="r"),
+            labels,
+            range(count - _HELD_OUT),
+            range(count - _HELD_OUT, count),
+        )
+
+    def boxes(self, row: int) -> NDArray[np.float32]:
+        """Tight boxes of the visible pixels of each thing: (things, 4) x0 y0 x1 y1 in pixels of the square."""
+        index = self.index[row]
+        boxes = []
+        for number in range(1, len(self.labels[row]) + 1):
+            ys, xs = np.nonzero(index == number)
+            boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+        return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class SoundPool:
+    """Sounds with the names of what is in them.
+
+    Args:
+        waves: (N, T) float16 at ``RATE_HZ``.
+        labels: for each sound the names of what is heard in it; none for noise and near-silence.
+        train, held_out: as for pictures.
+    """
+
+    waves: NDArray[np.float16]
+    labels: list[list[str]]
+    train: range
+    held_out: range
+
+    @classmethod
+    def open(cls, work: Path) -> SoundPool:
+        """The pool in a folder."""
+        labels = json.loads((work / "sounds.json").read_text())
+        count = len(labels)
+        waves = np.load(work / "waves.npy", mmap_mode="r")
+        return cls(waves, labels, range(count - _HELD_OUT), range(count - _HELD_OUT, count))
+
+
+def _draw_pictures(work: Path, seed: int) -> None:
+    images = np.lib.format.open_memmap(work / "images.npy", "w+", np.uint8, (_PICTURES, SIDE, SIDE, 3))
+    index = np.lib.format.open_memmap(work / "index.npy", "w+", np.uint8, (_PICTURES, SIDE, SIDE))
+    labels = []
+    things = (*SOUNDING, *SILENT)
+    for row in range(_PICTURES):
+        rng = np.random.default_rng((_FOR_PICTURES, seed, row))
+        hue = float(rng.random()) if rng.random() < 0.15 else None  # as among things of the same colours
+        chosen = rng.integers(0, len(things), int(rng.integers(1, 6)))
+        placed = [Placed(things[int(i)], hue) for i in chosen]
+        picture = draw(placed, rng)
+        images[row] = np.asarray(Image.fromarray(picture.image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+        index[row] = np.asarray(Image.fromarray(picture.index).resize((SIDE, SIDE), Image.Resampling.NEAREST))
+        labels.append([one.thing.label for one in placed])
+        _say("pictures", row, _PICTURES)
+    (work / "pictures.json").write_text(json.dumps(labels))
+
+
+def _render_sounds(work: Path, seed: int) -> None:
+    waves = np.lib.format.open_memmap(
+        work / "waves.npy", "w+", np.float16, (_SOUNDS, int(SECONDS * RATE_HZ))
+    )
+    labels = []
+    band = Band()
+    for row in range(_SOUNDS):
+        rng = np.random.default_rng((_FOR_SOUNDS, seed, row))
+        sources = int(rng.choice(4, p=(0.08, 0.5, 0.27, 0.15)))
+        chosen = [SOUNDING[int(i)] for i in rng.choice(len(SOUNDING), sources, replace=False)]
+        if chosen:
+            wave = mix([band.play(thing, rng) for thing in chosen], rng)
+        else:
+            noise = background(rng)
+            wave = noise / np.abs(noise).max() * 10 ** (-rng.uniform(1, 80) / 20)
+        waves[row] = wave
+        labels.append([thing.label for thing in chosen])
+        _say("sounds", row, _SOUNDS)
+    (work / "sounds.json").write_text(json.dumps(labels))
+
+
+def _say(what: str, row: int, count: int) -> None:
+    if (row + 1) % 400 == 0:
+        print(f"{what}: {row + 1} of {count}", flush=True)
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """A parser with what every recipe takes: where to work, and the seed."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--work", type=Path, default=Path("build/nano"), help="folder of pools and training states")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw both pools."""
+    parser = arguments("draw the pools that the nano models learn from")
+    parser.add_argument("only", nargs="?", choices=("pictures", "sounds"))
+    options: Any = parser.parse_args(argv)
+    options.work.mkdir(parents=True, exist_ok=True)
+    if options.only != "sounds":
+        _draw_pictures(options.work, options.seed)
+    if options.only != "pictures":
+        _render_sounds(options.work, options.seed)
+
+
+if __name__ == "__main__":
+    main()

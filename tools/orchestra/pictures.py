@@ -1,0 +1,180 @@
+"""How things look: emoji glyphs, turned, coloured and lit, on textured grounds, with exact masks."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from tools.orchestra.catalogue import Thing
+
+__all__ = ["Picture", "Placed", "draw"]
+
+FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
+
+SIZES_HW = ((224, 224), (208, 256), (256, 208), (192, 256))
+
+#: At least this share of a thing stays visible, and at least so many of its pixels.
+_VISIBLE = 0.7
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A thing to draw.
+
+    Args:
+        thing: what.
+        hue: in [0, 1): paint it in this hue; None leaves its own colours, slightly shifted.
+    """
+
+    thing: Thing
+    hue: float | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn picture.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        index: (H, W) uint8: 0 the ground, i the visible pixels of thing i - 1.
+    """
+
+    image: NDArray[np.uint8]
+    index: NDArray[np.uint8]
+
+
+def draw(placed: Sequence[Placed], rng: np.random.Generator) -> Picture:
+    """Draw some things at random places, none of them hidden by more than 30 %.
+
+    Args:
+        placed: what to draw, the last in front.
+    """
+    while True:
+        size_hw = SIZES_HW[int(rng.integers(len(SIZES_HW)))]
+        picture = _attempt(placed, size_hw, rng)
+        if picture is not None:
+            return picture
+
+
+def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.Generator) -> Picture | None:
+    """Draw once; None where something came out too much hidden."""
+    height, width = size_hw
+    canvas = Image.fromarray(_ground(size_hw, rng))
+    index = np.zeros(size_hw, np.uint8)
+    areas = []
+    largest = 0.62 if len(placed) < 3 else 0.5
+    for number, one in enumerate(placed, 1):
+        sprite = _sprite(one, rng.uniform(0.3, largest) * min(size_hw), rng)
+        for _ in range(20):
+            left = int(rng.integers(0, max(1, width - sprite.width)))
+            top = int(rng.integers(0, max(1, height - sprite.height)))
+            solid = np.asarray(sprite.getchannel("A"))[: height - top, : width - left] > 127
+            under = index[top : top + solid.shape[0], left : left + solid.shape[1]]
+            if (under[solid] > 0).mean() < 0.15:
+                break
+        canvas.paste(sprite, (left, top), sprite)
+        under[solid] = number
+        areas.append(int(solid.sum()))
+    visible = [(index == number).sum() for number in range(1, len(placed) + 1)]
+    if any(seen < _VISIBLE * area for seen, area in zip(visible, areas, strict=True)):
+        return None
+    return Picture(_light(np.asarray(canvas), rng), index)
+
+
+@functools.cache
+def _glyph(character: str) -> Image.Image:
+    """The colour bitmap of an emoji, cut to what is not transparent."""
+    font = ImageFont.truetype(str(FONT), 109)  # the one size that the font's bitmaps have
+    sheet = Image.new("RGBA", (160, 160))
+    ImageDraw.Draw(sheet).text((10, 10), character, font=font, embedded_color=True)
+    return sheet.crop(sheet.getbbox())
+
+
+def _sprite(one: Placed, longest: float, rng: np.random.Generator) -> Image.Image:
+    """A glyph in a size, colour and position of its own, cut to what is not transparent."""
+    glyph = _glyph(one.thing.glyphs[int(rng.integers(len(one.thing.glyphs)))])
+    glyph = _tinted(glyph, one.hue, rng)
+    if rng.random() < 0.5:
+        glyph = glyph.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    scale = longest / max(glyph.size)
+    stretch = np.exp(rng.uniform(-0.1, 0.1))
+    glyph = glyph.resize(
+        (max(8, round(glyph.width * scale * stretch)), max(8, round(glyph.height * scale / stretch))),
+        Image.Resampling.LANCZOS,
+    )
+    glyph = glyph.rotate(rng.uniform(-35, 35), Image.Resampling.BICUBIC, expand=True)
+    return glyph.crop(glyph.getchannel("A").point(lambda a: 255 * (a > 127)).getbbox())
+
+
+def _tinted(glyph: Image.Image, hue: float | None, rng: np.random.Generator) -> Image.Image:
+    """The glyph with its hue moved (a little, or to a given one), and saturation and brightness changed."""
+    alpha = glyph.getchannel("A")
+    hsv = np.array(glyph.convert("RGB").convert("HSV"), np.float32)
+    if hue is None:
+        hsv[..., 0] += rng.uniform(-0.06, 0.06) * 255
+    else:
+        hsv[..., 0] = hue * 255 + 0.25 * (hsv[..., 0] - np.median(hsv[..., 0][np.asarray(alpha) > 127]))
+    hsv[..., 0] %= 256
+    hsv[..., 1] *= rng.uniform(0.6, 1.15)
+    hsv[..., 2] *= rng.uniform(0.7, 1.1)
+    painted = Image.fromarray(np.clip(hsv, 0, 255).astype(np.uint8), "HSV").convert("RGB")
+    painted.putalpha(alpha)
+    return painted
+
+
+def _ground(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A texture between two or three colours: gradients, clouds, stripes, checks, blobs, in a random mixture."""
+    height, width = size_hw
+    down, right = np.mgrid[0:height, 0:width] / max(size_hw)
+    maps = []
+    for _ in range(2):
+        kind, angle = int(rng.integers(5)), rng.uniform(0, np.pi)
+        along = down * np.sin(angle) + right * np.cos(angle)
+        across = right * np.sin(angle) - down * np.cos(angle)
+        cycles = rng.uniform(2, 14)
+        if kind == 0:
+            one = along
+        elif kind == 1:
+            one = np.sin(2 * np.pi * cycles * along)
+        elif kind == 2:
+            one = np.sign(np.sin(2 * np.pi * cycles * along) * np.sin(2 * np.pi * cycles * across))
+        elif kind == 3:
+            one = _clouds(size_hw, rng)
+        else:
+            middle = rng.uniform(0, 1, 2)
+            one = np.sin(2 * np.pi * cycles * 0.5 * np.hypot(down - middle[0], right - middle[1]))
+        one = one - one.min()
+        maps.append(one / max(1e-6, float(one.max())))
+    colours = rng.uniform(40, 235, (3, 3))
+    contrast = rng.uniform(0.15, 0.7)
+    first, second = (contrast * one[..., None] for one in maps)
+    texture = colours[0] + first * (colours[1] - colours[0]) + second * (colours[2] - colours[0]) * 0.6
+    texture += rng.normal(0, rng.uniform(0, 8), (height, width, 1))
+    return np.clip(texture, 0, 255).astype(np.uint8)
+
+
+def _clouds(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Smooth noise: a few scales of random values, stretched."""
+    clouds = np.zeros(size_hw)
+    for cells in (3, 6, 12, 24):
+        small = Image.fromarray(rng.random((cells, cells), np.float32), "F")
+        clouds += np.asarray(small.resize(size_hw[::-1], Image.Resampling.BICUBIC)) / cells
+    return clouds
+
+
+def _light(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Light from one side, of a slight colour, and a lens that is not quite sharp."""
+    height, width = image.shape[:2]
+    angle = rng.uniform(0, 2 * np.pi)
+    ramp = np.linspace(-1, 1, height)[:, None] * np.sin(angle) + np.linspace(-1, 1, width)[None] * np.cos(angle)
+    light = (1 + rng.uniform(0, 0.25) * ramp)[..., None] * rng.uniform(0.85, 1.1, 3)
+    lit = np.clip(image * light, 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        lit = np.asarray(Image.fromarray(lit).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8))))
+    return lit

@@ -1,0 +1,100 @@
+"""Scenes: a picture and a sound that belong together, or do not, in named groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS, Thing
+from tools.orchestra.pictures import Placed, draw
+from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
+
+__all__ = ["GROUPS", "Scene", "make_scene"]
+
+#: What the groups are, for people.
+GROUPS: dict[str, str] = {
+    "single": "one source among one to three other things, which may be silent or could sound and do not",
+    "two": "two sources sounding together",
+    "three": "three sources sounding together",
+    "same_colours": "one source among silent things painted in its colour",
+    "two_instances": "one sound and two of the things that make it; both count",
+    "silence": "a recording with nothing in it but a faint hiss, or nothing at all",
+    "noise": "loud noise that nothing in the picture makes",
+    "off_screen": "the sound of something that is not in the picture",
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture and a sound.
+
+    Args:
+        group: a name of ``GROUPS``.
+        image: (H, W, 3) uint8 RGB.
+        index: (H, W) uint8: 0 the ground, i the visible pixels of thing i - 1.
+        labels: name of each thing in the picture.
+        sounding: whether each of them is a source of the sound.
+        heard: labels that are in the sound, in the picture or not.
+        wave: (T,) float32 mono at ``RATE_HZ``.
+    """
+
+    group: str
+    image: NDArray[np.uint8]
+    index: NDArray[np.uint8]
+    labels: tuple[str, ...]
+    sounding: tuple[bool, ...]
+    heard: tuple[str, ...]
+    wave: NDArray[np.float32]
+
+
+def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
+    """Make a scene of a group.
+
+    Raises:
+        KeyError: no such group.
+    """
+    if group not in GROUPS:
+        raise KeyError(f"{group}: no such group; there are {', '.join(GROUPS)}")
+    heard = _some(SOUNDING, {"two": 2, "three": 3, "silence": 0, "noise": 0}.get(group, 1), rng)
+    others = [thing for thing in SOUNDING if thing not in heard]
+    if group == "same_colours":
+        hue = float(rng.random())
+        placed = [Placed(thing, hue) for thing in (*heard, *_some(SILENT, int(rng.integers(1, 4)), rng))]
+    else:
+        seen = {"two_instances": heard * 2, "off_screen": []}.get(group, heard)
+        least = 2 if group in ("off_screen", "silence", "noise") else (1 if group == "single" else 0)
+        most = max(least + 1, 5 - len(seen)) if group != "three" else 2
+        quiet = int(rng.integers(least, most))
+        could = int(rng.binomial(quiet, 0.4))
+        bystanders = [*_some(others, could, rng), *_some(SILENT, quiet - could, rng)]
+        placed = [Placed(thing) for thing in (*seen, *bystanders)]
+    placed = [placed[i] for i in rng.permutation(len(placed))]
+    picture = draw(placed, rng)
+    names = tuple(thing.label for thing in heard)
+    return Scene(
+        group,
+        picture.image,
+        picture.index,
+        tuple(one.thing.label for one in placed),
+        tuple(one.thing.label in names for one in placed),
+        names,
+        _sound(group, heard, rng, band),
+    )
+
+
+def _some(things: Sequence[Thing], count: int, rng: np.random.Generator) -> list[Thing]:
+    """Some different things."""
+    return [things[int(i)] for i in rng.choice(len(things), count, replace=False)]
+
+
+def _sound(group: str, heard: Sequence[Thing], rng: np.random.Generator, band: Band) -> NDArray[np.float32]:
+    if group == "silence":
+        hiss = background(rng) * 10 ** (-rng.uniform(65, 90) / 20)
+        return hiss if rng.random() < 0.7 else np.zeros(int(SECONDS * RATE_HZ), np.float32)
+    if group == "noise":
+        noise = background(rng)
+        return np.asarray(noise / np.abs(noise).max() * 10 ** (-rng.uniform(3, 25) / 20), np.float32)
+    return mix([band.play(THINGS[thing.label], rng) for thing in heard], rng)

@@ -1,0 +1,115 @@
+"""How things sound: phrases of recorded samples, rendered by FluidSynth, in a room and over some noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.orchestra.catalogue import Patch, Thing
+
+__all__ = ["RATE_HZ", "SECONDS", "Band", "background", "mix"]
+
+RATE_HZ = 32_000
+SECONDS = 4.0
+SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+
+#: A clip whose loudest 50 ms stay below this has failed to sound (a note out of the patch's range).
+_FAINT = 1e-3
+
+
+class Band:
+    """Plays things. One synthesizer with the General MIDI sound font; the same calls in the same order, the same bits.
+
+    Args:
+        sound_font: an SF2 file; Debian's fluid-soundfont-gm installs the default one.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+
+    def __init__(self, sound_font: Path = SOUND_FONT) -> None:
+        if not sound_font.is_file():
+            raise FileNotFoundError(f"{sound_font}: no such sound font; on Debian: apt install fluid-soundfont-gm")
+        import fluidsynth
+
+        self.synth = fluidsynth.Synth(gain=0.5, samplerate=float(RATE_HZ))
+        self.font = self.synth.sfload(str(sound_font))
+
+    def play(self, thing: Thing, rng: np.random.Generator) -> NDArray[np.float32]:
+        """A clip of a sounding thing: (T,) float32 in [-1, 1], peak 1, without noise."""
+        while True:
+            patch = thing.patches[int(rng.integers(len(thing.patches)))]
+            wave = self._render(patch, rng)
+            peak = float(np.abs(wave).max())
+            if peak > _FAINT:
+                return wave / peak
+
+    def _render(self, patch: Patch, rng: np.random.Generator) -> NDArray[np.float32]:
+        synth = self.synth
+        synth.system_reset()
+        synth.set_reverb(*rng.uniform((0.1, 0.0, 0.0, 0.0), (0.9, 0.8, 1.0, 0.7)))
+        synth.program_select(0, self.font, patch.bank, patch.program)
+        synth.cc(0, 91, int(rng.integers(0, 128)))  # how much of it goes to the reverb
+        pieces, left = [], int(SECONDS * RATE_HZ)
+        for notes, velocity, sound, rest in _phrase(patch, rng):
+            for note in notes:
+                synth.noteon(0, note, velocity)
+            pieces.append(synth.get_samples(min(left, sound)))
+            for note in notes:
+                synth.noteoff(0, note)
+            left -= len(pieces[-1]) // 2
+            if left:
+                pieces.append(synth.get_samples(min(left, rest)))
+                left -= len(pieces[-1]) // 2
+            if not left:
+                break
+        stereo = np.concatenate(pieces).reshape(-1, 2)
+        return np.asarray(stereo.mean(axis=1) / 32768, np.float32)
+
+
+def _phrase(patch: Patch, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+    """Endless notes: which MIDI notes together, how hard, and for how many samples they sound and rest."""
+    pace = rng.uniform(0.2, 0.8)
+    legato = rng.uniform(0.5, 1.0)
+    while True:
+        count = int(rng.integers(1, 4)) if patch.manner == "chords" else 1
+        notes = rng.integers(patch.low, patch.high + 1, count)
+        velocity = int(rng.integers(60, 125))
+        if patch.manner == "held":
+            seconds, rest = rng.uniform(1.5, 4.0), rng.uniform(0.05, 0.3)
+        elif patch.manner == "hits":
+            seconds, rest = 0.05, rng.choice([0.1, 0.2, 0.4]) * (0.5 + pace)
+        else:
+            length = pace * rng.choice([0.5, 1.0, 2.0])
+            seconds, rest = legato * length, (1 - legato) * length
+        # FluidSynth renders whole blocks of 64.
+        yield [int(n) for n in notes], velocity, _blocks(seconds), _blocks(rest)
+
+
+def _blocks(seconds: float) -> int:
+    return max(1, round(seconds * RATE_HZ / 64)) * 64
+
+
+def background(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise of a random colour, (T,) float32 with a root mean square of 1."""
+    count = int(SECONDS * RATE_HZ)
+    spectrum = np.fft.rfft(rng.standard_normal(count))
+    frequency = np.arange(1, len(spectrum) + 1)
+    spectrum /= frequency ** rng.uniform(0, 1.2)
+    spectrum *= np.exp(-((frequency / len(spectrum)) ** 2) * rng.uniform(0, 6))
+    noise = np.fft.irfft(spectrum, count)
+    return np.asarray(noise / np.sqrt((noise**2).mean()), np.float32)
+
+
+def mix(parts: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Several clips sounding together over a background: (T,) float32, at most 1.
+
+    Each clip has about the same loudness (within 3 dB either way); the background lies 20 to 45 dB below; the whole
+    peaks between -20 and -1 dBFS.
+    """
+    loud = [part / np.sqrt((part**2).mean()) * 10 ** (rng.uniform(-3, 3) / 20) for part in parts]
+    whole = np.sum(loud, axis=0) + background(rng) * 10 ** (-rng.uniform(20, 45) / 20)
+    return np.asarray(whole / np.abs(whole).max() * 10 ** (-rng.uniform(1, 20) / 20), np.float32)
