@@ -122,6 +122,44 @@ def test_losing_the_name_costs_evidence_and_winning_it_costs_none() -> None:
     assert both[0, 1] < both[0, 0] - 1
 
 
+def test_a_name_costs_what_it_loses_by_in_the_pool_that_the_surer_side_leads() -> None:
+    """Computed by hand: log odds against the best name, from label scores weighted by inverse entropy."""
+    world = World(noise=0.8, shift=0.0)
+    look = verifier(world)
+    names, labels = NAMES[:2], look.alternatives
+    sample, boxes = world.sample((names[0], names[1], SILENT[0]), names)
+    both = judge(world, sample, heard(world, sample, *names), boxes).evidence.reshape(3, 2)
+    alone = np.stack([judge(world, sample, heard(world, sample, name), boxes).evidence for name in names], axis=1)
+    said = look.hear.standardise(world.encode_audio([sample.audio]), labels)[0].astype(float)
+    views = world.encode_image([sample.image[:, 20 * i : 20 * i + 20] for i in range(3)])
+    shares = []
+    for region, shown in enumerate(look.look.standardise(views, labels).astype(float)):
+        doubt = []
+        for scores in (said, shown):
+            p = np.exp(scores / 0.35 - (scores / 0.35).max())
+            p /= p.sum()
+            doubt.append(-(p * np.log(p)).sum())
+        shares.append(doubt[1] / (doubt[0] + doubt[1]))
+        pooled = (shares[-1] * said + (1 - shares[-1]) * shown)[[labels.index(name) for name in names]] / 0.35
+        assert alone[region] - both[region] == pytest.approx(pooled.max() - pooled, abs=1e-3)
+    assert np.abs(np.array(shares) - 0.5).min() > 0.1, "the example tells these shares from equal ones"
+
+
+def test_the_sound_itself_counts_beside_its_labels() -> None:
+    """Two sounds of one label with a mark that no text has: the region of the same mark fits its own sound better."""
+    world = World(noise=0.5, shift=0.0)
+    marks = np.linalg.qr(np.concatenate([world.texts, world.rng.standard_normal((2, 192))]).T)[0].T[-2:]
+    sounds = [unit(world.gap["sound"] + world.things[0] + 0.8 * mark).astype(np.float32) for mark in marks]
+    picture = world.patch(NAMES[0])
+    world.rows[-1] = unit(world.gap["picture"] + world.things[0] + 0.8 * marks[0])
+    sample = AVSample(picture, world.sound())
+    own, other = (
+        judge(world, sample, Query(NAMES[:1], np.ones(1, np.float32), sound[None], "world"), BOXES[:1]).evidence[0]
+        for sound in sounds
+    )
+    assert own > other + 0.3
+
+
 def test_the_phrase_in_other_letters_is_the_same_label() -> None:
     world = toy.ToySenses()
     look = JointVerifier(world, COLOURS, silent=())

@@ -10,7 +10,7 @@ from joint_world import NAMES, World, unit
 from numpy.typing import NDArray
 
 from zsavs import toy
-from zsavs.calibration import standardise
+from zsavs.calibration import common_part, standardise
 from zsavs.decomposition import attend, pursue
 from zsavs.errors import InputError
 from zsavs.pooling import log_linear, sure_share
@@ -82,11 +82,12 @@ def test_amounts_are_never_negative() -> None:
     rng = np.random.default_rng(1)
     flat = Flat()
     for _ in range(50):
-        flat.text = unit(np.eye(12)[:6] + 0.6 * rng.random((6, 12)))
-        sound = unit(rng.random(12))
-        for label, z, row in flat.sources(sound, min_z=0.0, max_gap=99.0, top_k=6):
-            assert (row @ flat.text[label]) > 0
-            assert np.isfinite(z)
+        flat.text = unit(np.eye(12)[:6] + 0.5 * rng.standard_normal((6, 12)))
+        sound = unit(rng.standard_normal(12))
+        found = flat.sources(sound, min_z=-99.0, max_gap=99.0, top_k=6)
+        directions = (flat.text - common_part(flat.text))[[label for label, *_ in found]]
+        amounts = np.linalg.lstsq(directions.T, sound - flat.bank.mean(axis=0), rcond=None)[0]
+        assert len(found) < 2 or (amounts > 0).all()
 
 
 def test_the_first_source_is_the_best_label_at_its_own_score() -> None:
@@ -191,6 +192,18 @@ def test_windows_are_few_equally_long_and_cover_the_recording() -> None:
 def test_a_label_is_one_row_however_many_windows_hear_it() -> None:
     (query,) = TextBridged(toy.ToySenses(), COLOURS, window_s=1.0).query(samples_of(toy.tone("red", seconds=9)))
     assert query.phrases == ("red",)
+
+
+def test_a_label_is_as_sure_as_in_its_best_window() -> None:
+    """Wherever that is: the hum alone is heard better than in company."""
+    bridged = TextBridged(toy.ToySenses(), COLOURS, window_s=2.0)
+    alone, company = toy.tone("red"), toy.tone("red", "green", "blue")
+    (best,), (worse,) = bridged.query(samples_of(alone)), bridged.query(samples_of(company))
+    least = worse.weights[worse.phrases.index("red")]
+    for clip in (then(alone, company), then(company, alone)):
+        (query,) = bridged.query(samples_of(clip))
+        assert query.weights[query.phrases.index("red")] == pytest.approx(best.weights[0], abs=1e-4)
+    assert least < best.weights[0] - 0.005
 
 
 def test_windows_of_a_batch_do_not_mix() -> None:
