@@ -26,7 +26,7 @@ import torch
 import transformers
 
 import zsavs
-from zsavs.build import missing_roles
+from zsavs.build import strategies_of
 from zsavs.models.ast import AstTagger
 from zsavs.models.blip import BlipCaptioner
 from zsavs.models.clap import ClapEncoder
@@ -187,8 +187,7 @@ def main() -> None:
     parser.add_argument("--strategy", action="append", help="all if left out; may be given several times")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    every = [name for name in zsavs.list_components("strategy") if not missing_roles(name, arguments.preset)]
-    names = arguments.strategy or every
+    names = arguments.strategy or strategies_of(arguments.preset)
     print(json.dumps(measure(arguments.preset, arguments.picture, arguments.recording, names, arguments.device)))
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 import zsavs
 from zsavs import toy
+from zsavs.build import strategies_of
 
 WORDS = ("red", "yellow", "green", "blue", "purple", "orange")
 
@@ -62,7 +63,7 @@ def main() -> None:
     ]
     parts = tiny_parts() if arguments.tiny else {}
     pipes = {}
-    for name in zsavs.list_components("strategy"):
+    for name in strategies_of("base"):
         settings: dict[str, Any] = {"min_z": -3.0, "max_gap": 1e6, **parts} if arguments.tiny else {}
         if arguments.tiny and name == "classify":
             settings = {"min_probability": 0.0, **parts}

@@ -11,8 +11,8 @@ from pathlib import Path
 import soundfile
 from PIL import Image
 
-import zsavs
 from zsavs import toy
+from zsavs.build import strategies_of
 from zsavs.datasets.folder import Folder
 from zsavs.evaluation import Plan, evaluate
 from zsavs.summary import table
@@ -36,5 +36,5 @@ else:
     root, preset = Path(tempfile.mkdtemp()), "toy"
     write_toy_folder(root)
 
-report = evaluate(Folder(root), Plan(strategies=tuple(zsavs.list_components("strategy")), preset=preset))
+report = evaluate(Folder(root), Plan(strategies=tuple(strategies_of(preset)), preset=preset))
 print(table(report))

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from test_pipeline import same_bits
 
 import zsavs
 from zsavs import presets, registry, toy
-from zsavs.build import build_pipeline, compare
+from zsavs.build import build_pipeline, compare, strategies_of
 from zsavs.errors import BrokenInstallation, ContractError, InputError, MissingWeights, UnknownName, VocabularyError
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.testing import example_samples
+from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.types import AudioClip, AVSample, Query
+from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
 
@@ -35,7 +38,15 @@ def build(strategy: Any = "fused", **settings: Any) -> Any:
 
 # ------------------------------------------------------------------------------- the registry
 def test_what_can_be_asked_for() -> None:
-    assert list_components("strategy") == ["audio_to_text", "caption", "classify", "cross_modal", "fused"]
+    assert {
+        "audio_to_text",
+        "caption",
+        "classify",
+        "cross_modal",
+        "fused",
+        "joint_embedding",
+        "text_bridged",
+    } == set(list_components("strategy"))
     assert {"base", "large", "toy"} <= set(list_components("preset"))
     assert "everyday" in list_components("vocabulary")
     assert "toy" in list_components("segmenter")
@@ -52,9 +63,13 @@ def test_every_built_in_name_has_a_home(kind: str, name: str) -> None:
 
 def test_every_part_of_every_preset_is_registered() -> None:
     for name, preset in presets.PRESETS.items():
-        lacking = set() if name == "toy" else {"audio_captioner"}  # the public ones are non-commercial
-        assert set(preset.parts) == set(ROLES) - lacking, name
-        for role, part in preset.parts.items():
+        # The public audio captioners are non-commercial, and so is ImageBind.
+        lacking = {"toy": set(), "nano": set(), "imagebind": {"audio_captioner"}}.get(
+            name, {"audio_captioner", "joint"}
+        )
+        assert {key.partition(".")[0] for key in preset.parts} == set(ROLES) - lacking, name
+        for key, part in preset.parts.items():
+            role = key.partition(".")[0]
             find_component(role, part.name)
         zsavs.vocabulary.load_vocabulary(preset.vocabulary)
 
@@ -441,3 +456,83 @@ def test_what_was_set_is_on_record() -> None:
     assert pipe.meta["settings"] == {"top_k": 2, "nouns": "str.split"}
     assert (pipe.meta["device"], pipe.meta["dtype"]) == ("cpu", "auto")
     json.dumps(pipe.meta)
+
+
+# ------------------------------------------------------- what a strategy asks of the later stages
+class Asks(AudioToText):
+    """A strategy that wants stages of its own kind."""
+
+    stages = {"grounder": "full_frame", "verifier": "trust_grounder"}  # noqa: RUF012
+
+
+def test_a_strategy_gets_the_stages_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._BUILT_IN["strategy"], "asks", f"{__name__}:Asks")
+    for strategy in ("asks", Asks(toy.ToyEars(), ("red",))):
+        pipe = build(strategy)
+        assert type(pipe.grounder).__name__ == "FullFrame"
+        assert isinstance(pipe.verifier, TrustGrounder)
+        assert isinstance(pipe.segmenter, toy.ToySegmenter), "the preset's, as it asks for none"
+        assert pipe.meta["models"]["grounder"] == "FullFrame"
+
+
+def test_what_the_caller_names_comes_before_what_the_strategy_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._BUILT_IN["strategy"], "asks", f"{__name__}:Asks")
+    pipe = build("asks", grounder="toy", verifier=TrustGrounder())
+    assert isinstance(pipe.grounder, toy.ToyGrounder)
+    assert isinstance(build("joint_embedding", grounder="toy").grounder, toy.ToyGrounder)
+
+
+def test_a_preset_says_what_stands_for_a_stage_that_is_asked_for() -> None:
+    assert presets.PRESETS["toy"].parts["grounder.segments"].name == "toy_segments"
+    for name in ("joint_embedding", "text_bridged"):
+        assert isinstance(build(name).grounder, toy.ToySegments)
+        assert isinstance(build(name).verifier, JointVerifier)
+    assert isinstance(build("fused").grounder, toy.ToyGrounder), "others keep the preset's"
+
+
+def test_without_a_word_of_the_preset_the_stage_is_built_from_its_other_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {key: part for key, part in presets.PRESETS["toy"].parts.items() if key != "grounder.segments"}
+    monkeypatch.setitem(presets.PRESETS, "bare", replace(presets.PRESETS["toy"], parts=parts))
+    segmenter = tiny_sam2()
+    pipe = build("joint_embedding", preset="bare", segmenter=segmenter)
+    assert type(pipe.grounder).__name__ == "SegmentProposals"
+    assert pipe.grounder.segmenter is pipe.segmenter is segmenter
+    around = build("joint_embedding", grounder="objects").grounder
+    assert type(around).__name__ == "DetectorProposals"
+    assert isinstance(around.detector, toy.ToyGrounder), "around the preset's detector, not what the strategy asks for"
+
+
+def test_a_stage_that_is_asked_for_and_not_there_is_named() -> None:
+    class Wants(AudioToText):
+        stages = {"grounder": "segmentz"}  # noqa: RUF012
+
+    with pytest.raises(UnknownName, match="no grounder named 'segmentz'"):
+        build(Wants(toy.ToyEars(), ("red",)))
+
+
+def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    lean = replace(
+        presets.PRESETS["toy"], parts={k: v for k, v in presets.PRESETS["toy"].parts.items() if k != "joint"}
+    )
+    monkeypatch.setitem(presets.PRESETS, "lean", lean)
+    with pytest.raises(
+        InputError,
+        match=r"the preset 'lean' has no joint, and strategy 'joint_embedding' needs one; .*\(.*toy\), "
+        r'or give one: joint="NAME" or "NAME:CHECKPOINT", NAME from imagebind, .*toy',
+    ):
+        build("joint_embedding", preset="lean")
+    assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.hear.encoder, toy.ToySenses)
+    assert strategies_of("lean") == [n for n in strategies_of("toy") if n not in ("joint_embedding", "text_bridged")]
+
+
+def test_the_strategies_of_a_preset() -> None:
+    assert strategies_of("toy") == list_components("strategy"), "the toy world shows them all"
+    assert {"audio_to_text", "cross_modal", "fused"} <= set(strategies_of("base"))
+    assert "joint_embedding" not in strategies_of("base")
+    with pytest.raises(UnknownName, match="no preset named 'bas'"):
+        strategies_of("bas")
+
+
+def test_one_joint_encoder_serves_strategy_and_verifier() -> None:
+    pipe = build("text_bridged")
+    assert pipe.strategy.hear.encoder is pipe.verifier.look.encoder

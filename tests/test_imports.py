@@ -91,7 +91,7 @@ LAYERS = [
     ["zsavs.sounding"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
-    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space"],
+    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space", "zsavs.pooling", "zsavs.decomposition"],
     ["zsavs.strategies"],
     ["zsavs.grounding"],
     ["zsavs.verification"],
@@ -249,7 +249,8 @@ def test_no_import_that_has_no_place_here(module: str) -> None:
             names = [node.module or ""]
         for name in names:
             top = name.split(".")[0]
-            harmless = name == "urllib.parse"  # quotes addresses, opens none
+            # Quoting an address opens none; zsavs.weights is the one place that fetches, for `zsavs download` alone.
+            harmless = name == "urllib.parse" or (module == "zsavs.weights" and top in ("urllib", "http"))
             assert harmless or top not in ("pickle", "requests", "urllib", "http", "socket", "httpx", "ftplib"), module
             if top == "argparse":
                 assert module in ("zsavs.cli", "zsavs.commands")

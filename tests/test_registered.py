@@ -16,20 +16,26 @@ from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
 from zsavs.registry import ROLES, list_components
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
-from zsavs.tiny.joint import tiny_imagebind
+from zsavs.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.tiny.sounds import tiny_ast, tiny_whisper
 from zsavs.verification.clip import ClipVerifier
+from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
 #: A part for every registered name. A new component is added here, or the first test fails.
 PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_text", "clap"): tiny_clap,
     ("audio_text", "imagebind"): tiny_imagebind,
+    ("audio_text", "pe_av"): tiny_pe_av,
     ("audio_text", "toy"): toy.ToyEars,
     ("image_text", "imagebind"): tiny_imagebind,
     ("image_text", "open_clip"): tiny_open_clip,
+    ("image_text", "pe_av"): tiny_pe_av,
     ("image_text", "toy"): toy.ToyEyes,
+    ("joint", "imagebind"): tiny_imagebind,
+    ("joint", "pe_av"): tiny_pe_av,
+    ("joint", "toy"): toy.ToySenses,
     ("captioner", "blip"): tiny_blip,
     ("captioner", "toy"): toy.ToyCaptioner,
     ("audio_tagger", "ast"): tiny_ast,
@@ -42,7 +48,9 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "owlv2"): tiny_owlv2,
     ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
     ("grounder", "toy"): toy.ToyGrounder,
+    ("grounder", "toy_segments"): toy.ToySegments,
     ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),
+    ("verifier", "joint"): lambda: JointVerifier(tiny_imagebind(), ("red", "blue", "dog"), silent=("tree",)),
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
@@ -51,6 +59,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
 CHECKS: dict[str, Callable[[Any], None]] = {
     "audio_text": testing.check_encoder,
     "image_text": testing.check_encoder,
+    "joint": testing.check_encoder,
     "captioner": testing.check_captioner,
     "audio_tagger": testing.check_audio_tagger,
     "audio_captioner": lambda made: testing.check_captioner(made, [s.audio for s in testing.example_samples()]),
@@ -75,6 +84,7 @@ def tiny_parts() -> dict[str, Any]:
     return {
         "audio_text": tiny_clap(),
         "image_text": tiny_open_clip(),
+        "joint": tiny_imagebind(),
         "captioner": tiny_blip(),
         "audio_tagger": tiny_ast(),
         "audio_captioner": tiny_whisper(),

@@ -24,10 +24,12 @@ from zsavs.strategies.caption import Caption
 from zsavs.strategies.classify import Classify
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
+from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.text_bridged import TextBridged
 from zsavs.types import AudioClip, AVSample, Query
 
 COLOURS = tuple(toy.COLOURS)
-EARS, EYES = toy.ToyEars(), toy.ToyEyes()
+EARS, EYES, SENSES = toy.ToyEars(), toy.ToyEyes(), toy.ToySenses()
 
 STRATEGIES = {
     "audio_to_text": AudioToText(EARS, COLOURS),
@@ -36,9 +38,11 @@ STRATEGIES = {
     "fused embedding": Fused(EARS, EYES, COLOURS, variant="embedding"),
     "classify": Classify(toy.ToyTagger()),
     "caption": Caption(toy.ToyAudioCaptioner()),
+    "joint_embedding": JointEmbedding(SENSES, COLOURS),
+    "text_bridged": TextBridged(SENSES, COLOURS),
 }
-ONLY_HEARS = ["audio_to_text", "classify", "caption"]
-LOOKS = [name for name in STRATEGIES if name not in ONLY_HEARS]
+LOOKS = [name for name in STRATEGIES if name in ("cross_modal", "fused label", "fused embedding")]
+ONLY_HEARS = ["audio_to_text", "classify", "caption", "joint_embedding", "text_bridged"]
 CALIBRATED = [name for name, strategy in STRATEGIES.items() if hasattr(strategy, "min_z")]
 SIZE = (60, 90)
 

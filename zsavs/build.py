@@ -15,13 +15,13 @@ from typing import Any
 from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
 from zsavs.models.runtime import check_names
 from zsavs.pipeline import Pipeline
-from zsavs.presets import Part, find_preset
+from zsavs.presets import PRESETS, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.result import AVSResult
 from zsavs.types import AVSample
 from zsavs.vocabulary import load_vocabulary
 
-__all__ = ["build_pipeline", "compare", "missing_roles"]
+__all__ = ["build_pipeline", "compare", "missing_roles", "strategies_of"]
 
 log = logging.getLogger(__name__)
 
@@ -52,23 +52,26 @@ def build_pipeline(
             preset's, or the one named after the colon (``grounder="objects:owlv2"``); anything else is a setting of
             the strategy (``top_k=5``).
 
+    A strategy that needs a grounder or verifier of another kind than the preset's says so in ``stages``, role to
+    component name; what ``settings`` name comes before it.
+
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
+        InputError: the strategy needs a part that the preset does not have; says which presets and components do.
         MissingWeights: a checkpoint is not on this machine.
-        InputError: the strategy needs a part that the preset does not have.
 
     >>> import zsavs
     >>> build_pipeline("audio_to_text", preset="toy").strategy.top_k
     3
     """
     overrides = {role: settings.pop(role) for role in ROLES if role in settings}
-    parts = _Parts(preset, overrides, device, dtype, vocabulary)
+    wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
+    parts = _Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary)
     _say_limits(preset)
     if isinstance(strategy, str):
-        cls = find_component("strategy", strategy)
-        usual = {name: find_preset(preset).settings[name] for name in _taken(cls) & set(find_preset(preset).settings)}
-        settings = {**usual, **settings}
-        name, chosen = strategy, parts.fill(cls, settings, f"strategy {strategy!r}")
+        usual = find_preset(preset).settings
+        settings = {**{name: usual[name] for name in _taken(wanted) & set(usual)}, **settings}
+        name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}")
     else:
         name, chosen = type(strategy).__name__, strategy
         if settings:
@@ -113,6 +116,16 @@ def _plain(value: Any) -> str | int | float | bool | None:
     if value is None or isinstance(value, (str, int, float)):
         return value
     return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def strategies_of(preset: str) -> list[str]:
+    """Names of the strategies that a preset has all parts for, sorted.
+
+    Raises:
+        UnknownName: no such preset.
+        BrokenInstallation: a strategy of another package cannot be imported.
+    """
+    return [name for name in list_components("strategy") if not missing_roles(name, preset)]
 
 
 def compare(
@@ -161,18 +174,27 @@ class _Parts:
         self,
         preset: str,
         overrides: dict[str, Any],
+        stages: Mapping[str, str],
         device: str,
         dtype: str,
         vocabulary: str | Path | Sequence[str] | None,
     ) -> None:
-        self.preset, self.plan, self.overrides = preset, find_preset(preset), overrides
+        self.preset, self.plan, self.overrides, self.stages = preset, find_preset(preset), overrides, stages
         check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
         self.built: dict[str, Any] = {}
 
-    def get(self, role: str) -> Any:
-        """The component for a role, shared with every other pipeline in this process that names the same one."""
+    def get(self, role: str, what: str = "a pipeline") -> Any:
+        """The component for a role, shared with every other pipeline in this process that names the same one.
+
+        Args:
+            role: of the component.
+            what: needs it, for messages.
+
+        Raises:
+            InputError: the preset has none, and none is given.
+        """
         if role not in self.built:
             given = self.overrides.get(role)
             if given is not None and not isinstance(given, str):
@@ -180,17 +202,29 @@ class _Parts:
             elif given:
                 self.built[role] = self._make(role, self._named(given))
             else:
-                self.built[role] = self._of_the_preset(role)
+                self.built[role] = self._stage(role, what)
         return self.built[role]
 
-    def _of_the_preset(self, role: str) -> Any:
+    def _stage(self, role: str, what: str) -> Any:
+        """The preset's component for a role, or the one of another kind that the strategy asks for."""
+        wanted = self.stages.get(role)
+        if wanted is None:
+            return self._of_the_preset(role, what)
+        return self._present(role, self.plan.parts.get(f"{role}.{wanted}", Part(wanted)))
+
+    def _of_the_preset(self, role: str, what: str) -> Any:
         if role not in self.plan.parts:
             raise InputError(
-                f"the preset {self.preset!r} has no {role}; name one: build_pipeline(..., {role}='NAME:CHECKPOINT'), "
-                f"where NAME is one of: {', '.join(list_components(role))}."
+                f"the preset {self.preset!r} has no {role}, and {what} needs one; choose a preset that has "
+                f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or give "
+                f'one: {role}="NAME" or "NAME:CHECKPOINT", NAME from {", ".join(list_components(role))}.'
             )
+        return self._present(role, self.plan.parts[role])
+
+    def _present(self, role: str, part: Part) -> Any:
+        """Make a part of the preset; where its weights are missing, say how to fetch all of the preset's."""
         try:
-            return self._make(role, self.plan.parts[role])
+            return self._make(role, part)
         except MissingWeights as error:
             everything = f"zsavs download {self.preset}"
             if everything in str(error):  # said already, for a part of this part
@@ -228,7 +262,7 @@ class _Parts:
             return {role: self._make(role, self._named(part.checkpoint))}
         if asked and self.plan.parts[role].name == part.name:
             raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
-        return {role: self._of_the_preset(role)} if asked else {}
+        return {role: self._of_the_preset(role, f"{role} {part.name!r}")} if asked else {}
 
     def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:
         """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.
@@ -241,7 +275,7 @@ class _Parts:
         """
         parameters = inspect.signature(cls).parameters
         supplied = {**(inner or {})}
-        supplied |= {name: self.get(name) for name in parameters if name in ROLES and name not in supplied}
+        supplied |= {name: self.get(name, what) for name in parameters if name in ROLES and name not in supplied}
         if "vocabulary" in parameters:
             supplied["vocabulary"] = self.vocabulary
         if "silent" in parameters:

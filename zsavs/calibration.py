@@ -25,7 +25,7 @@ from zsavs.prompts import embed_phrases, templates
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
 from zsavs.types import AudioClip, Query
 
-__all__ = ["PictureScorer", "SoundScorer", "evidence_to_query", "log_softmax"]
+__all__ = ["PictureScorer", "SoundScorer", "common_part", "evidence_to_query", "log_softmax", "standardise", "usual"]
 
 
 class _Scorer(ABC):
@@ -121,10 +121,45 @@ def standardise(
     Returns:
         (N, K) float32, unbounded; 0 is what is usual.
     """
-    usual = bank.astype(np.float64) @ text.T
+    mean, deviation = usual(bank, text)
+    return np.asarray((items.astype(np.float64) @ text.T - mean) / deviation, np.float32)
+
+
+def usual(
+    bank: NDArray[np.floating[Any]], text: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What is usual for each of K phrases: the mean of its similarities with the bank, and ``sqrt(sd^2 + spread^2)``.
+
+    Args:
+        bank: (B, D) rows of what is usual.
+        text: (K, D) rows of the phrases.
+
+    Returns:
+        (K,) and (K,), the second above 0.
+    """
+    similarities = bank.astype(np.float64) @ text.T
     spread = bank.var(axis=0, dtype=np.float64).mean()
-    z = (items.astype(np.float64) @ text.T - usual.mean(axis=0)) / np.sqrt(usual.var(axis=0) + spread + 1e-12)
-    return np.asarray(z, np.float32)
+    return similarities.mean(axis=0), np.sqrt(similarities.var(axis=0) + spread + 1e-12)
+
+
+def common_part(text: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """What all texts of a space share, estimated from K of them.
+
+    Their mean holds it, and beside it a K-th of what is each text's own: with few labels, taking the mean away from
+    one would put some of it onto the others. So the mean is shrunk until its length agrees with how similar two
+    *different* texts are on average.
+
+    Args:
+        text: (K, D) unit rows.
+
+    Returns:
+        (D,); zeros for a single text, or for texts that have nothing in common.
+    """
+    mean = text.mean(axis=0, dtype=np.float64)
+    power = float(mean @ mean)
+    shared = (len(text) * power - 1) / (len(text) - 1) if len(text) > 1 else 0.0
+    common: NDArray[np.float64] = mean * (max(0.0, shared) / (power + 1e-12))
+    return common
 
 
 def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:

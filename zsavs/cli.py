@@ -158,6 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     download = command("download", commands.download, "Fetch the weights of a preset; shows size and licence first.")
     download.add_argument("name", metavar="PRESET|REPOSITORY", help="a preset, or a hub repository org/name")
     download.add_argument("--dry-run", action="store_true", help="show size and licence, fetch nothing")
+    download.add_argument(
+        "--accept-license", action="store_true", help="accept non-commercial licences, which are asked about otherwise"
+    )
 
     command("doctor", commands.doctor, "Check the installation: versions, devices, cache, presets.")
     return parser

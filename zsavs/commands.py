@@ -231,12 +231,23 @@ def download(arguments: argparse.Namespace) -> int:
         print(f"{arguments.name}: nothing to fetch, it has no weights")
     else:
         print(f"{arguments.name}: {len(cards)} checkpoints, about {sum(card.size_mb for card in cards)} MB in all")
-    for card in cards:
-        if arguments.dry_run:
+    if arguments.dry_run:
+        for card in cards:
             print(f"{card.source} (revision {card.revision}): {card.size_mb} MB, {card.licence} ({card.verified})")
-        else:
-            print(f"  in {download(card)}")
+        return 0
+    accepted = arguments.accept_license or _accepts([card for card in cards if card.is_restricted])
+    for card in sorted(cards, key=lambda card: not card.is_restricted):  # refused before anything is fetched
+        print(f"  in {download(card, accept_license=accepted)}")
     return 0
+
+
+def _accepts(cards: list[Any]) -> bool:
+    """Ask on a terminal whether the user accepts non-commercial licences; without one the answer is no."""
+    if not cards or not sys.stdin.isatty():
+        return False
+    for card in cards:
+        print(f"{card.source} has the licence {card.licence}: NON-COMMERCIAL use only ({card.verified}).")
+    return input("Do you accept it? Type yes to go on: ").strip().lower() == "yes"
 
 
 def doctor(_: argparse.Namespace) -> int:

@@ -35,7 +35,8 @@ class Preset:
 
     Args:
         summary: one line for ``zsavs list``.
-        parts: role to part.
+        parts: role to part. Under "role.name", the part that stands for the component of that name where a strategy
+            asks for it (its ``stages``); without one, it is built as it is registered, from the other parts.
         vocabulary: the labels that strategies hear with unless others are given.
         silent: the silent things that regions are weighed against; "" for none.
         settings: of strategies, for those that have them, unless others are given.
@@ -63,8 +64,8 @@ PRESETS: dict[str, Preset] = {
         },
         vocabulary="orchestra",
         silent="orchestra_silent",
-        limits="preset nano knows 16 things that sound and 12 that do not, as emoji on textured grounds; on photographs "
-        "and real recordings its answers mean nothing. For those: zsavs download base",
+        limits="preset nano knows 16 things that sound and 12 that do not, as emoji on textured grounds; on "
+        "photographs and real recordings its answers mean nothing. For those: zsavs download base",
     ),
     "base": Preset(
         "a laptop's size: CLAP, AST, CLIP ViT-B/32, BLIP base, Grounding DINO tiny, SAM 2.1 tiny",
@@ -90,15 +91,30 @@ PRESETS: dict[str, Preset] = {
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-large"),
         },
     ),
+    "imagebind": Preset(
+        "base, and ImageBind's joint space; the licence of its weights is NON-COMMERCIAL (CC-BY-NC-SA-4.0)",
+        {
+            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
+            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
+            "joint": Part("imagebind", "imagebind_huge.pth"),
+            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
+            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
+            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
+            "verifier": Part("clip"),
+            "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
+        },
+    ),
     "toy": Preset(
         "no weights at all: a world of humming colours, for teaching and tests (zsavs.toy)",
         {
             "audio_text": Part("toy"),
             "image_text": Part("toy"),
+            "joint": Part("toy"),
             "captioner": Part("toy"),
             "audio_tagger": Part("toy"),
             "audio_captioner": Part("toy"),
             "grounder": Part("toy"),
+            "grounder.segments": Part("toy_segments"),
             "verifier": Part("clip"),
             "segmenter": Part("toy"),
         },
@@ -107,20 +123,15 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
-#: Presets that the design names and this version does not have, with what to say about them.
-_NOT_YET = {
-    "imagebind": "its joint space is not in this version; use 'base' or 'large'.",
-}
-
 
 def find_preset(name: str) -> Preset:
     """The preset of a name.
 
     Raises:
-        UnknownName: there is none, or it is announced and not in this version.
+        UnknownName: there is none.
     """
     if name not in PRESETS:
-        raise UnknownName("preset", name, PRESETS, f"About {name}: {_NOT_YET[name]}" if name in _NOT_YET else "")
+        raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]
 
 
@@ -133,7 +144,7 @@ def preset_cards(name: str) -> dict[str, WeightCard]:
     cards = {}
     for role, part in find_preset(name).parts.items():
         if part.checkpoint:
-            home = sys.modules[find_component(role, part.name).__module__]
+            home = sys.modules[find_component(role.partition(".")[0], part.name).__module__]
             cards[role] = home.CARDS[part.checkpoint]
     return cards
 

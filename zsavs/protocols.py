@@ -60,7 +60,7 @@ class ImageTextEncoder(TextEncoder, Protocol):
 
 @runtime_checkable
 class JointEncoder(AudioTextEncoder, ImageTextEncoder, Protocol):
-    """Sound, pictures and text in one space (ImageBind)."""
+    """Sound, pictures and text in one space (ImageBind, PE-AV)."""
 
 
 @runtime_checkable
@@ -92,7 +92,12 @@ class AudioCaptioner(Protocol):
 
 @runtime_checkable
 class Strategy(Protocol):
-    """Hears and looks, and says what to look for. Never sees boxes, masks or targets."""
+    """Hears and looks, and says what to look for. Never sees boxes, masks or targets.
+
+    A strategy whose queries need a grounder, verifier or segmenter of another kind than the preset's says so in a class
+    attribute ``stages``, role to registered name (``{"grounder": "segments", "verifier": "joint"}``);
+    :func:`zsavs.build_pipeline` then builds those, unless its caller names others.
+    """
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One query for each sample; a query without rows where nothing worth looking for sounds."""

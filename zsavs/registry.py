@@ -19,10 +19,11 @@ from zsavs.errors import BrokenInstallation, UnknownName
 
 __all__ = ["ROLES", "find_component", "list_components"]
 
-#: What a component can be. Strategies ask for models by these names; a pipeline is made of the last three.
+#: What a component can be. Strategies ask for their parts by these names; a pipeline is made of the last three.
 ROLES = (
     "audio_text",
     "image_text",
+    "joint",
     "captioner",
     "audio_tagger",
     "audio_captioner",
@@ -38,16 +39,25 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "classify": "zsavs.strategies.classify:Classify",
         "cross_modal": "zsavs.strategies.cross_modal:CrossModal",
         "fused": "zsavs.strategies.fused:Fused",
+        "joint_embedding": "zsavs.strategies.joint_embedding:JointEmbedding",
+        "text_bridged": "zsavs.strategies.text_bridged:TextBridged",
     },
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
+        "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.toy:ToyEars",
     },
     "image_text": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
+        "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.toy:ToyEyes",
+    },
+    "joint": {
+        "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
+        "pe_av": "zsavs.models.pe_av:PeAvEncoder",
+        "toy": "zsavs.toy:ToySenses",
     },
     "captioner": {
         "blip": "zsavs.models.blip:BlipCaptioner",
@@ -68,9 +78,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
         "segments": "zsavs.grounding.proposals:SegmentProposals",
         "toy": "zsavs.toy:ToyGrounder",
+        "toy_segments": "zsavs.toy:ToySegments",
     },
     "verifier": {
         "clip": "zsavs.verification.clip:ClipVerifier",
+        "joint": "zsavs.verification.joint:JointVerifier",
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
     },
     "segmenter": {
@@ -112,8 +124,8 @@ def list_components(kind: str) -> list[str]:
     """Names that can be asked for, sorted; built-in and installed by others.
 
     Args:
-        kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "captioner",
-            "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
+        kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "joint",
+            "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
 
     Raises:
         UnknownName: no such kind.

@@ -27,6 +27,8 @@ __all__ = [
     "ToyEyes",
     "ToyGrounder",
     "ToySegmenter",
+    "ToySegments",
+    "ToySenses",
     "ToyTagger",
     "scene",
     "tone",
@@ -105,6 +107,10 @@ class ToyEyes(_ToyText):
         return np.stack([_see(image) for image in images]) if images else np.zeros((0, _DIM), np.float32)
 
 
+class ToySenses(ToyEars, ToyEyes):
+    """Sound, pictures and text in the one toy space: where ImageBind stands."""
+
+
 class ToyCaptioner(_ToyPart):
     """Says which colours cover at least half a percent of the picture: where BLIP stands."""
 
@@ -167,6 +173,31 @@ class ToyGrounder(_ToyPart):
                     np.array(boxes, np.float32).reshape(-1, 4),
                     np.full(len(boxes), 0.9, np.float32),
                     np.array(sources, np.int64),
+                )
+            )
+        return found
+
+
+class ToySegments(_ToyPart):
+    """One box around each colour and one of plain ground, whatever is asked for: where class-agnostic proposals stand.
+
+    Every region is offered to every row of the query, as it has no name yet.
+    """
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        """(C + 1) K boxes, region by region, for C visible colours and K rows."""
+        found = []
+        for sample, query in zip(samples, queries, strict=True):
+            colours = _colour_of(sample.image)
+            height, width = sample.size_hw
+            places = [np.nonzero(colours == index) for index in range(len(_NAMES))]
+            boxes = [[right.min(), down.min(), right.max() + 1, down.max() + 1] for down, right in places if len(down)]
+            boxes.append([0, 0, max(1, width // 8), max(1, height // 8)])
+            found.append(
+                Proposals(
+                    np.repeat(np.array(boxes, np.float32), len(query), axis=0),
+                    np.full(len(boxes) * len(query), 0.9, np.float32),
+                    np.tile(np.arange(len(query)), len(boxes)),
                 )
             )
         return found

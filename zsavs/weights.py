@@ -13,11 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
+from urllib.error import URLError
 
-from zsavs.errors import MissingWeights, WeightsError, first_line
+from zsavs.errors import MissingWeights, OutputError, WeightsError, first_line
+from zsavs.files import write_atomically
 from zsavs.version import __version__
 
-__all__ = ["WeightCard", "cache_folder", "download", "fetch_again", "is_local", "locate"]
+__all__ = ["WeightCard", "cache_folder", "download", "fetch_again", "file_places", "is_local", "locate"]
 
 #: Checkpoints inside the package are named after their folder in zsavs/data: "zsavs:nano/clap".
 _SHIPPED = "zsavs:"
@@ -33,7 +36,8 @@ class WeightCard:
     """What a checkpoint is, before and after it is on this machine.
 
     Args:
-        source: hub repository ``org/name``; ``zsavs:nano/clap`` and the like for weights that ship with the package.
+        source: hub repository ``org/name``; the address of a file (``https://...``); ``zsavs:nano/clap`` and the like
+            for weights that ship with the package.
         licence: SPDX name of the weights' licence.
         size_mb: size of the files to fetch in units of 10**6 bytes, as the parameters count it.
         trained_on: the data the weights have seen, in a few words.
@@ -47,6 +51,11 @@ class WeightCard:
     trained_on: str
     revision: str = "main"
     verified: str = "model card"
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the licence keeps commercial users out, so that it has to be accepted before anything is fetched."""
+        return "NC" in self.licence.upper().split("-")
 
     def as_dict(self) -> dict[str, str | int]:
         """Plain dictionary, for reports and ``result.meta``."""
@@ -75,7 +84,9 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
     """Find a checkpoint's folder on this machine, without any network access.
 
     Args:
-        checkpoint: a local folder (or file), a hub repository ``org/name``, or ``zsavs:...`` for one in the package.
+        checkpoint: a local folder (or file), a hub repository ``org/name``, ``zsavs:...`` for one in the package, or
+            the address of a single file; that is looked for by its name in the working folder, in ``.checkpoints``
+            there, and in the hub cache's folder.
         revision: branch, tag or commit, for a hub repository.
 
     Raises:
@@ -87,6 +98,8 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
         if ".." in shipped.parts or not shipped.is_dir():
             raise MissingWeights(f"{name}: not in this installation of zsavs; install zsavs again.")
         return shipped
+    if _is_address(name):
+        return _locate_file(name)
     try:
         local = Path(checkpoint).expanduser()
         if local.exists():
@@ -117,6 +130,80 @@ def is_local(checkpoint: str | Path, revision: str = "main") -> bool:
     except MissingWeights:
         return False
     return folder.is_file() or any(path.suffix in _FORMATS for path in folder.iterdir())
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith("https://")
+
+
+def file_places(address: str) -> list[Path]:
+    """Where the file of an address is looked for; the last place is where :func:`download` puts it."""
+    name = address.rpartition("/")[2]
+    return [Path(name), Path(".checkpoints") / name, cache_folder() / name]
+
+
+def _locate_file(address: str) -> Path:
+    places = file_places(address)
+    for place in places:
+        if place.is_file():
+            return place
+    raise MissingWeights(
+        f"the weights {places[0]} are not on this machine, looked for {', '.join(map(str, places))}. Get {address} "
+        f"and put it at {places[-1]}."
+    )
+
+
+def _download_file(card: WeightCard) -> Path:
+    """Fetch a single file, complete or not at all; what comes is not looked into, and must have the size expected."""
+    from http.client import HTTPException
+    from urllib.request import urlopen
+
+    from huggingface_hub import constants
+    from tqdm import tqdm
+
+    path = file_places(card.source)[-1]
+    if path.is_file():
+        return path
+    by_hand = f"or get {card.source} on another machine and put it at {path}."
+    if constants.HF_HUB_OFFLINE:
+        raise MissingWeights(f"{card.source}: could not be fetched (HF_HUB_OFFLINE is on). Turn it off, {by_hand}")
+
+    def copy(file: BinaryIO) -> None:
+        with urlopen(card.source, timeout=60) as answer:
+            expected = int(answer.headers.get("Content-Length") or 0)
+            # The card counts in units of 10**6 bytes, as the parameters do; the file's own index comes on top.
+            if card.size_mb and not 0.99 <= expected / (card.size_mb * 1e6) <= 1.01:
+                raise WeightsError(
+                    f"{card.source}: the server offers {expected} bytes, about {card.size_mb} MB are expected; it is "
+                    f"another file than it was. Nothing was fetched."
+                )
+            received = 0
+            with tqdm(total=expected, unit="B", unit_scale=True, desc=path.name, delay=1, disable=None) as bar:
+                while block := answer.read(1 << 20):
+                    file.write(block)
+                    received += len(block)
+                    bar.update(len(block))
+            if received != expected:
+                raise WeightsError(
+                    f"{card.source}: the download broke off after {received} of {expected} bytes; run the same "
+                    f"command again, {by_hand}"
+                )
+
+    try:
+        write_atomically(path, copy)
+    except OutputError as error:
+        # The connection's errors are the system's errors, and so are a full disk's.
+        cause = error.__cause__
+        if isinstance(cause, (URLError, ConnectionError, TimeoutError)):
+            raise MissingWeights(
+                f"{card.source}: could not be fetched ({first_line(cause)}). Check the network, {by_hand}"
+            ) from error
+        raise WeightsError(f"{error} The download needs {card.size_mb} MB in {path.parent}.") from error
+    except HTTPException as error:
+        raise WeightsError(
+            f"{card.source}: the download broke off ({first_line(error)}); run the same command again, {by_hand}"
+        ) from error
+    return path
 
 
 def fetch_again(path: Path) -> str:
@@ -152,16 +239,18 @@ def files_to_fetch(files: Sequence[str]) -> list[str]:
     return sorted([*(whole or shards or chosen), *small])
 
 
-def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
+def download(card: WeightCard, say: Callable[[str], None] = print, *, accept_license: bool = False) -> Path:
     """Fetch a checkpoint into the hub cache, after telling its size and licence.
 
     Args:
-        card: what to fetch; ``card.source`` is the hub repository.
+        card: what to fetch; ``card.source`` is the hub repository, or the address of a file.
         say: called with each line to show.
+        accept_license: the user has read and accepts a licence that is non-commercial; others need no such word.
 
     Raises:
         MissingWeights: the hub cannot be reached, or has no such repository or revision.
-        WeightsError: the download broke off (no space left, for example); run it again, it goes on where it was.
+        WeightsError: the licence is not accepted; or the download broke off (no space left, for example): run it
+            again, from a hub it goes on where it was.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -171,6 +260,13 @@ def download(card: WeightCard, say: Callable[[str], None] = print) -> Path:
         return locate(card.source)
     size = f"about {card.size_mb} MB" if card.size_mb else "size unknown"
     say(f"{card.source} (revision {card.revision}): {size}, licence {card.licence} ({card.verified})")
+    if card.is_restricted and not accept_license:
+        raise WeightsError(
+            f"{card.source}: nothing is fetched, as its licence {card.licence} allows non-commercial use only and has "
+            f"to be accepted first; read it, and run the same command with --accept-license."
+        )
+    if _is_address(card.source):
+        return _download_file(card)
     try:
         wanted = files_to_fetch(HfApi().list_repo_files(card.source, revision=card.revision))
         return Path(snapshot_download(card.source, revision=card.revision, allow_patterns=wanted))

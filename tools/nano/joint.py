@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from tools.nano.clip import crop_box
-from tools.nano.pools import LABELS, SIDE, PicturePool, SoundPool, arguments
+from tools.nano.pools import LABELS, PicturePool, SoundPool, arguments
 from tools.nano.texts import random_texts
 from tools.nano.training import fit
 from tools.orchestra.sounds import RATE_HZ
@@ -180,7 +180,9 @@ def main(argv: list[str] | None = None) -> None:
     report = quality(best)
     print(report)
     options.out.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half() for name, value in best.model.state_dict().items()}, options.out / "model.safetensors")
+    save_file(
+        {name: value.half() for name, value in best.model.state_dict().items()}, options.out / "model.safetensors"
+    )
     (options.out / "config.json").write_text(json.dumps(dataclasses.asdict(CONFIG), indent=1) + "\n")
     (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 

@@ -88,7 +88,5 @@ def bank_beside(folder: Path, kind: str) -> NDArray[np.float32] | None:
     except (OSError, ValueError, EOFError) as error:
         raise WeightsError(f"{path}: cannot be read ({error}); to replace it, {fetch_again(folder)}") from error
     if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
-        raise WeightsError(
-            f"{path}: expected finite rows (items, dimensions), got {rows.shape}; {fetch_again(folder)}"
-        )
+        raise WeightsError(f"{path}: expected finite rows (items, dimensions), got {rows.shape}; {fetch_again(folder)}")
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)

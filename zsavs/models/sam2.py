@@ -145,9 +145,7 @@ class Sam2Segmenter:
             {"input_boxes": self._scaled(sample, boxes)} for sample, (boxes, _) in zip(samples, distinct, strict=True)
         ]
         answers = self._answer(samples, prompts, full_size=True)
-        return [
-            (logits[places], rated[places]) for (logits, rated), (_, places) in zip(answers, distinct, strict=True)
-        ]
+        return [(logits[places], rated[places]) for (logits, rated), (_, places) in zip(answers, distinct, strict=True)]
 
     def segment_points(
         self,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query
 from zsavs.common_space import RidgeMap, gate, ridge
 from zsavs.errors import InputError, UnknownName, VocabularyError
+from zsavs.pooling import log_linear
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AVSample, Query
 from zsavs.vocabulary import load_vocabulary
@@ -84,7 +85,7 @@ class Fused:
         heard = self.hear.standardise(sounds, self.vocabulary)  # 3. sound against labels    (N, K)
         seen = self.look.standardise(pictures, self.vocabulary)  # 4. picture against labels  (N, K)
         if self.variant == "label":
-            fused = self.alpha * heard + (1 - self.alpha) * seen  # 5. log of the product      (N, K)
+            fused = log_linear(heard, seen, self.alpha)  # 5. log of the product      (N, K)
             least = self.alpha * self.min_z + (1 - self.alpha) * self.min_seen
         else:
             fused, least = self._in_common_space(sounds, pictures), self.min_seen

@@ -35,7 +35,8 @@ def _pieces(words: Sequence[str]) -> list[str]:
     from tokenizers.pre_tokenizers import ByteLevel
 
     starts = [*sorted(ByteLevel.alphabet()), *map("".join, itertools.product(string.ascii_lowercase, repeat=2))]
-    return [*starts, *(f"##{piece}" for piece in starts), *(word for word in dict.fromkeys((*_WORDS.split(), *words)) if word not in starts)]
+    whole = (word for word in dict.fromkeys((*_WORDS.split(), *words)) if word not in starts)
+    return [*starts, *(f"##{piece}" for piece in starts), *whole]
 
 
 def _word_pieces(

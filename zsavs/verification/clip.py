@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from zsavs.calibration import PictureScorer, log_softmax
 from zsavs.errors import UnknownName
 from zsavs.media.image import crop_with_margin, highlight
-from zsavs.memo import Memo, memo_of
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
 from zsavs.vocabulary import load_vocabulary
 
@@ -58,8 +58,7 @@ class ClipVerifier:
         self.look = PictureScorer(image_text)
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.view, self.margin, self.temperature = view, margin, temperature
-        #: For each picture the embedding (D,) of each box that was looked at, by the box's bytes.
-        self._looks: Memo[dict[bytes, NDArray[np.float32]]] = memo_of(image_text, "regions", view, margin)
+        self._looks = Looks(image_text, self._view, view, margin)
 
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
@@ -68,20 +67,11 @@ class ClipVerifier:
 
         A region that several phrases share is looked at once, also where several pipelines ask about it.
         """
-        looks = self._looks([sample.image for sample in samples], lambda new: [{} for _ in new])
-        new = [
-            (known, key, self._view(sample.image, box))
-            for known, sample, found in zip(looks, samples, proposals, strict=True)
-            for key, box in {box.tobytes(): box for box in found.boxes_xyxy}.items()
-            if key not in known
-        ]
-        if new:
-            embeddings = self.look.embed([view for _, _, view in new])
-            for (known, key, _), embedding in zip(new, embeddings, strict=True):
-                known[key] = embedding
         return [
-            select(query, found, self._evidence(known, query, found), sample.size_hw)
-            for known, sample, query, found in zip(looks, samples, queries, proposals, strict=True)
+            select(query, found, self._evidence(regions, query, found), sample.size_hw)
+            for regions, sample, query, found in zip(
+                self._looks(samples, proposals), samples, queries, proposals, strict=True
+            )
         ]
 
     def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -89,13 +79,10 @@ class ClipVerifier:
             return crop_with_margin(image, box_xyxy, margin=self.margin)
         return highlight(image, box_xyxy)
 
-    def _evidence(
-        self, known: Mapping[bytes, NDArray[np.float32]], query: Query, found: Proposals
-    ) -> NDArray[np.float32]:
+    def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
         """(R,) log evidence of each region for the phrase that it answers."""
         if not len(found):
             return np.zeros(0, np.float32)
-        embeddings = np.stack([known[box.tobytes()] for box in found.boxes_xyxy])
         # A label must not compete with itself in other letters.
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         places = {label.casefold(): place for place, label in enumerate(labels)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zsavs.errors import MissingWeights, WeightsError, first_line
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
-from zsavs.weights import WeightCard, cache_folder, locate
+from zsavs.weights import WeightCard, file_places, locate
 
 if TYPE_CHECKING:
     from zsavs.models.imagebind.towers import ImageBind
@@ -43,14 +43,13 @@ def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
     Raises:
         MissingWeights: names the file, its licence, and where to put it.
     """
-    places = [Path(checkpoint).expanduser()]
     if str(checkpoint) == DEFAULT:
-        places += [Path(".checkpoints") / DEFAULT, cache_folder() / DEFAULT]
-    for place in places:
-        if place.is_file():
-            return place
-    if str(checkpoint) == DEFAULT:
-        raise _missing(", ".join(str(place) for place in places))
+        try:
+            return locate(_URL)
+        except MissingWeights as error:
+            raise _missing(", ".join(map(str, file_places(_URL)))) from error
+    if Path(checkpoint).expanduser().is_file():
+        return Path(checkpoint).expanduser()
     try:
         folder = locate(checkpoint, revision)
     except MissingWeights as error:
@@ -65,8 +64,9 @@ def _missing(where: str) -> MissingWeights:
     card = CARDS[DEFAULT]
     return MissingWeights(
         f"ImageBind's weights {DEFAULT} are not on this machine, looked for {where}. They are {card.size_mb} MB, "
-        f"licence {_LICENCE} (non-commercial use only), and zsavs does not fetch them: get {_URL} and put it at "
-        f"{cache_folder() / DEFAULT}, or give the path of the file as checkpoint."
+        f"licence {_LICENCE} (non-commercial use only). Fetch them with: zsavs download imagebind  (it asks you to "
+        f"accept the licence first), or get {_URL} and put it at {file_places(_URL)[-1]}, or give the path of the "
+        f"file as checkpoint."
     )
 
 

@@ -1,0 +1,284 @@
+"""PE-AV: sounds, pictures and texts in one space (Meta's Perception Encoder Audiovisual), by the PeAudioVideo classes
+of transformers. Permissively licensed, where ImageBind is not."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import InputError, UnknownName
+from zsavs.media.audio import resample, windows
+from zsavs.memo import Memo
+from zsavs.models.checkpoints import card_for, load_model
+from zsavs.models.embedding import (
+    TextMemory,
+    batches,
+    check_clips,
+    check_images,
+    check_phrases,
+    inference,
+    normalise,
+    unit_rows,
+)
+from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
+from zsavs.types import AudioClip
+from zsavs.weights import WeightCard, locate
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["CARDS", "DEFAULT", "PeAvEncoder"]
+
+DEFAULT = "facebook/pe-av-base"
+
+_NAME = "PeAudioVideoModel"
+_TRAINED_ON = "videos with their sound and synthetic captions (from memory)"
+_TEXTS = ("both", "sound", "picture")
+
+CARDS: dict[str, WeightCard] = {
+    name: WeightCard(name, "Apache-2.0", size_mb, _TRAINED_ON)
+    for name, size_mb in (
+        ("facebook/pe-av-small", 0),  # 0: its size is not known to us, and is shown as such
+        (DEFAULT, 0),
+        ("facebook/pe-av-large", 5836),
+    )
+}
+
+
+@contextlib.contextmanager
+def without_notes() -> Iterator[None]:
+    """Swallow a note to transformers' own developers that its PE-AV classes print when the first model is made."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def _repair(transformers: Any) -> None:
+    """Let PE-AV be loaded whatever timm is installed.
+
+    Two copies of the vision tower share their weights by a pattern of names. The pattern leaves out the one buffer of
+    positions that timm had when it was written; newer timm has two (``rope.bands``), and from_pretrained then stops
+    with "not an nn.Parameter" (transformers 5.23 with timm 1.0.31). Buffers of positions are computed, not loaded, so
+    all of them are left out here. Doing it twice changes nothing.
+    """
+    model = transformers.PeAudioVideoModel
+    model._tied_weights_keys = {
+        copy.replace(r".*\.rope\.pos_embed", r".*\.rope\."): own.replace(r".*\.rope\.pos_embed", r".*\.rope\.")
+        for copy, own in model._tied_weights_keys.items()
+    }
+
+
+class PeAvEncoder:
+    """Embeds sounds, pictures and texts in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
+
+    The model was trained to align sound with video directly, and has two heads for texts: one to compare with sounds,
+    one with videos. A picture is a video of one frame. A text is here the mean of what both heads say, each of unit
+    length, so that one row serves on both sides; ``text`` takes a single head instead.
+
+    A sound of more than ``window_s`` is heard window by window, the last one moved back to end with the sound, and its
+    embedding is the mean of theirs; memory does so not grow with its length. Windows of one length share batches:
+    nothing is padded but the end of a window to whole steps of the model, by its own extractor.
+
+    Args:
+        model: a ``transformers.PeAudioVideoModel``; it is moved, frozen and put into evaluation mode.
+        feature_extractor: its ``PeAudioFeatureExtractor``.
+        video_processor: its ``PeVideoVideoProcessor``.
+        tokenizer: its tokenizer.
+        card: what the weights are.
+        device: see :func:`zsavs.models.runtime.resolve_device`.
+        batch_size: the most windows, or pictures, in the model at once.
+        window_s: the most seconds in the model at once.
+        text: which head reads texts: "both", "sound" or "picture".
+        max_text_tokens: longer texts are cut.
+
+    Raises:
+        InputError: a batch size or window out of range.
+        UnknownName: no such text head.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        feature_extractor: Any,
+        video_processor: Any,
+        tokenizer: Any,
+        *,
+        card: WeightCard,
+        device: str = "cpu",
+        batch_size: int = 8,
+        window_s: float = 10.0,
+        text: str = "both",
+        max_text_tokens: int = 512,
+    ) -> None:
+        if batch_size < 1 or not 0.1 <= window_s <= 600:
+            raise InputError(
+                f"PeAvEncoder: batch_size must be at least 1 and window_s in [0.1, 600] seconds, "
+                f"got {batch_size} and {window_s}."
+            )
+        if text not in _TEXTS:
+            raise UnknownName("text head of PE-AV", str(text), _TEXTS)
+        self.device = resolve_device(device)
+        self.model = to_device(model, self.device)
+        self.feature_extractor, self.video_processor, self.tokenizer = feature_extractor, video_processor, tokenizer
+        self.card = card
+        self.space = f"pe_av:{card.source}" + ("" if text == "both" else f":{text}")
+        self.batch_size, self.window_s, self.text = batch_size, window_s, text
+        self.sample_rate_hz = int(feature_extractor.sampling_rate)
+        self.max_text_tokens = min(max_text_tokens, model.config.text_config.max_position_embeddings)
+        self._texts = TextMemory(self._embed_texts)
+        self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self._sounds: Memo[NDArray[np.float32]] = Memo()
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path = DEFAULT,
+        *,
+        revision: str = "main",
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 8,
+        window_s: float = 10.0,
+        text: str = "both",
+    ) -> PeAvEncoder:
+        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
+
+        Args:
+            checkpoint: "facebook/pe-av-small", "-base", "-large", any other PE-AV repository in the hub cache, or a
+                folder.
+            revision: branch, tag or commit of a hub repository.
+            device, dtype: see :mod:`zsavs.models.runtime`.
+            batch_size, window_s, text: as for the class.
+
+        Raises:
+            MissingWeights: the checkpoint or one of its files is not on this machine.
+            WeightsError: it cannot be read as a PE-AV model.
+        """
+        folder = locate(checkpoint, revision)
+        where = resolve_device(device)
+        with without_notes():
+            _repair(import_transformers())
+            model = load_model(_NAME, folder, resolve_dtype(dtype, where))
+            parts = [
+                load_part(name, folder)
+                for name in ("PeAudioFeatureExtractor", "PeVideoVideoProcessor", "AutoTokenizer")
+            ]
+        return cls(
+            model,
+            *parts,
+            card=card_for(CARDS, checkpoint, folder),
+            device=str(where),
+            batch_size=batch_size,
+            window_s=window_s,
+            text=text,
+        )
+
+    def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
+        """Embed N clips of any rate, length and channel count: (N, D), unit rows. None give (0, D).
+
+        Raises:
+            AudioError: not a list of :class:`AudioClip`.
+            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+        """
+        return self._stack(self._sounds(check_clips(clips), self._embed_clips))
+
+    def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
+
+        Raises:
+            ImageError: not a list of pictures.
+            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+        """
+        return self._stack(self._pictures(check_images(images), self._embed_images))
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).
+
+        Raises:
+            InputError: not a list of strings.
+        """
+        phrases = check_phrases(phrases)
+        return self._texts(phrases) if phrases else self._stack([])
+
+    def _stack(self, rows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        return np.stack(rows) if rows else np.zeros((0, self.model.config.text_config.hidden_size), np.float32)
+
+    def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
+        """Windows of neighbouring clips share batches where they are equally long."""
+        counts: list[int] = []
+
+        def inputs() -> Iterator[torch.Tensor]:
+            for clip in clips:
+                pieces = self._pieces(clip)
+                counts.append(len(pieces))
+                yield from map(self._input, pieces)
+
+        rows: list[NDArray[np.float32]] = []
+        for _, same in groupby(inputs(), key=lambda values: values.shape[-1]):
+            for batch in batches(same, self.batch_size):
+                rows += [*self._embed_inputs(batch)]
+        ends = np.cumsum(counts)
+        means = [np.mean(rows[end - count : end], axis=0) for count, end in zip(counts, ends, strict=True)]
+        return [*normalise(np.stack(means))]
+
+    def _pieces(self, clip: AudioClip) -> Sequence[NDArray[np.float32]]:
+        wave = resample(clip.mono(), clip.sample_rate_hz, self.sample_rate_hz)
+        if len(wave) <= round(self.window_s * self.sample_rate_hz):
+            return [wave]
+        return list(windows(wave, self.sample_rate_hz, self.window_s, self.window_s))
+
+    def _input(self, window: NDArray[np.float32]) -> torch.Tensor:
+        """(1, 1, T) samples, T a whole number of the model's steps."""
+        made = self.feature_extractor(window, sampling_rate=self.sample_rate_hz, return_tensors="pt")
+        values: torch.Tensor = made["input_values"]
+        return values
+
+    def _embed_inputs(self, inputs: list[torch.Tensor]) -> NDArray[np.float32]:
+        import torch
+
+        with inference(_NAME):
+            values = torch.cat(inputs).to(self.device, self.model.dtype)
+            return unit_rows(self.model.get_audio_embeds(values), _NAME)
+
+    def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        import torch
+
+        rows: list[NDArray[np.float32]] = []
+        video = self.model.video_model
+        for batch in batches(images, self.batch_size):
+            frames = torch.cat([self._frame(image) for image in batch])
+            with inference(_NAME):
+                # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
+                encoded = video.video_encoder(pixel_values_videos=frames.to(self.device, self.model.dtype))
+                rows += [*unit_rows(video.video_head(encoded.pooler_output), _NAME)]
+        return rows
+
+    def _frame(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        """(1, 1, 3, H, W): a video of one frame, as the model's processor makes it."""
+        import torch
+
+        frame = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
+        made = self.video_processor([frame], do_sample_frames=False, return_tensors="pt")
+        values: torch.Tensor = made["pixel_values_videos"]
+        return values
+
+    def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
+        tokens = self.tokenizer(
+            phrases, padding=True, truncation=True, max_length=self.max_text_tokens, return_tensors="pt"
+        )
+        heads = {"sound": self.model.audio_model.text_audio_head, "picture": self.model.video_model.text_video_head}
+        with inference(_NAME):
+            # Not get_text_audio_embeds, which forgets to ask for the hidden states that it reads (transformers 5.23).
+            hidden = self.model.text_model(
+                input_ids=tokens["input_ids"].to(self.device),
+                attention_mask=tokens["attention_mask"].to(self.device),
+                output_hidden_states=True,
+            ).hidden_states[-1][:, 0]
+            read = [unit_rows(head(hidden), _NAME) for name, head in heads.items() if self.text in (name, "both")]
+        return normalise(np.mean(read, axis=0, dtype=np.float32))

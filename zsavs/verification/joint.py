@@ -1,0 +1,153 @@
+"""A second look at each region in the space that the sound was heard in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.calibration import PictureScorer, SoundScorer, common_part, log_softmax
+from zsavs.errors import ContractError
+from zsavs.media.image import crop_with_margin, highlight
+from zsavs.pooling import log_linear, sure_share
+from zsavs.protocols import JointEncoder
+from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.looks import Looks
+from zsavs.verification.selection import select
+from zsavs.vocabulary import load_vocabulary
+
+__all__ = ["JointVerifier"]
+
+#: Of every softmax over labels here, in standard deviations.
+_TEMPERATURE = 0.35
+
+Rows = NDArray[np.floating[Any]]
+
+
+class _Row(NamedTuple):
+    """What a row sounds like and means: two unit directions (D,), its scores for C labels, which of them it is not."""
+
+    sound: NDArray[np.float64]
+    meaning: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    others: NDArray[np.bool_]
+
+
+class JointVerifier:
+    """Compares each region with each row of the query in a joint space, and with everything else that it could be.
+
+    A region is shown as OWOD-BIND (Bhosale et al., arXiv 2309.06728) and TAViS (Luo et al., ICCV 2025, arXiv
+    2506.11436) show it: the background blurred, then cropped to the box. OWOD-BIND takes a softmax over the regions of
+    one picture, so some region wins whatever is heard. Here a region is weighed against labels instead:
+
+    1. *Fit.* How similar is the region to the row's sound, and to what that sound means (the row's phrase, and a
+       pseudo text: all labels in the proportions in which they are heard)? Each side is taken less its usual place,
+       so that the gap between modalities cancels, and both are standardised, region by region, over the labels that
+       the row does *not* sound like: how much better does the region fit the sound than other things? The mean of
+       the two, less ``min_z``, is the evidence. A silent thing fits its own label best, an off-screen sound nothing.
+    2. *Naming.* A region is one source. Labels are scored from the sound and the region together, the surer side
+       counting more (:mod:`zsavs.pooling`); rows whose label loses against another row's lose evidence.
+
+    Rows without embeddings are judged by their phrases alone.
+
+    Args:
+        joint: sound, pictures and text in one space.
+        vocabulary: sounding things to choose from, a shipped name, a path or labels.
+        silent: silent things to choose from; () for none.
+        margin: of the crop, as a share of the box's sides.
+        min_z: how much better than other labels a region must fit, in standard deviations.
+    """
+
+    def __init__(
+        self,
+        joint: JointEncoder,
+        vocabulary: str | Sequence[str] = "everyday",
+        *,
+        silent: str | Sequence[str] = "silent",
+        margin: float = 0.1,
+        min_z: float = 2.5,
+    ) -> None:
+        self.hear, self.look = SoundScorer(joint), PictureScorer(joint)
+        self.space = joint.space
+        self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
+        self.margin, self.min_z = margin, min_z
+        self._looks = Looks(joint, self._view, "highlighted crop", margin)
+
+    def verify(
+        self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
+    ) -> list[Proposals]:
+        """Fill in evidence, scores and choice; a region is looked at once, whatever rows and pipelines ask.
+
+        Raises:
+            ContractError: the query's embeddings are of another space.
+        """
+        return [
+            select(query, found, self._evidence(regions, query, found), sample.size_hw)
+            for regions, sample, query, found in zip(
+                self._looks(samples, proposals), samples, queries, proposals, strict=True
+            )
+        ]
+
+    def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return crop_with_margin(highlight(image, box_xyxy), box_xyxy, margin=self.margin)
+
+    def _evidence(self, regions: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
+        """(R,) log evidence of each region for the row that it answers."""
+        if query.space not in (None, self.space):
+            raise ContractError(
+                f"the query's embeddings are of the space {query.space!r} and the joint verifier looks in "
+                f"{self.space!r}; give both the same joint encoder."
+            )
+        if not len(found):
+            return np.zeros(0, np.float32)
+        # A label must not compete with itself in other letters.
+        labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
+        names = [[label.casefold() for label in labels].index(phrase.casefold()) for phrase in query.phrases]
+        text = self.look.text(labels).astype(np.float64)
+        directions = unit(text - common_part(text))
+        rows = [self._row(query, row, labels, directions, name) for row, name in enumerate(names)]
+
+        bank = self.look.bank.embeddings.astype(np.float64)
+        centred = regions - bank.mean(axis=0)
+        likeness = centred @ directions.T  # regions against labels   (R, C)
+        spread = bank.var(axis=0).mean()
+        fits = np.stack([self._fit(centred, likeness, row, spread) for row in rows], axis=1)  # (R, K)
+
+        seen = self.look.standardise(regions, labels)[:, None]  # (R, 1, C)
+        heard = np.stack([row.scores for row in rows])[None]  # (1, K, C)
+        pooled = log_softmax(log_linear(heard, seen, sure_share(heard, seen, _TEMPERATURE)), _TEMPERATURE)
+        named = pooled[:, np.arange(len(rows)), names]  # (R, K)
+
+        evidence = fits - self.min_z - (named.max(axis=1, keepdims=True) - named)
+        return np.asarray(evidence[np.arange(len(found)), found.sources], np.float32)
+
+    def _row(self, query: Query, row: int, labels: Sequence[str], directions: Rows, name: int) -> _Row:
+        """Where a row of the query lies: by its embedding, or by its phrase where it has none."""
+        if query.embeddings is None:
+            likeness = directions @ directions[name]
+            sound, scores = directions[name], likeness / (likeness.std() + 1e-12)
+        else:
+            sound = unit(query.embeddings[row] - self.hear.bank.embeddings.mean(axis=0, dtype=np.float64))
+            scores = self.hear.standardise(query.embeddings[row : row + 1], labels)[0].astype(np.float64)
+        log_p = log_softmax(scores, _TEMPERATURE)
+        pseudo_text = unit(np.exp(log_p) @ directions)
+        others = log_p < -np.log(len(labels))  # less than evenly likely
+        others[name] = False
+        return _Row(sound, unit(pseudo_text + directions[name]), scores, others)
+
+    def _fit(self, centred: Rows, likeness: Rows, row: _Row, spread: float) -> NDArray[np.float64]:
+        """(R,) how much better each region fits a row than labels that the row does not sound like."""
+        others = likeness[:, row.others]
+        usual = others.mean(axis=1) if others.size else 0.0
+        deviation = np.sqrt((others.var(axis=1) if others.size else 0.0) + spread + 1e-12)
+        fit: NDArray[np.float64] = (0.5 * (centred @ (row.sound + row.meaning)) - usual) / deviation
+        return fit
+
+
+def unit(rows: Rows) -> NDArray[np.float64]:
+    """Rows of unit length; a row of zeros stays as it is."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    scaled: NDArray[np.float64] = np.asarray(rows, np.float64) / np.maximum(norms, 1e-12)
+    return scaled
