@@ -135,7 +135,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = arguments("train the nano BLIP")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--steps", type=int, default=8000)
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor = build()

@@ -63,8 +63,8 @@ CARDS: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-_LICENCE = """The weights are Apache-2.0, as zsavs is. They were learned from scratch from pictures of Noto Color Emoji glyphs
-(SIL Open Font License 1.1) and sounds of the FluidR3 GM sound font (MIT); neither is contained in them."""
+_LICENCE = """The weights are Apache-2.0, as zsavs is. They were learned from scratch from pictures of Noto Color Emoji
+glyphs (SIL Open Font License 1.1) and sounds of the FluidR3 GM sound font (MIT); neither is contained in them."""
 
 
 def _card(name: str, quality: dict[str, float]) -> str:
