@@ -60,7 +60,7 @@ _banks: Memo[dict[str, Bank]] = Memo()
 
 
 def of_sounds(encoder: AudioTextEncoder) -> Bank:
-    """The bank that the encoder ships as ``encoder.sound_bank`` (rows, or a :class:`Bank`), else the synthetic sounds in its space."""
+    """The bank that the encoder ships as ``encoder.sound_bank`` (rows, or a :class:`Bank`), else the synthetic one."""
     return _bank(encoder, "sound_bank", synthetic_sounds, encoder.encode_audio)
 
 

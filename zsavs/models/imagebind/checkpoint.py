@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zsavs.errors import MissingWeights, WeightsError, first_line
+from zsavs.errors import InputError, MissingWeights, WeightsError, first_line
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
 from zsavs.weights import WeightCard, file_places, locate
 
 if TYPE_CHECKING:
     from zsavs.models.imagebind.towers import ImageBind
 
-__all__ = ["CARDS", "DEFAULT", "find", "read"]
+__all__ = ["CARDS", "DEFAULT", "find", "read", "sizes_beside"]
 
 DEFAULT = "imagebind_huge.pth"
 
@@ -27,8 +28,14 @@ CARDS: dict[str, WeightCard] = {
         4803,
         "web image-text pairs (OpenCLIP ViT-H/14), AudioSet; for the other modalities SUN RGB-D, LLVIP, Ego4D",
         verified="licence file of facebookresearch/ImageBind at commit 53680b0: non-commercial use only",
-    )
+    ),
+    "zsavs:nano/joint": WeightCard(
+        "zsavs:nano/joint", "Apache-2.0", 9, "drawn pictures and rendered sounds of the orchestra, each with names"
+    ),
 }
+
+#: A folder may say in this file which sizes its model has, by the names of :class:`ImageBindConfig`.
+_SIZES = "config.json"
 
 
 def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
@@ -36,7 +43,7 @@ def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
 
     Args:
         checkpoint: a file; a folder or hub repository (``org/name``, in the hub cache) that holds
-            ``imagebind_huge.pth`` or one other ``.pth``; the default is looked for in the working folder, in
+            ``imagebind_huge.pth``, or one other ``.pth`` or ``.safetensors``; the default is looked for in the working folder, in
             ``.checkpoints`` there, where the official code puts it, and in the hub cache's folder.
         revision: branch, tag or commit of a hub repository.
 
@@ -54,7 +61,7 @@ def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
         folder = locate(checkpoint, revision)
     except MissingWeights as error:
         raise _missing(str(checkpoint)) from error
-    files = sorted(folder.glob("*.pth"))
+    files = sorted([*folder.glob("*.pth"), *folder.glob("*.safetensors")])
     if len(files) != 1 and folder / DEFAULT not in files:
         raise _missing(str(folder / DEFAULT))
     return files[0] if len(files) == 1 else folder / DEFAULT
@@ -70,6 +77,24 @@ def _missing(where: str) -> MissingWeights:
     )
 
 
+def sizes_beside(path: Path) -> ImageBindConfig:
+    """The sizes that ``config.json`` beside a file of weights gives; those of ``imagebind_huge`` without one.
+
+    Raises:
+        WeightsError: the file cannot be read, or gives sizes that do not fit together.
+    """
+    sizes = path.with_name(_SIZES)
+    if not sizes.is_file():
+        return HUGE
+    try:
+        return ImageBindConfig(**json.loads(sizes.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, InputError) as error:
+        raise WeightsError(
+            f"{sizes}: cannot be read as the sizes of an ImageBind model ({first_line(error)}); "
+            f"put the model's own there, or remove it for the published size."
+        ) from error
+
+
 def read(path: Path, config: ImageBindConfig = HUGE) -> ImageBind:
     """Read a file of weights by the official names, in float32 or whatever it holds, without executing anything in it.
 
@@ -79,12 +104,16 @@ def read(path: Path, config: ImageBindConfig = HUGE) -> ImageBind:
         WeightsError: it is broken, or holds other weights than those of ``config``; says which.
     """
     import torch
+    from safetensors.torch import load_file
 
     from zsavs.models.imagebind.towers import ImageBind
 
     try:
-        # Files from before torch 1.6 are no zip archives and cannot be mapped.
-        weights = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
+        if path.suffix == ".safetensors":
+            weights = load_file(path)
+        else:
+            # Files from before torch 1.6 are no zip archives and cannot be mapped.
+            weights = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
     except Exception as error:
         # Whatever the bytes of a broken or foreign file provoke in the unpickler.
         reason = first_line(error)

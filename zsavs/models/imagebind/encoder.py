@@ -21,8 +21,8 @@ from zsavs.models.embedding import (
     unit_rows,
 )
 from zsavs.models.imagebind.audio import preprocess_audio
-from zsavs.models.imagebind.checkpoint import CARDS, DEFAULT, find, read
-from zsavs.models.imagebind.config import HUGE, ImageBindConfig
+from zsavs.models.imagebind.checkpoint import CARDS, DEFAULT, find, read, sizes_beside
+from zsavs.models.imagebind.config import ImageBindConfig
 from zsavs.models.imagebind.image import preprocess_image
 from zsavs.models.imagebind.text import tokenize
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
@@ -97,15 +97,16 @@ class ImageBindEncoder:
         batch_size: int = 8,
         clips: int = 3,
         downmix: bool = True,
-        config: ImageBindConfig = HUGE,
+        config: ImageBindConfig | None = None,
     ) -> ImageBindEncoder:
-        """Load the published weights, which the user has put on this machine.
+        """Load weights that are on this machine: the published ones, or a folder with weights of another size.
 
         Args:
             checkpoint, revision: the file, or where it is; see :func:`zsavs.models.imagebind.checkpoint.find`.
             device, dtype: see :mod:`zsavs.models.runtime`.
             batch_size, clips, downmix: as for the class.
-            config: sizes, for a file of other sizes than the published one.
+            config: sizes, for a file of other sizes than the published one; without them, those that ``config.json``
+                beside the file gives.
 
         Raises:
             MissingWeights: the file is not here; names it, its licence, and where to put it.
@@ -114,8 +115,10 @@ class ImageBindEncoder:
         path = find(checkpoint, revision)
         where = resolve_device(device)
         return cls(
-            read(path, config).to(resolve_dtype(dtype, where)),
-            card=CARDS[DEFAULT].at(path.parent if path.parent.parent.name == "snapshots" else path),
+            read(path, config or sizes_beside(path)).to(resolve_dtype(dtype, where)),
+            card=CARDS.get(str(checkpoint), CARDS[DEFAULT]).at(
+                path.parent if path.parent.parent.name == "snapshots" else path
+            ),
             device=str(where),
             batch_size=batch_size,
             clips=clips,
