@@ -30,7 +30,7 @@ SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
 #: Pictures are squeezed into a square of this side, as the models do with them.
 SIDE = 256
 
-_PICTURES, _SOUNDS = 6400, 7200
+_PICTURES, _SOUNDS = 20_000, 7200
 _HELD_OUT = 400  # the last ones of each pool are not trained on
 
 #: First words of the seeds.

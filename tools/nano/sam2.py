@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
+from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
 from tools.nano.pools import SIDE, PicturePool, arguments
@@ -27,12 +27,12 @@ from tools.nano.training import fit, widen
 
 __all__ = ["build"]
 
-_PROMPTS = 6
+_PROMPTS = 10
 _POINT_SHARE = 0.4
 _GROUND_SHARE = 0.25  # of points
 
 #: Side of the pictures, pictures in a batch, steps, and highest learning rate.
-_STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 3200, 5e-4))
+_STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 11_000, 1e-3))
 
 
 def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
@@ -150,8 +150,10 @@ def _loss(logits: torch.Tensor, rated: torch.Tensor, masks: torch.Tensor) -> tor
         rated: (B, P, 1) in [0, 1].
         masks: (B, P, H, W) bool.
     """
-    large = interpolate(logits.flatten(0, 1), masks.shape[-2:], mode="bilinear", align_corners=False).flatten(2)
-    truth = masks.flatten(0, 1).flatten(1)[:, None].expand_as(large).to(large.dtype)
+    # At half the size: the logits are coarser still, and a pixel that a mask covers in part counts in part.
+    truth = avg_pool2d(masks.to(logits.dtype), 2)
+    large = interpolate(logits.flatten(0, 1), truth.shape[-2:], mode="bilinear", align_corners=False).flatten(2)
+    truth = truth.flatten(0, 1).flatten(1)[:, None].expand_as(large)
     p = large.sigmoid()
     entropy = binary_cross_entropy_with_logits(large, truth, reduction="none")
     right = p * truth + (1 - p) * (1 - truth)

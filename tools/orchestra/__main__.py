@@ -29,11 +29,11 @@ def write_scenes(folder: Path, seed: int, each: int) -> None:
     """Write ``each`` scenes of every group: pictures, masks, sounds and ``scenes.json``."""
     for name in ("images", "masks", "audio"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    band = Band()
     listed = []
     for place, group in enumerate(GROUPS):
         for number in range(each):
-            scene = make_scene(group, np.random.default_rng((_FOR_SCENES, seed, place, number)), band)
+            with Band() as band:  # a new one each, so that no scene depends on those before it
+                scene = make_scene(group, np.random.default_rng((_FOR_SCENES, seed, place, number)), band)
             listed.append(_write(folder, f"{group}_{number:03d}", scene))
     listing = {"version": 1, "seed": seed, "groups": GROUPS, "scenes": listed}
     (folder / "scenes.json").write_text(json.dumps(listing, indent=1) + "\n")

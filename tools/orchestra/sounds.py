@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ _FAINT = 1e-3
 
 
 class Band:
-    """Plays things. One synthesizer with the General MIDI sound font; the same calls in the same order, the same bits.
+    """Plays things on a synthesizer with the General MIDI sound font.
+
+    The same calls in the same order after the beginning give the same bits. A reset does not bring the synthesizer back
+    to its beginning, so whoever needs a clip that does not depend on what was played before takes a new band for it.
 
     Args:
         sound_font: an SF2 file; Debian's fluid-soundfont-gm installs the default one.
@@ -37,6 +41,12 @@ class Band:
 
         self.synth = fluidsynth.Synth(gain=0.5, samplerate=float(RATE_HZ))
         self.font = self.synth.sfload(str(sound_font))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.synth.delete()
 
     def play(self, thing: Thing, rng: np.random.Generator) -> NDArray[np.float32]:
         """A clip of a sounding thing: (T,) float32 in [-1, 1], peak 1, without noise."""

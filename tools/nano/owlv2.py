@@ -1,0 +1,185 @@
+"""Train the nano OWLv2: phrases to boxes.
+
+    python -m tools.nano.owlv2 --work DIR --out FOLDER
+
+Every patch of the picture is a candidate. Patches on a thing are told its name, against the names of all things in
+random phrasings (focal loss), and its box (L1 and generalised IoU); a patch belongs to the thing that covers most of it.
+That takes the place of the published model's matching of candidates with things, and teaches a small transformer in
+minutes. Pictures are padded to a square, as OWLv2's processor does with pictures that are not.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn.functional import l1_loss
+from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
+from transformers import Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor
+
+from tools.nano.pools import LABELS, PicturePool, arguments
+from tools.nano.texts import random_texts
+from tools.nano.training import fit, widen
+from zsavs.tiny.tokenizers import clip_tokenizer
+
+__all__ = ["build"]
+
+_BATCH = 12
+_SIDE, _PATCH = 224, 16
+_MAX_TOKENS = 16
+_COVERED = 0.3  # a patch is a thing's from this share on
+
+#: Sides of the picture within the square: pictures are squeezed in the pool, and here get a shape again.
+_SHAPES = ((224, 224), (182, 224), (224, 182), (168, 224))
+
+
+def build() -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor, Any]:
+    """The architecture with random weights, its image processor and its tokenizer."""
+    tokenizer = clip_tokenizer(_MAX_TOKENS, LABELS)
+    config = Owlv2Config(
+        text_config={
+            "hidden_size": 96,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 192,
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": _MAX_TOKENS,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+        },
+        vision_config={
+            "hidden_size": 176,
+            "num_hidden_layers": 5,
+            "num_attention_heads": 4,
+            "intermediate_size": 528,
+            "image_size": _SIDE,
+            "patch_size": _PATCH,
+        },
+        projection_dim=96,
+    )
+    model = Owlv2ForObjectDetection(config)
+    for head in (model.box_head, model.class_head, model.objectness_head):
+        widen(head)
+    # At first nothing is anything: the sigmoid of (0 - 0.5) * 11.
+    torch.nn.init.constant_(model.class_head.logit_shift.bias, -0.5)
+    torch.nn.init.constant_(model.class_head.logit_scale.bias, 10.0)
+    return model, Owlv2ImageProcessor(size={"height": _SIDE, "width": _SIDE}), tokenizer
+
+
+class _Task:
+    """Batches of pictures with the names and boxes of their patches, and the loss of a model on them."""
+
+    def __init__(
+        self, model: Owlv2ForObjectDetection, processor: Owlv2ImageProcessor, tokenizer: Any, pool: PicturePool
+    ) -> None:
+        self.model, self.processor, self.tokenizer, self.pool = model, processor, tokenizer, pool
+
+    def item(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[Any]]:
+        """Pixels (3, S, S), normalised; for each patch its thing's label (-1: none) and box as shares of the square."""
+        height, width = _SHAPES[int(rng.integers(len(_SHAPES)))]
+        flip = rng.random() < 0.5
+        image, index = Image.fromarray(self.pool.images[row]), Image.fromarray(self.pool.index[row])
+        if flip:
+            image, index = (one.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for one in (image, index))
+        square = np.full((_SIDE, _SIDE, 3), 127.5, np.float32)
+        square[:height, :width] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        things = np.zeros((_SIDE, _SIDE), np.uint8)
+        things[:height, :width] = np.asarray(index.resize((width, height), Image.Resampling.NEAREST))
+        labels = self.pool.labels[row]
+        boxes = np.zeros((len(labels) + 1, 4), np.float32)
+        for number in range(1, len(labels) + 1):
+            ys, xs = np.nonzero(things == number)
+            if len(xs):
+                boxes[number] = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / _SIDE
+        count = _SIDE // _PATCH
+        cells = things.reshape(count, _PATCH, count, _PATCH).transpose(0, 2, 1, 3).reshape(count * count, -1)
+        share = np.stack([(cells == number).mean(1) for number in range(1, len(labels) + 1)])
+        owner = np.where(share.max(0) >= _COVERED, share.argmax(0) + 1, 0)
+        codes = np.array([-1, *(LABELS.index(label) for label in labels)])
+        mean, std = np.array(self.processor.image_mean), np.array(self.processor.image_std)
+        pixels = ((square / 255 - mean) / std).astype(np.float32).transpose(2, 0, 1)
+        return pixels, codes[owner], boxes[owner]
+
+    def texts(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """Tokens of the names of all things, each in a phrasing of its own."""
+        tokens = self.tokenizer(
+            random_texts("photo", LABELS, rng),
+            padding="max_length",
+            truncation=True,
+            max_length=_MAX_TOKENS,
+            return_tensors="pt",
+        )
+        return {name: tokens[name] for name in ("input_ids", "attention_mask")}
+
+    def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        items = [self.item(int(row), rng) for row in rng.choice(self.pool.train, _BATCH, replace=False)]
+        pixels, codes, boxes = (torch.from_numpy(np.stack(part)) for part in zip(*items, strict=True))
+        model = self.model
+        grid = model.image_embedder(pixels)[0]
+        patches = grid.flatten(1, 2)
+        names = model.owlv2.get_text_features(**self.texts(rng)).pooler_output
+        logits = model.class_predictor(patches, names[None].expand(len(items), -1, -1))[0].float()
+        positive = codes >= 0
+        truth = torch.zeros_like(logits)
+        truth[positive, codes[positive]] = 1
+        count = positive.sum()
+        named = sigmoid_focal_loss(logits, truth, alpha=0.5, reduction="sum") / count
+        placed = model.box_predictor(patches, grid).float()[positive]
+        wanted = boxes[positive]
+        apart = l1_loss(placed, box_convert(wanted, "xyxy", "cxcywh"))
+        overlap = generalized_box_iou_loss(box_convert(placed, "cxcywh", "xyxy"), wanted, reduction="mean")
+        # Objects of all names alike; the published model has this head, though the grounder does not ask it.
+        real = model.objectness_predictor(patches).float()
+        thing = sigmoid_focal_loss(real, positive.float(), alpha=0.5, reduction="sum") / count
+        return 2 * named + 10 * apart + overlap + 0.2 * thing
+
+
+def quality(model: Owlv2ForObjectDetection, task: _Task) -> dict[str, float]:
+    """On held-out pictures: for each thing the surest patch of its name: its box's IoU with the truth, and whether it
+    is surer than for any name that is not in the picture."""
+    rng = np.random.default_rng(1)
+    overlaps, surer = [], []
+    with torch.inference_mode():
+        names = model.owlv2.get_text_features(**task.texts(rng)).pooler_output
+        for row in task.pool.held_out:
+            pixels, codes, boxes = task.item(row, rng)
+            grid = model.image_embedder(torch.from_numpy(pixels)[None])[0]
+            patches = grid.flatten(1, 2)
+            scores = model.class_predictor(patches, names[None])[0][0]
+            found = box_convert(model.box_predictor(patches, grid)[0], "cxcywh", "xyxy")
+            present = np.unique(codes[codes >= 0])
+            absent = np.setdiff1d(np.arange(len(LABELS)), present)
+            for code in present:
+                best = int(scores[:, code].argmax())
+                mine = torch.from_numpy(boxes[codes == code])
+                overlaps.append(1 - generalized_box_iou_loss(found[best].expand_as(mine), mine).min().item())
+                surer.append(bool(scores[best, code] > scores[:, absent].max()))
+    return {"box_giou": round(float(np.mean(overlaps)), 4), "surer_than_absent": round(float(np.mean(surer)), 4)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train, look at held-out pictures, and save."""
+    parser = arguments("train the nano OWLv2")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=5000)
+    options = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    model, processor, tokenizer = build()
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
+    task = _Task(model.train(), processor, tokenizer, PicturePool.open(options.work))
+    best = fit(model, task, state=options.work / "owlv2.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    report = quality(best, task)
+    print(report)
+    best.half().save_pretrained(options.out)
+    processor.save_pretrained(options.out)
+    tokenizer.save_pretrained(options.out)
+    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
