@@ -140,7 +140,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out sounds, and save."""
     parser = arguments("train the nano audio captioner")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor, tokenizer = build()

@@ -178,7 +178,7 @@ def main(argv: list[str] | None = None) -> None:
 
     parser = arguments("train the nano CLIP")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, tokenizer, config = build()

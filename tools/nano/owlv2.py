@@ -3,8 +3,8 @@
     python -m tools.nano.owlv2 --work DIR --out FOLDER
 
 Every patch of the picture is a candidate. Patches on a thing are told its name, against the names of all things in
-random phrasings (focal loss), and its box (L1 and generalised IoU); a patch belongs to the thing that covers most of it.
-That takes the place of the published model's matching of candidates with things, and teaches a small transformer in
+random phrasings (focal loss), and its box (L1 and generalised IoU); a patch belongs to the thing that covers most of
+it. That takes the place of the published model's matching of candidates with things, and teaches a small transformer in
 minutes. Pictures are padded to a square, as OWLv2's processor does with pictures that are not.
 """
 
@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = arguments("train the nano OWLv2")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=3000)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor, tokenizer = build()

@@ -37,6 +37,9 @@ CARDS: dict[str, WeightCard] = {
         "WebLI with machine-made boxes, LVIS, Objects365, OpenImages, Visual Genome",
         verified="from memory, look before relying on it",
     ),
+    "zsavs:nano/owlv2": WeightCard(
+        "zsavs:nano/owlv2", "Apache-2.0", 5, "drawn pictures of the orchestra with names and boxes"
+    ),
 }
 
 #: The processor pads a picture to a square in float32 and blurs it before it makes it small, which takes memory and

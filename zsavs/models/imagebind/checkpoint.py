@@ -43,8 +43,8 @@ def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
 
     Args:
         checkpoint: a file; a folder or hub repository (``org/name``, in the hub cache) that holds
-            ``imagebind_huge.pth``, or one other ``.pth`` or ``.safetensors``; the default is looked for in the working folder, in
-            ``.checkpoints`` there, where the official code puts it, and in the hub cache's folder.
+            ``imagebind_huge.pth``, or one other ``.pth`` or ``.safetensors``; the default is looked for in the working
+            folder, in ``.checkpoints`` there, where the official code puts it, and in the hub cache's folder.
         revision: branch, tag or commit of a hub repository.
 
     Raises:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.memo import Memo
+from zsavs.models.checkpoints import bank_beside
 from zsavs.models.embedding import (
     TextMemory,
     batches,
@@ -58,6 +59,8 @@ class ImageBindEncoder:
         batch_size: the most pictures, or recordings, in the model at once.
         clips: clips of 2 s for each recording.
         downmix: hear the mean of the channels; False for the first channel alone, as officially.
+        sound_bank, picture_bank: (B, D) embeddings of unlabelled items that scores are calibrated against
+            (:mod:`zsavs.bank`).
 
     Raises:
         InputError: a batch size or a number of clips below 1.
@@ -72,6 +75,8 @@ class ImageBindEncoder:
         batch_size: int = 8,
         clips: int = 3,
         downmix: bool = True,
+        sound_bank: NDArray[np.float32] | None = None,
+        picture_bank: NDArray[np.float32] | None = None,
     ) -> None:
         if batch_size < 1 or clips < 1:
             raise InputError(f"ImageBindEncoder: batch_size and clips must be positive, got {batch_size} and {clips}.")
@@ -82,6 +87,7 @@ class ImageBindEncoder:
         self.batch_size = batch_size
         self.clips = clips
         self.downmix = downmix
+        self.sound_bank, self.picture_bank = sound_bank, picture_bank
         self._texts = TextMemory(self._embed_texts)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
@@ -123,6 +129,8 @@ class ImageBindEncoder:
             batch_size=batch_size,
             clips=clips,
             downmix=downmix,
+            sound_bank=bank_beside(path.parent, "sound_bank"),
+            picture_bank=bank_beside(path.parent, "picture_bank"),
         )
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
