@@ -1,20 +1,20 @@
 """One picture and its sound in, labelled masks out.
 
-python examples/01_segment_one_frame.py                        # a toy scene, no weights needed
+python examples/01_segment_one_frame.py                        # a scene that comes with zsavs, by preset nano
 python examples/01_segment_one_frame.py PHOTO RECORDING base   # your files, after: zsavs download base
 """
 
 import sys
 
 import zsavs
-from zsavs import toy
+from zsavs.datasets.orchestra import Orchestra
 
 if len(sys.argv) > 2:
     sample = zsavs.AVSample.from_files(sys.argv[1], sys.argv[2])
     preset = sys.argv[3] if len(sys.argv) > 3 else "base"
 else:
-    sample, _ = toy.scene(visible=("red", "blue"), sounding=("blue",))
-    preset = "toy"
+    sample, _ = Orchestra().load("two_000")
+    preset = "nano"
 
 pipe = zsavs.build_pipeline("cross_modal", preset=preset)
 result = pipe(sample)

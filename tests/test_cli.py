@@ -16,7 +16,7 @@ import soundfile
 from PIL import Image
 
 import zsavs
-from zsavs import toy
+from zsavs import build, demo, toy
 from zsavs.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -161,10 +161,10 @@ def test_eval_names_the_folder_that_is_missing(folder: Path, missing: str, capsy
 def test_demo_runs_without_a_network_and_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "no learned weights" in said
+    assert "very small trained models" in said
     assert "zsavs download base" in said
-    assert len(list(tmp_path.glob("*.png"))) == 3 * len(zsavs.list_components("strategy"))
-    assert "1.00" in said
+    assert len(list(tmp_path.glob("*.png"))) == len(demo.STRATEGIES) * len(demo.shipped_scenes())
+    assert (tmp_path / "index.html").is_file()
 
 
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,7 +224,6 @@ def test_wrong_usage_is_2(arguments: list[str], code: int, words: str, capsys: p
     [
         ("--strategy", "crossmodal", 2, "did you mean 'cross_modal'"),
         ("--preset", "bas", 2, "did you mean 'base'"),
-        ("--preset", "nano", 2, "not in this version"),
         ("--preset", "base", 1, "zsavs download"),
         ("--vocabulary", "nowhere.txt", 1, "nowhere.txt"),
         ("--device", "gpu", 2, "device"),
@@ -248,14 +247,15 @@ def test_wrong_options_are_one_line(
     assert "Traceback" not in said
 
 
-def test_no_preset_on_this_machine_says_what_to_fetch(
+def test_without_a_preset_what_ships_is_used_and_said(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["segment", *pair, "--out", str(tmp_path)]) == 1
+    build._say_limits.cache_clear()
+    assert main(["segment", *pair, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().err
-    assert "laion/clap-htsat-unfused" in said
+    assert "using preset nano" in said
+    assert "photographs" in said
     assert "zsavs download base" in said
-    assert "zsavs demo" in said
 
 
 def test_an_unexpected_failure_is_one_line_too(

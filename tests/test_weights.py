@@ -338,12 +338,6 @@ def test_every_preset_names_known_checkpoints() -> None:
                 assert "NON-COMMERCIAL" in presets.PRESETS[name].summary
                 continue
             assert card.source.count("/") == 1, (name, role)
+            assert card.source.startswith("zsavs:nano/") == (name == "nano"), (name, role)
             assert card.licence in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC0-1.0"), "permissive licences only"
             assert card.trained_on
-
-
-def test_presets_that_are_announced_say_so() -> None:
-    for name in ("nano", "imagebind"):
-        if name not in presets.PRESETS:
-            with pytest.raises(UnknownName, match=f"About {name}: "):
-                presets.find_preset(name)

@@ -28,7 +28,7 @@ from zsavs.types import AudioClip, AVSample
 __all__ = ["PRESET", "STRATEGIES", "DemoScene", "run", "shipped_scenes", "toy_scenes", "write_demo"]
 
 #: The models of the demo: "toy" runs on scenes of the toy world, any other preset on the scenes that come with zsavs.
-PRESET = "toy"
+PRESET = "nano"
 STRATEGIES = ("audio_to_text", "cross_modal", "fused")
 
 #: What is said first, by preset.

@@ -9,6 +9,7 @@ from typing import Any
 
 from zsavs.errors import MissingWeights, UnknownName
 from zsavs.registry import find_component
+from zsavs.vocabulary import load_vocabulary
 from zsavs.weights import WeightCard, is_local
 
 __all__ = ["PRESETS", "Part", "Preset", "find_preset", "first_preset_here", "preset_cards"]
@@ -51,14 +52,20 @@ class Preset:
     limits: str = ""
 
 
+#: All that can be seen there: what nano's detector is asked for where regions without a name are wanted.
+_ORCHESTRA = (*load_vocabulary("orchestra"), *load_vocabulary("orchestra_silent"))
+
 PRESETS: dict[str, Preset] = {
     "nano": Preset(
         "ships with zsavs, for the demo, tests and teaching: tiny models of one small world, the orchestra of emoji",
         {
             "audio_text": Part("clap", "zsavs:nano/clap"),
             "image_text": Part("open_clip", "zsavs:nano/clip"),
+            "joint": Part("imagebind", "zsavs:nano/joint"),
             "captioner": Part("blip", "zsavs:nano/blip"),
-            "grounder": Part("segments"),
+            "audio_tagger": Part("ast", "zsavs:nano/tagger"),
+            "grounder": Part("owlv2", "zsavs:nano/owlv2"),
+            "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}),
             "verifier": Part("clip"),
             "segmenter": Part("sam2", "zsavs:nano/sam2", {"multimask": False}),
         },
