@@ -73,8 +73,8 @@ def test_nothing_of_it_is_ever_fetched(capsys: pytest.CaptureFixture[str]) -> No
     assert "ships with zsavs" in capsys.readouterr().out
 
 
-def test_it_runs_every_strategy_but_the_one_that_needs_an_audio_captioner() -> None:
-    assert {*strategies_of("nano"), "caption"} == set(zsavs.list_components("strategy"))
+def test_it_runs_the_strategies_that_it_has_the_parts_for() -> None:
+    assert strategies_of("nano") == ["audio_to_text", "cross_modal", "fused"] == sorted(MEASURED)
 
 
 def test_it_says_once_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:

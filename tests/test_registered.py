@@ -13,6 +13,7 @@ import zsavs
 from zsavs import testing, toy
 from zsavs.grounding.full_frame import FullFrame
 from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
+from zsavs.grounding.refined import RefinedBoxes
 from zsavs.registry import ROLES, list_components
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
@@ -45,6 +46,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
     ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
+    ("grounder", "refined"): lambda: RefinedBoxes(tiny_grounding_dino(), tiny_sam2()),
     ("grounder", "owlv2"): tiny_owlv2,
     ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
     ("grounder", "toy"): toy.ToyGrounder,

@@ -15,7 +15,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 import zsavs
 from zsavs import presets
 from zsavs.build import strategies_of
-from zsavs.errors import MissingWeights, UnknownName, WeightsError
+from zsavs.errors import MissingWeights, WeightsError
 from zsavs.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
 
 CARD = WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", verified="model card")

@@ -76,6 +76,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
         "objects": "zsavs.grounding.proposals:DetectorProposals",
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
+        "refined": "zsavs.grounding.refined:RefinedBoxes",
         "segments": "zsavs.grounding.proposals:SegmentProposals",
         "toy": "zsavs.toy:ToyGrounder",
         "toy_segments": "zsavs.toy:ToySegments",

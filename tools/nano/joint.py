@@ -169,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
 
     parser = arguments("train the nano joint encoder")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model = ImageBind(CONFIG)

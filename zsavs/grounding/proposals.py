@@ -25,7 +25,7 @@ from zsavs.types import AVSample, Proposals, Query
 if TYPE_CHECKING:
     from zsavs.weights import WeightCard
 
-__all__ = ["GENERIC_PHRASES", "DetectorProposals", "SegmentProposals"]
+__all__ = ["GENERIC_PHRASES", "DetectorProposals", "SegmentProposals", "mask_boxes"]
 
 #: Names for anything that can sound. Eight, as Grounding DINO is asked eight phrases in one prompt.
 GENERIC_PHRASES = ("object", "thing", "person", "animal", "vehicle", "musical instrument", "machine", "tool")
@@ -131,7 +131,7 @@ class SegmentProposals:
             some = samples[start : start + _PICTURES_AT_ONCE]
             for sample, (masks, scores) in zip(some, self._masks(some), strict=True):
                 kept = _distinct(masks, scores, self.nms_iou)
-                boxes = _boxes(masks[kept], sample.size_hw)
+                boxes = mask_boxes(masks[kept], sample.size_hw)
                 found.append(
                     keep_best(boxes, scores[kept], sample.size_hw, nms_iou=self.nms_iou, max_boxes=self.max_regions)
                 )
@@ -292,7 +292,7 @@ def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], nms_iou: fl
     return kept
 
 
-def _boxes(masks: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.float32]:
+def mask_boxes(masks: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.float32]:
     """Tight boxes (M, 4) in pixels of the picture, of masks (M, h, w) that are stretched over it and not empty."""
     height, width = size_hw
     x0, x1 = _ends(np.any(masks, axis=1))

@@ -38,7 +38,7 @@ CARDS: dict[str, WeightCard] = {
         verified="from memory, look before relying on it",
     ),
     "zsavs:nano/owlv2": WeightCard(
-        "zsavs:nano/owlv2", "Apache-2.0", 5, "drawn pictures of the orchestra with names and boxes"
+        "zsavs:nano/owlv2", "Apache-2.0", 4, "drawn pictures of the orchestra with names and boxes"
     ),
 }
 
