@@ -8,7 +8,6 @@ away afterwards, names what is heard from the encoder's mean, which shortens the
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,11 @@ from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from tools.nano.pools import SOUNDING_LABELS, SoundPool, arguments
-from tools.nano.texts import listed
-from tools.nano.training import fit, widen
+from tools.nano.pools import SOUNDING_LABELS, SoundPool
+from tools.nano.texts import caption_quality, listed
+from tools.nano.training import finish, fit, recipe, widen
 from tools.orchestra.sounds import RATE_HZ, SECONDS
 from zsavs.media.audio import resample
-from zsavs.phrases import noun_phrases
 from zsavs.tiny.tokenizers import roberta_tokenizer
 
 __all__ = ["build"]
@@ -69,18 +67,12 @@ def build() -> tuple[WhisperForConditionalGeneration, WhisperFeatureExtractor, A
 
 def features(pool: SoundPool, extractor: WhisperFeatureExtractor, kept: Path) -> NDArray[np.float16]:
     """Whisper's features of every sound of the pool, (N, bands, frames); computed once and kept in a file."""
-    if not kept.is_file():
-        rows = []
-        for number, wave in enumerate(pool.waves):
-            slow = resample(wave.astype(np.float32), RATE_HZ, _RATE_HZ)
-            made = extractor(slow, sampling_rate=_RATE_HZ, return_tensors="np")
-            rows.append(made["input_features"][0].astype(np.float16))
-            if (number + 1) % 800 == 0:
-                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
-        fresh = kept.with_suffix(".new.npy")
-        np.save(fresh, np.stack(rows))
-        fresh.replace(kept)
-    return np.load(kept, mmap_mode="r")
+
+    def of(wave: NDArray[np.float32], _: int) -> NDArray[np.float32]:
+        slow = resample(wave, RATE_HZ, _RATE_HZ)
+        return extractor(slow, sampling_rate=_RATE_HZ, return_tensors="np")["input_features"][0]
+
+    return pool.features(kept, of)
 
 
 class _Task(torch.nn.Module):
@@ -92,9 +84,7 @@ class _Task(torch.nn.Module):
         super().__init__()
         self.model, self.tokenizer, self.mels, self.pool = model, tokenizer, mels, pool
         self.names = torch.nn.Linear(model.config.d_model, len(SOUNDING_LABELS))
-        self.truth = np.zeros((len(pool.labels), len(SOUNDING_LABELS)), np.float32)
-        for row, labels in enumerate(pool.labels):
-            self.truth[row, [SOUNDING_LABELS.index(label) for label in labels]] = 1
+        self.truth = pool.truth(SOUNDING_LABELS, absent=0)
 
     def caption(self, row: int) -> str:
         """What is heard, in the order of the catalogue; "" where nothing is."""
@@ -123,39 +113,30 @@ class _Task(torch.nn.Module):
 
 def quality(model: WhisperForConditionalGeneration, task: _Task) -> dict[str, float]:
     """Precision and recall of the names in captions of held-out sounds, decoded greedily."""
-    said_right = said = there = 0
+    captions: list[str] = []
     for rows in np.array_split(np.array(task.pool.held_out), 10):
         with torch.inference_mode():
             # Whisper's own generate() wants the special tokens of speech recognition; the plain one needs none.
             tokens = super(WhisperForConditionalGeneration, model).generate(
                 torch.from_numpy(np.array(task.mels[rows], np.float32)), do_sample=False, num_beams=1
             )
-        for row, text in zip(rows, task.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True):
-            heard, truth = set(noun_phrases(text)), set(task.pool.labels[row])
-            said, there, said_right = said + len(heard), there + len(truth), said_right + len(heard & truth)
-    return {"precision": round(said_right / max(1, said), 4), "recall": round(said_right / there, 4)}
+        captions += task.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+    return caption_quality(captions, (task.pool.labels[row] for row in task.pool.held_out))
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out sounds, and save."""
-    parser = arguments("train the nano audio captioner")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser = recipe("train the nano audio captioner", steps=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor, tokenizer = build()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     pool = SoundPool.open(options.work)
     mels = features(pool, extractor, options.work / "captioner_mels.npy")
     task = _Task(model.train(), tokenizer, mels, pool)
     state = options.work / "audio_captioner.pt"
     best = fit(task, task, state=state, steps=options.steps, rate=1e-3, seed=options.seed).model
     report = quality(best, task)
-    print(report)
-    best.half().save_pretrained(options.out)
-    extractor.save_pretrained(options.out)
-    tokenizer.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    finish(options.out, report, best.half(), extractor, tokenizer)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ afterwards, names the thing that covers each patch. That is words for places, wi
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +17,9 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
 
-from tools.nano.pools import LABELS, SIDE, PicturePool, arguments
-from tools.nano.texts import listed
-from tools.nano.training import fit, widen
-from zsavs.phrases import noun_phrases
+from tools.nano.pools import LABELS, SIDE, PicturePool, patch_owners
+from tools.nano.texts import caption_quality, listed
+from tools.nano.training import finish, fit, recipe, widen
 from zsavs.tiny.tokenizers import bert_tokenizer
 
 __all__ = ["build"]
@@ -88,10 +85,7 @@ class _Task(torch.nn.Module):
             shift = rng.integers(-12, 13, 2)
             images.append(np.roll(self.pool.images[row][:, flip], shift, (0, 1)))
             moved = np.roll(index[:, flip], shift, (0, 1))
-            cells = moved.reshape(SIDE // cell, cell, SIDE // cell, cell).transpose(0, 2, 1, 3).reshape(-1, cell * cell)
-            share = np.stack([(cells == number).mean(1) for number in range(len(labels) + 1)])
-            share[0] -= 0.3  # a patch with a fair part of a thing is that thing's
-            names.append(codes[share.argmax(0)])
+            names.append(codes[patch_owners(moved, cell, len(labels))])
             captions.append(self.caption(row))
         tokens = self.processor.tokenizer(captions, padding=True, return_tensors="pt")
         ids = tokens["input_ids"]
@@ -115,7 +109,7 @@ class _Task(torch.nn.Module):
 
 def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float]:
     """Precision and recall of the names in captions of held-out pictures, decoded greedily."""
-    said_right = said = there = 0
+    captions: list[str] = []
     for rows in np.array_split(np.array(task.pool.held_out), 10):
         pixels = task.pixels([task.pool.images[row] for row in rows])
         opening = task.processor.tokenizer([""] * len(rows), return_tensors="pt")["input_ids"]
@@ -123,31 +117,21 @@ def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float
             tokens = model.generate(
                 pixel_values=pixels, input_ids=opening, do_sample=False, num_beams=1, max_new_tokens=20
             )
-        for row, text in zip(
-            rows, task.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True), strict=True
-        ):
-            heard, truth = set(noun_phrases(text)), set(task.pool.labels[row])
-            said, there, said_right = said + len(heard), there + len(truth), said_right + len(heard & truth)
-    return {"precision": round(said_right / max(1, said), 4), "recall": round(said_right / there, 4)}
+        captions += task.processor.tokenizer.batch_decode(tokens, skip_special_tokens=True)
+    return caption_quality(captions, (task.pool.labels[row] for row in task.pool.held_out))
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
-    parser = arguments("train the nano BLIP")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser = recipe("train the nano BLIP", steps=8000)
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor = build()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     task = _Task(model.train(), processor, PicturePool.open(options.work))
     average = fit(task, task, state=options.work / "blip.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     best = average.model
     report = quality(best, task)
-    print(report)
-    best.half().save_pretrained(options.out)
-    processor.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    finish(options.out, report, best.half(), processor)
 
 
 if __name__ == "__main__":

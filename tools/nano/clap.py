@@ -9,7 +9,6 @@ extractor, computed once; a third of a batch is mixed with other sounds anew, as
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 from torch.nn.functional import logsigmoid
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-from tools.nano.pools import SOUNDING_LABELS, SoundPool, arguments
+from tools.nano.pools import SOUNDING_LABELS, SoundPool
 from tools.nano.texts import random_texts
-from tools.nano.training import fit
+from tools.nano.training import finish, fit, recipe
 from tools.orchestra.sounds import RATE_HZ, SECONDS
 from zsavs.tiny.tokenizers import roberta_tokenizer
 
@@ -80,18 +79,12 @@ def build() -> tuple[ClapModel, ClapFeatureExtractor, Any]:
 
 def log_mels(pool: SoundPool, extractor: ClapFeatureExtractor, kept: Path) -> NDArray[np.float16]:
     """CLAP's features of every sound of the pool, (N, frames, bands) in decibels; computed once and kept in a file."""
-    if not kept.is_file():
-        rows = []
-        for number, wave in enumerate(pool.waves):
-            # The wave is a clip long exactly: nothing is cropped at random.
-            made = extractor(wave.astype(np.float32), sampling_rate=RATE_HZ, return_tensors="np")
-            rows.append(made["input_features"][0, 0].astype(np.float16))
-            if (number + 1) % 800 == 0:
-                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
-        fresh = kept.with_suffix(".new.npy")
-        np.save(fresh, np.stack(rows))
-        fresh.replace(kept)
-    return np.load(kept, mmap_mode="r")
+
+    def of(wave: NDArray[np.float32], _: int) -> NDArray[np.float32]:
+        # The wave is a clip long exactly: nothing is cropped at random.
+        return extractor(wave, sampling_rate=RATE_HZ, return_tensors="np")["input_features"][0, 0]
+
+    return pool.features(kept, of)
 
 
 class _Task:
@@ -99,9 +92,7 @@ class _Task:
 
     def __init__(self, model: ClapModel, tokenizer: Any, mels: NDArray[np.float16], pool: SoundPool) -> None:
         self.model, self.tokenizer, self.mels, self.pool = model, tokenizer, mels, pool
-        self.truth = np.full((len(pool.labels), len(SOUNDING_LABELS)), -1, np.float32)
-        for row, labels in enumerate(pool.labels):
-            self.truth[row, [SOUNDING_LABELS.index(label) for label in labels]] = 1
+        self.truth = pool.truth(SOUNDING_LABELS, absent=-1)
 
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Features (N, 1, frames, bands) and truth (N, K) of a batch.
@@ -171,23 +162,16 @@ def quality(task: _Task) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out sounds, and save."""
-    parser = arguments("train the nano CLAP")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser = recipe("train the nano CLAP", steps=6000)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor, tokenizer = build()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     pool = SoundPool.open(options.work)
     task = _Task(model.train(), tokenizer, log_mels(pool, extractor, options.work / "log_mels.npy"), pool)
     average = fit(model, task, state=options.work / "clap.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     task.model = average
     report = quality(task)
-    print(report)
-    average.half().save_pretrained(options.out)
-    extractor.save_pretrained(options.out)
-    tokenizer.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    finish(options.out, report, average.half(), extractor, tokenizer)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import logsigmoid
 
-from tools.nano.pools import LABELS, SIDE, PicturePool, arguments
+from tools.nano.pools import LABELS, SIDE, PicturePool
 from tools.nano.texts import random_texts
-from tools.nano.training import fit
+from tools.nano.training import finish, fit, recipe
 from zsavs.tiny.tokenizers import clip_tokenizer
 
 __all__ = ["CONFIG", "build"]
@@ -176,26 +175,20 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save as open_clip reads it."""
     from safetensors.torch import save_file
 
-    parser = arguments("train the nano CLIP")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser = recipe("train the nano CLIP", steps=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, tokenizer, config = build()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     task = _Task(model.train(), tokenizer, PicturePool.open(options.work))
     average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     report = quality(average, task)
-    print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
+    finish(options.out, report, tokenizer)
     weights = {
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in average.state_dict().items()
     }
     save_file(weights, options.out / "open_clip_model.safetensors", metadata={"format": "pt"})
     (options.out / "open_clip_config.json").write_text(json.dumps(config, indent=1) + "\n")
-    tokenizer.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, logsigmoid, normalize
 
 from tools.nano.clip import crop_box
-from tools.nano.pools import LABELS, PicturePool, SoundPool, arguments
+from tools.nano.pools import LABELS, PicturePool, SoundPool, patch_owners
 from tools.nano.texts import random_texts
-from tools.nano.training import fit
+from tools.nano.training import finish, fit, recipe
 from tools.orchestra.sounds import RATE_HZ
 from zsavs.media.image import highlight
 from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
@@ -51,17 +51,12 @@ CONFIG = ImageBindConfig(
 
 def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
     """ImageBind's features of one of the three clips of every sound, (N, bands, frames); computed once."""
-    if not kept.is_file():
-        rows = []
-        for number, wave in enumerate(pool.waves):
-            made = preprocess_audio(np.asarray(wave, np.float32)[None], RATE_HZ)
-            rows.append(made[number % len(made), 0].numpy().astype(np.float16))
-            if (number + 1) % 800 == 0:
-                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
-        fresh = kept.with_suffix(".new.npy")
-        np.save(fresh, np.stack(rows))
-        fresh.replace(kept)
-    return np.load(kept, mmap_mode="r")
+
+    def of(wave: NDArray[np.float32], row: int) -> torch.Tensor:
+        clips = preprocess_audio(wave[None], RATE_HZ)
+        return clips[row % len(clips), 0]
+
+    return pool.features(kept, of)
 
 
 class _Task(torch.nn.Module):
@@ -70,6 +65,7 @@ class _Task(torch.nn.Module):
     def __init__(self, model: ImageBind, pictures: PicturePool, sounds: SoundPool, heard: NDArray[np.float16]) -> None:
         super().__init__()
         self.model, self.pictures, self.sounds, self.heard = model, pictures, sounds, heard
+        self.truth = sounds.truth(LABELS, absent=-1)
         self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(LABELS) + 1)
         self.scale = torch.nn.Parameter(torch.tensor(2.3))
         self.bias = torch.nn.Parameter(torch.tensor(-4.0))
@@ -102,11 +98,8 @@ class _Task(torch.nn.Module):
         side = np.linspace(0, 1, 224, endpoint=False)
         down, right = (side * index.shape[0]).astype(int), (side * index.shape[1]).astype(int)
         square = np.ascontiguousarray(image[down][:, right][:, flip])
-        cells = index[down][:, right][:, flip].reshape(224 // _PATCH, _PATCH, 224 // _PATCH, _PATCH)
-        cells = cells.transpose(0, 2, 1, 3).reshape(-1, _PATCH**2)
-        share = np.stack([(cells == number).mean(1) for number in range(len(labels) + 1)])
-        share[0] -= 0.3  # a patch with a fair part of a thing is that thing's
-        return preprocess_image(square), truth, np.array([0, *codes])[share.argmax(0)]
+        owners = patch_owners(index[down][:, right][:, flip], _PATCH, len(labels))
+        return preprocess_image(square), truth, np.array([0, *codes])[owners]
 
     def text(self, kind: str, rng: np.random.Generator) -> torch.Tensor:
         """Embeddings of the names of all things in random phrasings, (K, D), unit rows."""
@@ -129,12 +122,9 @@ class _Task(torch.nn.Module):
         heard = np.array(self.heard[rows], np.float32)
         for mel in heard:
             mel[:] = np.roll(mel, int(rng.integers(mel.shape[1])), axis=1) + rng.normal(0, 0.2)
-        told = np.full((_SOUNDS, len(LABELS)), -1, np.float32)
-        for place, row in enumerate(rows):
-            told[place, [LABELS.index(label) for label in self.sounds.labels[row]]] = 1
         sounds = self.model.encode_audio_mels(torch.from_numpy(heard)[:, None])
         seen = self.loss(looks, self.text("photo", rng), shown)
-        return seen + named + self.loss(sounds, self.text("sound", rng), torch.from_numpy(told))
+        return seen + named + self.loss(sounds, self.text("sound", rng), torch.from_numpy(self.truth[rows]))
 
 
 def quality(task: _Task) -> dict[str, float]:
@@ -167,24 +157,19 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out items, and save."""
     from safetensors.torch import save_file
 
-    parser = arguments("train the nano joint encoder")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser = recipe("train the nano joint encoder", steps=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model = ImageBind(CONFIG)
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     pictures, sounds = PicturePool.open(options.work), SoundPool.open(options.work)
     task = _Task(model.train(), pictures, sounds, mels(sounds, options.work / "joint_mels.npy"))
     best = fit(task, task, state=options.work / "joint.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     report = quality(best)
-    print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
+    finish(options.out, report)
     save_file(
         {name: value.half() for name, value in best.model.state_dict().items()}, options.out / "model.safetensors"
     )
     (options.out / "config.json").write_text(json.dumps(dataclasses.asdict(CONFIG), indent=1) + "\n")
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

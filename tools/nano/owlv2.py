@@ -11,7 +11,6 @@ minutes. Pictures are padded to a square, as OWLv2's processor does with picture
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from torchvision.ops import box_convert, generalized_box_iou_loss
 from transformers import BlipForConditionalGeneration, Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor
 
-from tools.nano.pools import LABELS, PicturePool, arguments
+from tools.nano.pools import LABELS, PicturePool, patch_shares
 from tools.nano.texts import random_texts
-from tools.nano.training import fit, widen
+from tools.nano.training import finish, fit, recipe, widen
 from zsavs.tiny.tokenizers import clip_tokenizer
 
 __all__ = ["build"]
@@ -126,9 +125,7 @@ class _Task:
             ys, xs = np.nonzero(things == number)
             if len(xs):
                 boxes[number] = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / _SIDE
-        count = _SIDE // _PATCH
-        cells = things.reshape(count, _PATCH, count, _PATCH).transpose(0, 2, 1, 3).reshape(count * count, -1)
-        share = np.stack([(cells == number).mean(1) for number in range(1, len(labels) + 1)])
+        share = patch_shares(things, _PATCH, len(labels))[1:]
         owner = np.where(share.max(0) >= _COVERED, share.argmax(0) + 1, 0)
         codes = np.array([-1, *(LABELS.index(label) for label in labels)])
         mean, std = np.array(self.processor.image_mean), np.array(self.processor.image_std)
@@ -194,25 +191,18 @@ def quality(model: Owlv2ForObjectDetection, task: _Task) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
-    parser = arguments("train the nano OWLv2")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = recipe("train the nano OWLv2", steps=1600)
     parser.add_argument("--blip", type=Path, required=True, help="folder of the nano BLIP")
-    parser.add_argument("--steps", type=int, default=1600)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor, tokenizer = build()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     task = _Task(model.train(), processor, tokenizer, PicturePool.open(options.work))
     some = [task.item(row, np.random.default_rng(0))[0] for row in range(8)]
     blip = BlipForConditionalGeneration.from_pretrained(options.blip, dtype=torch.float32)
     begin_as(model, blip, torch.from_numpy(np.stack(some)))
     best = fit(model, task, state=options.work / "owlv2.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     report = quality(best, task)
-    print(report)
-    best.half().save_pretrained(options.out)
-    processor.save_pretrained(options.out)
-    tokenizer.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    finish(options.out, report, best.half(), processor, tokenizer)
 
 
 if __name__ == "__main__":

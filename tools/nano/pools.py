@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS
 from tools.orchestra.pictures import Placed, draw
 from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
 
-__all__ = ["LABELS", "SIDE", "PicturePool", "SoundPool"]
+__all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments", "patch_owners", "patch_shares"]
 
 LABELS: tuple[str, ...] = tuple(THINGS)
 SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
@@ -99,6 +100,53 @@ class SoundPool:
         count = len(labels)
         waves = np.load(work / "waves.npy", mmap_mode="r")
         return cls(waves, labels, range(count - _HELD_OUT), range(count - _HELD_OUT, count))
+
+    def features(self, kept: Path, of: Callable[[NDArray[np.float32], int], Any]) -> NDArray[np.float16]:
+        """What a feature extractor makes of every sound, as float16; computed once and kept in a file.
+
+        Args:
+            kept: the file.
+            of: takes a wave (T,) and its row, returns an array of the same shape for all.
+        """
+        if not kept.is_file():
+            rows = []
+            for row, wave in enumerate(self.waves):
+                rows.append(np.asarray(of(wave.astype(np.float32), row)).astype(np.float16))
+                if (row + 1) % 800 == 0:
+                    print(f"features: {row + 1} of {len(self.waves)}", flush=True)
+            fresh = kept.with_suffix(".new.npy")
+            np.save(fresh, np.stack(rows))
+            fresh.replace(kept)
+        return np.load(kept, mmap_mode="r")
+
+    def truth(self, names: Sequence[str], absent: float) -> NDArray[np.float32]:
+        """For each sound and each of K names 1 where it is heard and ``absent`` where it is not: (N, K)."""
+        truth = np.full((len(self.labels), len(names)), absent, np.float32)
+        for row, labels in enumerate(self.labels):
+            truth[row, [names.index(label) for label in labels]] = 1
+        return truth
+
+
+def patch_shares(index: NDArray[np.uint8], patch: int, things: int) -> NDArray[np.float64]:
+    """Which share of each square patch is ground, and which is each thing: (things + 1, patches), row by row.
+
+    Args:
+        index: (S, S), 0 the ground and i the pixels of thing i - 1.
+        patch: side of a patch, which divides S.
+    """
+    count = len(index) // patch
+    cells = index.reshape(count, patch, count, patch).transpose(0, 2, 1, 3).reshape(count * count, -1)
+    return np.stack([(cells == number).mean(1) for number in range(things + 1)])
+
+
+def patch_owners(index: NDArray[np.uint8], patch: int, things: int) -> NDArray[np.intp]:
+    """What each patch shows, (patches,): 0 the ground, i thing i - 1.
+
+    A fair part of a thing makes a patch that thing's.
+    """
+    shares = patch_shares(index, patch, things)
+    shares[0] -= 0.3
+    return shares.argmax(0)
 
 
 def _draw_pictures(work: Path, seed: int) -> None:

@@ -13,17 +13,14 @@ at half their size, which is enough to learn what a prompt is; the second one le
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
-from tools.nano.pools import SIDE, PicturePool, arguments
-from tools.nano.training import fit, widen
+from tools.nano.pools import SIDE, PicturePool
+from tools.nano.training import finish, fit, recipe, widen
 
 __all__ = ["build"]
 
@@ -191,8 +188,7 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
-    parser = arguments("train the nano SAM 2")
-    parser.add_argument("--out", type=Path, required=True)
+    parser = recipe("train the nano SAM 2")
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     pool = PicturePool.open(options.work)
@@ -205,10 +201,7 @@ def main(argv: list[str] | None = None) -> None:
         state = options.work / f"sam2_{side}.pt"
         average = fit(model, task, state=state, steps=steps, rate=rate, seed=options.seed, half=False)
         report = quality(average, task)
-        print(side, report, flush=True)
-    average.save_pretrained(options.out)
-    processor.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    finish(options.out, report, average, processor)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ python -m tools.nano.tagger --work DIR --out FOLDER
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
-from tools.nano.pools import SOUNDING_LABELS, SoundPool, arguments
-from tools.nano.training import fit, widen
+from tools.nano.pools import SOUNDING_LABELS, SoundPool
+from tools.nano.training import finish, fit, recipe, widen
 from tools.orchestra.sounds import RATE_HZ
 from zsavs.media.audio import resample
 
@@ -52,18 +51,12 @@ def build() -> tuple[ASTForAudioClassification, ASTFeatureExtractor]:
 
 def features(pool: SoundPool, extractor: ASTFeatureExtractor, kept: Path) -> NDArray[np.float16]:
     """AST's features of every sound of the pool, (N, frames, bands); computed once and kept in a file."""
-    if not kept.is_file():
-        rows = []
-        for number, wave in enumerate(pool.waves):
-            slow = resample(wave.astype(np.float32), RATE_HZ, _RATE_HZ)
-            made = extractor(slow, sampling_rate=_RATE_HZ, return_tensors="np")
-            rows.append(made["input_values"][0].astype(np.float16))
-            if (number + 1) % 800 == 0:
-                print(f"features: {number + 1} of {len(pool.waves)}", flush=True)
-        fresh = kept.with_suffix(".new.npy")
-        np.save(fresh, np.stack(rows))
-        fresh.replace(kept)
-    return np.load(kept, mmap_mode="r")
+
+    def of(wave: NDArray[np.float32], _: int) -> NDArray[np.float32]:
+        slow = resample(wave, RATE_HZ, _RATE_HZ)
+        return extractor(slow, sampling_rate=_RATE_HZ, return_tensors="np")["input_values"][0]
+
+    return pool.features(kept, of)
 
 
 class _Task(torch.nn.Module):
@@ -76,9 +69,7 @@ class _Task(torch.nn.Module):
     def __init__(self, model: ASTForAudioClassification, mels: NDArray[np.float16], pool: SoundPool) -> None:
         super().__init__()
         self.model, self.mels, self.pool = model, mels, pool
-        self.truth = np.zeros((len(pool.labels), len(SOUNDING_LABELS)), np.float32)
-        for row, labels in enumerate(pool.labels):
-            self.truth[row, [SOUNDING_LABELS.index(label) for label in labels]] = 1
+        self.truth = pool.truth(SOUNDING_LABELS, absent=0)
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
         rows = rng.choice(self.pool.train, _BATCH, replace=False)
@@ -118,22 +109,16 @@ def quality(model: ASTForAudioClassification, task: _Task) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out sounds, and save."""
-    parser = arguments("train the nano audio tagger")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser = recipe("train the nano audio tagger", steps=2000)
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor = build()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     pool = SoundPool.open(options.work)
     mels = features(pool, extractor, options.work / "tagger_mels.npy")
     task = _Task(model.train(), mels, pool)
     average = fit(task, task, state=options.work / "tagger.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     report = quality(average.model, task)
-    print(report)
-    average.model.half().save_pretrained(options.out)
-    extractor.save_pretrained(options.out)
-    (options.out / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+    finish(options.out, report, average.model.half(), extractor)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-__all__ = ["fit", "widen"]
+from tools.nano.pools import arguments
+
+__all__ = ["finish", "fit", "recipe", "widen"]
 
 _SAVE_EVERY_S = 120.0
 _SAY_EVERY = 50
@@ -45,6 +50,7 @@ def fit(
         decay: of the moving average.
         half: compute matrix products and convolutions in bfloat16, which doubles the speed of most of these models.
     """
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
@@ -101,6 +107,28 @@ def fit(
     # Not the averaged module itself: it averages constants as well, and minus infinity in a mask becomes NaN.
     model.load_state_dict(average.module.state_dict())
     return model.eval()
+
+
+def recipe(description: str, steps: int | None = None) -> argparse.ArgumentParser:
+    """A parser with what every recipe takes: where to work and to write, the seed, and how many steps.
+
+    Args:
+        steps: the default; None for a recipe whose stages have their own.
+    """
+    parser = arguments(description)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    if steps is not None:
+        parser.add_argument("--steps", type=int, default=steps)
+    return parser
+
+
+def finish(folder: Path, report: dict[str, float], *parts: Any) -> None:
+    """Save the parts of a model that have ``save_pretrained``, and what it was measured to do, beside each other."""
+    print(report)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        part.save_pretrained(folder)
+    (folder / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 def widen(model: torch.nn.Module) -> None:
