@@ -69,8 +69,8 @@ def build_pipeline(
     parts = _Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary)
     _say_limits(preset)
     if isinstance(strategy, str):
-        usual = find_preset(preset).settings
-        settings = {**{name: usual[name] for name in _taken(wanted) & set(usual)}, **settings}
+        taken = inspect.signature(wanted).parameters
+        settings = {**{name: value for name, value in parts.plan.settings.items() if name in taken}, **settings}
         name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}")
     else:
         name, chosen = type(strategy).__name__, strategy
@@ -104,11 +104,6 @@ def _say_limits(preset: str) -> None:
     """Tell once in this process what has to be known of a preset."""
     if limits := find_preset(preset).limits:
         log.warning("%s", limits)
-
-
-def _taken(cls: Any) -> set[str]:
-    """Names of what a constructor takes."""
-    return set(inspect.signature(cls).parameters)
 
 
 def _plain(value: Any) -> str | int | float | bool | None:
@@ -200,7 +195,7 @@ class _Parts:
             if given is not None and not isinstance(given, str):
                 self.built[role] = given
             elif given:
-                self.built[role] = self._make(role, self._named(given))
+                self.built[role] = self._make(role, Part.named(given))
             else:
                 self.built[role] = self._stage(role, what)
         return self.built[role]
@@ -231,10 +226,6 @@ class _Parts:
                 raise
             raise MissingWeights(f"{error} All that the preset {self.preset!r} needs: {everything}") from error
 
-    def _named(self, text: str) -> Part:
-        name, _, checkpoint = text.partition(":")
-        return Part(name, checkpoint)
-
     def _make(self, role: str, part: Part) -> Any:
         cls = find_component(role, part.name)
         if not hasattr(cls, "load"):  # made of other parts, not of a checkpoint
@@ -259,7 +250,7 @@ class _Parts:
         if part.checkpoint and not asked:
             raise InputError(f"{role} {part.name!r} loads nothing; leave out {':' + part.checkpoint!r} after its name.")
         if part.checkpoint:
-            return {role: self._make(role, self._named(part.checkpoint))}
+            return {role: self._make(role, Part.named(part.checkpoint))}
         if asked and self.plan.parts[role].name == part.name:
             raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
         return {role: self._of_the_preset(role, f"{role} {part.name!r}")} if asked else {}

@@ -28,6 +28,12 @@ class Part:
     checkpoint: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def named(cls, text: str) -> Part:
+        """Read "name" or "name:checkpoint"; a checkpoint may hold colons of its own."""
+        name, _, checkpoint = text.partition(":")
+        return cls(name, checkpoint)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -145,12 +151,12 @@ def preset_cards(name: str) -> dict[str, WeightCard]:
     """
     cards = {}
     for role, part in find_preset(name).parts.items():
-        name, checkpoint, kind = part.name, part.checkpoint, role.partition(".")[0]
-        if checkpoint and not hasattr(find_component(kind, name), "load"):  # it goes around another part of its role
-            name, _, checkpoint = checkpoint.partition(":")
-        if checkpoint:
-            home = sys.modules[find_component(kind, name).__module__]
-            cards[role] = home.CARDS[checkpoint]
+        kind = role.partition(".")[0]
+        if part.checkpoint and not hasattr(find_component(kind, part.name), "load"):
+            part = Part.named(part.checkpoint)  # it goes around another part of its role
+        if part.checkpoint:
+            home = sys.modules[find_component(kind, part.name).__module__]
+            cards[role] = home.CARDS[part.checkpoint]
     return cards
 
 
