@@ -25,7 +25,7 @@ from zsavs.types import AVSample, Proposals, Query
 if TYPE_CHECKING:
     from zsavs.weights import WeightCard
 
-__all__ = ["GENERIC_PHRASES", "DetectorProposals", "SegmentProposals", "mask_boxes"]
+__all__ = ["GENERIC_PHRASES", "AroundDetector", "DetectorProposals", "SegmentProposals", "mask_boxes"]
 
 #: Names for anything that can sound. Eight, as Grounding DINO is asked eight phrases in one prompt.
 GENERIC_PHRASES = ("object", "thing", "person", "animal", "vehicle", "musical instrument", "machine", "tool")
@@ -168,7 +168,34 @@ class SegmentProposals:
         return masks[good], scores[good].astype(np.float32)
 
 
-class DetectorProposals:
+class AroundDetector:
+    """What grounders have in common that go around a detector: the detector, and its card as theirs.
+
+    Args:
+        grounder: the detector.
+        what: the name that errors begin with.
+
+    Raises:
+        ContractError: the grounder has no ``ground``.
+    """
+
+    def __init__(self, grounder: Grounder, what: str) -> None:
+        if isinstance(grounder, type) or not callable(getattr(grounder, "ground", None)):
+            raise ContractError(f"{what}: the detector needs ground(...), which {_name(grounder)} does not have.")
+        self.detector = grounder
+
+    @property
+    def card(self) -> WeightCard:
+        """The detector's.
+
+        Raises:
+            AttributeError: it has none.
+        """
+        card: WeightCard = self.detector.card  # type: ignore[attr-defined]
+        return card
+
+
+class DetectorProposals(AroundDetector):
     """Regions from a phrase detector that is asked for anything at all.
 
     OWOD-BIND takes its regions from a detector without classes; this asks any detector for generic phrases, which it
@@ -197,27 +224,15 @@ class DetectorProposals:
         max_side: float = 0.98,
         max_regions: int = 32,
     ) -> None:
-        if isinstance(grounder, type) or not callable(getattr(grounder, "ground", None)):
-            raise ContractError(f"objects: the detector needs ground(...), which {_name(grounder)} does not have.")
+        super().__init__(grounder, "objects")
         listed = isinstance(phrases, Sequence) and not isinstance(phrases, str) and len(phrases) > 0
         if not listed or not all(isinstance(phrase, str) and phrase.strip() for phrase in phrases):
             raise InputError(f"objects: phrases are a list of strings, one at least and none empty, got {phrases!r}.")
         _check_counts("objects", max_regions=max_regions)
         _check_shares("objects", nms_iou=nms_iou, max_side=max_side)
-        self.detector = grounder
         self.phrases = tuple(phrases)
         self.nms_iou, self.max_side, self.max_regions = nms_iou, max_side, max_regions
         self._regions: Memo[Found] = memo_of(grounder, "objects", self.phrases, nms_iou, max_side, max_regions)
-
-    @property
-    def card(self) -> WeightCard:
-        """The detector's.
-
-        Raises:
-            AttributeError: it has none.
-        """
-        card: WeightCard = self.detector.card  # type: ignore[attr-defined]
-        return card
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
         """Every region of a picture for every row of its query, best first; none where the query is empty.

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.grounding.boxes import Found, as_proposals, keep_best
-from zsavs.grounding.proposals import mask_boxes
+from zsavs.grounding.proposals import AroundDetector, mask_boxes
 from zsavs.protocols import Grounder, Segmenter
 from zsavs.types import AVSample, Proposals, Query
-
-if TYPE_CHECKING:
-    from zsavs.weights import WeightCard
 
 __all__ = ["RefinedBoxes"]
 
 
-class RefinedBoxes:
+class RefinedBoxes(AroundDetector):
     """Segments what a detector found and takes the tight box of each mask in place of the detector's.
 
     For detectors whose boxes are rough: the verifier then looks at the thing and not at its neighbourhood, and several
@@ -34,23 +30,15 @@ class RefinedBoxes:
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
 
     Raises:
+        ContractError: the grounder has no ``ground``.
         InputError: ``nms_iou`` is out of range.
     """
 
     def __init__(self, grounder: Grounder, segmenter: Segmenter, *, nms_iou: float = 0.6) -> None:
         if not 0 <= nms_iou <= 1:
             raise InputError(f"refined: nms_iou lies in [0, 1], got {nms_iou}.")
-        self.detector, self.segmenter, self.nms_iou = grounder, segmenter, nms_iou
-
-    @property
-    def card(self) -> WeightCard:
-        """The detector's.
-
-        Raises:
-            AttributeError: it has none.
-        """
-        card: WeightCard = self.detector.card  # type: ignore[attr-defined]
-        return card
+        super().__init__(grounder, "refined")
+        self.segmenter, self.nms_iou = segmenter, nms_iou
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
         """The detector's regions with the boxes of their masks, best first.
