@@ -192,15 +192,21 @@ def quality(model: Owlv2ForObjectDetection, task: _Task) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = recipe("train the nano OWLv2", steps=1600)
-    parser.add_argument("--blip", type=Path, required=True, help="folder of the nano BLIP")
+    parser.add_argument("--blip", type=Path, help="folder of the nano BLIP, to begin as")
     options = parser.parse_args(argv)
+    if (options.blip is None) == (options.begin is None):
+        parser.error("give --blip to begin anew, or --begin to go on")
     torch.manual_seed(options.seed)
     model, processor, tokenizer = build()
     task = _Task(model.train(), processor, tokenizer, PicturePool.open(options.work))
-    some = [task.item(row, np.random.default_rng(0))[0] for row in range(8)]
-    blip = BlipForConditionalGeneration.from_pretrained(options.blip, dtype=torch.float32)
-    begin_as(model, blip, torch.from_numpy(np.stack(some)))
-    best = fit(model, task, state=options.work / "owlv2.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    if options.begin is not None:
+        model.load_state_dict(Owlv2ForObjectDetection.from_pretrained(options.begin, dtype=torch.float32).state_dict())
+    else:
+        some = [task.item(row, np.random.default_rng(0))[0] for row in range(8)]
+        blip = BlipForConditionalGeneration.from_pretrained(options.blip, dtype=torch.float32)
+        begin_as(model, blip, torch.from_numpy(np.stack(some)))
+    rate = 1e-3 if options.begin is None else 7e-4
+    best = fit(model, task, state=options.work / "owlv2.pt", steps=options.steps, rate=rate, seed=options.seed)
     report = quality(best, task)
     finish(options.out, report, best.half(), processor, tokenizer)
 

@@ -68,6 +68,10 @@ class PicturePool:
             range(count - _HELD_OUT, count),
         )
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> PicturePool:
+        """Itself: the average of a model that holds a pool needs no second one."""
+        return self
+
     def boxes(self, row: int) -> NDArray[np.float32]:
         """Tight boxes of the visible pixels of each thing: (things, 4) x0 y0 x1 y1 in pixels of the square."""
         index = self.index[row]
@@ -100,6 +104,10 @@ class SoundPool:
         count = len(labels)
         waves = np.load(work / "waves.npy", mmap_mode="r")
         return cls(waves, labels, range(count - _HELD_OUT), range(count - _HELD_OUT, count))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SoundPool:
+        """Itself: the average of a model that holds a pool needs no second one."""
+        return self
 
     def features(self, kept: Path, of: Callable[[NDArray[np.float32], int], Any]) -> NDArray[np.float16]:
         """What a feature extractor makes of every sound, as float16; computed once and kept in a file.

@@ -189,14 +189,20 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = recipe("train the nano SAM 2")
+    parser.add_argument("--steps", type=int, help="of the last stage, in place of its own")
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     pool = PicturePool.open(options.work)
-    average = None
-    for side, count, steps, rate in _STAGES:
+    stages, average = _STAGES, None
+    if options.begin is not None:
+        average = Sam2Model.from_pretrained(options.begin)
+        stages = ((SIDE, 4, 11_600, 7e-4),)
+    for side, count, steps, rate in stages:
         model, processor = build(side)
         if average is not None:
             model.load_state_dict(average.state_dict())
+        if side == SIDE and options.steps is not None:
+            steps = options.steps
         task = _Task(model.train(), processor, pool, count)
         state = options.work / f"sam2_{side}.pt"
         average = fit(model, task, state=state, steps=steps, rate=rate, seed=options.seed, half=False)

@@ -117,6 +117,7 @@ def recipe(description: str, steps: int | None = None) -> argparse.ArgumentParse
     """
     parser = arguments(description)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--begin", type=Path, help="folder of a finished model to go on from, at a lower rate")
     if steps is not None:
         parser.add_argument("--steps", type=int, default=steps)
     return parser
