@@ -399,3 +399,14 @@ def test_importing_is_light_and_the_cards_are_whole() -> None:
     assert not {"torch", "transformers"} & imported_by("zsavs.models.owlv2")
     assert DEFAULT in CARDS
     assert all(card.size_mb > 0 and card.licence and card.source == name for name, card in CARDS.items())
+
+
+def test_strategies_that_ask_one_after_the_other_share_the_look_at_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, pictured = grounder(threshold=0.0), sample(40, 60)
+    looks = []
+    look = made.model.image_embedder
+    monkeypatch.setattr(made.model, "image_embedder", lambda pixels: looks.append(len(pixels)) or look(pixels))
+    first = made.ground([pictured], [query("dog")])[0]
+    both = made.ground([pictured, sample(40, 60, seed=1)], [query("dog", "cat"), query("dog")])[0]
+    assert looks == [1, 1]
+    assert_same(row(both, 0), first)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from zsavs.errors import InputError, WeightsError
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
+from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import TextMemory, batches, inference, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
@@ -49,12 +50,16 @@ _MAX_SHRINK = 3
 #: Phrases scored at once: 3600 candidates times this many, 4 MB.
 _PHRASES_AT_ONCE = 256
 
+#: Pictures whose candidates are remembered, for the next strategy that asks: 3600 candidates of width 768 are 11 MB.
+_REMEMBERED = 16
+
 
 class Owlv2Grounder:
     """Boxes for each phrase of a query (:class:`zsavs.protocols.Grounder`).
 
     Every candidate box of the picture is scored for every phrase by itself: a phrase never changes what another one
-    finds, and a box may answer several phrases. The picture is encoded once, however many phrases there are.
+    finds, and a box may answer several phrases. The picture is encoded once, however many phrases there are and, while
+    it is among the last ones, however many strategies ask.
 
     Args:
         model: a ``transformers.Owlv2ForObjectDetection``; it is moved, frozen and put into evaluation mode, and its
@@ -110,6 +115,7 @@ class Owlv2Grounder:
         self.batch_size = batch_size
         self.max_tokens = int(model.config.text_config.max_position_embeddings)
         self._texts = TextMemory(self._embed_texts)
+        self._candidates: Memo[tuple[torch.Tensor, NDArray[np.float32]]] = Memo(_REMEMBERED)
 
     @classmethod
     def load(
@@ -168,26 +174,32 @@ class Owlv2Grounder:
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
         """For each picture, what each of its phrases found."""
-        longest = _MAX_SHRINK * self.image_processor.size["height"]
-        small = [_limited(image, longest) for image in images]
-        pixels = self.image_processor(images=small, return_tensors="pt", input_data_format="channels_last")
-        with inference("OWLv2"):
-            grid = self.model.image_embedder(pixels["pixel_values"].to(self.device, self.model.dtype))[0].float()
-            features = grid.flatten(1, 2)  # (pictures, candidates, width)
-            boxes: NDArray[np.float32] = self.model.box_predictor(features, grid).cpu().numpy()
+        candidates = self._candidates(images, self._look)
         found = []
-        for i, image in enumerate(images):
+        for image, (features, boxes), asked in zip(images, candidates, phrases, strict=True):
             # A candidate's box is a share of the square that the picture is padded to, below and to the right.
             side = max(image.shape[:2])
-            pixels_xyxy = from_centres(boxes[i], (side, side))
-            scores = self._scores(features[i : i + 1], phrases[i])
-            if not (np.isfinite(boxes[i]).all() and np.isfinite(scores).all()):
+            pixels_xyxy = from_centres(boxes, (side, side))
+            scores = self._scores(features, asked)
+            if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
                 raise WeightsError(
                     "OWLv2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
                     "the weights are broken: delete and fetch them again"
                 )
             found.append([self._found(pixels_xyxy, row, image.shape[:2]) for row in scores])
         return found
+
+    def _look(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[torch.Tensor, NDArray[np.float32]]]:
+        """For each picture its candidates: features (1, N, D) on the device, and boxes (N, 4) as shares of the square,
+        centre and size."""
+        longest = _MAX_SHRINK * self.image_processor.size["height"]
+        small = [_limited(image, longest) for image in images]
+        pixels = self.image_processor(images=small, return_tensors="pt", input_data_format="channels_last")
+        with inference("OWLv2"):
+            grid = self.model.image_embedder(pixels["pixel_values"].to(self.device, self.model.dtype))[0].float()
+            features = grid.flatten(1, 2)
+            boxes = self.model.box_predictor(features, grid).cpu().numpy()
+        return list(zip(features.split(1), boxes, strict=True))
 
     def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Score every candidate of one picture, (1, N, D), for each of K phrases: (K, N) in [0, 1]."""
