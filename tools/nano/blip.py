@@ -127,8 +127,13 @@ def main(argv: list[str] | None = None) -> None:
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor = build()
+    rate = 1e-3
+    if options.begin is not None:
+        begun = BlipForConditionalGeneration.from_pretrained(options.begin, dtype=torch.float32)
+        model.load_state_dict(begun.state_dict())
+        rate = 7e-4
     task = _Task(model.train(), processor, PicturePool.open(options.work))
-    average = fit(task, task, state=options.work / "blip.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    average = fit(task, task, state=options.work / "blip.pt", steps=options.steps, rate=rate, seed=options.seed)
     best = average.model
     report = quality(best, task)
     finish(options.out, report, best.half(), processor)

@@ -104,8 +104,12 @@ def fit(
                 fresh,
             )
             fresh.replace(state)
-    # Not the averaged module itself: it averages constants as well, and minus infinity in a mask becomes NaN.
-    model.load_state_dict(average.module.state_dict())
+    # Constants are averaged as well, and minus infinity in a mask becomes NaN: those stay what they are.
+    own = model.state_dict()
+    averaged = {
+        name: value if value.isfinite().all() else own[name] for name, value in average.module.state_dict().items()
+    }
+    model.load_state_dict(averaged)
     return model.eval()
 
 
