@@ -1,11 +1,11 @@
 """Train the nano joint encoder: pictures, sounds and words in one space, by ImageBind's architecture.
 
-    python -m tools.nano.joint --work DIR --out FOLDER
+    python -m tools.nano.joint --work DIR --out FOLDER --owlv2 FOLDER
 
 Words bind the space: pictures are weighed against the names of things and sounds against the same names, both with the
 pairwise sigmoid loss of SigLIP. No picture is ever shown with its sound. Views are crops, whole pictures, and pictures
-in which all but one thing is blurred, as the joint strategies look at regions. The vision transformer's patches are
-told what they show, as for the nano BLIP.
+in which all but one thing is blurred, as the joint strategies look at regions. The vision transformer begins as that of
+the nano OWLv2, with patches as large in the picture, and its patches are told what they show, as for the nano BLIP.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy, logsigmoid, normalize
+from torch.nn.functional import cross_entropy, interpolate, logsigmoid, normalize
+from transformers import Owlv2ForObjectDetection
 
 from tools.nano.clip import crop_box
 from tools.nano.pools import LABELS, PicturePool, SoundPool, patch_owners
@@ -30,11 +31,11 @@ from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio,
 __all__ = ["CONFIG"]
 
 _VIEWS, _SOUNDS = 20, 24
-_PATCH = 16
+_PATCH = 28  # as large in ImageBind's 224 pixels as 16 in OWLv2's 128
 
 CONFIG = ImageBindConfig(
     out_embed_dim=128,
-    vision_embed_dim=144,
+    vision_embed_dim=160,
     vision_num_blocks=5,
     vision_num_heads=4,
     text_embed_dim=32,  # its table of 49,408 words is half of the file
@@ -47,6 +48,33 @@ CONFIG = ImageBindConfig(
     audio_kernel_size=16,
     audio_stride=16,
 )
+
+
+def begin_as(model: ImageBind, owlv2: Owlv2ForObjectDetection) -> None:
+    """Give the vision tower the weights of the detector's, in place.
+
+    But for the size of pictures and a wider MLP, whose further units begin without a say, both are the same.
+    """
+    theirs, seen = owlv2.owlv2.vision_model, model.modality_preprocessors["vision"]
+    kernel = interpolate(theirs.embeddings.patch_embedding.weight.data, (_PATCH, _PATCH), mode="bilinear")
+    kernel *= theirs.embeddings.patch_embedding.weight[0, 0].numel() / _PATCH**2
+    seen.rgbt_stem.proj[1].weight.data.copy_(kernel[:, :, None] / 2)  # a still is two equal frames
+    seen.cls_token.data.copy_(theirs.embeddings.class_embedding.data)
+    seen.pos_embedding_helper.pos_embed.data.copy_(theirs.embeddings.position_embedding.weight.data)
+    trunk = model.modality_trunks["vision"]
+    trunk.pre_transformer_layer[0].load_state_dict(theirs.pre_layernorm.state_dict())
+    for mine, layer in zip(trunk.blocks, theirs.encoder.layers, strict=True):
+        parts = [getattr(layer.self_attn, f"{name}_proj") for name in "qkv"]
+        mine.attn.in_proj_weight.data.copy_(torch.cat([part.weight.data for part in parts]))
+        mine.attn.in_proj_bias.data.copy_(torch.cat([part.bias.data for part in parts]))
+        mine.attn.out_proj.load_state_dict(layer.self_attn.out_proj.state_dict())
+        mine.norm_1.load_state_dict(layer.layer_norm1.state_dict())
+        mine.norm_2.load_state_dict(layer.layer_norm2.state_dict())
+        units = len(layer.mlp.fc1.bias)
+        mine.mlp.fc1.weight.data[:units] = layer.mlp.fc1.weight.data
+        mine.mlp.fc1.bias.data[:units] = layer.mlp.fc1.bias.data
+        mine.mlp.fc2.weight.data.zero_()[:, :units] = layer.mlp.fc2.weight.data
+        mine.mlp.fc2.bias.data.copy_(layer.mlp.fc2.bias.data)
 
 
 def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
@@ -157,10 +185,12 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out items, and save."""
     from safetensors.torch import save_file
 
-    parser = recipe("train the nano joint encoder", steps=1500)
+    parser = recipe("train the nano joint encoder", steps=3000)
+    parser.add_argument("--owlv2", type=Path, required=True, help="folder of the nano OWLv2, to begin as")
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model = ImageBind(CONFIG)
+    begin_as(model, Owlv2ForObjectDetection.from_pretrained(options.owlv2, dtype=torch.float32))
     pictures, sounds = PicturePool.open(options.work), SoundPool.open(options.work)
     task = _Task(model.train(), pictures, sounds, mels(sounds, options.work / "joint_mels.npy"))
     best = fit(task, task, state=options.work / "joint.pt", steps=options.steps, rate=1e-3, seed=options.seed)

@@ -2,9 +2,9 @@
 
     python -m tools.nano.sam2 --work DIR --out FOLDER
 
-Each picture is prompted with boxes around its things or with single points on them; some points lie on the ground, and
-have an empty mask. The mask is pulled towards the truth (focal
-and Dice loss, as SAM), and the quality head towards the mask's true intersection over union.
+Each picture, whole or a part of it enlarged, is prompted with boxes around its things or with single points on them;
+some points lie on the ground, and have an empty mask. The mask is pulled towards the truth (focal and Dice loss, as
+SAM), and the quality head towards the mask's true intersection over union.
 
 Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
 prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees pictures
@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
@@ -27,6 +28,7 @@ __all__ = ["build"]
 _PROMPTS = 10
 _POINT_SHARE = 0.4
 _GROUND_SHARE = 0.25  # of points
+_LEAST = 20  # pixels of a thing that is asked for
 
 #: Side of the pictures, pictures in a batch, steps, and highest learning rate.
 _STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 11_600, 1e-3))
@@ -84,28 +86,44 @@ class _Task:
         self.side = processor.size["height"]
         self.loose = True
 
-    def pixels(self, rows: NDArray[np.intp], flips: NDArray[np.bool_]) -> torch.Tensor:
-        images = [
-            np.ascontiguousarray(self.pool.images[row][:, ::-1] if flip else self.pool.images[row])
-            for row, flip in zip(rows, flips, strict=True)
-        ]
+    def view(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A picture and its index map, (SIDE, SIDE): whole, or as often the surroundings of one thing, enlarged."""
+        image, index = self.pool.images[row], self.pool.index[row]
+        if rng.random() < 0.5:
+            boxes = self.pool.boxes(row)
+            x0, y0, x1, y1 = boxes[rng.integers(len(boxes))]
+            side = int(min(SIDE, max(x1 - x0, y1 - y0, 16) * rng.uniform(1.3, 2.4)))
+            left, top = (
+                int(np.clip((low + high) / 2 - side * rng.uniform(0.4, 0.6), 0, SIDE - side))
+                for low, high in ((x0, x1), (y0, y1))
+            )
+            part = slice(top, top + side), slice(left, left + side)
+            image = np.asarray(Image.fromarray(image[part]).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+            index = np.asarray(Image.fromarray(index[part]).resize((SIDE, SIDE), Image.Resampling.NEAREST))
+        if rng.random() < 0.5:
+            image, index = image[:, ::-1], index[:, ::-1]
+        return np.ascontiguousarray(image), index
+
+    def pixels(self, images: list[NDArray[np.uint8]]) -> torch.Tensor:
         made = self.processor(images=images, return_tensors="pt", input_data_format="channels_last")
         return made["pixel_values"]
 
     def prompts(
-        self, rows: NDArray[np.intp], flips: NDArray[np.bool_], rng: np.random.Generator, kind: str, ground: float = 0
+        self, indices: list[NDArray[np.uint8]], rng: np.random.Generator, kind: str, ground: float = 0
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Prompts by the name of the model's argument, in pixels of its square, and masks (B, P, SIDE, SIDE).
 
         Args:
+            indices: (SIDE, SIDE) each, with one thing at least.
             kind: "box" for boxes (B, P, 4), "point" for points (B, P, 1, 2).
-            ground: share of points that lie on no thing.
+            ground: share of points that lie on no thing, where there is any ground.
         """
         prompts, masks = [], []
-        for row, flip in zip(rows, flips, strict=True):
-            index = self.pool.index[row][:, ::-1] if flip else self.pool.index[row]
-            for number in rng.integers(1, len(self.pool.labels[row]) + 1, _PROMPTS):
-                if kind == "point" and rng.random() < ground:
+        for index in indices:
+            there = np.flatnonzero(np.bincount(index.ravel()) >= _LEAST)
+            things = there[there > 0]
+            for number in rng.choice(things, _PROMPTS):
+                if kind == "point" and rng.random() < ground and there[0] == 0:
                     number = 0
                 ys, xs = np.nonzero(index == number)
                 masks.append(index == number if number else np.zeros_like(index, bool))
@@ -119,7 +137,7 @@ class _Task:
                     one = rng.integers(len(xs))
                     prompts.append([xs[one] + 0.5, ys[one] + 0.5])
         scaled = torch.tensor(np.array(prompts) * self.side / SIDE, dtype=torch.float32)
-        shape = (len(rows), _PROMPTS)
+        shape = (len(indices), _PROMPTS)
         given = (
             {"input_boxes": scaled.reshape(*shape, 4)}
             if kind == "box"
@@ -128,11 +146,10 @@ class _Task:
         return given, torch.from_numpy(np.array(masks)).reshape(*shape, SIDE, SIDE)
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
-        rows = rng.choice(self.pool.train, self.count, replace=False)
-        flips = rng.random(self.count) < 0.5
+        views = [self.view(int(row), rng) for row in rng.choice(self.pool.train, self.count, replace=False)]
         kind = "point" if rng.random() < _POINT_SHARE else "box"
-        asked, masks = self.prompts(rows, flips, rng, kind, _GROUND_SHARE)
-        scales = features(self.model, self.pixels(rows, flips))
+        asked, masks = self.prompts([index for _, index in views], rng, kind, _GROUND_SHARE)
+        scales = features(self.model, self.pixels([image for image, _ in views]))
         out = self.model(image_embeddings=scales, multimask_output=False, **asked)
         return _loss(out.pred_masks, out.iou_scores, masks)
 
@@ -175,10 +192,10 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
     rng = np.random.default_rng(1)
     with torch.inference_mode():
         for start in range(task.pool.held_out.start, task.pool.held_out.stop, 4):
-            rows, flips = np.arange(start, start + 4), np.zeros(4, bool)
-            scales = features(model, task.pixels(rows, flips))
+            rows = slice(start, start + 4)
+            scales = features(model, task.pixels(list(task.pool.images[rows])))
             for name in found:
-                asked, masks = task.prompts(rows, flips, rng, name)
+                asked, masks = task.prompts(list(task.pool.index[rows]), rng, name)
                 out = model(image_embeddings=scales, multimask_output=False, **asked)
                 hard = interpolate(out.pred_masks[:, :, 0], (SIDE, SIDE), mode="bilinear", align_corners=False) > 0
                 iou = (hard & masks).sum((-1, -2)) / (hard | masks).sum((-1, -2))
