@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.bank import Bank
+from zsavs.protocols import Pull
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 Rows = NDArray[np.float64]
@@ -101,6 +102,20 @@ class World:
         words = [[word.strip(".") for word in phrase.split()] for phrase in phrases]
         which = [next(i for i, name in enumerate(_ALL) if name in said) for said in words]
         return self.texts[which].astype(np.float32)
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """What a thing's word enters with: its direction and its quirk."""
+        which = [_ALL.index(word) for word in words]
+        return (self.things + self.quirks["text"])[which].astype(np.float32)
+
+    def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
+        """A text tower that can say anything: the vector in the place of texts. No prompt matters."""
+        said = self.gap["text"] + vectors
+        length = np.linalg.norm(said, axis=1, keepdims=True)
+        rows = said / length
+        return rows.astype(np.float32), lambda g: ((g - (g * rows).sum(1, keepdims=True) * rows) / length).astype(
+            np.float32
+        )
 
     def _look_up(self, numbers: list[int]) -> NDArray[np.float32]:
         return np.array([self.rows[number] for number in numbers], np.float32).reshape(-1, _DIM)
