@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.bank import Bank
-from zsavs.protocols import Pull
+from zsavs.protocols import Pull, Strategy, Verifier
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 Rows = NDArray[np.float64]
@@ -138,3 +138,27 @@ class Boxes:
             )
             for query in queries
         ]
+
+
+def shares_taken(world: World, hear: Strategy, look: Verifier, scenes: int) -> dict[str, float]:
+    """How often regions are taken in scenes of two things that can sound and one that cannot.
+
+    Returns:
+        Shares of "right", the sounding one, and "wrong", the others beside it; of all regions where the source is
+        "off" the screen, and where "nothing" is heard.
+    """
+    found: dict[str, list[bool]] = {"right": [], "wrong": [], "off": [], "nothing": []}
+    for _ in range(scenes):
+        a, b, c = (NAMES[i] for i in world.rng.permutation(len(NAMES))[:3])
+        silent = str(world.rng.choice(SILENT))
+        for case, sounding in (("on", (a,)), ("off", (c,)), ("nothing", ())):
+            sample, boxes = world.sample((a, b, silent), sounding)
+            queries = hear.query([sample])
+            (judged,) = look.verify([sample], queries, Boxes(boxes).ground([sample], queries))
+            taken = [bool(judged.selected[judged.boxes_xyxy[:, 0] == 20 * i].any()) for i in range(3)]
+            if case == "on":
+                found["right"].append(taken[0])
+                found["wrong"] += taken[1:]
+            else:
+                found[case] += taken
+    return {case: float(np.mean(taken)) for case, taken in found.items()}

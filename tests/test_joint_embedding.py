@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from joint_world import NAMES, SILENT, Boxes, World
+from joint_world import NAMES, SILENT, World, shares_taken
 
 import zsavs
 from zsavs import testing, toy
@@ -111,22 +111,7 @@ def test_every_row_is_the_whole_sound() -> None:
 def test_in_a_noisy_space_it_finds_what_sounds_and_abstains_off_screen(shift: float) -> None:
     """From the sound alone to the choice of regions, with what real items have in common as a trap."""
     world = World(noise=0.8, shift=shift)
-    hear, look = JointEmbedding(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
-    found: dict[str, list[float]] = {"right": [], "wrong": [], "off": [], "nothing": []}
-    for _ in range(60):
-        a, b, c = (NAMES[i] for i in world.rng.permutation(len(NAMES))[:3])
-        silent = str(world.rng.choice(SILENT))
-        for case, sounding in (("on", (a,)), ("off", (c,)), ("nothing", ())):
-            sample, boxes = world.sample((a, b, silent), sounding)
-            queries = hear.query([sample])
-            (judged,) = look.verify([sample], queries, Boxes(boxes).ground([sample], queries))
-            taken = [bool(judged.selected[judged.boxes_xyxy[:, 0] == 20 * i].any()) for i in range(3)]
-            if case == "on":
-                found["right"].append(taken[0])
-                found["wrong"] += taken[1:]
-            else:
-                found[case] += taken
-    shares = {case: np.mean(taken) for case, taken in found.items()}
+    shares = shares_taken(world, JointEmbedding(world, NAMES), JointVerifier(world, NAMES, silent=SILENT), scenes=60)
     assert shares["right"] > 0.9, shares
     assert shares["wrong"] < 0.03, shares
     assert shares["off"] < 0.06, shares

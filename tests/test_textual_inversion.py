@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from joint_world import NAMES, SILENT, Boxes, World, unit
+from joint_world import NAMES, SILENT, Boxes, World, shares_taken, unit
 from numpy.typing import NDArray
 
 import zsavs
@@ -324,21 +324,7 @@ def test_a_sound_that_no_label_says_is_met_better_by_its_word_and_found() -> Non
 def test_in_a_noisy_space_it_finds_what_sounds_and_abstains_off_screen(shift: float, wrong: float, off: float) -> None:
     """The last case shares as much between all real items as makes a thing what it is: words pick some of it up."""
     world = World(noise=0.8, shift=shift)
-    hear, look = TextualInversion(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
-    found: dict[str, list[float]] = {"right": [], "wrong": [], "off": [], "nothing": []}
-    for _ in range(40):
-        a, b, c = (NAMES[i] for i in world.rng.permutation(len(NAMES))[:3])
-        for case, sounding in (("on", (a,)), ("off", (c,)), ("nothing", ())):
-            sample, boxes = world.sample((a, b, str(world.rng.choice(SILENT))), sounding)
-            queries = hear.query([sample])
-            (judged,) = look.verify([sample], queries, Boxes(boxes).ground([sample], queries))
-            taken = [bool(judged.selected[judged.boxes_xyxy[:, 0] == 20 * i].any()) for i in range(3)]
-            if case == "on":
-                found["right"].append(taken[0])
-                found["wrong"] += taken[1:]
-            else:
-                found[case] += taken
-    shares = {case: np.mean(taken) for case, taken in found.items()}
+    shares = shares_taken(world, TextualInversion(world, NAMES), JointVerifier(world, NAMES, silent=SILENT), scenes=40)
     assert shares["right"] > 0.85, shares
     assert shares["wrong"] < wrong, shares
     assert shares["off"] < off, shares
