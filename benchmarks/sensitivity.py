@@ -49,7 +49,7 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
     },
     "joint_embedding": _HEARD,
     "text_bridged": {"attention": (0.0, 0.25, 0.5, 0.75, 1.0), **_HEARD},
-    "textual_inversion": {},
+    "textual_inversion": {"bound": (0.0, 0.1, 0.25, 0.5, 1.0), "steps": (0, 10, 30, 100, 300), **_HEARD},
 }
 
 _BARS = "▁▂▃▄▅▆▇█"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.bank import Bank
+from zsavs.protocols import Pull, Strategy, Verifier
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 Rows = NDArray[np.float64]
@@ -102,6 +103,20 @@ class World:
         which = [next(i for i, name in enumerate(_ALL) if name in said) for said in words]
         return self.texts[which].astype(np.float32)
 
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """What a thing's word enters with: its direction and its quirk."""
+        which = [_ALL.index(word) for word in words]
+        return (self.things + self.quirks["text"])[which].astype(np.float32)
+
+    def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
+        """A text tower that can say anything: the vector in the place of texts. No prompt matters."""
+        said = self.gap["text"] + vectors
+        length = np.linalg.norm(said, axis=1, keepdims=True)
+        rows = said / length
+        return rows.astype(np.float32), lambda g: ((g - (g * rows).sum(1, keepdims=True) * rows) / length).astype(
+            np.float32
+        )
+
     def _look_up(self, numbers: list[int]) -> NDArray[np.float32]:
         return np.array([self.rows[number] for number in numbers], np.float32).reshape(-1, _DIM)
 
@@ -123,3 +138,27 @@ class Boxes:
             )
             for query in queries
         ]
+
+
+def shares_taken(world: World, hear: Strategy, look: Verifier, scenes: int) -> dict[str, float]:
+    """How often regions are taken in scenes of two things that can sound and one that cannot.
+
+    Returns:
+        Shares of "right", the sounding one, and "wrong", the others beside it; of all regions where the source is
+        "off" the screen, and where "nothing" is heard.
+    """
+    found: dict[str, list[bool]] = {"right": [], "wrong": [], "off": [], "nothing": []}
+    for _ in range(scenes):
+        a, b, c = (NAMES[i] for i in world.rng.permutation(len(NAMES))[:3])
+        silent = str(world.rng.choice(SILENT))
+        for case, sounding in (("on", (a,)), ("off", (c,)), ("nothing", ())):
+            sample, boxes = world.sample((a, b, silent), sounding)
+            queries = hear.query([sample])
+            (judged,) = look.verify([sample], queries, Boxes(boxes).ground([sample], queries))
+            taken = [bool(judged.selected[judged.boxes_xyxy[:, 0] == 20 * i].any()) for i in range(3)]
+            if case == "on":
+                found["right"].append(taken[0])
+                found["wrong"] += taken[1:]
+            else:
+                found[case] += taken
+    return {case: float(np.mean(taken)) for case, taken in found.items()}

@@ -31,6 +31,9 @@ from zsavs.types import AudioClip, AVSample, Query
 from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
+#: The strategies that need a joint encoder.
+JOINT = ("joint_embedding", "text_bridged", "textual_inversion")
+
 
 def build(strategy: Any = "fused", **settings: Any) -> Any:
     return build_pipeline(strategy, **({"preset": "toy", "device": "cpu"} | settings))
@@ -46,6 +49,7 @@ def test_what_can_be_asked_for() -> None:
         "fused",
         "joint_embedding",
         "text_bridged",
+        "textual_inversion",
     } == set(list_components("strategy"))
     assert {"base", "large", "toy"} <= set(list_components("preset"))
     assert "everyday" in list_components("vocabulary")
@@ -483,7 +487,7 @@ def test_what_the_caller_names_comes_before_what_the_strategy_asks_for(monkeypat
 
 def test_a_preset_says_what_stands_for_a_stage_that_is_asked_for() -> None:
     assert presets.PRESETS["toy"].parts["grounder.segments"].name == "toy_segments"
-    for name in ("joint_embedding", "text_bridged"):
+    for name in JOINT:
         assert isinstance(build(name).grounder, toy.ToySegments)
         assert isinstance(build(name).verifier, JointVerifier)
     assert isinstance(build("fused").grounder, toy.ToyGrounder), "others keep the preset's"
@@ -521,7 +525,7 @@ def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest
     ):
         build("joint_embedding", preset="lean")
     assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.hear.encoder, toy.ToySenses)
-    assert strategies_of("lean") == [n for n in strategies_of("toy") if n not in ("joint_embedding", "text_bridged")]
+    assert strategies_of("lean") == [n for n in strategies_of("toy") if n not in JOINT]
 
 
 def test_the_strategies_of_a_preset() -> None:

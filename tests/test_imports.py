@@ -92,6 +92,7 @@ LAYERS = [
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
     ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space", "zsavs.pooling", "zsavs.decomposition"],
+    ["zsavs.inversion"],
     ["zsavs.strategies"],
     ["zsavs.grounding"],
     ["zsavs.verification"],
@@ -107,7 +108,7 @@ LAYERS = [
 #: Conveniences on the nouns that are documented to reach up, inside of a function.
 ALLOWED_INSIDE = {("zsavs.types", "zsavs.media"), ("zsavs.result", "zsavs.draw")}
 #: What every model file may import from its neighbours, beside files that carry its own name in front.
-SHARED_BY_MODELS = {"zsavs.models.runtime", "zsavs.models.embedding", "zsavs.models.checkpoints"}
+SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in ("runtime", "embedding", "checkpoints", "pseudo_words")}
 
 
 class Import(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from joint_world import NAMES, SILENT, Boxes, World
+from joint_world import NAMES, SILENT, World, shares_taken
 
 import zsavs
 from zsavs import testing, toy
@@ -17,8 +17,8 @@ from zsavs.tiny.joint import tiny_imagebind
 from zsavs.types import AudioClip
 from zsavs.verification.joint import JointVerifier
 
-JOINT = ("joint_embedding", "text_bridged")
-both = pytest.mark.parametrize("name", JOINT)
+JOINT = ("joint_embedding", "text_bridged", "textual_inversion")
+each = pytest.mark.parametrize("name", JOINT)
 
 
 def pipeline(name: str) -> Pipeline:
@@ -30,8 +30,8 @@ def noise(dbfs: float) -> AudioClip:
     return AudioClip(np.clip(wave, -1, 1).astype(np.float32), 16_000)
 
 
-# ---------------------------------------------------------------- both strategies, in the toy world
-@both
+# ---------------------------------------------------- the strategies of a joint space, in the toy world
+@each
 @pytest.mark.parametrize("sounding", ["red", "blue", "green"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_right_one_of_three(name: str, sounding: str, seed: int) -> None:
@@ -41,7 +41,7 @@ def test_the_right_one_of_three(name: str, sounding: str, seed: int) -> None:
     assert jaccard(result.mask, target) > 0.97
 
 
-@both
+@each
 @pytest.mark.parametrize("sounding", [("red", "green"), ("blue", "green"), ("red", "blue"), ("red", "blue", "green")])
 def test_sources_at_once_are_masks_with_labels_of_their_own(name: str, sounding: tuple[str, ...]) -> None:
     sample, target = toy.scene(("red", "blue", "green"), sounding, seed=7)
@@ -53,21 +53,21 @@ def test_sources_at_once_are_masks_with_labels_of_their_own(name: str, sounding:
         assert jaccard(mask, alone) > 0.97, phrase
 
 
-@both
+@each
 @pytest.mark.parametrize("sound", [(), ("purple",), ("orange", "yellow")])
 def test_silence_and_off_screen_sounds_find_nothing(name: str, sound: tuple[str, ...]) -> None:
     for visible in (("red", "blue", "green"), ("red",), ()):
         assert len(pipeline(name)(toy.scene(visible, sound, seed=1)[0])) == 0
 
 
-@both
+@each
 @pytest.mark.parametrize("dbfs", [-60, -40, -20, -6])
 def test_noise_finds_nothing(name: str, dbfs: float) -> None:
     sample = replace(toy.scene(("red", "blue"), ())[0], audio=noise(dbfs))
     assert len(pipeline(name)(sample)) == 0
 
 
-@both
+@each
 def test_the_visible_one_of_two_sources(name: str) -> None:
     sample, target = toy.scene(("red", "blue"), ("red", "purple"), seed=3)
     result = pipeline(name)(sample)
@@ -75,7 +75,7 @@ def test_the_visible_one_of_two_sources(name: str) -> None:
     assert jaccard(result.mask, target) > 0.97
 
 
-@both
+@each
 def test_rows_carry_embeddings_of_the_joint_space(name: str) -> None:
     sample = toy.scene(("red", "blue"), ("red", "blue"))[0]
     (query,) = pipeline(name).strategy.query([sample])
@@ -85,7 +85,7 @@ def test_rows_carry_embeddings_of_the_joint_space(name: str) -> None:
     assert np.linalg.norm(query.embeddings, axis=1) == pytest.approx([1, 1], abs=1e-5)
 
 
-@both
+@each
 def test_any_joint_encoder_will_do(name: str) -> None:
     """The same strategy on ImageBind's classes at toy size keeps the contract, down to the last stage."""
     pipe = zsavs.build_pipeline(
@@ -111,22 +111,7 @@ def test_every_row_is_the_whole_sound() -> None:
 def test_in_a_noisy_space_it_finds_what_sounds_and_abstains_off_screen(shift: float) -> None:
     """From the sound alone to the choice of regions, with what real items have in common as a trap."""
     world = World(noise=0.8, shift=shift)
-    hear, look = JointEmbedding(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
-    found: dict[str, list[float]] = {"right": [], "wrong": [], "off": [], "nothing": []}
-    for _ in range(60):
-        a, b, c = (NAMES[i] for i in world.rng.permutation(len(NAMES))[:3])
-        silent = str(world.rng.choice(SILENT))
-        for case, sounding in (("on", (a,)), ("off", (c,)), ("nothing", ())):
-            sample, boxes = world.sample((a, b, silent), sounding)
-            queries = hear.query([sample])
-            (judged,) = look.verify([sample], queries, Boxes(boxes).ground([sample], queries))
-            taken = [bool(judged.selected[judged.boxes_xyxy[:, 0] == 20 * i].any()) for i in range(3)]
-            if case == "on":
-                found["right"].append(taken[0])
-                found["wrong"] += taken[1:]
-            else:
-                found[case] += taken
-    shares = {case: np.mean(taken) for case, taken in found.items()}
+    shares = shares_taken(world, JointEmbedding(world, NAMES), JointVerifier(world, NAMES, silent=SILENT), scenes=60)
     assert shares["right"] > 0.9, shares
     assert shares["wrong"] < 0.03, shares
     assert shares["off"] < 0.06, shares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -250,3 +251,34 @@ def test_one_label_alone_still_tells_its_region_from_others() -> None:
     query = Query(("red",), np.ones(1, np.float32), toy.ToySenses().encode_audio([sample.audio]), "toy")
     judged = look.verify([sample], [query], toy.ToySegments().ground([sample], [query]))[0]
     assert judged.selected.tolist() == [True, False, False]
+
+
+# ------------------------------------------------------------------------------- meanings
+def test_a_row_with_a_meaning_of_its_own_is_looked_for_by_that_and_not_by_its_phrase() -> None:
+    world = World(noise=0.5, shift=0.0)
+    a, b = NAMES[:2]
+    sample, boxes = world.sample((a, b, SILENT[0]), (a,))
+    rows = world.encode_text([a, b])
+    for name, meaning, region in ((a, rows[0], 0), (a, rows[1], 1), (b, rows[0], 0)):
+        query = Query((name,), np.array([0.9], np.float32), space=world.space, meanings=meaning[None])
+        assert judge(world, sample, query, boxes).selected.tolist() == [region == 0, region == 1, False]
+
+
+def test_sound_and_meaning_both_count() -> None:
+    world = World(noise=0.5, shift=0.0)
+    a, b = NAMES[:2]
+    sample, boxes = world.sample((a, b, SILENT[0]), (a,))
+    heard_a = heard(world, sample, a)
+    agrees, differs = (
+        judge(world, sample, replace(heard_a, meanings=world.encode_text([name])), boxes).evidence for name in (a, b)
+    )
+    assert agrees[0] > differs[0] + 1
+    assert differs[1] > agrees[1] + 1
+
+
+def test_meanings_of_another_space_are_refused() -> None:
+    world = World()
+    sample, boxes = world.sample((NAMES[0],), (NAMES[0],))
+    query = Query((NAMES[0],), np.array([0.9], np.float32), space="clip", meanings=np.eye(1, 192))
+    with pytest.raises(ContractError, match="'clip' and the joint verifier looks in 'world'"):
+        judge(world, sample, query, boxes)

@@ -275,6 +275,18 @@ def test_a_result_says_where_it_is_from() -> None:
     json.dumps(meta)
 
 
+def test_what_a_strategy_times_and_notes_by_itself_is_in_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken out of the query's time and shared among the batch; the notes are each sample's own."""
+    ticks = iter(range(100))
+    monkeypatch.setattr("zsavs.pipeline.time.perf_counter", lambda: float(10 * next(ticks)))
+    queries = [Query.nothing(), dataclasses.replace(Query.nothing(), seconds={"climb": 3.0}, notes={"steps": 7})]
+    pipe = dataclasses.replace(build(), strategy=Answers(queries))
+    first, second = pipe.batch(example_samples()[:2])
+    assert first.timings == second.timings == {"query": 3.5, "ground": 5, "verify": 5, "segment": 5, "climb": 1.5}
+    assert second.meta["notes"] == {"steps": 7}
+    assert "notes" not in first.meta
+
+
 def test_the_time_of_a_batch_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count(step=6.0)
     monkeypatch.setattr(module.time, "perf_counter", lambda: next(ticks))

@@ -26,6 +26,7 @@ from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
 from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.strategies.text_bridged import TextBridged
+from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.types import AudioClip, AVSample, Query
 
 COLOURS = tuple(toy.COLOURS)
@@ -40,9 +41,10 @@ STRATEGIES = {
     "caption": Caption(toy.ToyAudioCaptioner()),
     "joint_embedding": JointEmbedding(SENSES, COLOURS),
     "text_bridged": TextBridged(SENSES, COLOURS),
+    "textual_inversion": TextualInversion(SENSES, COLOURS),
 }
 LOOKS = [name for name in STRATEGIES if name in ("cross_modal", "fused label", "fused embedding")]
-ONLY_HEARS = ["audio_to_text", "classify", "caption", "joint_embedding", "text_bridged"]
+ONLY_HEARS = ["audio_to_text", "classify", "caption", "joint_embedding", "text_bridged", "textual_inversion"]
 CALIBRATED = [name for name, strategy in STRATEGIES.items() if hasattr(strategy, "min_z")]
 SIZE = (60, 90)
 

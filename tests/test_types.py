@@ -271,6 +271,18 @@ def test_rows_keep_order_space_and_prior() -> None:
     assert query.rows(np.array([False, True, True])).phrases == ("b", "c"), "a mask is a mask, not the numbers 0 and 1"
 
 
+def test_meanings_go_with_their_rows_and_need_a_space() -> None:
+    query = Query(("a", "b"), np.array([0.2, 0.8]), space="toy", meanings=np.eye(2), notes={"steps": 3})  # type: ignore[arg-type]
+    top = query.top(1)
+    assert top.meanings is not None
+    assert top.meanings.tolist() == [[0.0, 1.0]]
+    assert not top.meanings.flags.writeable
+    assert (top.embeddings, top.space, top.notes) == (None, "toy", {"steps": 3})
+    for wrong in ({"meanings": np.eye(2)}, {"meanings": np.eye(3), "space": "toy"}):
+        with pytest.raises(ContractError, match=r"meanings and space|Query\.meanings: expected shape \(2, 'any'\)"):
+            Query(("a", "b"), np.array([0.2, 0.8]), **wrong)  # type: ignore[arg-type]
+
+
 def test_phrases_are_a_tuple_of_the_querys_own() -> None:
     phrases = ["dog", "cat"]
     query = Query(phrases, [0.5, 0.5])  # type: ignore[arg-type]

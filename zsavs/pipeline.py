@@ -91,6 +91,7 @@ class Pipeline:
         found = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
         judged = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, found)))
         logits = clock.time("segment", self.segmenter.segment(work, judged))
+        timings = _with_parts(clock.seconds, queries)
         results = []
         for sample, query, proposals, maps in zip(samples, queries, judged, logits, strict=True):
             whole = compose(maps, proposals, sample.size_hw)
@@ -102,8 +103,8 @@ class Pipeline:
                     scores=proposals.scores[whole.rows],
                     score_map=whole.score_map,
                     queries=Query(query.phrases, query.weights),
-                    timings=clock.seconds,
-                    meta={"zsavs": zsavs.__version__, "sample": sample.name, **self.meta},
+                    timings=timings,
+                    meta={"zsavs": zsavs.__version__, "sample": sample.name, **self.meta, **_noted(query)},
                     frame=sample.image,
                 )
             )
@@ -135,6 +136,20 @@ def _answering(stage: str, queries: list[Query], proposals: list[Proposals]) -> 
         if len(found) and found.sources.max() >= len(query):
             raise ContractError(f"{stage}: a region answers row {found.sources.max()} of a query of {len(query)} rows.")
     return proposals
+
+
+def _noted(query: Query) -> dict[str, Any]:
+    """The query's notes under a name of their own, where there are any."""
+    return {"notes": dict(query.notes)} if query.notes else {}
+
+
+def _with_parts(seconds: Mapping[str, float], queries: Sequence[Query]) -> dict[str, float]:
+    """The stages' times, with what the strategy timed by itself taken out of "query"; shared among the batch too."""
+    parts: dict[str, float] = {}
+    for query in queries:
+        for name, part in query.seconds.items():
+            parts[name] = parts.get(name, 0.0) + part / len(queries)
+    return {**seconds, "query": max(0.0, seconds["query"] - sum(parts.values())), **parts}
 
 
 def _working_size(sample: AVSample) -> AVSample:

@@ -7,8 +7,8 @@ may be compared only if they carry the same ``space``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ __all__ = [
     "Grounder",
     "ImageTextEncoder",
     "JointEncoder",
+    "PseudoWordEncoder",
+    "Pull",
     "Segmenter",
     "Strategy",
     "TextEncoder",
@@ -61,6 +63,33 @@ class ImageTextEncoder(TextEncoder, Protocol):
 @runtime_checkable
 class JointEncoder(AudioTextEncoder, ImageTextEncoder, Protocol):
     """Sound, pictures and text in one space (ImageBind, PE-AV)."""
+
+
+#: The way back through a text tower: the gradient of anything with respect to N rows (N, D) gives its gradient with
+#: respect to the N pseudo-words (N, W) that they were embedded from. May be asked once.
+Pull: TypeAlias = Callable[[NDArray[np.floating]], NDArray[np.float32]]
+
+
+@runtime_checkable
+class PseudoWordEncoder(TextEncoder, Protocol):
+    """A text side that also reads words which have no spelling: one token is given as the vector that it enters with.
+
+    That is what textual inversion (Gal et al., ICLR 2023) needs: a word's vector to start from, a prompt around a
+    vector, and the way back from what is read to the vector. The weights take no part in it; they stay as they are.
+    Vectors are W wide, which is the width of the tower's input layer and none of the joint space's business.
+    """
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """The mean of the vectors that each of K words' tokens enter with: (K, W). No words give (0, W)."""
+        ...
+
+    def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
+        """Embed a prompt around each of N vectors: (N, D), unit rows, and the way back.
+
+        ``prompt`` holds one ``{}``, where the vector (N, W) stands as a single token. The vector of a word that is one
+        token gives the row that :meth:`encode_text` has for the prompt with that word.
+        """
+        ...
 
 
 @runtime_checkable

@@ -41,6 +41,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "fused": "zsavs.strategies.fused:Fused",
         "joint_embedding": "zsavs.strategies.joint_embedding:JointEmbedding",
         "text_bridged": "zsavs.strategies.text_bridged:TextBridged",
+        "textual_inversion": "zsavs.strategies.textual_inversion:TextualInversion",
     },
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",

@@ -56,8 +56,10 @@ class AVSResult:
         scores: (N,) float32 in [0, 1], how sure we are that this object is there and sounds.
         score_map: (H, W) float32 in [0, 1].
         queries: what was heard, with weights, whether it was found in the picture or not.
-        timings: seconds for each stage; a batch's time is shared equally among its items.
-        meta: strategy and settings, preset, models with revisions and licences; plain JSON values.
+        timings: seconds for each stage, and for a test-time optimisation apart from the query that it serves; a
+            batch's time is shared equally among its items.
+        meta: strategy and settings, preset, models with revisions and licences, and under "notes" what the strategy
+            says of this sample (the steps of a test-time optimisation); plain JSON values.
         frame: the picture itself, kept for :meth:`save`; not part of the saved result.
 
     Raises:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.protocols import Pull
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 from zsavs.weights import WeightCard
 
@@ -79,16 +80,42 @@ class _ToyPart:
         return cls()
 
 
+def _named(text: str) -> NDArray[np.bool_]:
+    """(6,) which colours a text names."""
+    words = text.lower().replace(".", " ").split()
+    return np.array([name in words for name in _NAMES])
+
+
 class _ToyText(_ToyPart):
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """(K, 8) unit rows: the colours that the text names."""
         rows = np.zeros((len(phrases), _DIM), np.float32)
         for row, phrase in zip(rows, phrases, strict=True):
-            words = phrase.lower().replace(".", " ").split()
-            row[: len(_NAMES)] = [name in words for name in _NAMES]
+            row[: len(_NAMES)] = _named(phrase)
             row[-1] = not row.any()
         unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return unit
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """(K, 6): the mean over a phrase's words, each of which enters as the colour that it names, or as zeros."""
+        rows = np.zeros((len(words), len(_NAMES)), np.float32)
+        for row, phrase in zip(rows, words, strict=True):
+            row[:] = _named(phrase) / max(len(phrase.split()), 1)
+        return rows
+
+    def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
+        """(N, 8) unit rows: the colours that the prompt names and the vector holds, and the way back to the vector."""
+        held = np.zeros((len(vectors), _DIM))
+        held[:, : len(_NAMES)] = vectors + _named(prompt)
+        held[:, -1] = ~held.any(axis=1)
+        length = np.linalg.norm(held, axis=1, keepdims=True)
+        rows = held / length
+
+        def pull(gradient: NDArray[np.floating]) -> NDArray[np.float32]:
+            across = gradient - (gradient * rows).sum(axis=1, keepdims=True) * rows
+            return np.asarray((across / length)[:, : len(_NAMES)], np.float32)
+
+        return rows.astype(np.float32), pull
 
 
 class ToyEars(_ToyText):

@@ -6,7 +6,7 @@ two samples are the same sample only if they are the same object, which is also 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from os import PathLike
@@ -180,8 +180,13 @@ class Query:
         phrases: K phrases, in the words that a detector is asked.
         weights: (K,) in [0, 1], how sure the strategy is that the source sounds.
         embeddings: optional (K, D) unit rows, one per phrase, in the embedding space named ``space``.
-        space: name of that space; given exactly when ``embeddings`` is.
+        space: name of that space; given exactly when ``embeddings`` or ``meanings`` are.
         prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture.
+        meanings: optional (K, D) unit rows of texts in the same space: what each source means, in place of what its
+            phrase says.
+        notes: what a reader of the result should know of how the query came about, such as the steps of a test-time
+            optimisation; plain JSON values, the same whenever the same is asked.
+        seconds: what parts of the query took by themselves, by name, such as a test-time optimisation.
 
     Raises:
         ContractError: lengths disagree, or values are out of range.
@@ -192,6 +197,9 @@ class Query:
     embeddings: NDArray[np.float32] | None = None
     space: str | None = None
     prior: NDArray[np.float32] | None = None
+    meanings: NDArray[np.float32] | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.phrases, str):
@@ -201,10 +209,13 @@ class Query:
         if not all(isinstance(phrase, str) and phrase.strip() for phrase in self.phrases):
             raise ContractError("Query.phrases: every phrase must be a non-empty string.")
         object.__setattr__(self, "weights", _unit_range(self.weights, (count,), "Query.weights"))
-        if (self.embeddings is None) != (self.space is None):
-            raise ContractError("Query: embeddings and space go together; give both or neither.")
-        if self.embeddings is not None:
-            object.__setattr__(self, "embeddings", _floats(self.embeddings, (count, None), "Query.embeddings"))
+        if (self.embeddings is None and self.meanings is None) != (self.space is None):
+            raise ContractError(
+                "Query: embeddings and space go together, and so do meanings and space; give both or neither."
+            )
+        for name in ("embeddings", "meanings"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _floats(getattr(self, name), (count, None), f"Query.{name}"))
         if self.prior is not None:
             object.__setattr__(self, "prior", _unit_range(self.prior, (None, None), "Query.prior"))
 
@@ -224,6 +235,7 @@ class Query:
             phrases=tuple(self.phrases[i] for i in index),
             weights=self.weights[index],
             embeddings=None if self.embeddings is None else self.embeddings[index],
+            meanings=None if self.meanings is None else self.meanings[index],
         )
 
     def top(self, k: int) -> Query:

@@ -25,6 +25,7 @@ __all__ = [
     "inference",
     "normalise",
     "unit_rows",
+    "within_memory",
 ]
 
 T = TypeVar("T")
@@ -104,13 +105,25 @@ def inference(model: str) -> Iterator[None]:
     """
     import torch
 
-    with torch.inference_mode():
-        try:
-            yield
-        except torch.OutOfMemoryError as error:
-            raise WeightsError(
-                f"{model}: the device ran out of memory; use a smaller batch_size, a smaller preset or device='cpu'."
-            ) from error
+    with torch.inference_mode(), within_memory(model):
+        yield
+
+
+@contextlib.contextmanager
+def within_memory(model: str) -> Iterator[None]:
+    """Word the one failure that is no fault of anybody's.
+
+    Raises:
+        WeightsError: the device's memory is too small for the batch.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise WeightsError(
+            f"{model}: the device ran out of memory; use a smaller batch_size, a smaller preset or device='cpu'."
+        ) from error
 
 
 def unit_rows(features: torch.Tensor, model: str) -> NDArray[np.float32]:

@@ -27,7 +27,9 @@ from zsavs.models.embedding import (
     normalise,
     unit_rows,
 )
+from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
+from zsavs.protocols import Pull
 from zsavs.types import AudioClip
 from zsavs.weights import WeightCard, locate
 
@@ -76,6 +78,8 @@ def _repair(transformers: Any) -> None:
 
 class PeAvEncoder:
     """Embeds sounds, pictures and texts in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
+
+    It also reads words given as vectors (:class:`zsavs.protocols.PseudoWordEncoder`).
 
     The model was trained to align sound with video directly, and has two heads for texts: one to compare with sounds,
     one with videos. A picture is a video of one frame. A text is here the mean of what both heads say, each of unit
@@ -268,17 +272,65 @@ class PeAvEncoder:
         values: torch.Tensor = made["pixel_values_videos"]
         return values
 
-    def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
-        tokens = self.tokenizer(
-            phrases, padding=True, truncation=True, max_length=self.max_text_tokens, return_tensors="pt"
-        )
-        heads = {"sound": self.model.audio_model.text_audio_head, "picture": self.model.video_model.text_video_head}
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """The mean of the vectors that each of K words' tokens enter with: (K, W). No words give (0, W).
+
+        Raises:
+            InputError: not a list of strings.
+        """
+        vectors = self.model.text_model.get_input_embeddings()
+        if not check_phrases(words):
+            return np.zeros((0, vectors.embedding_dim), np.float32)
+        # With the space that it has in a prompt: a word at the beginning of a text is another token.
+        tokens = self._tokenize([f" {word}" for word in words], add_special_tokens=False)
         with inference(_NAME):
-            # Not get_text_audio_embeds, which forgets to ask for the hidden states that it reads (transformers 5.23).
-            hidden = self.model.text_model(
-                input_ids=tokens["input_ids"].to(self.device),
-                attention_mask=tokens["attention_mask"].to(self.device),
-                output_hidden_states=True,
-            ).hidden_states[-1][:, 0]
-            read = [unit_rows(head(hidden), _NAME) for name, head in heads.items() if self.text in (name, "both")]
-        return normalise(np.mean(read, axis=0, dtype=np.float32))
+            return mean_of_tokens(vectors(tokens["input_ids"].to(self.device)), tokens["attention_mask"] > 0)
+
+    def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
+        """Embed a prompt around each of N vectors (N, W): (N, D), unit rows, and the way back to the vectors.
+
+        Raises:
+            InputError: the prompt has no place for one word.
+            WeightsError: as :meth:`encode_image`.
+        """
+        ids, place = with_place(prompt, lambda texts: self._tokenize(texts)["input_ids"])
+        around = self.model.text_model.get_input_embeddings()(ids.to(self.device)).detach()
+
+        def encode(words: torch.Tensor) -> torch.Tensor:
+            import torch
+
+            x = around.expand(len(words), -1, -1)
+            x = torch.cat([x[:, :place], words[:, None], x[:, place + 1 :]], dim=1)
+            return self._read(
+                inputs_embeds=x, attention_mask=torch.ones(x.shape[:2], dtype=torch.long, device=x.device)
+            )
+
+        return differentiably(encode, vectors, self.device, self.model.dtype, _NAME)
+
+    def _tokenize(self, texts: list[str], **settings: bool) -> Any:
+        return self.tokenizer(
+            texts, padding=True, truncation=True, max_length=self.max_text_tokens, return_tensors="pt", **settings
+        )
+
+    def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
+        tokens = self._tokenize(phrases)
+        with inference(_NAME):
+            read = self._read(
+                input_ids=tokens["input_ids"].to(self.device), attention_mask=tokens["attention_mask"].to(self.device)
+            )
+            return unit_rows(read, _NAME)
+
+    def _read(self, **inputs: torch.Tensor) -> torch.Tensor:
+        """(K, D): the mean of what the heads say, each of unit length."""
+        import torch
+        from torch.nn import functional
+
+        heads = {"sound": self.model.audio_model.text_audio_head, "picture": self.model.video_model.text_video_head}
+        # Not get_text_audio_embeds, which forgets to ask for the hidden states that it reads (transformers 5.23).
+        hidden = self.model.text_model(**inputs, output_hidden_states=True).hidden_states[-1][:, 0]
+        read = [
+            functional.normalize(head(hidden).float(), dim=-1)
+            for name, head in heads.items()
+            if self.text in (name, "both")
+        ]
+        return torch.stack(read).mean(dim=0)

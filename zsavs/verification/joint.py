@@ -50,7 +50,8 @@ class JointVerifier:
     2. *Naming.* A region is one source. Labels are scored from the sound and the region together, the surer side
        counting more (:mod:`zsavs.pooling`); rows whose label loses against another row's lose evidence.
 
-    Rows without embeddings are judged by their phrases alone.
+    Rows with meanings of their own mean these, instead of the phrase and the pseudo text. Rows without embeddings are
+    judged by what they mean alone.
 
     Args:
         joint: sound, pictures and text in one space.
@@ -106,8 +107,10 @@ class JointVerifier:
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         names = [[label.casefold() for label in labels].index(phrase.casefold()) for phrase in query.phrases]
         text = self.look.text(labels).astype(np.float64)
-        directions = unit(text - common_part(text))
-        rows = [self._row(query, row, labels, directions, name) for row, name in enumerate(names)]
+        common = common_part(text)
+        directions = unit(text - common)
+        said = directions[names] if query.meanings is None else unit(query.meanings - common)
+        rows = [self._row(query, row, labels, directions, name, said[row]) for row, name in enumerate(names)]
 
         bank = self.look.bank.embeddings.astype(np.float64)
         centred = regions - bank.mean(axis=0)
@@ -123,19 +126,27 @@ class JointVerifier:
         evidence = fits - self.min_z - (named.max(axis=1, keepdims=True) - named)
         return np.asarray(evidence[np.arange(len(found)), found.sources], np.float32)
 
-    def _row(self, query: Query, row: int, labels: Sequence[str], directions: Rows, name: int) -> _Row:
-        """Where a row of the query lies: by its embedding, or by its phrase where it has none."""
+    def _row(
+        self,
+        query: Query,
+        row: int,
+        labels: Sequence[str],
+        directions: NDArray[np.float64],
+        name: int,
+        said: NDArray[np.float64],
+    ) -> _Row:
+        """Where a row of the query lies: by its embedding, or by what it says (D,) where it has none."""
         if query.embeddings is None:
-            likeness = directions @ directions[name]
-            sound, scores = directions[name], likeness / (likeness.std() + 1e-12)
+            likeness = directions @ said
+            sound, scores = said, likeness / (likeness.std() + 1e-12)
         else:
             sound = unit(query.embeddings[row] - self.hear.bank.embeddings.mean(axis=0, dtype=np.float64))
             scores = self.hear.standardise(query.embeddings[row : row + 1], labels)[0].astype(np.float64)
         log_p = log_softmax(scores, _TEMPERATURE)
-        pseudo_text = unit(np.exp(log_p) @ directions)
+        meaning = said if query.meanings is not None else unit(unit(np.exp(log_p) @ directions) + said)
         others = log_p < -np.log(len(labels))  # less than evenly likely
         others[name] = False
-        return _Row(sound, unit(pseudo_text + directions[name]), scores, others)
+        return _Row(sound, meaning, scores, others)
 
     def _fit(self, centred: Rows, likeness: Rows, row: _Row, spread: float) -> NDArray[np.float64]:
         """(R,) how much better each region fits a row than labels that the row does not sound like."""

@@ -26,7 +26,9 @@ from zsavs.models.imagebind.checkpoint import CARDS, DEFAULT, find, read, sizes_
 from zsavs.models.imagebind.config import ImageBindConfig
 from zsavs.models.imagebind.image import preprocess_image
 from zsavs.models.imagebind.text import tokenize
+from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.protocols import Pull
 from zsavs.types import AudioClip
 from zsavs.weights import WeightCard
 
@@ -42,6 +44,8 @@ _NAME = "ImageBind"
 
 class ImageBindEncoder:
     """Embeds sounds, pictures and texts in ImageBind's space (:class:`zsavs.protocols.JointEncoder`).
+
+    It also reads words given as vectors (:class:`zsavs.protocols.PseudoWordEncoder`).
 
     The official model returns texts and sounds longer than pictures (by a learned scale, and by 20), so that its dot
     products are logits; here every row has unit length, and products are cosines. The scales are
@@ -163,6 +167,37 @@ class ImageBindEncoder:
         """
         phrases = check_phrases(phrases)
         return self._texts(phrases) if phrases else self._stack([])
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """The mean of the vectors that each of K words' pieces enter with: (K, W). No words give (0, W).
+
+        Raises:
+            InputError: as :meth:`encode_text`.
+        """
+        import torch
+
+        if not check_phrases(words):
+            return np.zeros((0, self.model.config.text_embed_dim), np.float32)
+        ids = tokenize(words)
+        places = torch.arange(ids.shape[1])
+        own = (places > 0) & (places < ids.argmax(dim=1, keepdim=True))
+        with inference(_NAME):
+            return mean_of_tokens(self.model.token_vectors(ids), own)
+
+    def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
+        """Embed a prompt around each of N vectors (N, W): (N, D), unit rows, and the way back to the vectors.
+
+        Raises:
+            InputError: the prompt has no place for one word.
+            WeightsError: as :meth:`encode_image`.
+        """
+        ids, place = with_place(prompt, tokenize)
+        repeated = ids.expand(len(vectors), -1)
+
+        def encode(words: torch.Tensor) -> torch.Tensor:
+            return self.model.encode_text_tokens(repeated, raw=True, words=words, place=place)
+
+        return differentiably(encode, vectors, self.device, self.model.dtype, _NAME)
 
     def _stack(self, rows: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         return np.stack(rows) if rows else np.zeros((0, self.model.config.out_embed_dim), np.float32)

@@ -99,7 +99,10 @@ class PatchTokens(nn.Module):
 
 
 class TextTokens(nn.Module):
-    """(B, T) ids to (B, T, W); ``mask`` (77, 77) is added to attention scores: -inf where a token would look ahead."""
+    """(B, T) ids to (B, T, W); ``mask`` (77, 77) is added to attention scores: -inf where a token would look ahead.
+
+    With ``words`` (B, W), these stand at ``place`` in the tokens' stead.
+    """
 
     mask: Tensor
 
@@ -109,8 +112,11 @@ class TextTokens(nn.Module):
         self.pos_embed = nn.Parameter(torch.randn(1, CONTEXT_LENGTH, width) * 0.01)
         self.register_buffer("mask", causal_mask())
 
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.token_embedding(ids) + self.pos_embed[:, : ids.shape[1]]  # type: ignore[no-any-return]
+    def forward(self, ids: Tensor, words: Tensor | None = None, place: int = 0) -> Tensor:
+        x: Tensor = self.token_embedding(ids)
+        if words is not None:
+            x = torch.cat([x[:, :place], words[:, None], x[:, place + 1 :]], dim=1)
+        return x + self.pos_embed[:, : ids.shape[1]]
 
 
 def causal_mask() -> Tensor:

@@ -120,7 +120,9 @@ class ImageBind(nn.Module):
             )
         return _finish(self._class_token_tower("vision", pixels), raw)
 
-    def encode_text_tokens(self, ids: Tensor, *, raw: bool = False) -> Tensor:
+    def encode_text_tokens(
+        self, ids: Tensor, *, raw: bool = False, words: Tensor | None = None, place: int = 0
+    ) -> Tensor:
         """Embed texts.
 
         The embedding is read at the largest id of a row, where CLIP's vocabulary has the end of the text; what comes
@@ -129,9 +131,11 @@ class ImageBind(nn.Module):
         Args:
             ids: (B, 77) whole numbers, as :func:`zsavs.models.imagebind.tokenize` makes them.
             raw: leave the rows as the official model returns them, with the learned scale as their length.
+            words: (B, W) vectors that the tokens at ``place`` enter with, instead of those of their ids.
+            place: number of that token, between the marks of beginning and end.
 
         Returns:
-            (B, D) of the model's dtype, rows of unit length unless ``raw``.
+            (B, D) of the model's dtype, rows of unit length unless ``raw``; differentiable in ``words``.
 
         Raises:
             InputError: another shape or dtype, or an id outside the vocabulary.
@@ -148,8 +152,13 @@ class ImageBind(nn.Module):
         length = int(ends.max()) + 1 if len(ids) else 1
         tokens = self.modality_preprocessors["text"]
         mask: Tensor = tokens.mask[:length, :length]  # type: ignore[index]
-        x = self.modality_trunks["text"](tokens(ids[:, :length]), mask)
+        x = self.modality_trunks["text"](tokens(ids[:, :length], words, place), mask)
         return _finish(self.modality_postprocessors["text"](self.modality_heads["text"](x, ends)), raw)
+
+    def token_vectors(self, ids: Tensor) -> Tensor:
+        """What tokens enter the text tower with, before positions: (B, T) ids to (B, T, W)."""
+        tokens = self.modality_preprocessors["text"]
+        return tokens.token_embedding(ids.to(self.device))  # type: ignore[no-any-return, operator]
 
     def encode_audio_mels(self, mels: Tensor, *, raw: bool = False) -> Tensor:
         """Embed sounds, each given by one spectrogram or by those of S clips of it.

@@ -11,7 +11,7 @@ with samples of its own world. Toy-size models of the real classes with random w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -20,8 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs import toy
-from zsavs.errors import ContractError, ZsavsError
-from zsavs.protocols import AudioCaptioner, AudioTagger, Captioner, Grounder, Segmenter, Strategy, Verifier
+from zsavs.errors import ContractError
+from zsavs.protocols import (
+    AudioCaptioner,
+    AudioTagger,
+    Captioner,
+    Grounder,
+    Segmenter,
+    Strategy,
+    Verifier,
+)
+from zsavs.testing.pseudo_words import check_pseudo_words
+from zsavs.testing.rules import close as _close
+from zsavs.testing.rules import require as _require
+from zsavs.testing.rules import verb as _verb
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = [
@@ -29,6 +41,7 @@ __all__ = [
     "check_captioner",
     "check_encoder",
     "check_grounder",
+    "check_pseudo_words",
     "check_segmenter",
     "check_strategy",
     "check_verifier",
@@ -343,39 +356,17 @@ def _fresh(item: Any) -> Any:
     return AVSample(item.image.copy(), _fresh(item.audio), item.name)
 
 
-def _verb(component: Any, name: str) -> Callable[..., Any]:
-    """A verb of a component; anything but our own errors coming out of it is a broken contract."""
-
-    def call(*arguments: Any) -> Any:
-        try:
-            return getattr(component, name)(*arguments)
-        except ZsavsError:
-            raise
-        except Exception as error:
-            raise ContractError(f"{name}: raised {type(error).__name__}: {error}") from error
-
-    return call
-
-
-def _require(holds: bool, rule: str) -> None:
-    if not holds:
-        raise ContractError(rule)
-
-
-def _close(one: NDArray[Any], other: NDArray[Any], tolerance: float, rule: str) -> None:
-    _require(one.shape == other.shape, f"{rule}; shapes are {one.shape} and {other.shape}.")
-    worst = float(np.abs(one - other).max()) if one.size else 0.0
-    _require(worst <= tolerance, f"{rule} within {tolerance:g}; they differ by {worst:g}.")
-
-
 def _difference(one: Query, other: Query) -> float:
-    """Largest difference of two queries in weights or embeddings; infinite if they ask for different things."""
-    if sorted(one.phrases) != sorted(other.phrases) or (one.embeddings is None) != (other.embeddings is None):
+    """Largest difference of two queries in weights, embeddings or meanings; infinite if they ask for other things."""
+    if sorted(one.phrases) != sorted(other.phrases):
         return float("inf")
     a, b = (query.rows(np.argsort(np.array(query.phrases), kind="stable")) for query in (one, other))
     worst = float(np.abs(a.weights - b.weights).max(initial=0))
-    if a.embeddings is not None and b.embeddings is not None:
-        worst = max(worst, float(np.abs(a.embeddings - b.embeddings).max(initial=0)))
+    for rows, others in ((a.embeddings, b.embeddings), (a.meanings, b.meanings)):
+        if (rows is None) != (others is None):
+            return float("inf")
+        if rows is not None and others is not None:
+            worst = max(worst, float(np.abs(rows - others).max(initial=0)))
     if (a.prior is None) != (b.prior is None):
         return float("inf")
     if a.prior is not None and b.prior is not None:

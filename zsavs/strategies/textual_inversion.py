@@ -1,0 +1,215 @@
+"""Textual inversion: make up the word that the sound is a sound of, and look for that word."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.calibration import SoundScorer, common_part, evidence_to_query
+from zsavs.decomposition import pursue
+from zsavs.errors import ContractError, InputError
+from zsavs.inversion import alikeness, invert
+from zsavs.prompts import embed_phrases, templates
+from zsavs.protocols import JointEncoder, PseudoWordEncoder
+from zsavs.types import AVSample, Query
+from zsavs.vocabulary import load_vocabulary
+
+__all__ = ["TextualInversion"]
+
+Rows = NDArray[np.floating[Any]]
+
+#: How many labels are reported beside a word.
+_NEAREST = 3
+
+
+class _Word(NamedTuple):
+    """What a source's word means (D,), the report on it, and how long it took."""
+
+    meaning: NDArray[np.float32]
+    report: dict[str, Any]
+    seconds: float
+
+
+class TextualInversion:
+    """Optimises the vector of a word W* until "a sound of W*" means the sound, and shows regions "a photo of a W*".
+
+    BAaV (Lee & Seo, Interspeech 2025, arXiv 2506.06537), figure (c): ``e = argmin Phi(audio, text("A sound of W*"))``,
+    and the prompt with W* is the query. Released code has no such path. Here text, sound and regions share one space,
+    so that the result can be compared with a region without being spelt out as a word first.
+
+    **Test-time optimisation**: no weight changes, the input vector of one token does, by up to ``steps`` passes
+    forwards and back for each source. Steps stand in ``result.meta["notes"]`` and seconds in ``result.timings``, both
+    under "test_time_optimisation".
+
+    Whether there is anything to look for is decided before, by calibrated scores of labels, as a vector that is free
+    enough fits any noise. For the same reason W* starts at the best label's vector and stays near it (``bound``), and
+    is then read in prompts that it was not optimised in, where it has to mean the sound better than the label does, or
+    the label takes its place (the control). Sources at once are told apart by label texts
+    (:func:`zsavs.decomposition.pursue`) and get a word each; a sound between two labels may so come out as two words.
+
+    Args:
+        joint: sound, pictures and text in one space; its text side reads words given as vectors
+            (:class:`zsavs.protocols.PseudoWordEncoder`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        top_k: the most sources.
+        min_z: how far above usual, in standard deviations, a source must be heard beside the others.
+        max_gap: how far below the loudest source, in standard deviations, another one may be.
+        prompt: what W* is optimised in; one ``{}``.
+        steps, step_size, bound, patience: of the optimisation; see :func:`zsavs.inversion.invert`.
+        batch_size: the most words optimised together; it bounds memory and changes no answer.
+
+    Raises:
+        ContractError: the encoder's text side takes no vectors; names what is missing.
+        InputError: a setting out of range.
+    """
+
+    #: Regions without a name, judged in the joint space.
+    stages: ClassVar[dict[str, str]] = {"grounder": "segments", "verifier": "joint"}
+
+    def __init__(
+        self,
+        joint: JointEncoder,
+        vocabulary: str | Sequence[str] = "everyday",
+        *,
+        top_k: int = 3,
+        min_z: float = 2.5,
+        max_gap: float = 2.0,
+        prompt: str = "a sound of {}",
+        steps: int = 100,
+        step_size: float = 0.1,
+        bound: float = 0.25,
+        patience: int = 10,
+        batch_size: int = 16,
+    ) -> None:
+        if not isinstance(joint, PseudoWordEncoder):
+            lacking = [verb for verb in ("embed_words", "encode_pseudo_words") if not hasattr(joint, verb)]
+            raise ContractError(
+                f"textual_inversion optimises the vector of a word, and {type(joint).__name__} takes none: it has no "
+                f"{' and no '.join(lacking)} (zsavs.protocols.PseudoWordEncoder); use joint='imagebind' or 'pe_av'."
+            )
+        if steps < 0 or batch_size < 1 or patience < 1 or not step_size > 0 or not bound >= 0:
+            raise InputError(
+                "textual_inversion: steps and bound are at least 0, batch_size and patience at least 1 and step_size "
+                f"above 0, got {steps}, {bound}, {batch_size}, {patience} and {step_size}."
+            )
+        self.hear, self.encoder, self.space = SoundScorer(joint), joint, joint.space
+        self.vocabulary = load_vocabulary(vocabulary)
+        self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
+        self.prompt, self.steps, self.step_size = prompt, steps, step_size
+        self.bound, self.patience, self.batch_size = bound, patience, batch_size
+
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        """One row for each source that is heard: its best label, its own embedding, and what its W* means."""
+        sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                  (N, D)
+        queries = [self._sources(sound) for sound in sounds]  # 2. sources, by label texts    at most top_k rows each
+        labels = [label for query in queries for label in query.phrases]
+        own = self._beyond_any_sound(queries)  # (R, D)
+        words = [  # 3. a word W* for each source, and 4. the label where that is the better word
+            word
+            for at in range(0, len(labels), self.batch_size)
+            for word in self._words(labels[at : at + self.batch_size], own[at : at + self.batch_size])
+        ]
+        ends = np.cumsum([len(query) for query in queries])
+        return [
+            _with_words(query, words[end - len(query) : end], self.space)
+            for query, end in zip(queries, ends, strict=True)
+        ]
+
+    def _sources(self, sound: NDArray[np.float32]) -> Query:
+        limits: dict[str, Any] = {"top_k": self.top_k, "min_z": self.min_z, "max_gap": self.max_gap}
+        # No attention: it would turn a source to the labels before the word gets to see it.
+        found = pursue(sound, self.hear.bank.embeddings, self.hear.text(self.vocabulary), attention=0.0, **limits)
+        sources = {self.vocabulary[source.label]: source for source in found}
+        query = evidence_to_query(
+            list(sources), np.array([source.z for source in sources.values()], np.float32), **limits
+        )
+        if not len(query):
+            return query
+        return replace(
+            query, embeddings=np.stack([sources[phrase].embedding for phrase in query.phrases]), space=self.space
+        )
+
+    def _beyond_any_sound(self, queries: Sequence[Query]) -> Rows:
+        """What each row of all queries has beyond any sound: (R, D) unit rows."""
+        rows = [query.embeddings for query in queries if query.embeddings is not None]
+        if not rows:
+            return np.zeros((0, 0))
+        own = np.concatenate(rows) - self.hear.bank.embeddings.mean(axis=0, dtype=np.float64)
+        unit: Rows = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)
+        return unit
+
+    def _words(self, labels: Sequence[str], sounds: Rows) -> list[_Word]:
+        """Words for sources that are best called ``labels`` and sound like (R, D)."""
+        which = [self.vocabulary.index(label) for label in labels]
+        texts = embed_phrases(self.encoder, self.vocabulary, [self.prompt])  # (V, D)
+        shown = embed_phrases(self.encoder, self.vocabulary, templates("photo"))  # (V, D)
+        common, usual = common_part(texts), common_part(shown)
+        began = time.perf_counter()
+        inverted = invert(
+            self.encoder,
+            self.prompt,
+            self.encoder.embed_words(labels),
+            sounds,
+            common,
+            steps=self.steps,
+            step_size=self.step_size,
+            bound=self.bound,
+            patience=self.patience,
+        )
+
+        # The control: in prompts that it was not optimised in, is the word still better than the label?
+        read = self._read(np.stack([word.vector for word in inverted]))  # (R, D)
+        as_word, as_label = (alikeness(rows, usual, sounds) for rows in (read, shown[which]))
+        kept = as_word > as_label
+        meanings = np.where(kept[:, None], read, shown[which]).astype(np.float32)
+
+        seconds = (time.perf_counter() - began) / sum(word.steps + 1 for word in inverted)
+        in_prompt = alikeness(texts[which], common, sounds)
+        return [
+            _Word(
+                meanings[row],
+                {
+                    "label": label,
+                    "kept": "word" if kept[row] else "label",
+                    "steps": word.steps,
+                    "similarity": _rounded(start=word.start, word=word.similarity, label=in_prompt[row]),
+                    "control": _rounded(word=as_word[row], label=as_label[row]),
+                    "nearest": self._nearest(read[row], shown, usual),
+                },
+                seconds * (word.steps + 1),
+            )
+            for row, (label, word) in enumerate(zip(labels, inverted, strict=True))
+        ]
+
+    def _read(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What words mean in the prompts that regions are compared with: (R, D) unit rows, the mean over these."""
+        mean = np.mean([self.encoder.encode_pseudo_words(prompt, vectors)[0] for prompt in templates("photo")], axis=0)
+        unit: NDArray[np.float32] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+        return unit
+
+    def _nearest(self, meaning: Rows, shown: Rows, usual: Rows) -> dict[str, float]:
+        """The labels whose texts are nearest to a meaning, with their cosines, nearest first."""
+        own = meaning - usual
+        cosines = alikeness(shown, usual, (own / (np.linalg.norm(own) + 1e-12))[None])
+        order = np.argsort(-cosines, kind="stable")[:_NEAREST]
+        return _rounded(**{self.vocabulary[int(row)]: cosines[row] for row in order})
+
+
+def _with_words(query: Query, words: Sequence[_Word], space: str) -> Query:
+    """The query with what its words mean, and what they cost."""
+    reports = [word.report for word in words]
+    told = replace(
+        query,
+        notes={"test_time_optimisation": {"steps": sum(report["steps"] for report in reports), "words": reports}},
+        seconds={"test_time_optimisation": sum(word.seconds for word in words)},
+    )
+    return replace(told, meanings=np.stack([word.meaning for word in words]), space=space) if words else told
+
+
+def _rounded(**cosines: float) -> dict[str, float]:
+    return {name: round(float(cosine), 4) for name, cosine in cosines.items()}
