@@ -88,6 +88,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
     },
     "segmenter": {
+        "closer": "zsavs.segmentation.closer:CloserLook",
         "sam2": "zsavs.models.sam2:Sam2Segmenter",
         "toy": "zsavs.toy:ToySegmenter",
     },

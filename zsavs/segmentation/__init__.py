@@ -1,0 +1,1 @@
+"""Segmenters around other segmenters."""
