@@ -83,7 +83,7 @@ class Memo(Generic[T]):
 _memos_of: Memo[dict[Hashable, Memo[Any]]] = Memo()
 
 
-def memo_of(owner: Any, *settings: Hashable) -> Memo[Any]:
+def memo_of(owner: Any, *settings: Hashable, max_items: int = 256) -> Memo[Any]:
     """The memo that all users of ``owner`` with the same settings share, for as long as the owner lives.
 
     A stage that is made anew for each pipeline around a model that pipelines share would otherwise ask that model
@@ -92,9 +92,10 @@ def memo_of(owner: Any, *settings: Hashable) -> Memo[Any]:
     Args:
         owner: the model whose answers are remembered; one that cannot be weakly referenced shares nothing.
         settings: all that the answers depend on beside the model and the item.
+        max_items: the most answers held at once, at least 1; counts where the memo is made.
     """
     try:
         weakref.ref(owner)
     except TypeError:
-        return Memo()
-    return _memos_of([owner], lambda _: [{}])[0].setdefault(settings, Memo())
+        return Memo(max_items)
+    return _memos_of([owner], lambda _: [{}])[0].setdefault(settings, Memo(max_items))

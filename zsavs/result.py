@@ -55,7 +55,7 @@ class AVSResult:
         phrases: N labels, in the words of the vocabulary or the caption.
         scores: (N,) float32 in [0, 1], how sure we are that this object is there and sounds.
         score_map: (H, W) float32 in [0, 1].
-        queries: what was heard, with weights, whether it was found in the picture or not.
+        queries: what was heard, with weights, whether it was found in the picture or not, and when, if that is known.
         timings: seconds for each stage; a batch's time is shared equally among its items.
         meta: strategy and settings, preset, models with revisions and licences; plain JSON values.
         frame: the picture itself, kept for :meth:`save`; not part of the saved result.
@@ -215,10 +215,12 @@ class AVSResult:
             {"phrase": phrase, "score": float(score), "box_xyxy": [float(x) for x in box], "mask": rle.encode(mask)}
             for phrase, score, box, mask in zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True)
         ]
-        heard = [
+        heard: list[dict[str, Any]] = [
             {"phrase": phrase, "weight": float(weight)}
             for phrase, weight in zip(self.queries.phrases, self.queries.weights, strict=True)
         ]
+        for row, times in zip(heard, self.queries.times or (), strict=False):
+            row["times_s"] = times
         data = {
             "format": _FORMAT,
             "size_hw": list(self.score_map.shape),
@@ -270,6 +272,9 @@ class AVSResult:
                 queries=Query(
                     tuple(h["phrase"] for h in data["heard"]),
                     np.array([h["weight"] for h in data["heard"]], np.float32),
+                    times=tuple(h["times_s"] for h in data["heard"])
+                    if "times_s" in (data["heard"] or [()])[0]
+                    else None,
                 ),
                 timings=data["timings_s"],
                 meta=data["meta"],
