@@ -137,7 +137,8 @@ def _ears(decomposer: Decomposer | None, strategy: Any, what: str) -> dict[str, 
     Raises:
         InputError: the strategy hears with no encoder.
     """
-    if not hasattr(decomposer, "ears"):
+    ears = getattr(decomposer, "ears", None)
+    if ears is None:
         return {}
     role = _hearing(strategy)
     if role is None:
@@ -145,7 +146,7 @@ def _ears(decomposer: Decomposer | None, strategy: Any, what: str) -> dict[str, 
             f"{what} hears with no encoder of sound and text, and the components of this decomposition are embeddings "
             f"in one; choose decomposition 'windows' or 'nmf', whose components are sounds."
         )
-    return {role: decomposer.ears}
+    return {role: ears}
 
 
 def missing_roles(strategy: str, preset: str) -> list[str]:

@@ -220,9 +220,8 @@ def list_(arguments: argparse.Namespace) -> int:
     from zsavs.presets import PRESETS, preset_cards
     from zsavs.registry import ROLES, list_components
 
-    kinds = (
-        [arguments.kind] if arguments.kind else ["strategy", "preset", *ROLES, "decomposition", "dataset", "vocabulary"]
-    )
+    everything = ["strategy", "preset", *ROLES, "decomposition", "dataset", "vocabulary"]
+    kinds = [arguments.kind] if arguments.kind else everything
     known = {kind: list_components(kind) for kind in kinds}
     if arguments.json:
         print(json.dumps(known))

@@ -136,8 +136,8 @@ def list_components(kind: str) -> list[str]:
     """Names that can be asked for, sorted; built-in and installed by others.
 
     Args:
-        kind: "strategy", "preset", "vocabulary", "decomposition", "dataset", or a role: "audio_text", "image_text", "joint",
-            "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
+        kind: "strategy", "preset", "vocabulary", "decomposition", "dataset", or a role: "audio_text", "image_text",
+            "joint", "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
 
     Raises:
         UnknownName: no such kind.

@@ -262,7 +262,7 @@ class AVSResult:
                 raise ResultFileError(
                     f"{where}: written in format {data['format']}, this version reads format {_FORMAT}; update zsavs."
                 )
-            objects, size = data["objects"], tuple(data["size_hw"])
+            objects, size, heard = data["objects"], tuple(data["size_hw"]), data["heard"]
             return cls(
                 masks=np.stack([rle.decode(o["mask"]) for o in objects]) if objects else np.zeros((0, *size), np.bool_),
                 boxes_xyxy=np.array([o["box_xyxy"] for o in objects], np.float32).reshape(-1, 4),
@@ -270,11 +270,9 @@ class AVSResult:
                 scores=np.array([o["score"] for o in objects], np.float32),
                 score_map=_unpack(data["score_map"], size),
                 queries=Query(
-                    tuple(h["phrase"] for h in data["heard"]),
-                    np.array([h["weight"] for h in data["heard"]], np.float32),
-                    times=tuple(h["times_s"] for h in data["heard"])
-                    if "times_s" in (data["heard"] or [()])[0]
-                    else None,
+                    tuple(row["phrase"] for row in heard),
+                    np.array([row["weight"] for row in heard], np.float32),
+                    times=tuple(row["times_s"] for row in heard) if heard and "times_s" in heard[0] else None,
                 ),
                 timings=data["timings_s"],
                 meta=data["meta"],
