@@ -20,6 +20,8 @@ Magnitudes = NDArray[np.float32]
 
 #: Added to every magnitude, of a spectrogram whose largest is 1: below it there is nothing to explain.
 _FLOOR = 1e-6
+#: A component so far below the recording, in dB, is what a frame at its edge or a click leaves over.
+_LEAST_DB = -20.0
 
 
 class SpectrogramNMF:
@@ -31,20 +33,20 @@ class SpectrogramNMF:
     components add up to the recording; a stereo recording's channels get the same shares.
 
     Nothing is random. The first spectrum is the recording's mean; each further one begins as the frame that is
-    explained worst so far. It stays if it explains at least ``min_gain`` of the divergence that was left: noise is
-    explained hardly better by two spectra than by one, and so is a sound whose partials all rise and fall together,
-    which is what this method cannot take apart.
+    explained worst so far. It stays if the divergence falls by at least ``min_gain`` of the sum of all magnitudes:
+    noise is explained hardly better by two spectra than by one, and so is a sound whose partials all rise and fall
+    together, which is what this method cannot take apart. Components of less than a hundredth of the power are dropped.
 
     Args:
         max_components: the most spectra, at least 1.
-        min_gain: the share of the remaining divergence that one more spectrum must explain, in (0, 1).
+        min_gain: how much better one more spectrum must explain the recording, in (0, 1).
         steps: updates for each number of spectra.
 
     Raises:
         InputError: a setting is out of range.
     """
 
-    def __init__(self, *, max_components: int = 4, min_gain: float = 0.15, steps: int = 40) -> None:
+    def __init__(self, *, max_components: int = 4, min_gain: float = 0.03, steps: int = 40) -> None:
         if max_components < 1 or not 0 < min_gain < 1 or steps < 1:
             raise InputError(
                 f"nmf: max_components and steps must be at least 1 and min_gain in (0, 1), "
@@ -72,17 +74,19 @@ class SpectrogramNMF:
             share = np.outer(spectrum, gain) / whole  # 4. of every cell, in [0, 1]
             part = AudioClip(backward(spectrogram * share, length, samples), clip.sample_rate_hz, clip.source)  # 5.
             components.append(Component(part, active_times(part)))  # 6. when it sounds
-        return [component for component in components if component.times]
+        least = rms_db(clip.waveform) + _LEAST_DB
+        heard = [part for part in components if part.times and rms_db(part.clip.waveform) >= least]  # 7.
+        return heard if len(heard) > 1 else []
 
     def _fit(self, magnitudes: Magnitudes) -> tuple[Magnitudes, Magnitudes]:
         """Factors of as many components as the recording has by ``min_gain``."""
         spectra = magnitudes.mean(axis=1, keepdims=True)
         gains = magnitudes.sum(axis=0, keepdims=True) / spectra.sum()  # the best single spectrum, in closed form
-        left = divergence(magnitudes, spectra @ gains)
+        left, total = divergence(magnitudes, spectra @ gains), float(magnitudes.sum(dtype=np.float64))
         while len(gains) < self.max_components:
             more = factorise(magnitudes, *_with_worst_frame(magnitudes, spectra, gains), self.steps)
             remains = divergence(magnitudes, more[0] @ more[1])
-            if remains > (1 - self.min_gain) * left:
+            if left - remains < self.min_gain * total:
                 break
             (spectra, gains), left = more, remains
         return spectra, gains

@@ -122,7 +122,8 @@ class SparseText:
         return self._known(clips, self._components)
 
     def _components(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
-        parts = [loud(cut(clip, self.window_s, self.max_windows)) for clip in clips]  # 1. windows of each clip
+        cuts = [cut(clip, self.window_s, self.max_windows) for clip in clips]  # 1. windows that are not pauses
+        parts = [[windows[place] for place in loud([window for _, window in windows])] for windows in cuts]
         heard = self.hear.embed([window for windows in parts for _, window in windows])  # 2. (W, D)
         ends = np.cumsum([len(windows) for windows in parts], dtype=int)
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ class SlidingWindows:
     """Hears a recording window by window; windows that sound alike are one component.
 
     Embeddings of windows, less what sounds of any kind have in common, are clustered by their cosine (average link).
-    A component's sound is that of its windows, without the rest of the recording, and its times are theirs, where the
-    recording is not silent; so they are right to within a window. Sources that always sound together stay together.
+    A component's sound is that of the moments which are nearest to its windows' middles, without the rest of the
+    recording, and those moments are its times, where the recording is not silent; so they are right to within a window.
+    Sources that always sound together stay together.
 
     Args:
         audio_text: embeds windows; the strategy's own encoder is best.
@@ -45,7 +47,7 @@ class SlidingWindows:
         *,
         window_s: float = 1.0,
         max_windows: int = 32,
-        min_similarity: float = 0.5,
+        min_similarity: float = 0.6,
     ) -> None:
         if not window_s > 0 or max_windows < 1 or not -1 <= min_similarity <= 1:
             raise InputError(
@@ -61,23 +63,28 @@ class SlidingWindows:
         return self._known(clips, self._components)
 
     def _components(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
-        parts = [loud(cut(clip, self.window_s, self.max_windows)) for clip in clips]  # 1. windows of each clip
-        heard = self.hear.embed([window for windows in parts for _, window in windows])  # 2. (W, D)
-        heard = heard - self.hear.bank.embeddings.mean(axis=0)
-        ends = np.cumsum([len(windows) for windows in parts], dtype=int)
+        parts = [cut(clip, self.window_s, self.max_windows) for clip in clips]  # 1. windows of each clip
+        heard = [loud([window for _, window in windows]) for windows in parts]
+        rows = self.hear.embed(  # 2. those that are not pauses  (W, D)
+            [windows[place][1] for windows, places in zip(parts, heard, strict=True) for place in places]
+        )
+        rows = rows - self.hear.bank.embeddings.mean(axis=0)
+        ends = np.cumsum([len(places) for places in heard], dtype=int)
         return [
-            self._grouped(clip, windows, heard[end - len(windows) : end])
-            for clip, windows, end in zip(clips, parts, ends, strict=True)
+            self._grouped(clip, [start for start, _ in windows], places, rows[end - len(places) : end])
+            for clip, windows, places, end in zip(clips, parts, heard, ends, strict=True)
         ]
 
     def _grouped(
-        self, clip: AudioClip, windows: Sequence[tuple[float, AudioClip]], heard: NDArray[np.float32]
+        self, clip: AudioClip, starts: Sequence[float], places: Sequence[int], rows: NDArray[np.float32]
     ) -> list[Component]:
-        """3. One component for each cluster of windows."""
-        groups = average_link(heard, self.min_similarity)
-        if len(groups) < 2:
+        """3. One component for each cluster of windows; every moment belongs to the window whose middle is nearest."""
+        clusters = average_link(rows, self.min_similarity)
+        if len(clusters) < 2:
             return []
-        components = [_component(clip, [windows[row] for row in rows]) for rows in groups]
+        middles = [(a + b + self.window_s) / 2 for a, b in pairwise(starts)]
+        edges = [0.0, *middles, clip.duration_s]
+        components = [_component(clip, [(edges[places[r]], edges[places[r] + 1]) for r in rows]) for rows in clusters]
         return [component for component in components if component.times]
 
 
@@ -102,11 +109,11 @@ def cut(clip: AudioClip, window_s: float, max_windows: int) -> list[tuple[float,
     return [(s / rate, AudioClip(clip.waveform[:, s : s + length], rate, clip.source)) for s in starts.tolist()]
 
 
-def loud(windows: Sequence[tuple[float, AudioClip]]) -> list[tuple[float, AudioClip]]:
-    """The windows that are not pauses."""
-    levels = [rms_db(window.waveform) for _, window in windows]
+def loud(windows: Sequence[AudioClip]) -> list[int]:
+    """Numbers of the windows that are not pauses."""
+    levels = [rms_db(window.waveform) for window in windows]
     least = max(max(levels) - _RANGE_DB, _SILENCE_DB)
-    return [window for window, level in zip(windows, levels, strict=True) if level >= least]
+    return [place for place, level in enumerate(levels) if level >= least]
 
 
 def average_link(rows: NDArray[np.floating[Any]], min_similarity: float) -> list[list[int]]:
@@ -132,10 +139,12 @@ def average_link(rows: NDArray[np.floating[Any]], min_similarity: float) -> list
     return sorted(clusters)
 
 
-def _component(clip: AudioClip, windows: Sequence[tuple[float, AudioClip]]) -> Component:
-    """What some windows of a clip hold: their sound without the rest, and when the clip sounds in them."""
-    spans = unite(((start, start + window.duration_s) for start, window in windows), gap_s=0.0)
-    rate = clip.sample_rate_hz
-    pieces = [clip.waveform[:, round(on * rate) : round(off * rate)] for on, off in spans]
+def _component(clip: AudioClip, spans: Sequence[tuple[float, float]]) -> Component:
+    """What some spans of a clip hold: their sound without the rest, and when the clip sounds in them."""
+    times = unite(spans, gap_s=1e-6)
+    rate, samples = clip.sample_rate_hz, clip.waveform.shape[1]
+    # At least one sample of each, of a recording of very few.
+    edges = [(min(round(on * rate), samples - 1), round(off * rate)) for on, off in times]
+    pieces = [clip.waveform[:, start : max(start + 1, end)] for start, end in edges]
     whole = AudioClip(np.concatenate(pieces, axis=1), rate, clip.source)
-    return Component(whole, overlap(active_times(clip), spans))
+    return Component(whole, overlap(active_times(clip), times))
