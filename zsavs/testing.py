@@ -149,6 +149,9 @@ def check_strategy(
     for query, again in zip(queries, ask(samples), strict=True):
         _same_query(query, again, 0.0, "query: the same samples twice give the same answer")
     for sample, query in zip(samples, queries, strict=True):
+        last = max((row[-1][1] for row in query.times or () if row), default=0.0)
+        _require(last <= sample.audio.duration_s + 1e-6, f"query: nothing sounds after its recording, got {query!r}.")
+    for sample, query in zip(samples, queries, strict=True):
         alone = ask([_fresh(sample)])[0]
         _same_query(query, alone, tolerance, "query: a batch equals its samples one by one")
     backwards = ask([_fresh(sample) for sample in reversed(samples)])[::-1]
@@ -369,13 +372,17 @@ def _close(one: NDArray[Any], other: NDArray[Any], tolerance: float, rule: str) 
 
 
 def _difference(one: Query, other: Query) -> float:
-    """Largest difference of two queries in weights or embeddings; infinite if they ask for different things."""
+    """Largest difference of two queries in numbers of any kind; infinite if they ask for different things."""
     if sorted(one.phrases) != sorted(other.phrases) or (one.embeddings is None) != (other.embeddings is None):
         return float("inf")
     a, b = (query.rows(np.argsort(np.array(query.phrases), kind="stable")) for query in (one, other))
     worst = float(np.abs(a.weights - b.weights).max(initial=0))
     if a.embeddings is not None and b.embeddings is not None:
         worst = max(worst, float(np.abs(a.embeddings - b.embeddings).max(initial=0)))
+    if (a.times is None) != (b.times is None) or list(map(len, a.times or ())) != list(map(len, b.times or ())):
+        return float("inf")
+    for row, same_row in zip(a.times or (), b.times or (), strict=True):
+        worst = max(worst, float(np.abs(np.subtract(row, same_row)).max(initial=0)))
     if (a.prior is None) != (b.prior is None):
         return float("inf")
     if a.prior is not None and b.prior is not None:
