@@ -130,7 +130,7 @@ def measure(dataset: Orchestra, pipes: Mapping[str, Pipeline], batch_size: int =
 
 
 def build(
-    dataset: Orchestra, strategies: Sequence[str], options: Mapping[str, Any]
+    dataset: Orchestra, strategies: Sequence[str], options: Mapping[str, Any], decomposition: str | None = None
 ) -> tuple[dict[str, Pipeline], list[str]]:
     """The pipelines that can be built, the ceiling last, and a line for each of the others.
 
@@ -141,7 +141,7 @@ def build(
     pipes, skipped = {}, []
     for name in strategies:
         try:
-            pipes[name] = zsavs.build_pipeline(name, **options)
+            pipes[name] = zsavs.build_pipeline(name, decomposition=decomposition, **options)
         except ZsavsError as error:
             skipped.append(f"Left out {name}: {error}")
     if not pipes:
@@ -233,9 +233,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (%(default)s)")
     parser.add_argument("--vocabulary", help="labels to hear with; the preset's own if left out")
+    parser.add_argument("--decomposition", help="take recordings apart: windows, nmf or sparse")
+    parser.add_argument("--stereo", action="store_true", help="look where a stereo recording's sound comes from")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the Markdown there, too")
     arguments = parser.parse_args(argv)
-    options = {"preset": arguments.preset, "device": arguments.device, "vocabulary": arguments.vocabulary}
+    options = {
+        "preset": arguments.preset,
+        "device": arguments.device,
+        "vocabulary": arguments.vocabulary,
+        "stereo": arguments.stereo,
+    }
     try:
         with tempfile.TemporaryDirectory(prefix="orchestra-") as temporary:
             root, source = arguments.root, f"the folder {arguments.root}"
@@ -245,8 +252,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 source = "those that come with the package"
             dataset = Orchestra(root)
             strategies = dict.fromkeys(arguments.strategy or zsavs.list_components("strategy"))
-            pipes, skipped = build(dataset, list(strategies), options)
-            title = f"The orchestra, preset {arguments.preset}"
+            pipes, skipped = build(dataset, list(strategies), options, arguments.decomposition)
+            how = [f"decomposition {arguments.decomposition}"] if arguments.decomposition else []
+            title = ", ".join([f"The orchestra, preset {arguments.preset}", *how, *["stereo"] * arguments.stereo])
             text = markdown(page(dataset, measure(dataset, pipes), skipped, title, source))
         print(text, end="")
         if arguments.out is not None:

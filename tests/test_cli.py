@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,36 @@ def folder(tmp_path: Path) -> Path:
 
 
 # ----------------------------------------------------------------------------- segment, compare
+def test_segment_says_when_each_source_sounds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample, _ = toy.scene(("red", "green", "blue"), ())
+    wave = np.concatenate([toy.tone(colour).waveform[0] for colour in ("red", "blue")])
+    Image.fromarray(sample.image).save(tmp_path / "scene.png")
+    soundfile.write(tmp_path / "scene.wav", wave, 16_000)
+    given = ["segment", str(tmp_path / "scene.png"), str(tmp_path / "scene.wav"), "--out", str(tmp_path / "out")]
+    given += ["--preset", "toy", "--strategy", "audio_to_text", "--decomposition", "windows", "--stereo"]
+    assert main(given) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"heard: red 0\.99 at 0\.0-2\.\d s, blue 0\.99 at [12]\.\d-4\.0 s\n", said), said
+    assert main([*given, "--json"]) == 0
+    heard = {row["phrase"]: row["times_s"] for row in json.loads(capsys.readouterr().out)["heard"]}
+    assert np.ravel(heard["red"]) == pytest.approx([0, 2], abs=0.5)
+    assert np.ravel(heard["blue"]) == pytest.approx([2, 4], abs=0.5)
+    saved = zsavs.AVSResult.load(tmp_path / "out" / "scene.json")
+    assert (saved.meta["decomposition"], saved.meta["stereo"]) == ("windows", True)
+    assert main([*given[:-3], "--decomposition", "nothing"]) == 2
+    assert "windows" in capsys.readouterr().err
+
+
+def test_eval_takes_recordings_apart(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["eval", "--root", str(folder), "--preset", "toy", "--strategy", "fused", "--out", str(tmp_path / "run")]
+    assert main([*run, "--decomposition", "nmf", "--stereo"]) == 0
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["decomposition"], settings["stereo"]) == ("nmf", True)
+    capsys.readouterr()
+    assert main(run) == 1, "another plan in the same folder"
+    assert "decomposition" in capsys.readouterr().err
+
+
 def test_segment_writes_the_pictures_and_says_what_sounds(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -225,6 +225,16 @@ class DependsOnTheBatchInItsPrior(Honest):
         return [replace(q, prior=np.full((2, 2), 0.5 / len(samples), np.float32)) for q in super().query(samples)]
 
 
+class DependsOnTheBatchInItsTimes(Honest):
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        return [replace(q, times=[[(0.0, 0.1 * len(samples))]] * len(q)) for q in super().query(samples)]  # type: ignore[arg-type]
+
+
+class HearsWhatIsOver(Honest):
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        return [replace(q, times=[[(0.0, 99.0)]] * len(q)) for q in super().query(samples)]  # type: ignore[arg-type]
+
+
 def test_the_honest_strategy_passes() -> None:
     testing.check_strategy(Honest())
 
@@ -250,6 +260,8 @@ def test_the_honest_strategy_passes() -> None:
         (BreaksOnStereo(), "query: raised ValueError: too many values to unpack"),
         (DependsOnTheBatchInItsEmbeddings(), "a batch equals its samples one by one"),
         (DependsOnTheBatchInItsPrior(), "a batch equals its samples one by one"),
+        (DependsOnTheBatchInItsTimes(), "a batch equals its samples one by one"),
+        (HearsWhatIsOver(), "nothing sounds after its recording"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -91,8 +91,8 @@ LAYERS = [
     ["zsavs.sounding"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
-    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space", "zsavs.pooling", "zsavs.decomposition"],
-    ["zsavs.inversion"],
+    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space", "zsavs.pooling"],
+    ["zsavs.decomposition", "zsavs.inversion", "zsavs.stereo"],
     ["zsavs.strategies"],
     ["zsavs.grounding"],
     ["zsavs.verification"],

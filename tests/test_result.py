@@ -57,6 +57,7 @@ def same(one: AVSResult, other: AVSResult) -> bool:
         and one.phrases == other.phrases
         and one.queries.phrases == other.queries.phrases
         and one.queries.weights.tobytes() == other.queries.weights.tobytes()
+        and one.queries.times == other.queries.times
         and one.timings == other.timings
         and one.meta == other.meta
     )
@@ -525,3 +526,10 @@ def test_a_card_needs_the_picture_and_shows_it() -> None:
     with pytest.raises(ContractError, match="picture that belongs"):
         loaded.card(audio)
     assert loaded.card(audio, "a title", frame).tobytes() == page.tobytes()
+
+
+@pytest.mark.parametrize("times", [(((0.1 + 0.2, 1 / 3), (1 / 3, 7.0)), ()), ((), ()), None])
+def test_when_each_source_sounds_comes_back_exactly(times: Any) -> None:
+    timed = result(queries=Query(("dog", "piano"), np.array([0.9, 0.3], np.float32), times=times))
+    assert same(AVSResult.load(timed.to_json()), timed)
+    assert ("times_s" in timed.to_json()) == (times is not None)

@@ -241,6 +241,14 @@ def test_nouns_compare_by_identity() -> None:
         ((("dog",), [0.5], [[np.inf]], "clip"), r"Query\.embeddings: every value must be finite"),
         ((("dog",), [0.5], None, None, [0.5]), r"Query\.prior"),
         ((("dog",), [0.5], None, None, [[1.5]]), r"Query\.prior: values must lie in \[0, 1\]"),
+        ((("dog",), [0.5], None, None, np.ones((2, 1, 1))), r"Query\.prior: expected shape \(1, 'any', 'any'\)"),
+        ((("dog",), [0.5], None, None, None, ()), r"Query\.times: expected one for each of 1 rows, got 0"),
+        ((("dog",), [0.5], None, None, None, [[(1.0, 1.0)]]), r"Query\.times: seconds must start at 0 and increase"),
+        ((("dog",), [0.5], None, None, None, [[(-0.1, 1.0)]]), r"Query\.times: seconds must start at 0"),
+        ((("dog",), [0.5], None, None, None, [[(0, 2), (1, 3)]]), r"Query\.times: seconds must start at 0"),
+        ((("dog",), [0.5], None, None, None, [[(0, np.inf)]]), r"Query\.times: seconds must start at 0"),
+        ((("dog",), [0.5], None, None, None, [[(0, np.nan)]]), r"Query\.times: seconds must start at 0"),
+        ((("dog",), [0.5], None, None, None, [[0.0, 1.0]]), r"Query\.times: expected for each row pairs of seconds"),
     ],
 )
 def test_a_wrong_query_is_refused(arguments: Any, says: str) -> None:
@@ -281,6 +289,17 @@ def test_meanings_go_with_their_rows_and_need_a_space() -> None:
     for wrong in ({"meanings": np.eye(2)}, {"meanings": np.eye(3), "space": "toy"}):
         with pytest.raises(ContractError, match=r"meanings and space|Query\.meanings: expected shape \(2, 'any'\)"):
             Query(("a", "b"), np.array([0.2, 0.8]), **wrong)  # type: ignore[arg-type]
+
+
+def test_rows_keep_what_is_each_rows_own() -> None:
+    priors = np.array([[[0.1]], [[0.2]], [[0.3]]], np.float32)
+    times = (((0.0, 1.0),), (), ((0.5, 0.75), (0.75, 2.0)))
+    two = Query(("a", "b", "c"), np.array([0.1, 0.2, 0.3]), prior=priors, times=times).rows([2, 0])
+    assert two.prior is not None
+    assert two.prior.ravel() == pytest.approx([0.3, 0.1])
+    assert two.times == (((0.5, 0.75), (0.75, 2.0)), ((0.0, 1.0),))
+    assert repr(two) == "Query({'c': 0.30 at 0.5-0.8 and 0.8-2.0 s, 'a': 0.10 at 0.0-1.0 s})"
+    assert Query((), np.zeros(0), times=()).times is None
 
 
 def test_phrases_are_a_tuple_of_the_querys_own() -> None:

@@ -143,6 +143,33 @@ def test_a_prior_over_the_pixels_themselves() -> None:
     assert guided.scores == pytest.approx(plain.scores)
 
 
+def test_the_prior_is_evidence_and_removes_nothing() -> None:
+    """Of two things that look alike, the one in the likely place is chosen; a very sure look outweighs the place."""
+    boxes = [[0, 0, 50, 50], [150, 0, 200, 50]]
+    prior = [[1.0, 0.5, 0.3, 0.1]]
+    judged = select(query(0.8, prior=prior), regions(boxes), np.array([1.0, 1.0], np.float32), SIZE)
+    assert judged.selected.tolist() == [True, False]
+    assert judged.evidence == pytest.approx([1.0, 1.0 + np.log(0.1)], abs=1e-5)
+    assert len(judged) == 2
+    assert judged.scores[1] > 0
+    sure = select(query(0.8, prior=prior), regions(boxes), np.array([1.0, 3.0], np.float32), SIZE)
+    assert sure.selected.tolist() == [True, True]
+
+
+def test_an_impossible_place_has_finite_evidence() -> None:
+    judged = select(query(0.8, prior=[[0.0]]), regions([[0, 0, 9, 9]]), np.zeros(1, np.float32), SIZE)
+    assert np.isfinite(judged.evidence).all()
+    assert judged.selected.tolist() == [False]
+
+
+def test_every_row_has_a_place_of_its_own() -> None:
+    boxes = [[0, 0, 50, 50], [150, 0, 200, 50]]
+    prior = [[[1.0, 0.01]], [[0.01, 1.0]]]  # the dog on the left, the cat on the right
+    for sources, chosen in (([0, 1], [True, True]), ([1, 0], [False, False])):
+        judged = select(query(0.8, 0.8, prior=prior), regions(boxes, sources=sources), np.ones(2, np.float32), SIZE)
+        assert judged.selected.tolist() == chosen
+
+
 # -------------------------------------------------------------------------- trust grounder
 def test_trusting_the_grounder_selects_every_object_once() -> None:
     sample, _ = toy.scene(("red", "blue"), ("red",), size_hw=SIZE)

@@ -12,12 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from zsavs.decomposition import Decomposed, Decomposer
 from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
 from zsavs.models.runtime import check_names
 from zsavs.pipeline import Pipeline
 from zsavs.presets import PRESETS, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.result import AVSResult
+from zsavs.stereo import StereoPrior
 from zsavs.types import AVSample
 from zsavs.vocabulary import load_vocabulary
 
@@ -35,6 +37,8 @@ def build_pipeline(
     device: str = "auto",
     dtype: str = "auto",
     vocabulary: str | Path | Sequence[str] | None = None,
+    decomposition: str | Decomposer | None = None,
+    stereo: bool = False,
     **settings: Any,
 ) -> Pipeline:
     """Build a pipeline from names. Nothing is downloaded; weights that are not here raise an error that says how.
@@ -47,6 +51,9 @@ def build_pipeline(
             "float16".
         vocabulary: labels to hear with: a shipped name, a text file with one label a line, or a list; the preset's
             own if left out.
+        decomposition: take each recording apart into sources and ask the strategy about every one of them: a name
+            (``zsavs.list_components("decomposition")``), or an object with ``take_apart(clips)``; None for not.
+        stereo: let the direction of a stereo recording's sound say where to look (:mod:`zsavs.stereo`).
         settings: by the name of a role, another component for it: an object, or "name" or "name:checkpoint"
             (``segmenter="sam2:facebook/sam2.1-hiera-small"``); a part around another part of its own role takes the
             preset's, or the one named after the colon (``grounder="objects:owlv2"``); anything else is a setting of
@@ -58,6 +65,7 @@ def build_pipeline(
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
         InputError: the strategy needs a part that the preset does not have; says which presets and components do.
+            Or it cannot hear what the decomposition makes.
         MissingWeights: a checkpoint is not on this machine.
 
     >>> import zsavs
@@ -68,18 +76,28 @@ def build_pipeline(
     wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
     parts = _Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary)
     _say_limits(preset)
+    decomposer = _decomposer(parts, wanted, decomposition)
     if isinstance(strategy, str):
         taken = inspect.signature(wanted).parameters
         settings = {**{name: value for name, value in parts.plan.settings.items() if name in taken}, **settings}
-        name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}")
+        ears = _ears(decomposer, wanted, f"strategy {strategy!r}")
+        name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}", ears)
     else:
         name, chosen = type(strategy).__name__, strategy
+        if hasattr(decomposer, "ears"):
+            raise InputError(f"the decomposition {decomposition!r} needs a strategy's name, to build it with its ears.")
         if settings:
             raise UnknownName("setting of a strategy that is built already", next(iter(settings)), ROLES)
+    if stereo:  # within the decomposition, as every source has a direction of its own
+        chosen = StereoPrior(chosen)
+    if decomposer is not None:
+        chosen = Decomposed(chosen, decomposer)
     stages = {role: parts.get(role) for role in ("grounder", "verifier", "segmenter")}
     meta = {
         "strategy": name,
         "settings": {setting: _plain(value) for setting, value in settings.items()},
+        "decomposition": decomposition if isinstance(decomposition, str | None) else type(decomposition).__name__,
+        "stereo": stereo,
         "preset": preset,
         "device": str(device),
         "dtype": str(dtype),
@@ -87,6 +105,48 @@ def build_pipeline(
         "models": parts.cards(),
     }
     return Pipeline(chosen, **stages, meta=meta)
+
+
+def _decomposer(parts: _Parts, strategy: Any, decomposition: str | Decomposer | None) -> Decomposer | None:
+    """The decomposer of a name, listening with the strategy's own encoder where it has one."""
+    if decomposition is None:
+        return None
+    if not isinstance(decomposition, str):
+        if isinstance(decomposition, type) or not callable(getattr(decomposition, "take_apart", None)):
+            raise InputError(
+                f"decomposition: expected a name or an object with take_apart(clips), got {decomposition!r}."
+            )
+        return decomposition
+    cls = find_component("decomposition", decomposition)
+    taken, what = inspect.signature(cls).parameters, f"decomposition {decomposition!r}"
+    joint = "audio_text" in taken and _hearing(strategy) == "joint"
+    settings = {name: value for name, value in parts.plan.settings.items() if name in taken}
+    decomposer: Decomposer = parts.fill(cls, settings, what, {"audio_text": parts.get("joint", what)} if joint else {})
+    return decomposer
+
+
+def _hearing(strategy: Any) -> str | None:
+    """The role of the encoder that a strategy hears with; None if it hears in another way, or is built already."""
+    asked = inspect.signature(strategy).parameters if callable(strategy) else ()
+    return next((role for role in ("joint", "audio_text") if role in asked), None)
+
+
+def _ears(decomposer: Decomposer | None, strategy: Any, what: str) -> dict[str, Any]:
+    """By role, the encoder that hears the decomposer's components, where they are not sounds.
+
+    Raises:
+        InputError: the strategy hears with no encoder.
+    """
+    ears = getattr(decomposer, "ears", None)
+    if ears is None:
+        return {}
+    role = _hearing(strategy)
+    if role is None:
+        raise InputError(
+            f"{what} hears with no encoder of sound and text, and the components of this decomposition are embeddings "
+            f"in one; choose decomposition 'windows' or 'nmf', whose components are sounds."
+        )
+    return {role: ears}
 
 
 def missing_roles(strategy: str, preset: str) -> list[str]:
@@ -131,13 +191,15 @@ def compare(
     dtype: str = "auto",
     vocabulary: str | Path | Sequence[str] | None = None,
     batch_size: int = 8,
+    decomposition: str | Decomposer | None = None,
+    stereo: bool = False,
 ) -> dict[str, list[AVSResult]]:
     """Run several strategies over the same samples in one pass; every picture and sound is encoded once.
 
     Args:
         samples: any iterable.
         strategies: names.
-        preset, device, dtype, vocabulary: as for :func:`build_pipeline`.
+        preset, device, dtype, vocabulary, decomposition, stereo: as for :func:`build_pipeline`.
         batch_size: samples that go through the models together.
 
     Returns:
@@ -152,7 +214,9 @@ def compare(
         raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
     if batch_size < 1:
         raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
-    pipes = {name: build_pipeline(name, preset, device, dtype, vocabulary) for name in strategies}
+    pipes = {
+        name: build_pipeline(name, preset, device, dtype, vocabulary, decomposition, stereo) for name in strategies
+    }
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
     iterator = iter(samples)
     # Batch by batch, all strategies over one batch: the models remember the batch's features, not the data set's.

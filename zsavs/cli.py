@@ -192,6 +192,10 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vocabulary", metavar="FILE|NAME", help="labels to hear with: a text file, one a line; a name"
     )
+    parser.add_argument(
+        "--decomposition", metavar="NAME", help="take the recording apart into sources: windows, nmf or sparse"
+    )
+    parser.add_argument("--stereo", action="store_true", help="look where a stereo recording's sound comes from")
 
 
 def _positive(text: str) -> int:

@@ -32,7 +32,15 @@ def compare(arguments: argparse.Namespace) -> int:
     answers = {}
     with _bar(2 * len(names), "loading models") as bar:
         for name in names:
-            pipe = build_pipeline(name, preset, arguments.device, arguments.dtype, arguments.vocabulary)
+            pipe = build_pipeline(
+                name,
+                preset,
+                arguments.device,
+                arguments.dtype,
+                arguments.vocabulary,
+                arguments.decomposition,
+                arguments.stereo,
+            )
             bar.update()
             bar.set_description(f"running {name}")
             stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
@@ -90,17 +98,28 @@ def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict
                 result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
             )
         ],
-        "heard": [
-            {"phrase": phrase, "weight": round(float(weight), 4)}
-            for phrase, weight in zip(result.queries.phrases, result.queries.weights, strict=True)
-        ],
+        "heard": _heard(result.queries),
         "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
         "files": {name: str(path) for name, path in files.items()},
     }
 
 
+def _heard(query: Any) -> list[dict[str, Any]]:
+    """What was heard, and when, if that is known."""
+    rows: list[dict[str, Any]] = [
+        {"phrase": phrase, "weight": round(float(weight), 4)}
+        for phrase, weight in zip(query.phrases, query.weights, strict=True)
+    ]
+    for row, times in zip(rows, query.times or (), strict=False):
+        row["times_s"] = [[round(on, 3), round(off, 3)] for on, off in times]
+    return rows
+
+
 def _describe(answer: dict[str, Any]) -> list[str]:
-    heard = ", ".join(f"{row['phrase']} {row['weight']:.2f}" for row in answer["heard"]) or "nothing it knows"
+    from zsavs.types import when
+
+    named = [f"{row['phrase']} {row['weight']:.2f}{when(row.get('times_s', ()))}" for row in answer["heard"]]
+    heard = ", ".join(named) or "nothing it knows"
     lines = [f"heard: {heard}"]
     for row in answer["objects"]:
         x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
@@ -135,6 +154,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         batch_size=arguments.batch_size,
         shard=arguments.shard,
+        decomposition=arguments.decomposition,
+        stereo=arguments.stereo,
     )
     total = min(len(dataset), arguments.limit or len(dataset))
     with _bar(total, "evaluating") as bar:
@@ -199,7 +220,8 @@ def list_(arguments: argparse.Namespace) -> int:
     from zsavs.presets import PRESETS, preset_cards
     from zsavs.registry import ROLES, list_components
 
-    kinds = [arguments.kind] if arguments.kind else ["strategy", "preset", *ROLES, "dataset", "vocabulary"]
+    everything = ["strategy", "preset", *ROLES, "decomposition", "dataset", "vocabulary"]
+    kinds = [arguments.kind] if arguments.kind else everything
     known = {kind: list_components(kind) for kind in kinds}
     if arguments.json:
         print(json.dumps(known))

@@ -23,7 +23,7 @@ from zsavs.report.blocks import Cell, Page, Paragraph, Picture, Pictures, Row, S
 from zsavs.report.values import line
 from zsavs.report.web import html
 from zsavs.result import AVSResult
-from zsavs.types import AudioClip, AVSample
+from zsavs.types import AudioClip, AVSample, Times, when
 
 __all__ = ["PRESET", "STRATEGIES", "DemoScene", "run", "shipped_scenes", "toy_scenes", "write_demo"]
 
@@ -215,7 +215,7 @@ def _section(scene: DemoScene, results: Mapping[str, AVSResult], folder: Path) -
     for name, result in results.items():
         j = jaccard(result.mask, scene.target)
         found = _scored(result.phrases, result.scores) or "nothing"
-        heard = _scored(result.queries.phrases, result.queries.weights) or "nothing it knows"
+        heard = _scored(result.queries.phrases, result.queries.weights, result.queries.times) or "nothing it knows"
         overlays.append(_picture(folder, scene, name, result.overlay(), f"J {j:.2f}: {found}"))
         rows.append(Row((Cell(name), Cell(heard), Cell(found), Cell(f"{j:.2f}", share=j))))
     return Section(
@@ -245,8 +245,9 @@ def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _scored(phrases: Sequence[str], numbers: NDArray[np.float32]) -> str:
-    return ", ".join(f"{line(phrase)} {number:.2f}" for phrase, number in zip(phrases, numbers, strict=True))
+def _scored(phrases: Sequence[str], numbers: NDArray[np.float32], times: Sequence[Times] | None = None) -> str:
+    rows = zip(phrases, numbers, times or ((),) * len(phrases), strict=True)
+    return ", ".join(f"{line(phrase)} {number:.2f}{when(spans)}" for phrase, number, spans in rows)
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ class Plan:
 
     Args:
         strategies: names.
-        preset, device, dtype, vocabulary: as for :func:`zsavs.build_pipeline`.
+        preset, device, dtype, vocabulary, decomposition, stereo: as for :func:`zsavs.build_pipeline`, by name.
         suites: names of metric suites beside J and F at 0.5; None for the data set's own.
         audio: which of "recorded", "silent" and "shuffled" to hear; "shuffled" is the recording of another item.
         limit: only the first items.
@@ -60,6 +60,8 @@ class Plan:
     limit: int | None = None
     batch_size: int = 8
     shard: tuple[int, int] = (0, 1)
+    decomposition: str | None = None
+    stereo: bool = False
 
     def __post_init__(self) -> None:
         for name in self.audio:
@@ -100,7 +102,10 @@ def evaluate(
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
     pipes = {
-        name: build_pipeline(name, plan.preset, plan.device, plan.dtype, plan.vocabulary) for name in plan.strategies
+        name: build_pipeline(
+            name, plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.decomposition, plan.stereo
+        )
+        for name in plan.strategies
     }
     names = plan.suites if plan.suites is not None else (dataset.suite,)
     settings = {

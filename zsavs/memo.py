@@ -92,7 +92,7 @@ def memo_of(owner: Any, *settings: Hashable, max_items: int = 256) -> Memo[Any]:
     Args:
         owner: the model whose answers are remembered; one that cannot be weakly referenced shares nothing.
         settings: all that the answers depend on beside the model and the item.
-        max_items: the most answers held at once, where this user is the first.
+        max_items: the most answers held at once, at least 1; counts where the memo is made.
     """
     try:
         weakref.ref(owner)

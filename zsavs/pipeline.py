@@ -87,7 +87,7 @@ class Pipeline:
                 )
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
-        queries = clock.time("query", self.strategy.query(work))
+        queries = _within(samples, clock.time("query", self.strategy.query(work)))
         found = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
         judged = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, found)))
         logits = clock.time("segment", self.segmenter.segment(work, judged))
@@ -102,7 +102,7 @@ class Pipeline:
                     phrases=tuple(query.phrases[source] for source in proposals.sources[whole.rows]),
                     scores=proposals.scores[whole.rows],
                     score_map=whole.score_map,
-                    queries=Query(query.phrases, query.weights),
+                    queries=Query(query.phrases, query.weights, times=query.times),
                     timings=timings,
                     meta={"zsavs": zsavs.__version__, "sample": sample.name, **self.meta, **_noted(query)},
                     frame=sample.image,
@@ -128,6 +128,17 @@ class _Clock:
                 f"{stage}: {len(answers)} answers for {self.count} samples; each verb gives one a sample."
             )
         return answers
+
+
+def _within(samples: Sequence[AVSample], queries: list[Query]) -> list[Query]:
+    """The queries, after a check that their times lie within their recordings."""
+    for sample, query in zip(samples, queries, strict=True):
+        ends = [row[-1][1] for row in query.times or () if row]
+        if ends and max(ends) > sample.audio.duration_s + 1e-6:
+            raise ContractError(
+                f"query: a row sounds until {max(ends):g} s in a recording of {sample.audio.duration_s:g} s."
+            )
+    return queries
 
 
 def _answering(stage: str, queries: list[Query], proposals: list[Proposals]) -> list[Proposals]:

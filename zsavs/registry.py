@@ -5,6 +5,7 @@ Entry points are read when a name is asked for and imported when it is built. A 
 - a strategy under ``zsavs.strategies``:  ``my_idea = "my_package.my_idea:MyIdea"``
 - a model under ``zsavs.models``:         ``grounder.my_detector = "my_package.detector:MyDetector"``, its role first
 - a data set under ``zsavs.datasets``:    ``my_set = "my_package.my_set:MySet"``
+- a decomposition under ``zsavs.decompositions``: ``my_way = "my_package.my_way:MyWay"``
 
 A built-in name wins over a plug-in of the same name; a plug-in that cannot be imported is reported by name.
 """
@@ -92,6 +93,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "sam2": "zsavs.models.sam2:Sam2Segmenter",
         "toy": "zsavs.toy:ToySegmenter",
     },
+    "decomposition": {
+        "nmf": "zsavs.decomposition.nmf:SpectrogramNMF",
+        "sparse": "zsavs.decomposition.sparse:SparseText",
+        "windows": "zsavs.decomposition.windows:SlidingWindows",
+    },
     "dataset": {
         "avss": "zsavs.datasets.avss:AVSS",
         "avss_ov": "zsavs.datasets.avss:AVSSOpenVocabulary",
@@ -120,15 +126,20 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
 }
 
-_GROUPS = {"strategy": "zsavs.strategies", "dataset": "zsavs.datasets", **dict.fromkeys(ROLES, "zsavs.models")}
+_GROUPS = {
+    "strategy": "zsavs.strategies",
+    "decomposition": "zsavs.decompositions",
+    "dataset": "zsavs.datasets",
+    **dict.fromkeys(ROLES, "zsavs.models"),
+}
 
 
 def list_components(kind: str) -> list[str]:
     """Names that can be asked for, sorted; built-in and installed by others.
 
     Args:
-        kind: "strategy", "preset", "vocabulary", "dataset", or a role: "audio_text", "image_text", "joint",
-            "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
+        kind: "strategy", "preset", "vocabulary", "decomposition", "dataset", or a role: "audio_text", "image_text",
+            "joint", "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
 
     Raises:
         UnknownName: no such kind.

@@ -55,7 +55,7 @@ class AVSResult:
         phrases: N labels, in the words of the vocabulary or the caption.
         scores: (N,) float32 in [0, 1], how sure we are that this object is there and sounds.
         score_map: (H, W) float32 in [0, 1].
-        queries: what was heard, with weights, whether it was found in the picture or not.
+        queries: what was heard, with weights, whether it was found in the picture or not, and when, if that is known.
         timings: seconds for each stage, and for a test-time optimisation apart from the query that it serves; a
             batch's time is shared equally among its items.
         meta: strategy and settings, preset, models with revisions and licences, and under "notes" what the strategy
@@ -217,10 +217,12 @@ class AVSResult:
             {"phrase": phrase, "score": float(score), "box_xyxy": [float(x) for x in box], "mask": rle.encode(mask)}
             for phrase, score, box, mask in zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True)
         ]
-        heard = [
+        heard: list[dict[str, Any]] = [
             {"phrase": phrase, "weight": float(weight)}
             for phrase, weight in zip(self.queries.phrases, self.queries.weights, strict=True)
         ]
+        for row, times in zip(heard, self.queries.times or (), strict=False):
+            row["times_s"] = times
         data = {
             "format": _FORMAT,
             "size_hw": list(self.score_map.shape),
@@ -262,7 +264,7 @@ class AVSResult:
                 raise ResultFileError(
                     f"{where}: written in format {data['format']}, this version reads format {_FORMAT}; update zsavs."
                 )
-            objects, size = data["objects"], tuple(data["size_hw"])
+            objects, size, heard = data["objects"], tuple(data["size_hw"]), data["heard"]
             return cls(
                 masks=np.stack([rle.decode(o["mask"]) for o in objects]) if objects else np.zeros((0, *size), np.bool_),
                 boxes_xyxy=np.array([o["box_xyxy"] for o in objects], np.float32).reshape(-1, 4),
@@ -270,8 +272,9 @@ class AVSResult:
                 scores=np.array([o["score"] for o in objects], np.float32),
                 score_map=_unpack(data["score_map"], size),
                 queries=Query(
-                    tuple(h["phrase"] for h in data["heard"]),
-                    np.array([h["weight"] for h in data["heard"]], np.float32),
+                    tuple(row["phrase"] for row in heard),
+                    np.array([row["weight"] for row in heard], np.float32),
+                    times=tuple(row["times_s"] for row in heard) if heard and "times_s" in heard[0] else None,
                 ),
                 timings=data["timings_s"],
                 meta=data["meta"],

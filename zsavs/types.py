@@ -6,8 +6,9 @@ two samples are the same sample only if they are the same object, which is also 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from numbers import Real
 from os import PathLike
 from typing import Any
@@ -17,7 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import AudioError, ContractError, ImageError
 
-__all__ = ["AVSample", "AudioClip", "Proposals", "Query"]
+__all__ = ["AVSample", "AudioClip", "Proposals", "Query", "Times"]
+
+#: When something sounds: on and off in seconds from the start of the recording, in order, without overlap.
+Times = tuple[tuple[float, float], ...]
 
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
 _MAX_CHANNELS = 256
@@ -53,6 +57,32 @@ def _unit_range(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> 
     if array.size and (array.min() < 0 or array.max() > 1):
         raise ContractError(f"{what}: values must lie in [0, 1], got [{array.min():.4g}, {array.max():.4g}].")
     return array
+
+
+def _times(rows: Sequence[Sequence[Sequence[float]]], count: int) -> tuple[Times, ...]:
+    """Check when each of ``count`` rows sounds: pairs of seconds that only ever increase."""
+    try:
+        times = tuple(tuple((float(on), float(off)) for on, off in row) for row in rows)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"Query.times: expected for each row pairs of seconds (on, off); {error}.") from error
+    if len(times) != count:
+        raise ContractError(f"Query.times: expected one for each of {count} rows, got {len(times)}.")
+    for row in times:
+        moments = [0.0, *(moment for pair in row for moment in pair)]
+        # Two sounds may touch, and the first one may start with the recording; none may be without length.
+        if not all(on < off for on, off in row) or not all(a <= b < float("inf") for a, b in pairwise(moments)):
+            raise ContractError(f"Query.times: seconds must start at 0 and increase, on < off; got {row}.")
+    return times
+
+
+def when(times: Iterable[Sequence[float]]) -> str:
+    """Say in words when something sounds, to follow its name; "" where that is not known.
+
+    >>> when([(0.0, 1.25), (2.5, 4.0)])
+    ' at 0.0-1.2 and 2.5-4.0 s'
+    """
+    spans = " and ".join(f"{on:.1f}-{off:.1f}" for on, off in times)
+    return f" at {spans} s" if spans else ""
 
 
 def row_numbers(index: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
@@ -181,7 +211,10 @@ class Query:
         weights: (K,) in [0, 1], how sure the strategy is that the source sounds.
         embeddings: optional (K, D) unit rows, one per phrase, in the embedding space named ``space``.
         space: name of that space; given exactly when ``embeddings`` or ``meanings`` are.
-        prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture.
+        prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture, or (K, h, w), one for each
+            row; 1 says nothing against a place.
+        times: optional, for each row when it sounds, on and off in seconds from the start of the recording; () for a
+            row of which that is not known. Always None without rows.
         meanings: optional (K, D) unit rows of texts in the same space: what each source means, in place of what its
             phrase says.
         notes: what a reader of the result should know of how the query came about, such as the steps of a test-time
@@ -197,6 +230,7 @@ class Query:
     embeddings: NDArray[np.float32] | None = None
     space: str | None = None
     prior: NDArray[np.float32] | None = None
+    times: tuple[Times, ...] | None = None
     meanings: NDArray[np.float32] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -217,7 +251,10 @@ class Query:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _floats(getattr(self, name), (count, None), f"Query.{name}"))
         if self.prior is not None:
-            object.__setattr__(self, "prior", _unit_range(self.prior, (None, None), "Query.prior"))
+            shape = (count, None, None) if np.ndim(self.prior) == 3 else (None, None)
+            object.__setattr__(self, "prior", _unit_range(self.prior, shape, "Query.prior"))
+        if self.times is not None:
+            object.__setattr__(self, "times", _times(self.times, count) or None)
 
     @classmethod
     def nothing(cls) -> Query:
@@ -236,6 +273,8 @@ class Query:
             weights=self.weights[index],
             embeddings=None if self.embeddings is None else self.embeddings[index],
             meanings=None if self.meanings is None else self.meanings[index],
+            prior=self.prior[index] if self.prior is not None and self.prior.ndim == 3 else self.prior,
+            times=None if self.times is None else tuple(self.times[i] for i in index),
         )
 
     def top(self, k: int) -> Query:
@@ -243,7 +282,8 @@ class Query:
         return self.rows(np.argsort(-self.weights, kind="stable")[:k])
 
     def __repr__(self) -> str:
-        rows = ", ".join(f"{p!r}: {w:.2f}" for p, w in zip(self.phrases, self.weights, strict=True))
+        times = self.times or ((),) * len(self)
+        rows = ", ".join(f"{p!r}: {w:.2f}{when(t)}" for p, w, t in zip(self.phrases, self.weights, times, strict=True))
         return f"Query({{{rows}}})"
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.calibration import SoundScorer, evidence_to_query
-from zsavs.decomposition import Source, pursue
+from zsavs.decomposition.activity import unite
+from zsavs.decomposition.pursuit import Source, pursue
+from zsavs.decomposition.windows import cut
 from zsavs.errors import InputError
 from zsavs.protocols import JointEncoder
 from zsavs.types import AudioClip, AVSample, Query
@@ -64,26 +67,14 @@ class TextBridged:
         self.window_s, self.max_windows, self.attention = window_s, max_windows, attention
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """One row for each source that is heard, with its own embedding, whatever the picture shows."""
-        parts = [self._windows(sample.audio) for sample in samples]  # 1. windows of each sound
-        heard = self.hear.embed([part for clips in parts for part in clips])  # 2. hear             (W, D)
+        """One row for each source that is heard, with its own embedding and its windows' times."""
+        parts = [cut(sample.audio, self.window_s, self.max_windows) for sample in samples]  # 1. windows of each sound
+        heard = self.hear.embed([part for windows in parts for _, part in windows])  # 2. hear             (W, D)
         sources = [self._sources(sound) for sound in heard]  # 3. each window's sources, by their texts
-        ends = np.cumsum([len(clips) for clips in parts])
+        ends = np.cumsum([len(windows) for windows in parts], dtype=int)
         return [
-            self._together([source for window in sources[end - len(clips) : end] for source in window])
-            for clips, end in zip(parts, ends, strict=True)
+            self._together(windows, sources[end - len(windows) : end]) for windows, end in zip(parts, ends, strict=True)
         ]
-
-    def _windows(self, clip: AudioClip) -> list[AudioClip]:
-        """The clip itself, or overlapping windows of a longer one."""
-        length = max(1, round(self.window_s * clip.sample_rate_hz))
-        wave = clip.mono()
-        beyond = len(wave) - length
-        if beyond <= 0:
-            return [clip]
-        count = min(1 + -(-2 * beyond // length), self.max_windows)
-        starts = np.linspace(0, beyond, count).round().astype(int)
-        return [AudioClip(wave[None, start : start + length], clip.sample_rate_hz, clip.source) for start in starts]
 
     def _sources(self, sound: NDArray[np.float32]) -> list[Source]:
         return pursue(
@@ -96,9 +87,9 @@ class TextBridged:
             attention=self.attention,
         )
 
-    def _together(self, sources: Sequence[Source]) -> Query:
-        """4. The windows' sources under one query: a label once, as it is heard best."""
-        best = {source.label: source for source in sorted(sources, key=lambda source: source.z)}
+    def _together(self, windows: Sequence[tuple[float, AudioClip]], found: Sequence[list[Source]]) -> Query:
+        """4. The windows' sources under one query: a label once, as it is heard best, at the times of all of them."""
+        best = {source.label: source for source in sorted(chain(*found), key=lambda source: source.z)}
         query = evidence_to_query(
             [self.vocabulary[label] for label in best],
             np.array([source.z for source in best.values()], np.float32),
@@ -109,4 +100,13 @@ class TextBridged:
         if not len(query):
             return query
         rows = {self.vocabulary[label]: source.embedding for label, source in best.items()}
-        return replace(query, embeddings=np.stack([rows[phrase] for phrase in query.phrases]), space=self.space)
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for (start, window), sources in zip(windows, found, strict=True):
+            for source in sources:
+                spans.setdefault(self.vocabulary[source.label], []).append((start, start + window.duration_s))
+        return replace(
+            query,
+            embeddings=np.stack([rows[phrase] for phrase in query.phrases]),
+            space=self.space,
+            times=tuple(unite(spans[phrase]) for phrase in query.phrases),
+        )

@@ -162,6 +162,9 @@ def check_strategy(
     for query, again in zip(queries, ask(samples), strict=True):
         _same_query(query, again, 0.0, "query: the same samples twice give the same answer")
     for sample, query in zip(samples, queries, strict=True):
+        last = max((row[-1][1] for row in query.times or () if row), default=0.0)
+        _require(last <= sample.audio.duration_s + 1e-6, f"query: nothing sounds after its recording, got {query!r}.")
+    for sample, query in zip(samples, queries, strict=True):
         alone = ask([_fresh(sample)])[0]
         _same_query(query, alone, tolerance, "query: a batch equals its samples one by one")
     backwards = ask([_fresh(sample) for sample in reversed(samples)])[::-1]
@@ -357,7 +360,7 @@ def _fresh(item: Any) -> Any:
 
 
 def _difference(one: Query, other: Query) -> float:
-    """Largest difference of two queries in weights, embeddings or meanings; infinite if they ask for other things."""
+    """Largest difference of two queries in numbers of any kind; infinite if they ask for other things."""
     if sorted(one.phrases) != sorted(other.phrases):
         return float("inf")
     a, b = (query.rows(np.argsort(np.array(query.phrases), kind="stable")) for query in (one, other))
@@ -367,6 +370,10 @@ def _difference(one: Query, other: Query) -> float:
             return float("inf")
         if rows is not None and others is not None:
             worst = max(worst, float(np.abs(rows - others).max(initial=0)))
+    if (a.times is None) != (b.times is None) or list(map(len, a.times or ())) != list(map(len, b.times or ())):
+        return float("inf")
+    for row, same_row in zip(a.times or (), b.times or (), strict=True):
+        worst = max(worst, float(np.abs(np.subtract(row, same_row)).max(initial=0)))
     if (a.prior is None) != (b.prior is None):
         return float("inf")
     if a.prior is not None and b.prior is not None:

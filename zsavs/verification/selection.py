@@ -13,14 +13,18 @@ __all__ = ["TrustGrounder", "select"]
 
 #: Two boxes that overlap this much are the same object, whatever they are called.
 SAME_OBJECT_IOU = 0.8
+#: Where the prior is less than this, it counts as this: evidence is finite.
+_IMPOSSIBLE = 1e-6
 
 
 def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], size_hw: tuple[int, int]) -> Proposals:
     """Score the regions and choose those with evidence; an object keeps one name.
 
     The score is the geometric mean of what the sound (the query's weight), the grounder (its score) and the look at
-    the region (``sigmoid(evidence)``) say, times the query's prior over the box where it has one. Regions with
-    evidence of at least 0 are selected, but of several that are the same object only the one with the highest score.
+    the region (``sigmoid(evidence)``) say, times the query's prior over the box where it has one. The prior is
+    evidence, too: its logarithm is added, so that a region in an unlikely place needs a look that says so much more.
+    Regions with evidence of at least 0 are selected, but of several that are the same object only the one with the
+    highest score.
 
     Args:
         query: what is looked for.
@@ -36,7 +40,15 @@ def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], si
     looks = np.exp(-np.logaddexp(0, -evidence.astype(np.float64)))  # the sigmoid, without overflow
     scores = np.cbrt(query.weights[proposals.sources] * proposals.scores * looks)
     if query.prior is not None:
-        scores = scores * [_prior_in(query.prior, box, size_hw) for box in proposals.boxes_xyxy]
+        priors = query.prior if query.prior.ndim == 3 else [query.prior] * len(query)
+        there = np.array(
+            [
+                _prior_in(priors[source], box, size_hw)
+                for source, box in zip(proposals.sources, proposals.boxes_xyxy, strict=True)
+            ]
+        )
+        scores = scores * there
+        evidence = (evidence + np.log(np.maximum(there, _IMPOSSIBLE))).astype(np.float32)
     selected = evidence >= 0
     overlap = iou(proposals.boxes_xyxy)
     order = np.argsort(-scores, kind="stable")
