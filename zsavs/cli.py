@@ -1,4 +1,4 @@
-"""The command line: ``zsavs segment|compare|eval|demo|list|download|doctor``, also ``python -m zsavs``.
+"""The command line: ``zsavs segment|compare|eval|calibrate|demo|list|download|doctor``, also ``python -m zsavs``.
 
 Exit codes: 0 done, 1 the input or the run failed (one line on stderr says why), 2 wrong usage, 130 interrupted.
 Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported before the arguments are parsed.
@@ -136,6 +136,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
 
+    calibrate = command(
+        "calibrate",
+        commands.calibrate,
+        "Learn what is usual in your own recordings and pictures, without labels, for use with --bank.",
+    )
+    calibrate.add_argument("--audio", metavar="DIR", help="recordings, also in folders below it")
+    calibrate.add_argument("--images", metavar="DIR", help="pictures, also in folders below it")
+    calibrate.add_argument("--out", default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)")
+    calibrate.add_argument(
+        "--limit", type=_positive, default=2000, metavar="N", help="the most files of each kind (%(default)s)"
+    )
+    _add_preset(calibrate)
+
     merge = command("merge", commands.merge, "Put the shards of one evaluation together.")
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
     merge.add_argument("--out", required=True, metavar="RUN", help="folder of the whole")
@@ -185,13 +198,18 @@ def _add_strategies(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_models(parser: argparse.ArgumentParser) -> None:
+def _add_preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help="which models; base or large, whichever is on this machine, if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    _add_preset(parser)
     parser.add_argument(
         "--vocabulary", metavar="FILE|NAME", help="labels to hear with: a text file, one a line; a name"
     )
+    parser.add_argument("--bank", metavar="DIR", help="what 'zsavs calibrate' made of your own files, to score against")
 
 
 def _positive(text: str) -> int:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
+__all__ = ["calibrate", "compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
 
 
 def segment(arguments: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def compare(arguments: argparse.Namespace) -> int:
     answers = {}
     with _bar(2 * len(names), "loading models") as bar:
         for name in names:
-            pipe = build_pipeline(name, preset, arguments.device, arguments.dtype, arguments.vocabulary)
+            pipe = build_pipeline(name, preset, arguments.device, arguments.dtype, arguments.vocabulary, arguments.bank)
             bar.update()
             bar.set_description(f"running {name}")
             stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
@@ -132,6 +132,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         vocabulary=None if vocabulary is None else load_vocabulary(vocabulary),
         suites=None if arguments.suite is None else tuple(dict.fromkeys(arguments.suite)),
         audio=AUDIO[:1] if arguments.no_ablations else AUDIO,
+        bank=arguments.bank,
         limit=arguments.limit,
         batch_size=arguments.batch_size,
         shard=arguments.shard,
@@ -145,6 +146,43 @@ def evaluate(arguments: argparse.Namespace) -> int:
             print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
         if arguments.out:
             print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    return 0
+
+
+def calibrate(arguments: argparse.Namespace) -> int:
+    """``zsavs calibrate``: what is usual in the user's own files."""
+    from tqdm import tqdm
+
+    from zsavs.bank_maker import make_banks
+
+    if not arguments.audio and not arguments.images:
+        print("zsavs: error: give your own files: --audio DIR, --images DIR, or both", file=sys.stderr)
+        return 2
+    preset = arguments.preset or _preset_here()
+
+    def report(path: Path, reason: str) -> None:
+        tqdm.write(f"zsavs: left out: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
+
+    try:
+        with _bar(0, "embedding") as bar:
+            banks = make_banks(
+                preset,
+                arguments.out,
+                audio=arguments.audio,
+                images=arguments.images,
+                device=arguments.device,
+                dtype=arguments.dtype,
+                limit=arguments.limit,
+                on_start=bar.reset,
+                on_item=bar.update,
+                on_skip=report,
+            )
+    except KeyboardInterrupt:
+        print(f"zsavs: interrupted: {arguments.out} is as it was before, no bank was written", file=sys.stderr)
+        return 130
+    for bank in banks:
+        print(f"{bank.space}: {bank.source}")
+    print(f"wrote: {arguments.out}; use it with: zsavs segment IMAGE AUDIO --preset {preset} --bank {arguments.out}")
     return 0
 
 

@@ -42,7 +42,7 @@ class Plan:
 
     Args:
         strategies: names.
-        preset, device, dtype, vocabulary: as for :func:`zsavs.build_pipeline`.
+        preset, device, dtype, vocabulary, bank: as for :func:`zsavs.build_pipeline`.
         suites: names of metric suites beside J and F at 0.5; None for the data set's own.
         audio: which of "recorded", "silent" and "shuffled" to hear; "shuffled" is the recording of another item.
         limit: only the first items.
@@ -55,6 +55,7 @@ class Plan:
     device: str = "auto"
     dtype: str = "auto"
     vocabulary: str | tuple[str, ...] | None = None
+    bank: str | None = None
     suites: tuple[str, ...] | None = None
     audio: tuple[str, ...] = AUDIO
     limit: int | None = None
@@ -99,9 +100,8 @@ def evaluate(
         InputError: no item could be evaluated, or a suite does not suit the data set.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
-    pipes = {
-        name: build_pipeline(name, plan.preset, plan.device, plan.dtype, plan.vocabulary) for name in plan.strategies
-    }
+    models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank)
+    pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
     names = plan.suites if plan.suites is not None else (dataset.suite,)
     settings = {
         "zsavs": __version__,
@@ -112,6 +112,7 @@ def evaluate(
         **{key: value for key, value in vars(plan).items() if key != "suites"},
         "suites": list(names),
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
+        "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
     }
     runner = _Runner(dataset, pipes, plan, names)
     if out is None:
