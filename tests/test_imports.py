@@ -113,7 +113,7 @@ LAYERS = [
     ["zsavs.cli", "zsavs.__main__"],
 ]
 #: Conveniences on the nouns that are documented to reach up, inside of a function.
-ALLOWED_INSIDE = {("zsavs.types", "zsavs.media"), ("zsavs.result", "zsavs.draw")}
+ALLOWED_INSIDE = {("zsavs.types", "zsavs.media"), ("zsavs.result", "zsavs.draw"), ("zsavs.result", "zsavs.semantic")}
 #: What every model file may import from its neighbours, beside files that carry its own name in front.
 SHARED_BY_MODELS = {"zsavs.models.runtime", "zsavs.models.embedding", "zsavs.models.checkpoints"}
 

@@ -184,6 +184,7 @@ def _add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", nargs="?", metavar="AUDIO", help="a recording: wav, flac, ogg or mp3")
     parser.add_argument("--img_path", metavar="IMAGE", help=argparse.SUPPRESS)
     parser.add_argument("--wav_path", metavar="AUDIO", help=argparse.SUPPRESS)
+    parser.add_argument("--label-set", metavar="NAME", help="write a map of classes too: avss (71) or vpo (22)")
 
 
 def _add_strategies(parser: argparse.ArgumentParser) -> None:

@@ -20,12 +20,15 @@ def segment(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """``zsavs compare``: several strategies on one picture and its sound."""
     from zsavs.build import build_pipeline
+    from zsavs.datasets.labels import label_set
     from zsavs.types import AVSample
 
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
     if not image or not audio:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
+    if arguments.label_set:
+        label_set(arguments.label_set)  # refused before anything is computed
     sample = AVSample.from_files(image, audio)
     preset = arguments.preset or _preset_here()
     names = _strategies(arguments.strategies, preset)
@@ -36,7 +39,10 @@ def compare(arguments: argparse.Namespace) -> int:
             bar.update()
             bar.set_description(f"running {name}")
             stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
-            answers[name] = _write(pipe(sample), sample, arguments.out, stem, f"{name} · {preset}")
+            result = pipe(sample)
+            answers[name] = _write(result, sample, arguments.out, stem, f"{name} · {preset}")
+            if arguments.label_set:
+                _add_labels(answers[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
             bar.update()
     sheet = _write_sheet(answers, Path(arguments.out) / f"{Path(image).stem}_compare.png") if len(names) > 1 else None
     if arguments.json:
@@ -99,12 +105,32 @@ def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict
     }
 
 
+def _add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
+    """Write the label map of a result, and add it and each object's class to what is told."""
+    from zsavs import draw
+    from zsavs.datasets.labels import avss_palette
+    from zsavs.files import write_atomically
+    from zsavs.semantic import classes_of, label_map, text_side
+
+    classes = classes_of(name, text_side(verifier))
+    path = Path(folder) / f"{stem}_{name}.png"
+    picture = draw.label_picture(label_map(result, classes), avss_palette() if name == "avss" else None)
+    write_atomically(path, lambda file: picture.save(file, format="PNG"))
+    answer["files"]["labels"] = str(path)
+    answer["label_set"] = name
+    for row in answer["objects"]:
+        found = classes(row["phrase"])
+        row["class"] = classes.classes[found] if found else None
+
+
 def _describe(answer: dict[str, Any]) -> list[str]:
     heard = ", ".join(f"{row['phrase']} {row['weight']:.2f}" for row in answer["heard"]) or "nothing it knows"
     lines = [f"heard: {heard}"]
     for row in answer["objects"]:
         x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
-        lines.append(f"found: {row['phrase']} {row['score']:.2f}, {row['pixels']} pixels in ({x0}, {y0})-({x1}, {y1})")
+        named = f" ({row['class'] or 'no class of ' + answer['label_set']})" if "class" in row else ""
+        place = f"({x0}, {y0})-({x1}, {y1})"
+        lines.append(f"found: {row['phrase']}{named} {row['score']:.2f}, {row['pixels']} pixels in {place}")
     if not answer["objects"]:
         lines.append("found: nothing in view is sounding")
     return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]

@@ -28,7 +28,7 @@ from zsavs.metrics.suite import Suite
 from zsavs.pipeline import Pipeline
 from zsavs.result import AVSResult
 from zsavs.run_folder import RunFolder, read_batches, read_json
-from zsavs.semantic import ClassNames, label_map
+from zsavs.semantic import classes_of, label_map, text_side
 from zsavs.summary import AUDIO, THRESHOLDS, defined, report_of, write_report
 from zsavs.types import AudioClip, AVSample
 from zsavs.version import __version__
@@ -210,7 +210,7 @@ class _Runner:
             raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
         classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
         self.options = {"num_classes": len(classes)} if classes else {}
-        self.meanings = {name: ClassNames(classes, _text_embedding(pipe)) for name, pipe in pipes.items()}
+        self.meanings = {name: classes_of(classes, text_side(pipe.verifier)) for name, pipe in pipes.items()}
         for name in names:
             if self.suite(name).takes == "class_scores":
                 raise InputError(f"suite {name!r} needs a score map for each class, which no strategy gives.")
@@ -328,12 +328,6 @@ def _one(pipe: Pipeline, sample: AVSample, strategy: str) -> AVSResult | str:
         return pipe(sample)
     except Exception as error:
         return f"{strategy}: {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _text_embedding(pipe: Pipeline) -> Callable[[Sequence[str]], Any] | None:
-    """The text side of the verifier's scorer, where it has one: it knows what is seen."""
-    look = getattr(pipe.verifier, "look", None)
-    return None if look is None else look.text
 
 
 def _map_at(result: AVSResult, target: Target) -> Any:
