@@ -129,6 +129,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="RUN", help="folder that the run is kept in; nothing is kept without it")
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     evaluate.add_argument("--batch-size", type=_positive, default=8, metavar="N", help="items at once (%(default)s)")
+    evaluate.add_argument(
+        "--smooth",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="smooth over the frames of a video, 0 to below 1; 0 is off",
+    )
     evaluate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help="only the I-th of N parts")
     evaluate.add_argument("--no-ablations", action="store_true", help="leave out silent and shuffled sound")
     evaluate.add_argument(

@@ -161,6 +161,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         bank=arguments.bank,
         limit=arguments.limit,
         batch_size=arguments.batch_size,
+        smooth=arguments.smooth,
         shard=arguments.shard,
     )
     total = min(len(dataset), arguments.limit or len(dataset))

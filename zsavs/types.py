@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import AudioError, ContractError, ImageError
 
-__all__ = ["AVSample", "AudioClip", "Proposals", "Query"]
+__all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query"]
 
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
 _MAX_CHANNELS = 256
@@ -173,6 +173,23 @@ class AVSample:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a query was chosen from, and by which rule: enough to choose again from better evidence.
+
+    Args:
+        phrases: K phrases that were considered.
+        z: (K,) standardised scores, 0 is what is usual; minus infinity for what is ruled out.
+        top_k, min_z, max_gap: see :func:`zsavs.calibration.evidence_to_query`.
+    """
+
+    phrases: tuple[str, ...]
+    z: NDArray[np.float32]
+    top_k: int
+    min_z: float
+    max_gap: float
+
+
+@dataclass(frozen=True, eq=False)
 class Query:
     """What to look for: one row per sounding source; no rows mean "nothing to look for".
 
@@ -182,6 +199,7 @@ class Query:
         embeddings: optional (K, D) unit rows, one per phrase, in the embedding space named ``space``.
         space: name of that space; given exactly when ``embeddings`` is.
         prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture.
+        evidence: optional, what the rows were chosen from; no stage reads it, smoothing over a video's frames does.
 
     Raises:
         ContractError: lengths disagree, or values are out of range.
@@ -192,6 +210,7 @@ class Query:
     embeddings: NDArray[np.float32] | None = None
     space: str | None = None
     prior: NDArray[np.float32] | None = None
+    evidence: Evidence | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.phrases, str):
