@@ -123,9 +123,9 @@ class Pipeline:
                 new = dict(enumerate([*batch, *waiting], start=first))
                 new = {number: sample for number, sample in new.items() if number not in queries}
                 while new:
-                    some = [new.pop(number) for number in list(new)[:batch_size]]
-                    start = max(queries, default=-1) + 1
-                    queries.update(enumerate(self.query(some), start=start))
+                    numbers = list(new)[:batch_size]
+                    answers = self.query([new.pop(number) for number in numbers])
+                    queries.update(zip(numbers, answers, strict=True))
                 return [smoother(number, queries) for number in range(first, first + len(batch))]
 
             yield from self.batch(batch, ask)

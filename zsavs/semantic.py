@@ -17,6 +17,7 @@ from zsavs.prompts import embed_phrases, templates
 from zsavs.protocols import TextEncoder
 from zsavs.result import AVSResult
 from zsavs.sounding import LabelPhrases
+from zsavs.verification.joint import unit
 
 __all__ = ["MIN_SIMILARITY", "ClassNames", "classes_of", "label_map", "text_side"]
 
@@ -105,7 +106,7 @@ class ClassNames:
         if self._embed is None:
             return 0
         common, directions = self._directions
-        likeness = directions @ _unit(self._embed([phrase])[0] - common)
+        likeness = directions @ unit(self._embed([phrase])[0] - common)
         best = int(likeness.argmax())
         return list(self._terms.values())[best] if likeness[best] >= self.min_similarity else 0
 
@@ -115,7 +116,7 @@ class ClassNames:
         assert self._embed is not None
         rows = self._embed(list(self._terms))
         common = common_part(rows)
-        return common, _unit(rows - common)
+        return common, unit(rows - common)
 
 
 def classes_of(
@@ -199,8 +200,3 @@ def _one_of(word: str) -> str:
     if len(one) > 3 and one.endswith("s") and not one.endswith(("ss", "us", "is")):
         one = f"{one[:-3]}y" if one.endswith("ies") else one[:-1]
     return one.removesuffix("e") if one.endswith(("se", "xe", "ze", "che", "she")) else one
-
-
-def _unit(rows: NDArray[Any]) -> NDArray[np.float64]:
-    scaled: NDArray[np.float64] = np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12))
-    return scaled
