@@ -75,6 +75,7 @@ def test_every_class_is_found_by_its_own_name_and_plural(name: str) -> None:
             "goose": "geese",
             "wolf": "wolves",
             "baby": "babies",
+            "erhu": "erhu",
         }
         plural = irregular.get(each, f"{each}{'es' if each.endswith(('s', 'x', 'ch')) else 's'}")
         assert name_in(name, plural) == each
