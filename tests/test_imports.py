@@ -91,22 +91,29 @@ LAYERS = [
     ["zsavs.sounding"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
     ["zsavs.models", "zsavs.toy"],
-    ["zsavs.prompts", "zsavs.bank", "zsavs.calibration", "zsavs.common_space", "zsavs.pooling"],
+    [
+        "zsavs.prompts",
+        "zsavs.bank",
+        "zsavs.bank_folder",
+        "zsavs.calibration",
+        "zsavs.common_space",
+        "zsavs.pooling",
+    ],
     ["zsavs.decomposition", "zsavs.inversion", "zsavs.stereo"],
-    ["zsavs.strategies"],
+    ["zsavs.strategies", "zsavs.smoothing"],
     ["zsavs.grounding"],
     ["zsavs.verification"],
     ["zsavs.composition", "zsavs.semantic"],
     ["zsavs.pipeline"],
     ["zsavs.registry", "zsavs.presets", "zsavs.build"],
-    ["zsavs.report"],
+    ["zsavs.bank_maker", "zsavs.neighbours", "zsavs.report"],
     ["zsavs.summary"],
     ["zsavs.evaluation", "zsavs.testing", "zsavs.tiny", "zsavs.demo", "zsavs.doctor"],
     ["zsavs.commands"],
     ["zsavs.cli", "zsavs.__main__"],
 ]
 #: Conveniences on the nouns that are documented to reach up, inside of a function.
-ALLOWED_INSIDE = {("zsavs.types", "zsavs.media"), ("zsavs.result", "zsavs.draw")}
+ALLOWED_INSIDE = {("zsavs.types", "zsavs.media"), ("zsavs.result", "zsavs.draw"), ("zsavs.result", "zsavs.semantic")}
 #: What every model file may import from its neighbours, beside files that carry its own name in front.
 SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in ("runtime", "embedding", "checkpoints", "pseudo_words")}
 

@@ -2,7 +2,8 @@
 
 The synthetic bank is silence, noises, hums, tones, sweeps, clicks and chords for the ear; flat colours, gradients,
 noises, stripes, checks and blobs for the eye. It is made from a fixed seed, so it is the same everywhere. It tells
-what is usual for a *model*; what is usual in *your recordings* only a bank of them can tell.
+what is usual for a *model*; what is usual in *your recordings* only a bank of them can tell (``zsavs calibrate``,
+:mod:`zsavs.bank_folder`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from zsavs.memo import Memo
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AudioClip, frozen
 
-__all__ = ["Bank", "of_pictures", "of_sounds", "synthetic_pictures", "synthetic_sounds"]
+__all__ = ["Bank", "of_pictures", "of_sounds", "probe", "source_of", "synthetic_pictures", "synthetic_sounds"]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,10 @@ _VERSION = 1
 _RATE_HZ = 48_000
 _SECONDS = 5.0
 _SIDE = 224
+#: Two answers of one model to the same item, on other devices or in other precision, are nearer than this.
+SAME_MODEL = 0.1
+_SYNTHETIC = f"synthetic items, version {_VERSION}, seed 0"
+_SHIPPED = "shipped with the model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +74,40 @@ def of_pictures(encoder: ImageTextEncoder) -> Bank:
     return _bank(encoder, "picture_bank", synthetic_pictures, encoder.encode_image)
 
 
+def source_of(encoder: Any, kind: str) -> str:
+    """What an encoder's bank is made of, for people; nothing is computed.
+
+    Args:
+        encoder: any encoder.
+        kind: "sound_bank" or "picture_bank".
+    """
+    own = getattr(encoder, kind, None)
+    if isinstance(own, Bank):
+        return own.source
+    return _SYNTHETIC if own is None else _SHIPPED
+
+
+def probe(encoder: Any, kind: str) -> NDArray[np.float32]:
+    """A model's fingerprint: its own answer, (D,), to one busy synthetic item. Other weights give another one.
+
+    Args:
+        encoder: with ``encode_audio`` or ``encode_image``.
+        kind: "sound_bank" or "picture_bank".
+    """
+    if kind == "sound_bank":
+        answer: NDArray[np.float32] = encoder.encode_audio(synthetic_sounds()[-1:])[0]
+    else:
+        answer = encoder.encode_image(synthetic_pictures()[-1:])[0]
+    return answer
+
+
 def _bank(encoder: Any, shipped: str, items: Callable[[], tuple[Any, ...]], encode: Callable[[Any], Any]) -> Bank:
     """Look for the encoder's own bank, then in this process, then in the user's cache; else compute it."""
     own = getattr(encoder, shipped, None)
     if isinstance(own, Bank):
         return own
     if own is not None:
-        return Bank(own, "shipped with the model")
+        return Bank(own, _SHIPPED)
     banks = _banks([encoder], lambda new: [{} for _ in new])[0]
     if shipped not in banks:
         banks[shipped] = _computed(encoder, shipped, items(), encode)
@@ -83,15 +115,15 @@ def _bank(encoder: Any, shipped: str, items: Callable[[], tuple[Any, ...]], enco
 
 
 def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[[Any], Any]) -> Bank:
-    source = f"{len(items)} synthetic items, version {_VERSION}, seed 0"
-    # The model's own answer to one item is its fingerprint: other weights, another dtype or device, another key.
-    answer = encode(items[-1:])
+    source = f"{len(items)} {_SYNTHETIC}"
+    # Other weights, another dtype or device, another key.
+    answer = probe(encoder, kind)
     key = hashlib.sha256(f"{kind} {_VERSION} {encoder.space} ".encode() + answer.tobytes()).hexdigest()[:32]
     path = _cache_folder() / f"{kind}-{key}.npy"
     try:
         kept = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
-        same_shape = kept.shape == (len(items), answer.shape[1])
-        if same_shape and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer[0]) < 0.1:
+        same_shape = kept.shape == (len(items), len(answer))
+        if same_shape and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer) < SAME_MODEL:
             return Bank(kept, source)
         log.warning("%s: not the expected statistics; computing them again", path)
     except FileNotFoundError:

@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from zsavs.bank import source_of
+from zsavs.bank_folder import KINDS, BankFolder
 from zsavs.decomposition import Decomposed, Decomposer
 from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
 from zsavs.models.runtime import check_names
@@ -23,7 +25,7 @@ from zsavs.stereo import StereoPrior
 from zsavs.types import AVSample
 from zsavs.vocabulary import load_vocabulary
 
-__all__ = ["build_pipeline", "compare", "missing_roles", "strategies_of"]
+__all__ = ["build_parts", "build_pipeline", "compare", "missing_roles", "strategies_of"]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ def build_pipeline(
     device: str = "auto",
     dtype: str = "auto",
     vocabulary: str | Path | Sequence[str] | None = None,
+    bank: str | Path | None = None,
     decomposition: str | Decomposer | None = None,
     stereo: bool = False,
     **settings: Any,
@@ -51,6 +54,8 @@ def build_pipeline(
             "float16".
         vocabulary: labels to hear with: a shipped name, a text file with one label a line, or a list; the preset's
             own if left out.
+        bank: a folder that ``zsavs calibrate`` made of your own files, to calibrate the encoders against; what ships
+            with them, or synthetic items, if left out. ``meta["banks"]`` of every result says which.
         decomposition: take each recording apart into sources and ask the strategy about every one of them: a name
             (``zsavs.list_components("decomposition")``), or an object with ``take_apart(clips)``; None for not.
         stereo: let the direction of a stereo recording's sound say where to look (:mod:`zsavs.stereo`).
@@ -64,8 +69,8 @@ def build_pipeline(
 
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
-        InputError: the strategy needs a part that the preset does not have; says which presets and components do.
-            Or it cannot hear what the decomposition makes.
+        InputError: the strategy needs a part that the preset does not have; says which presets and components do. Or
+            it cannot hear what the decomposition makes, or the bank cannot be read, or is of other encoders.
         MissingWeights: a checkpoint is not on this machine.
 
     >>> import zsavs
@@ -74,7 +79,7 @@ def build_pipeline(
     """
     overrides = {role: settings.pop(role) for role in ROLES if role in settings}
     wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
-    parts = _Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary)
+    parts = _Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary, bank)
     _say_limits(preset)
     decomposer = _decomposer(parts, wanted, decomposition)
     if isinstance(strategy, str):
@@ -103,6 +108,7 @@ def build_pipeline(
         "dtype": str(dtype),
         "seed": None,
         "models": parts.cards(),
+        "banks": parts.banks(),
     }
     return Pipeline(chosen, **stages, meta=meta)
 
@@ -149,6 +155,16 @@ def _ears(decomposer: Decomposer | None, strategy: Any, what: str) -> dict[str, 
     return {role: ears}
 
 
+def build_parts(roles: Sequence[str], preset: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
+    """A preset's components for some roles, shared with the pipelines that name the same ones.
+
+    Raises:
+        As :func:`build_pipeline`.
+    """
+    parts = _Parts(preset, {}, {}, device, dtype, None)
+    return {role: parts.get(role) for role in roles}
+
+
 def missing_roles(strategy: str, preset: str) -> list[str]:
     """The roles that a strategy needs and a preset has no part for, so that somebody has to name one.
 
@@ -191,6 +207,7 @@ def compare(
     dtype: str = "auto",
     vocabulary: str | Path | Sequence[str] | None = None,
     batch_size: int = 8,
+    bank: str | Path | None = None,
     decomposition: str | Decomposer | None = None,
     stereo: bool = False,
 ) -> dict[str, list[AVSResult]]:
@@ -199,7 +216,7 @@ def compare(
     Args:
         samples: any iterable.
         strategies: names.
-        preset, device, dtype, vocabulary, decomposition, stereo: as for :func:`build_pipeline`.
+        preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`build_pipeline`.
         batch_size: samples that go through the models together.
 
     Returns:
@@ -214,9 +231,8 @@ def compare(
         raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
     if batch_size < 1:
         raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
-    pipes = {
-        name: build_pipeline(name, preset, device, dtype, vocabulary, decomposition, stereo) for name in strategies
-    }
+    models = (preset, device, dtype, vocabulary, bank, decomposition, stereo)
+    pipes = {name: build_pipeline(name, *models) for name in strategies}
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
     iterator = iter(samples)
     # Batch by batch, all strategies over one batch: the models remember the batch's features, not the data set's.
@@ -237,11 +253,13 @@ class _Parts:
         device: str,
         dtype: str,
         vocabulary: str | Path | Sequence[str] | None,
+        bank: str | Path | None = None,
     ) -> None:
         self.preset, self.plan, self.overrides, self.stages = preset, find_preset(preset), overrides, stages
         check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
+        self.bank = None if bank is None else BankFolder(bank)
         self.built: dict[str, Any] = {}
 
     def get(self, role: str, what: str = "a pipeline") -> Any:
@@ -262,6 +280,8 @@ class _Parts:
                 self.built[role] = self._make(role, Part.named(given))
             else:
                 self.built[role] = self._stage(role, what)
+            if self.bank is not None and role in KINDS:
+                self.built[role] = self.bank.calibrated(self.built[role], KINDS[role], f"the {role} encoder")
         return self.built[role]
 
     def _stage(self, role: str, what: str) -> Any:
@@ -348,4 +368,12 @@ class _Parts:
             if hasattr(part, "card")
             else type(part).__name__
             for role, part in sorted(self.built.items())
+        }
+
+    def banks(self) -> dict[str, dict[str, str]]:
+        """What every encoder built is calibrated against, in words."""
+        return {
+            role: {kind: source_of(self.built[role], kind) for kind in kinds}
+            for role, kinds in KINDS.items()
+            if role in self.built
         }

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from zsavs import bank
 from zsavs.prompts import embed_phrases, templates
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
-from zsavs.types import AudioClip, Query
+from zsavs.types import AudioClip, Evidence, Query, frozen
 
 __all__ = ["PictureScorer", "SoundScorer", "common_part", "evidence_to_query", "log_softmax", "standardise", "usual"]
 
@@ -185,11 +185,13 @@ def evidence_to_query(
         top_k: the most phrases to keep.
 
     Returns:
-        At most ``top_k`` rows, heaviest first; equal scores keep the order of ``phrases``.
+        At most ``top_k`` rows, heaviest first; equal scores keep the order of ``phrases``. The query carries the
+        evidence that it was chosen from.
     """
+    evidence = Evidence(tuple(phrases), frozen(z), top_k, min_z, max_gap)
     if not len(phrases):
-        return Query.nothing()
+        return Query((), np.zeros(0, np.float32), evidence=evidence)
     kept = np.flatnonzero((z > min_z) & (z >= z.max() - max_gap))
     kept = kept[np.argsort(-z[kept], kind="stable")][:top_k]
     weights = 1.0 / (1.0 + np.exp(-(z[kept].astype(np.float64) - min_z)))
-    return Query(tuple(phrases[int(i)] for i in kept), weights.astype(np.float32))
+    return Query(tuple(phrases[int(i)] for i in kept), weights.astype(np.float32), evidence=evidence)

@@ -1,4 +1,4 @@
-"""The command line: ``zsavs segment|compare|eval|demo|list|download|doctor``, also ``python -m zsavs``.
+"""The command line: ``zsavs segment|compare|eval|calibrate|demo|list|download|doctor``, also ``python -m zsavs``.
 
 Exit codes: 0 done, 1 the input or the run failed (one line on stderr says why), 2 wrong usage, 130 interrupted.
 Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported before the arguments are parsed.
@@ -129,12 +129,32 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="RUN", help="folder that the run is kept in; nothing is kept without it")
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     evaluate.add_argument("--batch-size", type=_positive, default=8, metavar="N", help="items at once (%(default)s)")
+    evaluate.add_argument(
+        "--smooth",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="smooth over the frames of a video, 0 to below 1; 0 is off",
+    )
     evaluate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help="only the I-th of N parts")
     evaluate.add_argument("--no-ablations", action="store_true", help="leave out silent and shuffled sound")
     evaluate.add_argument(
         "--save-visuals", type=int, default=0, metavar="N", help="pictures of N best and N worst items"
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+
+    calibrate = command(
+        "calibrate",
+        commands.calibrate,
+        "Learn what is usual in your own recordings and pictures, without labels, for use with --bank.",
+    )
+    calibrate.add_argument("--audio", metavar="DIR", help="recordings, also in folders below it")
+    calibrate.add_argument("--images", metavar="DIR", help="pictures, also in folders below it")
+    calibrate.add_argument("--out", default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)")
+    calibrate.add_argument(
+        "--limit", type=_positive, default=2000, metavar="N", help="the most files of each kind (%(default)s)"
+    )
+    _add_preset(calibrate)
 
     merge = command("merge", commands.merge, "Put the shards of one evaluation together.")
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
@@ -171,6 +191,7 @@ def _add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", nargs="?", metavar="AUDIO", help="a recording: wav, flac, ogg or mp3")
     parser.add_argument("--img_path", metavar="IMAGE", help=argparse.SUPPRESS)
     parser.add_argument("--wav_path", metavar="AUDIO", help=argparse.SUPPRESS)
+    parser.add_argument("--label-set", metavar="NAME", help="write a map of classes too: avss (71) or vpo (22)")
 
 
 def _add_strategies(parser: argparse.ArgumentParser) -> None:
@@ -185,10 +206,14 @@ def _add_strategies(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_models(parser: argparse.ArgumentParser) -> None:
+def _add_preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help="which models; base or large, whichever is on this machine, if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    _add_preset(parser)
     parser.add_argument(
         "--vocabulary", metavar="FILE|NAME", help="labels to hear with: a text file, one a line; a name"
     )
@@ -196,6 +221,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         "--decomposition", metavar="NAME", help="take the recording apart into sources: windows, nmf or sparse"
     )
     parser.add_argument("--stereo", action="store_true", help="look where a stereo recording's sound comes from")
+    parser.add_argument("--bank", metavar="DIR", help="what 'zsavs calibrate' made of your own files, to score against")
 
 
 def _positive(text: str) -> int:

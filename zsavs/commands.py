@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
+__all__ = ["calibrate", "compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
 
 
 def segment(arguments: argparse.Namespace) -> int:
@@ -20,12 +20,15 @@ def segment(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """``zsavs compare``: several strategies on one picture and its sound."""
     from zsavs.build import build_pipeline
+    from zsavs.datasets.labels import label_set
     from zsavs.types import AVSample
 
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
     if not image or not audio:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
+    if arguments.label_set:
+        label_set(arguments.label_set)  # refused before anything is computed
     sample = AVSample.from_files(image, audio)
     preset = arguments.preset or _preset_here()
     names = _strategies(arguments.strategies, preset)
@@ -38,13 +41,17 @@ def compare(arguments: argparse.Namespace) -> int:
                 arguments.device,
                 arguments.dtype,
                 arguments.vocabulary,
+                arguments.bank,
                 arguments.decomposition,
                 arguments.stereo,
             )
             bar.update()
             bar.set_description(f"running {name}")
             stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
-            answers[name] = _write(pipe(sample), sample, arguments.out, stem, f"{name} · {preset}")
+            result = pipe(sample)
+            answers[name] = _write(result, sample, arguments.out, stem, f"{name} · {preset}")
+            if arguments.label_set:
+                _add_labels(answers[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
             bar.update()
     sheet = _write_sheet(answers, Path(arguments.out) / f"{Path(image).stem}_compare.png") if len(names) > 1 else None
     if arguments.json:
@@ -115,6 +122,24 @@ def _heard(query: Any) -> list[dict[str, Any]]:
     return rows
 
 
+def _add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
+    """Write the label map of a result, and add it and each object's class to what is told."""
+    from zsavs import draw
+    from zsavs.datasets.labels import avss_palette
+    from zsavs.files import write_atomically
+    from zsavs.semantic import classes_of, label_map, text_side
+
+    classes = classes_of(name, text_side(verifier))
+    path = Path(folder) / f"{stem}_{name}.png"
+    picture = draw.label_picture(label_map(result, classes), avss_palette() if name == "avss" else None)
+    write_atomically(path, lambda file: picture.save(file, format="PNG"))
+    answer["files"]["labels"] = str(path)
+    answer["label_set"] = name
+    for row in answer["objects"]:
+        found = classes(row["phrase"])
+        row["class"] = classes.classes[found] if found else None
+
+
 def _describe(answer: dict[str, Any]) -> list[str]:
     from zsavs.types import when
 
@@ -123,7 +148,9 @@ def _describe(answer: dict[str, Any]) -> list[str]:
     lines = [f"heard: {heard}"]
     for row in answer["objects"]:
         x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
-        lines.append(f"found: {row['phrase']} {row['score']:.2f}, {row['pixels']} pixels in ({x0}, {y0})-({x1}, {y1})")
+        kind = f" ({row['class'] or 'no class of ' + answer['label_set']})" if "class" in row else ""
+        place = f"({x0}, {y0})-({x1}, {y1})"
+        lines.append(f"found: {row['phrase']}{kind} {row['score']:.2f}, {row['pixels']} pixels in {place}")
     if not answer["objects"]:
         lines.append("found: nothing in view is sounding")
     return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]
@@ -151,8 +178,10 @@ def evaluate(arguments: argparse.Namespace) -> int:
         vocabulary=None if vocabulary is None else load_vocabulary(vocabulary),
         suites=None if arguments.suite is None else tuple(dict.fromkeys(arguments.suite)),
         audio=AUDIO[:1] if arguments.no_ablations else AUDIO,
+        bank=arguments.bank,
         limit=arguments.limit,
         batch_size=arguments.batch_size,
+        smooth=arguments.smooth,
         shard=arguments.shard,
         decomposition=arguments.decomposition,
         stereo=arguments.stereo,
@@ -166,6 +195,43 @@ def evaluate(arguments: argparse.Namespace) -> int:
             print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
         if arguments.out:
             print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    return 0
+
+
+def calibrate(arguments: argparse.Namespace) -> int:
+    """``zsavs calibrate``: what is usual in the user's own files."""
+    from tqdm import tqdm
+
+    from zsavs.bank_maker import make_banks
+
+    if not arguments.audio and not arguments.images:
+        print("zsavs: error: give your own files: --audio DIR, --images DIR, or both", file=sys.stderr)
+        return 2
+    preset = arguments.preset or _preset_here()
+
+    def report(path: Path, reason: str) -> None:
+        tqdm.write(f"zsavs: left out: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
+
+    try:
+        with _bar(0, "embedding") as bar:
+            banks = make_banks(
+                preset,
+                arguments.out,
+                audio=arguments.audio,
+                images=arguments.images,
+                device=arguments.device,
+                dtype=arguments.dtype,
+                limit=arguments.limit,
+                on_start=bar.reset,
+                on_item=bar.update,
+                on_skip=report,
+            )
+    except KeyboardInterrupt:
+        print(f"zsavs: interrupted: {arguments.out} is as it was before, no bank was written", file=sys.stderr)
+        return 130
+    for bank in banks:
+        print(f"{bank.space}: {bank.source}")
+    print(f"wrote: {arguments.out}; use it with: zsavs segment IMAGE AUDIO --preset {preset} --bank {arguments.out}")
     return 0
 
 

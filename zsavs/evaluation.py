@@ -7,10 +7,11 @@ merged, ends with the same bytes as one that ran through.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from zsavs.media.image import resize_map
 from zsavs.metrics import suites
 from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
 from zsavs.metrics.suite import Suite
+from zsavs.neighbours import Neighbours
 from zsavs.pipeline import Pipeline
 from zsavs.result import AVSResult
 from zsavs.run_folder import RunFolder, read_batches, read_json
-from zsavs.semantic import ClassNames, label_map
+from zsavs.semantic import classes_of, label_map, text_side
 from zsavs.summary import AUDIO, THRESHOLDS, defined, report_of, write_report
 from zsavs.types import AudioClip, AVSample
 from zsavs.version import __version__
@@ -42,11 +44,12 @@ class Plan:
 
     Args:
         strategies: names.
-        preset, device, dtype, vocabulary, decomposition, stereo: as for :func:`zsavs.build_pipeline`, by name.
+        preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`zsavs.build_pipeline`, by name.
         suites: names of metric suites beside J and F at 0.5; None for the data set's own.
         audio: which of "recorded", "silent" and "shuffled" to hear; "shuffled" is the recording of another item.
         limit: only the first items.
         batch_size: items that go through the models together.
+        smooth: over the frames of a video, in [0, 1), see :class:`zsavs.smoothing.Smoother`; 0 is off.
         shard: (i, n): only every n-th batch, beginning with the i-th, i from 0.
     """
 
@@ -55,10 +58,12 @@ class Plan:
     device: str = "auto"
     dtype: str = "auto"
     vocabulary: str | tuple[str, ...] | None = None
+    bank: str | None = None
     suites: tuple[str, ...] | None = None
     audio: tuple[str, ...] = AUDIO
     limit: int | None = None
     batch_size: int = 8
+    smooth: float = 0.0
     shard: tuple[int, int] = (0, 1)
     decomposition: str | None = None
     stereo: bool = False
@@ -101,12 +106,8 @@ def evaluate(
         InputError: no item could be evaluated, or a suite does not suit the data set.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
-    pipes = {
-        name: build_pipeline(
-            name, plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.decomposition, plan.stereo
-        )
-        for name in plan.strategies
-    }
+    models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
+    pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
     names = plan.suites if plan.suites is not None else (dataset.suite,)
     settings = {
         "zsavs": __version__,
@@ -117,6 +118,7 @@ def evaluate(
         **{key: value for key, value in vars(plan).items() if key != "suites"},
         "suites": list(names),
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
+        "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
     }
     runner = _Runner(dataset, pipes, plan, names)
     if out is None:
@@ -133,7 +135,7 @@ def evaluate(
                 on_items(len(folder.batches[number]["items"]))
         report = report_of(settings, folder.batches)
         if visuals:
-            _draw_cases(report, dataset, pipes, folder.folder, visuals)
+            _draw_cases(report, runner, folder.folder, visuals)
         write_report(report, folder.folder)
     return report
 
@@ -214,7 +216,8 @@ class _Runner:
             raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
         classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
         self.options = {"num_classes": len(classes)} if classes else {}
-        self.meanings = {name: ClassNames(classes, _text_embedding(pipe)) for name, pipe in pipes.items()}
+        self.meanings = {name: classes_of(classes, text_side(pipe.verifier)) for name, pipe in pipes.items()}
+        self.neighbours = Neighbours(dataset, self.everything, plan.smooth) if plan.smooth else None
         for name in names:
             if self.suite(name).takes == "class_scores":
                 raise InputError(f"suite {name!r} needs a score map for each class, which no strategy gives.")
@@ -241,10 +244,7 @@ class _Runner:
                 loaded.append((name, self.dataset.load(name)))
             except ZsavsError as error:
                 rows.append({"item": name, "error": str(error)})
-        variants = {
-            audio: [self._heard(audio, order[name], item.sample) for name, item in loaded] for audio in self.plan.audio
-        }
-        answers = self._answer(variants)
+        answers = self._answer({order[name]: item.sample for name, item in loaded})
         failed = {
             place: text for per_item in answers.values() for place, text in enumerate(per_item) if isinstance(text, str)
         }
@@ -279,16 +279,48 @@ class _Runner:
             else {},
         }
 
-    def _answer(self, variants: Mapping[str, list[AVSample]]) -> dict[tuple[str, str], list[AVSResult | str]]:
-        """Every strategy over every variant; an item on which one fails has the reason in place of its result."""
+    def _answer(self, samples: Mapping[int, AVSample]) -> dict[tuple[str, str], list[AVSResult | str]]:
+        """Every strategy with every kind of audio; an item on which one fails has the reason in place of its result.
+
+        Args:
+            samples: by the place of the item.
+        """
+        context = {**samples, **self._around(samples)}
         answers: dict[tuple[str, str], list[AVSResult | str]] = {}
-        for audio, samples in variants.items():
+        for audio in self.plan.audio:
+            heard = {place: self._heard(audio, place, sample) for place, sample in context.items()}
             for strategy, pipe in self.pipes.items():
                 try:
-                    answers[audio, strategy] = list(pipe.batch(samples))
+                    answers[audio, strategy] = list(self._batch(pipe, list(samples), heard))
                 except Exception:
-                    answers[audio, strategy] = [_one(pipe, sample, strategy) for sample in samples]
+                    answers[audio, strategy] = [self._one(strategy, place, heard) for place in samples]
         return answers
+
+    def _around(self, places: Collection[int]) -> dict[int, AVSample]:
+        """What can be read of the other frames around some items; nothing unless the plan smooths."""
+        near = {other for place in places for other in self.neighbours.of(place).values()} if self.neighbours else set()
+        found = {}
+        for other in sorted(near - set(places)):
+            with contextlib.suppress(ZsavsError):
+                found[other] = self.dataset.load(self.everything[other]).sample
+        return found
+
+    def _batch(self, pipe: Pipeline, places: Sequence[int], heard: Mapping[int, AVSample]) -> list[AVSResult]:
+        ask = self.neighbours.asking(pipe, places, heard) if self.neighbours else None
+        return pipe.batch([heard[place] for place in places], ask)
+
+    def _one(self, strategy: str, place: int, heard: Mapping[int, AVSample]) -> AVSResult | str:
+        """One sample alone: its result, or why there is none."""
+        try:
+            return self._batch(self.pipes[strategy], [place], heard)[0]
+        except Exception as error:
+            return f"{strategy}: {type(error).__name__}: {' '.join(str(error).split())}"
+
+    def again(self, strategy: str, item: str) -> tuple[AVSample, AVSResult]:
+        """An item that was answered before, with its recorded sound, and the answer."""
+        place = self.everything.index(item)
+        sample = self.dataset.load(item).sample
+        return sample, self._batch(self.pipes[strategy], [place], {**self._around([place]), place: sample})[0]
 
     def _heard(self, audio: str, place: int, sample: AVSample) -> AVSample:
         """The sample with the sound it is to be judged by."""
@@ -326,20 +358,6 @@ class _Runner:
         return suite
 
 
-def _one(pipe: Pipeline, sample: AVSample, strategy: str) -> AVSResult | str:
-    """One sample alone: its result, or why there is none."""
-    try:
-        return pipe(sample)
-    except Exception as error:
-        return f"{strategy}: {type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _text_embedding(pipe: Pipeline) -> Callable[[Sequence[str]], Any] | None:
-    """The text side of the verifier's scorer, where it has one: it knows what is seen."""
-    look = getattr(pipe.verifier, "look", None)
-    return None if look is None else look.text
-
-
 def _map_at(result: AVSResult, target: Target) -> Any:
     """The score map at the target's size."""
     return resize_map(result.score_map, target.size_hw)
@@ -367,16 +385,13 @@ def _score(result: Any, target: Target, *, curve: bool) -> dict[str, Any]:
     return row
 
 
-def _draw_cases(
-    report: Mapping[str, Any], dataset: Dataset, pipes: Mapping[str, Pipeline], folder: Path, count: int
-) -> None:
+def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path, count: int) -> None:
     """Draw the best and worst items of each strategy and note the files in the report."""
     for strategy, cases in report["cases"].items():
         for kind, chosen in cases.items():
             del chosen[count:]
             for place, case in enumerate(chosen):
-                sample = dataset.load(case["item"]).sample
-                result = pipes[strategy](sample)
+                sample, result = runner.again(strategy, case["item"])
                 picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
                 case["picture"] = f"visuals/{strategy}_{kind}_{place + 1}.png"
                 write_atomically(

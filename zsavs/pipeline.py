@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from os import PathLike
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 import zsavs
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.image import shrink
+from zsavs.media.video import frames_with_sound
 from zsavs.memo import Memo
 from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
-from zsavs.types import AVSample, Proposals, Query
+from zsavs.smoothing import Smoother
+from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = ["Pipeline"]
 
@@ -73,8 +80,71 @@ class Pipeline:
         while batch := list(islice(iterator, batch_size)):
             yield from self.batch(batch)
 
-    def batch(self, samples: Sequence[AVSample]) -> list[AVSResult]:
+    def video(
+        self,
+        frames: Iterable[NDArray[np.uint8] | str | PathLike[str]],
+        audio: AudioClip | str | PathLike[str],
+        *,
+        fps: float = 1.0,
+        context_s: float = 1.0,
+        smooth: float = 0.0,
+        batch_size: int = 8,
+    ) -> Iterator[AVSResult]:
+        """Answer for every frame of one video with the sound of its own time, lazily and in order.
+
+        Args:
+            frames, audio, fps, context_s: see :func:`zsavs.media.video.frames_with_sound`.
+            smooth: how much a frame counts for the next one, in [0, 1): what is heard is smoothed over the frames
+                before it is decided what to look for (:class:`zsavs.smoothing.Smoother`). 0 is off: every frame for
+                itself. With 0.5, six frames on either side count, and as many are held in memory.
+            batch_size: frames that go through the models together, at least 1; the answers do not depend on it.
+
+        Raises:
+            InputError, AudioError, ImageError: as :func:`zsavs.media.video.frames_with_sound`; ``smooth`` out of range.
+        """
+        smoother = Smoother(smooth)
+        samples = frames_with_sound(frames, audio, fps=fps, context_s=context_s)
+        return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
+
+    def _smoothed(self, samples: Iterator[AVSample], smoother: Smoother, batch_size: int) -> Iterator[AVSResult]:
+        if batch_size < 1:
+            raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
+        waiting: deque[AVSample] = deque()
+        first = 0  # the number of the frame that waits longest
+        queries: dict[int, Query] = {}
+        while True:
+            waiting.extend(islice(samples, max(0, batch_size - len(waiting))))
+            batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
+            if not batch:
+                return
+
+            def ask(_: Sequence[AVSample], batch: list[AVSample] = batch, first: int = first) -> list[Query]:
+                waiting.extend(islice(samples, max(0, smoother.reach - len(waiting))))
+                new = dict(enumerate([*batch, *waiting], start=first))
+                new = {number: sample for number, sample in new.items() if number not in queries}
+                while new:
+                    numbers = list(new)[:batch_size]
+                    answers = self.query([new.pop(number) for number in numbers])
+                    queries.update(zip(numbers, answers, strict=True))
+                return [smoother(number, queries) for number in range(first, first + len(batch))]
+
+            yield from self.batch(batch, ask)
+            first += len(batch)
+            for number in [number for number in queries if number < first - smoother.reach]:
+                del queries[number]
+
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        """What the strategy would look for in each sample, without looking for it."""
+        return self.strategy.query([_working_size(sample) for sample in samples])
+
+    def batch(
+        self, samples: Sequence[AVSample], ask: Callable[[Sequence[AVSample]], list[Query]] | None = None
+    ) -> list[AVSResult]:
         """Answer for all samples together, in order.
+
+        Args:
+            samples: any number.
+            ask: what to look for in them, in place of the strategy's own answer.
 
         Raises:
             InputError: something that is not an :class:`~zsavs.AVSample`.
@@ -87,7 +157,7 @@ class Pipeline:
                 )
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
-        queries = _within(samples, clock.time("query", self.strategy.query(work)))
+        queries = _within(samples, clock.time("query", (ask or self.strategy.query)(work)))
         found = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
         judged = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, found)))
         logits = clock.time("segment", self.segmenter.segment(work, judged))

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from zsavs.types import AudioClip, Query, frozen
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from zsavs.protocols import TextEncoder
 
 __all__ = ["AVSResult"]
 
@@ -167,6 +169,26 @@ class AVSResult:
             raise ContractError(f"card: give the picture that belongs to this result, {self.score_map.shape} pixels.")
         heard = list(zip(self.queries.phrases, map(float, self.queries.weights), strict=True))
         return draw.card(image, self.masks, self.phrases, self.scores, self.boxes_xyxy, audio, heard, title=title)
+
+    def semantic(self, label_set: str | Sequence[str], encoder: TextEncoder | None = None) -> NDArray[np.uint8]:
+        """A class for every pixel: (H, W) uint8, 0 is the background.
+
+        Phrases find their class by its name and synonyms, then by the nearest text embedding; one that is like none
+        stays background (:class:`zsavs.semantic.ClassNames`, which also says which class a phrase has got).
+
+        Args:
+            label_set: "avss" (71 classes), "vpo" (22), or the names by id with the background first.
+            encoder: for phrases that words do not decide; best the one that looks, ``pipe.verifier.look.encoder``.
+
+        Raises:
+            UnknownName: no such label set.
+
+        >>> AVSResult.nothing((2, 3)).semantic("vpo").tolist()
+        [[0, 0, 0], [0, 0, 0]]
+        """
+        from zsavs.semantic import classes_of, label_map, text_side
+
+        return label_map(self, classes_of(label_set, text_side(encoder)))
 
     # --------------------------------------------------------------------- files
     def save(self, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:

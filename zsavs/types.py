@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import AudioError, ContractError, ImageError
 
-__all__ = ["AVSample", "AudioClip", "Proposals", "Query", "Times"]
+__all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times"]
 
 #: When something sounds: on and off in seconds from the start of the recording, in order, without overlap.
 Times = tuple[tuple[float, float], ...]
@@ -203,6 +203,23 @@ class AVSample:
 
 
 @dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a query was chosen from, and by which rule: enough to choose again from better evidence.
+
+    Args:
+        phrases: K phrases that were considered.
+        z: (K,) standardised scores, 0 is what is usual; minus infinity for what is ruled out.
+        top_k, min_z, max_gap: see :func:`zsavs.calibration.evidence_to_query`.
+    """
+
+    phrases: tuple[str, ...]
+    z: NDArray[np.float32]
+    top_k: int
+    min_z: float
+    max_gap: float
+
+
+@dataclass(frozen=True, eq=False)
 class Query:
     """What to look for: one row per sounding source; no rows mean "nothing to look for".
 
@@ -217,6 +234,7 @@ class Query:
             row of which that is not known. Always None without rows.
         meanings: optional (K, D) unit rows of texts in the same space: what each source means, in place of what its
             phrase says.
+        evidence: optional, what the rows were chosen from; no stage reads it, smoothing over a video's frames does.
         notes: what a reader of the result should know of how the query came about, such as the steps of a test-time
             optimisation; plain JSON values, the same whenever the same is asked.
         seconds: what parts of the query took by themselves, by name, such as a test-time optimisation.
@@ -232,6 +250,7 @@ class Query:
     prior: NDArray[np.float32] | None = None
     times: tuple[Times, ...] | None = None
     meanings: NDArray[np.float32] | None = None
+    evidence: Evidence | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 

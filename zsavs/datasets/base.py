@@ -190,6 +190,14 @@ class Reader(ABC):
     def group_count(self) -> int:
         """Number of videos or pictures that the items belong to."""
 
+    def moment(self, item: str) -> tuple[str, int] | None:
+        """The video that an item is a frame of, by a name of its own, and the frame's number; None for a picture.
+
+        Raises:
+            InputError: there is no such item.
+        """
+        return None
+
     def sample_name(self, item: str) -> str:
         """The name that an item's sample carries.
 

@@ -100,6 +100,11 @@ class FrameReader(Reader):
         _, number = self.find(item)
         return around_second(recording, number - self.first_frame, self._context_s)
 
+    def moment(self, item: str) -> tuple[str, int]:
+        """The video and the second that an item is; see :meth:`Reader.moment`."""
+        _, number = self.find(item)
+        return item.rpartition("/")[0], number - self.first_frame
+
     def videos(self) -> Mapping[str, Video]:
         """The videos by what their ids begin with, in the order of the list."""
         return self._videos

@@ -6,23 +6,65 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.datasets.base import IGNORE
+from zsavs.errors import UnknownName
 
 __all__ = [
+    "LABEL_SETS",
+    "LabelSet",
     "avss_classes",
     "avss_palette",
+    "label_set",
     "open_vocabulary_ids",
     "robust_groups",
     "s4_sources",
+    "synonyms_of",
     "v3_unseen",
     "vpo_classes",
     "vpo_table",
 ]
+
+#: Names of the label sets that ship with zsavs.
+LABEL_SETS = ("avss", "vpo")
+
+
+class LabelSet(NamedTuple):
+    """The classes of a benchmark.
+
+    Args:
+        name: one of ``LABEL_SETS``.
+        classes: names by id, background first.
+        synonyms: other words for a class, with its name. The spelling of the benchmark's own categories is among
+            them; the rest are everyday words, no list of anybody's.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    synonyms: Mapping[str, str]
+
+
+@cache
+def label_set(name: str) -> LabelSet:
+    """A label set by name: "avss" (71 classes) or "vpo" (22), each with the background.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in LABEL_SETS:
+        raise UnknownName("label set", name, LABEL_SETS)
+    classes = tuple(entry["name"] for entry in _data(name)["classes"])
+    return LabelSet(name, classes, {**_data(name)["synonyms"], **_data(name).get("sources_of_s4", {})})
+
+
+def synonyms_of(classes: Sequence[str]) -> Mapping[str, str]:
+    """The synonyms of the label set that these are the classes of, in any order; none for other classes."""
+    known = (label_set(name) for name in LABEL_SETS)
+    return next((each.synonyms for each in known if set(each.classes) == set(classes)), {})
 
 
 @cache
@@ -34,7 +76,7 @@ def _data(name: str) -> dict[str, Any]:
 
 def avss_classes() -> tuple[str, ...]:
     """The 71 classes of AVSBench-semantic as published, background first."""
-    return tuple(entry["name"] for entry in _data("avss")["classes"])
+    return label_set("avss").classes
 
 
 @cache
@@ -72,7 +114,7 @@ def v3_unseen() -> frozenset[str]:
 
 def vpo_classes() -> tuple[str, ...]:
     """The 22 classes of VPO, background first."""
-    return tuple(entry["name"] for entry in _data("vpo")["classes"])
+    return label_set("vpo").classes
 
 
 @cache

@@ -107,6 +107,12 @@ class Robust(Reader):
         other = self._sound(condition, frame)
         return (picture, sound, truth) if other is None else (picture, sound, other, truth)
 
+    def moment(self, item: str) -> tuple[str, int]:
+        """The video under one condition, and the second; see :meth:`Reader.moment`."""
+        condition, frame = self._split(item)
+        video, second = self._frames.moment(frame)
+        return f"{condition}/{video}", second
+
     def load(self, item: str) -> Item:
         """Read one frame with the sound of its condition; see :meth:`Reader.load`."""
         condition, frame = self._split(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media import load_audio
-from zsavs.media.audio import fit, resample
+from zsavs.media.audio import around, fit, resample
 from zsavs.types import AudioClip
 
 __all__ = ["Recordings", "around_second", "centre_crop", "check_context", "mix"]
@@ -58,23 +57,8 @@ def check_context(context_s: float) -> float:
 
 
 def around_second(clip: AudioClip, second: int, context_s: float) -> AudioClip:
-    """The part of a recording that belongs to one of its seconds, all channels.
-
-    One second of context is exactly [second, second + 1); a longer one has that second in its middle. A window that
-    passes an end of the recording is moved back into it, and a recording shorter than the window is used as it is.
-
-    Args:
-        clip: the recording.
-        second: from 0.
-        context_s: length in seconds, above 0; ``math.inf`` for all of it.
-    """
-    rate, total = clip.sample_rate_hz, clip.waveform.shape[1]
-    if math.isinf(context_s) or (length := max(1, round(context_s * rate))) >= total:
-        return clip
-    start = round((second + (1 - context_s) / 2) * rate)
-    start = min(max(start, 0), total - length)
-    # A copy: a view would keep the whole recording alive, and within reach of whoever sees the sample.
-    return AudioClip(clip.waveform[:, start : start + length].copy(), rate)
+    """The part of a recording that belongs to one of its seconds, from 0; see :func:`zsavs.media.audio.around`."""
+    return around(clip, second, 1, context_s)
 
 
 def centre_crop(wave: NDArray[np.float32], length: int) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -88,12 +89,18 @@ def merge(whole: Query, heard: Sequence[Query], components: Sequence[Component])
         best.append(heard[at[0][0]].rows([at[0][1]]) if at else whole.rows([whole.phrases.index(phrase)]))
         known = () if at or whole.times is None else whole.times[whole.phrases.index(phrase)]
         times.append(unite(chain(known, *(components[number].times for number, _ in at))))
+    embeddings, space = _rows(best, "embeddings")
+    meanings, space_of_meanings = _rows(best, "meanings")
     return Query(
         tuple(weights),
         np.array(list(weights.values()), np.float32),
-        *_embeddings(best),
+        embeddings,
+        space or space_of_meanings,
         prior=_priors(best),
         times=tuple(times),
+        meanings=meanings,
+        notes=whole.notes,
+        seconds=dict(sum((Counter(query.seconds) for query in (whole, *heard)), Counter())),
     )
 
 
@@ -102,12 +109,12 @@ def _paid(weight: float, looks: int) -> float:
     return float(weight) / (float(weight) + looks * (1.0 - float(weight)))
 
 
-def _embeddings(rows: Sequence[Query]) -> tuple[NDArray[np.float32] | None, str | None]:
-    """The embeddings of queries of one row each, (K, D), and their space; None where there are none."""
+def _rows(rows: Sequence[Query], name: str) -> tuple[NDArray[np.float32] | None, str | None]:
+    """The embeddings or meanings of queries of one row each, (K, D), and their space; None where there are none."""
     spaces = {row.space for row in rows}
     if len(spaces) > 1:
         raise ContractError(f"a strategy's queries have embeddings of several spaces, {spaces}, and cannot be merged.")
-    given = [row.embeddings for row in rows if row.embeddings is not None]
+    given = [getattr(row, name) for row in rows if getattr(row, name) is not None]
     return (np.concatenate(given), spaces.pop()) if given else (None, None)
 
 

@@ -5,8 +5,9 @@ labels outside Pillow's bundled typeface are set in whichever system typeface sh
 """
 
 from zsavs.draw.colours import palette
+from zsavs.draw.label_picture import label_picture
 from zsavs.draw.masks import mask_layer, overlay
 from zsavs.draw.page import card
 from zsavs.draw.sheet import contact_sheet
 
-__all__ = ["card", "contact_sheet", "mask_layer", "overlay", "palette"]
+__all__ = ["card", "contact_sheet", "label_picture", "mask_layer", "overlay", "palette"]

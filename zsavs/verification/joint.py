@@ -18,7 +18,7 @@ from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
 from zsavs.vocabulary import load_vocabulary
 
-__all__ = ["JointVerifier"]
+__all__ = ["JointVerifier", "unit"]
 
 #: Of every softmax over labels here, in standard deviations.
 _TEMPERATURE = 0.35

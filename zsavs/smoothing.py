@@ -1,0 +1,125 @@
+"""Evidence that drops out for a moment: smoothing over the frames of one video.
+
+A thing that sounds goes on sounding, and stays what it is; a second of it can be quiet, or covered by something else.
+So the evidence of each frame is averaged with that of the frames around it, the nearer ones counting more, before it is
+decided what is there. Frames of another video never count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.calibration import evidence_to_query
+from zsavs.errors import InputError
+from zsavs.types import Query
+
+__all__ = ["Smoother"]
+
+#: A frame that counts less than this share of the frame itself is left out.
+_LEAST = 0.01
+
+
+class Smoother:
+    """Decides what a frame's query is, given those of the frames around it.
+
+    A frame d frames away counts ``smooth ** d`` times as much as the frame itself; counts are scaled to add up to 1
+    over the frames that there are. Where queries carry the evidence that they were chosen from, its mean is taken
+    phrase by phrase, and the query is chosen from that by the strategy's own rule; a phrase that was not considered in
+    a frame, or was ruled out, counts as usual there (0). Where they do not, frames vote: a phrase that most of them
+    name stays, with the mean of its weights.
+
+    A phrase's embedding is the mean of those that it has, unit length again; a row without any is left out where others
+    have one. A prior stays the frame's own.
+
+    Args:
+        smooth: in [0, 1); 0 leaves every query as it is.
+
+    Attributes:
+        reach: frames on either side that count.
+
+    Raises:
+        InputError: out of range.
+    """
+
+    def __init__(self, smooth: float) -> None:
+        if not 0 <= smooth < 1:
+            raise InputError(f"smooth must be at least 0 and below 1, got {smooth}; 0 is off.")
+        self.smooth = float(smooth)
+        self.reach = math.floor(math.log(_LEAST) / math.log(smooth)) if smooth else 0
+
+    def __call__(self, frame: int, queries: Mapping[int, Query]) -> Query:
+        """The query of one frame.
+
+        Args:
+            frame: its number.
+            queries: of the frames of its video, by their numbers, itself among them; those out of reach do not count,
+                and there may be gaps.
+        """
+        own = queries[frame]
+        near = [number for number in sorted(queries) if abs(number - frame) <= self.reach]
+        if near == [frame]:
+            return own
+        counts = np.array([self.smooth ** abs(number - frame) for number in near])
+        counts /= counts.sum()
+        # The frame's own phrases come first, so that equal scores keep its order.
+        around = [own, *(queries[number] for number in near if number != frame)]
+        place = near.index(frame)
+        shares = np.concatenate([counts[place : place + 1], np.delete(counts, place)])
+        chosen = _vote(around, shares) if all(query.evidence is None for query in around) else _mean(around, shares)
+        # The frame's own prior; of priors for rows, which may be others now, what any of them leaves open.
+        prior = own.prior.max(axis=0) if own.prior is not None and own.prior.ndim == 3 else own.prior
+        return replace(_embedded(chosen, around, shares), prior=prior)
+
+
+def _mean(queries: list[Query], shares: NDArray[np.float64]) -> Query:
+    """Choose again, from mean evidence."""
+    known = [query.evidence for query in queries]
+    phrases = list(dict.fromkeys(phrase for each in known if each is not None for phrase in each.phrases))
+    places = {phrase: place for place, phrase in enumerate(phrases)}
+    z, considered = np.zeros(len(phrases)), np.zeros(len(phrases), np.bool_)
+    for each, share in zip(known, shares, strict=True):
+        if each is not None and each.phrases:
+            at = np.array([places[phrase] for phrase in each.phrases])
+            finite = np.isfinite(each.z)
+            z[at[finite]] += share * each.z[finite]
+            considered[at[finite]] = True
+    z[~considered] = -np.inf
+    rule = next(each for each in known if each is not None)
+    return evidence_to_query(phrases, z.astype(np.float32), top_k=rule.top_k, min_z=rule.min_z, max_gap=rule.max_gap)
+
+
+def _vote(queries: list[Query], shares: NDArray[np.float64]) -> Query:
+    """Keep what most frames name."""
+    votes: dict[str, float] = {}
+    weights: dict[str, float] = {}
+    for query, share in zip(queries, shares, strict=True):
+        for phrase, weight in zip(query.phrases, query.weights, strict=True):
+            votes[phrase] = votes.get(phrase, 0.0) + share
+            weights[phrase] = weights.get(phrase, 0.0) + share * float(weight)
+    kept = [phrase for phrase, share in votes.items() if share > 0.5]
+    means = np.array([min(1.0, weights[phrase] / votes[phrase]) for phrase in kept], np.float32)
+    return Query(tuple(kept), means).top(max(map(len, queries)))
+
+
+def _embedded(chosen: Query, queries: list[Query], shares: NDArray[np.float64]) -> Query:
+    """Give the rows their embeddings, if the strategy's have any."""
+    space = next((query.space for query in queries if query.space is not None), None)
+    if space is None:
+        return chosen
+    sums: dict[str, NDArray[Any]] = {}
+    for query, share in zip(queries, shares, strict=True):
+        if query.embeddings is not None:
+            for phrase, row, weight in zip(query.phrases, query.embeddings, query.weights, strict=True):
+                sums[phrase] = sums.get(phrase, 0.0) + share * float(weight) * row.astype(np.float64)
+    kept = chosen.rows([place for place, phrase in enumerate(chosen.phrases) if phrase in sums])
+    if not len(kept):
+        return kept
+    rows = np.stack([sums[phrase] for phrase in kept.phrases])
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return replace(kept, embeddings=unit.astype(np.float32), space=space)
