@@ -130,7 +130,7 @@ def _decoder(file: BinaryIO, name: str) -> Any:
 
     file.seek(0)
     try:
-        return Forward(file)
+        return Forward(_Steady(file))
     except soundfile.SoundFileError as error:
         kind = looks_like(file)
         raise AudioError(
@@ -138,6 +138,25 @@ def _decoder(file: BinaryIO, name: str) -> Any:
             f"{f' (it looks like {kind})' if kind else ''}; name a recording, or convert it first: "
             f"ffmpeg -i {shlex.quote(name)} {_converted(name)}"
         ) from error
+
+
+class _Steady:
+    """A file as libsndfile asks for it, for damaged headers that send it to places that no file has.
+
+    An exception in soundfile's callbacks would be printed with its traceback and then ignored; here such a seek leaves
+    the position where it is, and libsndfile finds by itself that it is not where it wanted to be.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.tell, self.read, self.readinto = file.tell, file.read, file.readinto  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As that of the file, where the file has such a place."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return self._file.tell()
 
 
 def _converted(name: str) -> str:
