@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from typing import BinaryIO
@@ -76,13 +77,27 @@ def open_input(path: str | os.PathLike[str], error: type[InputError]) -> BinaryI
         if status.st_size == 0:
             raise error(f"{name}: the file is empty (0 bytes); copy or download it again.")
         # By descriptor, which leaves the file object without a name: soundfile would believe the extension ".raw".
-        return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+        return _Reader(io.FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
     except (FileNotFoundError, NotADirectoryError) as reason:
         raise error(f"{name}: there is no such file; check the spelling, and the folder you are in.") from reason
     except PermissionError as reason:
         raise error(f"{name}: may not be read (permission denied); run: chmod u+r on it and its folders.") from reason
     except (OSError, ValueError) as reason:  # a name too long or with a NUL, a loop of links, a broken disk
         raise error(f"{name}: cannot be opened ({reason}); check the path.") from reason
+
+
+class _Reader(io.BufferedReader):
+    """A file that is never asked for more than it holds.
+
+    Memory for what a read is to bring is taken before the file is looked at, and a damaged header can ask for gigabytes
+    of a file of a few bytes.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As that of any file."""
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
 
 
 def looks_like(file: BinaryIO) -> str:
