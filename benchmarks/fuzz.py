@@ -317,7 +317,7 @@ class Worker:
 # -------------------------------------------------------------------------------------- main
 def words(answer: str) -> str:
     """An answer without what differs from file to file."""
-    return re.sub(r"\S*/case\S*|0x[0-9a-f]+|b'.*?'|\d+", "#", answer)[:160]
+    return " ".join(re.sub(r"\S*/case\S*|\".*?\"|'.*?'|[^a-z ]", " ", answer.lower()).split()[:12])
 
 
 def main() -> int:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "load_image"]
 
+#: What a picture's file may hold beside its pixels: profiles, previews, more pages.
+_MORE_BYTES = 2**28
+
 #: Pixels of the largest picture that is read unless more are asked for.
 MAX_PIXELS = 100_000_000
 
@@ -91,7 +94,8 @@ def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Ima
     from PIL import Image
 
     name = readable_name(path, ImageError)
-    with open_input(path, ImageError) as file:
+    # Nothing has more than eight bytes a pixel (16 bits, four channels), uncompressed.
+    with open_input(path, ImageError, max_bytes=8 * max_pixels + _MORE_BYTES) as file:
         try:
             picture = _open(file)
             if picture is None:

@@ -121,15 +121,14 @@ def in_batches(compute: Callable[[list[T]], Iterable[R]], items: Iterable[T], si
     answers: list[R] = []
     for batch in batches(items, size):
         while batch:
-            part = batch[:size]
-            new: list[R] = []
+            part, fits = batch[:size], True
             try:
-                new = list(compute(part))
+                answers += list(compute(part))
             except OutOfMemory:
                 if len(part) == 1:
                     raise
-            if new:
-                answers += new
+                fits = False
+            if fits:
                 del batch[: len(part)]
             else:  # not in the handler, where the error still holds on to what the failed attempt had computed
                 size = len(part) // 2
