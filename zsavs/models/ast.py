@@ -142,7 +142,7 @@ class AstTagger:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return [list(tags) for tags in self._tags(check_clips(clips), self._tag_all)]
 

@@ -138,7 +138,7 @@ class BlipCaptioner:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the device's memory is too small for ``batch_size``.
+            WeightsError: the device's memory is too small for one item.
         """
         return self._captions(check_images(items), self._describe_all)
 

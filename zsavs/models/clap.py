@@ -140,7 +140,7 @@ class ClapEncoder:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         rows = self.audio_windows(clips)
         if not rows:

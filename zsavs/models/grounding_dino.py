@@ -198,7 +198,7 @@ class GroundingDinoGrounder:
         """Candidate boxes for each sample, best first; none where the query is empty.
 
         Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         cleaned = [[self._clean(phrase) for phrase in query.phrases] for query in queries]
         # Strategies often ask the same of a picture: what each prompt found is remembered as long as the picture lives.

@@ -134,7 +134,7 @@ class OpenClipEncoder:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         rows = self._pictures(check_images(images), self._embed_images)
         return np.stack(rows) if rows else self.encode_text([])

@@ -162,7 +162,7 @@ class Owlv2Grounder:
         """Candidate boxes for each sample, best first; none where the query is empty.
 
         Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         answers = [Proposals.nothing() for _ in samples]
         asking = [i for i, (_, query) in enumerate(zip(samples, queries, strict=True)) if len(query)]

@@ -188,7 +188,7 @@ class PeAvEncoder:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._sounds(check_clips(clips), self._embed_clips))
 
@@ -197,7 +197,7 @@ class PeAvEncoder:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._pictures(check_images(images), self._embed_images))
 

@@ -127,7 +127,7 @@ class Sam2Segmenter:
         """For each sample the mask logits of its R boxes: (R, H, W) float32, above 0 is inside.
 
         Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for the batch sizes.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return [logits for logits, _ in self.predict(samples, proposals)]
 

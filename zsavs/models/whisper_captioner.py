@@ -175,7 +175,7 @@ class WhisperCaptioner:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the device's memory is too small for ``batch_size``.
+            WeightsError: the device's memory is too small for one item.
         """
         return self._captions(check_clips(items), self._describe_all)
 

@@ -142,7 +142,7 @@ class ImageBindEncoder:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._sounds(check_clips(clips), self._embed_clips))
 
@@ -153,7 +153,7 @@ class ImageBindEncoder:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._pictures(check_images(images), self._embed_images))
 
