@@ -7,6 +7,7 @@ Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -43,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
         parser.print_help()
         return 2
     _log_to_stderr(arguments.verbose)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text; in JSON \udcff is an escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return int(arguments.run(arguments) or 0)
     except UnknownName as error:

@@ -12,7 +12,8 @@
     ├── MissingExtra              an optional package is not installed
     ├── BrokenInstallation        packages that are installed do not fit each other
     ├── WeightsError              a checkpoint cannot be used
-    │   └── MissingWeights        it is not on this machine; says how to fetch it
+    │   ├── MissingWeights        it is not on this machine; says how to fetch it
+    │   └── OutOfMemory           the device has no room for it, or for one item alone
     ├── OutputError               a result cannot be written
     └── ContractError             a component breaks its protocol (zsavs.testing, pipeline)
 
@@ -33,6 +34,7 @@ __all__ = [
     "InputError",
     "MissingExtra",
     "MissingWeights",
+    "OutOfMemory",
     "OutputError",
     "ResultFileError",
     "UnknownName",
@@ -93,6 +95,10 @@ class WeightsError(ZsavsError):
 
 class MissingWeights(WeightsError):
     """A checkpoint is not on this machine; the message says how to fetch it and where to put it by hand."""
+
+
+class OutOfMemory(WeightsError):
+    """The device has no room for a model, or for a single item in it; smaller batches have been tried."""
 
 
 class OutputError(ZsavsError):

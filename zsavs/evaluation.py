@@ -20,7 +20,7 @@ import numpy as np
 
 from zsavs.build import build_pipeline
 from zsavs.datasets.base import Dataset, Item, Target
-from zsavs.errors import InputError, UnknownName, ZsavsError
+from zsavs.errors import InputError, ResultFileError, UnknownName, ZsavsError, first_line
 from zsavs.files import write_atomically
 from zsavs.media.image import resize_map
 from zsavs.metrics import suites
@@ -166,14 +166,20 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
             batches[number] = batch
     if settings is None:
         raise InputError("name the folders of the shards to merge.")
-    items = min(settings["items"], settings["limit"] or settings["items"])
-    missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
+    try:
+        items = min(settings["items"], settings["limit"] or settings["items"])
+        missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
+        report = {} if missing else report_of(settings, batches)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ResultFileError(
+            f"{', '.join(map(str, folders))}: not what a run leaves behind ({type(error).__name__}: "
+            f"{first_line(error)}); run the evaluation again."
+        ) from error
     if missing:
         raise InputError(f"{len(missing)} batches are missing, the first is {missing[0]}; run and name every shard.")
     with RunFolder(out, settings) as whole:
         for number in sorted(set(batches) - set(whole.batches)):
             whole.append(number, {key: value for key, value in batches[number].items() if key != "batch"})
-        report = report_of(settings, whole.batches)
         write_report(report, whole.folder)
     return report
 

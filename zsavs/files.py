@@ -1,8 +1,10 @@
-"""Writing files so that they are there complete or not at all."""
+"""Writing files so that they are there complete or not at all, and reading texts that somebody hands over."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,41 @@ from typing import Any, BinaryIO
 
 from zsavs.errors import OutputError
 
-__all__ = ["write_atomically"]
+__all__ = ["MAX_TEXT_BYTES", "open_regular", "read_text", "write_atomically"]
+
+#: More than any list or table that we know holds.
+MAX_TEXT_BYTES = 2**28
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading that is one: to read from a pipe waits for ever, and some devices never end.
+
+    Raises:
+        OSError: it cannot be opened, or is a folder, a pipe or a device.
+    """
+    # Without O_NONBLOCK opening a pipe would wait already; on a file it means nothing.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """The text of a UTF-8 file, without its byte order mark.
+
+    Raises:
+        OSError: as :func:`open_regular`, or it is larger than ``max_bytes``.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    with open_regular(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > max_bytes:
+            reason = f"{size / 1e6:.0f} MB, at most {max_bytes / 1e6:.0f} MB are read"
+            raise OSError(errno.EFBIG, reason, str(path))
+        return file.read().decode("utf-8-sig")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:

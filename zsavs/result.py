@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zsavs import rle
 from zsavs.errors import ContractError, OutputError, ResultFileError
-from zsavs.files import write_atomically
+from zsavs.files import read_text, write_atomically
 from zsavs.types import AudioClip, Query, frozen
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ __all__ = ["AVSResult"]
 
 #: Version of the JSON layout; a reader refuses one that it does not know.
 _FORMAT = 1
+#: What a result may take that is read back: a file of some bytes can claim masks and maps of any size. This is enough
+#: for 100 megapixels with forty objects.
+_MAX_BYTES = 2**32
 #: What reading a file that is no result, or half of one, can end in.
 _UNREADABLE = (
     ArithmeticError,
@@ -277,7 +280,7 @@ class AVSResult:
         if not text.lstrip().startswith("{"):
             where = text
             try:
-                text = Path(source).read_text(encoding="utf-8")
+                text = read_text(Path(source), max_bytes=_MAX_BYTES)
             except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
                 raise ResultFileError(f"{where}: cannot be read ({error}); give the .json file of a result.") from error
         try:
@@ -286,9 +289,10 @@ class AVSResult:
                 raise ResultFileError(
                     f"{where}: written in format {data['format']}, this version reads format {_FORMAT}; update zsavs."
                 )
-            objects, size, heard = data["objects"], tuple(data["size_hw"]), data["heard"]
+            objects, size = data["objects"], _size(data["size_hw"], len(data["objects"]))
+            heard = data["heard"]
             return cls(
-                masks=np.stack([rle.decode(o["mask"]) for o in objects]) if objects else np.zeros((0, *size), np.bool_),
+                masks=_masks([o["mask"] for o in objects], size),
                 boxes_xyxy=np.array([o["box_xyxy"] for o in objects], np.float32).reshape(-1, 4),
                 phrases=tuple(o["phrase"] for o in objects),
                 scores=np.array([o["score"] for o in objects], np.float32),
@@ -326,6 +330,30 @@ class AVSResult:
         ]
 
 
+def _size(size_hw: list[int], objects: int) -> tuple[int, int]:
+    """Height and width of a result with so many objects, if they can be.
+
+    Raises:
+        ValueError: a side is no whole number from 1, or the result would take too much memory.
+    """
+    height, width = size_hw
+    if not (type(height) is int and type(width) is int and height >= 1 and width >= 1):
+        raise ValueError(f"a picture cannot have {height!r} x {width!r} pixels")
+    if (objects + 4) * height * width > _MAX_BYTES:
+        raise ValueError(f"{objects} masks of {height}x{width} pixels are more than the {_MAX_BYTES >> 30} GiB read")
+    return height, width
+
+
+def _masks(encoded: list[dict[str, Any]], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """Masks (N, H, W) from their run lengths, of the size that the result has."""
+    masks = np.zeros((len(encoded), *size_hw), np.bool_)
+    for mask, runs in zip(masks, encoded, strict=True):
+        if list(runs["size"]) != list(size_hw):
+            raise ValueError(f"a mask of {runs['size']} pixels in a result of {list(size_hw)}")
+        mask[:] = rle.decode(runs)
+    return masks
+
+
 def _pack(score_map: NDArray[np.float32]) -> dict[str, str]:
     """Compress exactly: as 16-bit levels where the map holds nothing finer, as float32 otherwise."""
     levels = np.rint(score_map * np.float32(65535)).astype("<u2")
@@ -340,7 +368,11 @@ def _pack(score_map: NDArray[np.float32]) -> dict[str, str]:
 
 def _unpack(packed: dict[str, str], size_hw: tuple[int, ...]) -> NDArray[np.float32]:
     """Invert :func:`_pack`."""
-    raw = zlib.decompress(base64.b64decode(packed["zlib"]))
+    stream = zlib.decompressobj()
+    # No more than a map of this size can have, and one byte, without which the end would not be seen.
+    raw = stream.decompress(base64.b64decode(packed["zlib"]), 4 * size_hw[0] * size_hw[1] + 1)
+    if not stream.eof:
+        raise ValueError("the score map is cut off, or larger than the result")
     if packed["dtype"] == "uint16":
         return np.frombuffer(raw, "<u2").reshape(size_hw).astype(np.float32) / np.float32(65535)
     return np.frombuffer(raw, "<f4").reshape(size_hw).astype(np.float32)

@@ -32,7 +32,9 @@ def decode(rle: dict[str, Any]) -> NDArray[np.bool_]:
     """
     height, width = (int(n) for n in rle["size"])
     counts = np.asarray(rle["counts"], dtype=np.int64)
-    if (counts < 0).any() or counts.sum() != height * width:
-        raise ValueError(f"run lengths add up to {counts.sum()}, a {height}x{width} mask has {height * width} pixels")
+    pixels = height * width
+    # Each count for itself too: the sum of huge ones can wrap around to the right number.
+    if (counts < 0).any() or (counts > pixels).any() or counts.sum() != pixels:
+        raise ValueError(f"run lengths add up to {counts.sum()}, a {height}x{width} mask has {pixels} pixels")
     flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
     return flat.reshape((height, width), order="F")

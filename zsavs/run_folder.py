@@ -11,13 +11,13 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from zsavs.errors import OutputError, ResultFileError
-from zsavs.files import write_atomically
+from zsavs.files import open_regular, read_text, write_atomically
 
 __all__ = ["RunFolder"]
 
@@ -37,11 +37,9 @@ class RunFolder:
 
     def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
-        try:
+        with self._writing("name another folder"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / "lock").open("w")
-        except OSError as error:
-            raise OutputError(f"{self.folder}: cannot be written ({error}); name another folder.") from error
+            self._lock = (self.folder / "lock").open("ab")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -51,7 +49,9 @@ class RunFolder:
             on_failure.callback(self._lock.close)
             self._agree(dict(settings))
             self.batches = self._read()
-            self._file = (self.folder / "batches.jsonl").open("ab")
+            with self._writing("name another folder"):
+                # Unbuffered: what a full disk did not take is not tried again when the file is closed.
+                self._file = (self.folder / "batches.jsonl").open("ab", buffering=0)
             on_failure.pop_all()
 
     def __enter__(self) -> Self:
@@ -70,23 +70,30 @@ class RunFolder:
         """
         line = json.dumps({"batch": number, **batch}, ensure_ascii=True, allow_nan=False).encode() + b"\n"
         end = self._file.tell()
-        try:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                self._file.truncate(end)
-            raise OutputError(
-                f"{self.folder}: cannot be written ({error}); free some space and run the same command again, "
-                f"finished batches are kept."
-            ) from error
+        with self._writing("free some space and run the same command again, finished batches are kept"):
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+                os.fsync(self._file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(end)
+                raise
         self.batches[number] = json.loads(line)
 
     def close(self) -> None:
         """Let go of the folder."""
         self._file.close()
         self._lock.close()
+
+    @contextlib.contextmanager
+    def _writing(self, remedy: str) -> Iterator[None]:
+        """Turn the system's errors into one that names the folder."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot be written ({error}); {remedy}.") from error
 
     def _agree(self, settings: dict[str, Any]) -> None:
         path = self.folder / "settings.json"
@@ -114,11 +121,11 @@ class RunFolder:
         path = self.folder / "batches.jsonl"
         if not path.exists():
             return {}
-        data = path.read_bytes()
+        data = _content(path)
         whole = data[: data.rfind(b"\n") + 1]
         if len(whole) < len(data):
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
+            with self._writing("name another folder"):
+                os.truncate(path, len(whole))
         return read_batches(path, whole)
 
 
@@ -129,8 +136,8 @@ def read_json(path: Path) -> dict[str, Any]:
         ResultFileError: it is not there, or not one.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error
     if not isinstance(value, dict):
         raise ResultFileError(f"{path}: does not hold the settings of a run; name another folder.")
@@ -145,11 +152,27 @@ def read_batches(path: Path, data: bytes | None = None) -> dict[int, dict[str, A
     """
     batches: dict[int, dict[str, Any]] = {}
     try:
-        for line in (path.read_bytes() if data is None else data).splitlines():
+        for line in (_content(path) if data is None else data).splitlines():
             batch = json.loads(line)
-            if batch["batch"] in batches:
-                raise ResultFileError(f"{path}: batch {batch['batch']} is in it twice; run the evaluation again.")
-            batches[batch["batch"]] = batch
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            number = batch["batch"]
+            if number in batches:
+                raise ResultFileError(f"{path}: batch {number} is in it twice; run the evaluation again.")
+            if type(number) is not int or not isinstance(batch["items"], list) or not isinstance(batch["states"], dict):
+                raise ValueError(f"a line is no batch: {line[:60]!r}")
+            batches[number] = batch
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultFileError(f"{path}: damaged ({error}); run the evaluation again in another folder.") from error
     return batches
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a run's batches.
+
+    Raises:
+        ResultFileError: they cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            return file.read()
+    except OSError as error:
+        raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error

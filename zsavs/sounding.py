@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import VocabularyError, first_line
+from zsavs.files import read_text
 from zsavs.phrases import noun_phrases
 
 __all__ = ["LabelPhrases", "most_specific", "visible_things"]
@@ -125,10 +126,14 @@ def _key(label: str) -> str:
 
 def _read(path: Path) -> Mapping[Any, Any]:
     try:
-        table = json.loads(path.expanduser().read_text(encoding="utf-8-sig"))
+        table = json.loads(read_text(path.expanduser()))
     except FileNotFoundError as error:
         raise VocabularyError(f"{path}: no such file; give a JSON file of labels and phrases.") from error
-    except (OSError, RuntimeError, ValueError) as error:  # ValueError: not UTF-8, or no JSON
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # RuntimeError: nested too deep; ValueError: no UTF-8, no JSON
         raise VocabularyError(f"{path}: cannot be read as JSON ({first_line(error)}); {_FORM}") from error
     if not isinstance(table, Mapping):
         raise VocabularyError(f"{path}: holds no table; {_FORM}")

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zsavs.errors import AudioError, ContractError, ImageError
+from zsavs.errors import AudioError, ContractError, ImageError, ZsavsError, first_line
 
 __all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times"]
 
 #: When something sounds: on and off in seconds from the start of the recording, in order, without overlap.
 Times = tuple[tuple[float, float], ...]
 
+#: The fastest converters run at 768 kHz; what claims to be ten times as fast is a mistake, and resamplers choke on it.
+_MAX_RATE_HZ = 8_000_000
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
 _MAX_CHANNELS = 256
 
@@ -38,6 +40,18 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
+
+
+def _array(values: Any, what: str, error: type[ZsavsError]) -> NDArray[Any]:
+    """An array of what somebody handed over.
+
+    Raises:
+        error: it is none: rows of different lengths, or a tensor on another device or with a gradient.
+    """
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as reason:
+        raise error(f"{what} is not an array ({first_line(reason)}); hand over a numpy array.") from reason
 
 
 def _floats(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> NDArray[np.float32]:
@@ -97,11 +111,11 @@ class AudioClip:
 
     Args:
         waveform: (C, T) float array, full scale is [-1, 1] (louder is allowed, as sums of sources are), T >= 1.
-        sample_rate_hz: samples per second, at least 1.
+        sample_rate_hz: samples per second, 1 to 8 million.
         source: the file it came from, for messages; "" for an array.
 
     Raises:
-        AudioError: wrong shape or dtype, no samples, NaN or infinity, or a rate that is not positive.
+        AudioError: wrong shape or dtype, no samples, NaN or infinity, or a rate out of range.
     """
 
     waveform: NDArray[np.float32]
@@ -110,7 +124,7 @@ class AudioClip:
 
     def __post_init__(self) -> None:
         where = f"{self.source}: " if self.source else "AudioClip: "
-        wave = np.asarray(self.waveform)
+        wave = _array(self.waveform, f"{where}waveform", AudioError)
         if wave.ndim != 2:
             raise AudioError(f"{where}waveform must be (channels, samples), got shape {wave.shape}; use wave[None, :].")
         if not np.issubdtype(wave.dtype, np.floating):
@@ -125,8 +139,10 @@ class AudioClip:
         if not np.isfinite(wave).all():
             raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
         rate = self.sample_rate_hz
-        if isinstance(rate, bool) or not isinstance(rate, Real) or not float(rate).is_integer() or rate < 1:
-            raise AudioError(f"{where}sample_rate_hz must be a positive whole number, got {rate!r}.")
+        if isinstance(rate, bool) or not isinstance(rate, Real) or not 1 <= rate <= _MAX_RATE_HZ or rate % 1:
+            raise AudioError(
+                f"{where}sample_rate_hz must be a positive whole number, at most {_MAX_RATE_HZ}, got {rate!r:.60}."
+            )
         with np.errstate(over="ignore"):
             wave = wave.astype(np.float32, copy=False)
         if not np.isfinite(wave).all():
@@ -171,7 +187,7 @@ class AVSample:
 
     def __post_init__(self) -> None:
         where = f"{self.name}: " if self.name else "AVSample: "
-        image = np.asarray(self.image)
+        image = _array(self.image, f"{where}image", ImageError)
         if image.dtype != np.uint8:
             raise ImageError(f"{where}image must be uint8 RGB, got {image.dtype}; scale it to 0..255 and cast it.")
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:

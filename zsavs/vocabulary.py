@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from zsavs.errors import UnknownName, VocabularyError
+from zsavs.files import read_text
 
 __all__ = ["clean", "load_vocabulary", "vocabulary_names"]
 
@@ -50,7 +51,7 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
         return clean(_lines(text), str(vocabulary))
     path = Path(vocabulary)
     try:
-        text = path.expanduser().read_text(encoding="utf-8-sig")
+        text = read_text(path.expanduser())
     except FileNotFoundError as error:
         if path.suffix or "/" in str(vocabulary):
             raise VocabularyError(f"{path}: no such file; give a text file with one label a line.") from error

@@ -8,6 +8,7 @@ model looks at a local folder or in the hub cache (``HF_HOME`` and ``HF_HUB_CACH
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -249,8 +250,8 @@ def download(card: WeightCard, say: Callable[[str], None] = print, *, accept_lic
 
     Raises:
         MissingWeights: the hub cannot be reached, or has no such repository or revision.
-        WeightsError: the licence is not accepted; or the download broke off (no space left, for example): run it
-            again, from a hub it goes on where it was.
+        WeightsError: the licence is not accepted; the download broke off (no space left, for example): run it again,
+            from a hub it goes on where it was; or a file has another checksum than on the hub.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -269,7 +270,7 @@ def download(card: WeightCard, say: Callable[[str], None] = print, *, accept_lic
         return _download_file(card)
     try:
         wanted = files_to_fetch(HfApi().list_repo_files(card.source, revision=card.revision))
-        return Path(snapshot_download(card.source, revision=card.revision, allow_patterns=wanted))
+        folder = Path(snapshot_download(card.source, revision=card.revision, allow_patterns=wanted))
     except Exception as error:  # what a failed connection raises changes with the hub's HTTP library
         of_the_hub = (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
         if isinstance(error, OSError) and not isinstance(error, of_the_hub):
@@ -281,3 +282,30 @@ def download(card: WeightCard, say: Callable[[str], None] = print, *, accept_lic
             f"{card.source}: could not be fetched ({first_line(error)}). Check the name and the network "
             f"(HF_HUB_OFFLINE must be off), or copy the repository from another machine into {cache_folder()}."
         ) from error
+    check_blobs(folder)
+    return folder
+
+
+def check_blobs(folder: Path) -> None:
+    """Compare the files of a snapshot in the hub cache with their checksums.
+
+    The hub names a large file by its SHA-256, and so does its client in the cache; files that are not named so are
+    small texts, and are left alone.
+
+    Args:
+        folder: of the snapshot, with links to the files.
+
+    Raises:
+        WeightsError: a file holds something else than its name says; naming it and the remedy.
+    """
+    for path in sorted(folder.glob("*")):
+        name = path.resolve().name
+        if not re.fullmatch(r"[0-9a-f]{64}", name):
+            continue
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != name:
+            raise WeightsError(
+                f"{path}: its checksum is {found[:12]}..., the hub's file has {name[:12]}...; it was damaged on the "
+                f"way or on the disk: {fetch_again(path)}"
+            )

@@ -15,7 +15,7 @@ from zsavs.datasets.base import Counts, Target
 from zsavs.datasets.frames import FrameFiles, FrameReader, Video
 from zsavs.datasets.labels import s4_sources
 from zsavs.datasets.masks import read_mask, read_picture
-from zsavs.datasets.trees import find_folder, read_table
+from zsavs.datasets.trees import find_folder, read_table, within
 from zsavs.errors import InputError
 
 __all__ = ["MS3", "S4"]
@@ -41,6 +41,7 @@ class _Object(FrameReader):
         return picture, Target(mask, **facts)
 
     def _add(self, key: str, video: Video) -> None:
+        within(key, self.root)
         if key in self._videos:
             log.warning("%s: %s is listed twice; using it once.", self.name, key)
         self._videos[key] = video

@@ -20,8 +20,9 @@ from zsavs.datasets.frames import FrameFiles, FrameReader, Video
 from zsavs.datasets.labels import avss_classes, avss_palette, v3_unseen
 from zsavs.datasets.masks import crop_square, read_colours, read_ids, read_picture
 from zsavs.datasets.matched import square
-from zsavs.datasets.trees import content, find_folder, folder_names, is_there, load_json, read_table
+from zsavs.datasets.trees import content, find_folder, folder_names, is_there, load_json, read_table, within
 from zsavs.errors import InputError, UnknownName
+from zsavs.files import read_text
 
 __all__ = ["AVSS", "AVSSV1M", "AVSSV1S", "AVSSV2", "AVSS_PLACES", "AVSSOpenVocabulary", "AVSSUnseen"]
 
@@ -114,7 +115,7 @@ class AVSS(FrameReader):
             if wanted is not None and (uid not in wanted or part not in self.parts):
                 continue
             found.add(uid)
-            key = f"{part}/{uid}"
+            key = within(f"{part}/{uid}", table)
             if not self._ids.keys() >= set(named):
                 log.warning("%s: %s names %s, not all of which are classes.", table, key, ", ".join(named))
             if key in self._videos:
@@ -320,7 +321,7 @@ def _uids(path: Path) -> set[str]:
         names = {uid for (uid,) in read_table(path, ("uid",))}
     else:
         try:
-            names = set(path.read_text(encoding="utf-8-sig").split())
+            names = set(read_text(path).split())
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: no list of videos can be read from it ({error}).") from error
     if not names:

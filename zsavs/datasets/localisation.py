@@ -20,7 +20,7 @@ from zsavs.datasets.labels import s4_sources
 from zsavs.datasets.masks import read_mask, read_picture
 from zsavs.datasets.matched import square
 from zsavs.datasets.sounds import Recordings
-from zsavs.datasets.trees import find_folder, load_json, need_folder
+from zsavs.datasets.trees import find_folder, load_json, need_folder, within
 from zsavs.errors import InputError, UnknownName
 from zsavs.types import AVSample
 
@@ -152,10 +152,13 @@ class Localisation(Reader):
         for place, row in enumerate(rows):
             try:
                 picture, sound = (
-                    _tail(row[key], count) for key, count in zip(("image", "audio"), self.parts, strict=False)
+                    within(_tail(row[key], count), self._list)
+                    for key, count in zip(("image", "audio"), self.parts, strict=False)
                 )
                 truth = row["gt_box"]
-                yield _Entry(picture, sound, _tail(truth, self.parts[2]) if isinstance(truth, str) else _box(truth))
+                is_mask = isinstance(truth, str)
+                truth = within(_tail(truth, self.parts[2]), self._list) if is_mask else _box(truth)
+                yield _Entry(picture, sound, truth)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InputError(
                     f"{self._list}, entry {place}: expected image, audio and gt_box, found {row!r:.200}."

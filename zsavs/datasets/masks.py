@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import ImageError
 from zsavs.media import load_image
+from zsavs.media.picture_file import decode
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,12 +19,6 @@ __all__ = ["crop_square", "read_colours", "read_ids", "read_mask", "read_picture
 
 #: From this value on a pixel of a grey mask is foreground: JPEG masks have no other.
 MASK_LEVEL = 128
-
-#: What Pillow raises over a damaged file.
-_DAMAGE = (
-    *(OSError, EOFError, SyntaxError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
-    *(struct.error, zlib.error),
-)
 
 Size = tuple[int, int]
 
@@ -160,18 +153,12 @@ def _nearest(picture: Image.Image, size_hw: Size | None) -> Image.Image:
 
 
 def _opened(path: Path) -> Image.Image:
-    """A decoded picture as it is stored: orientation, palette and transparency are left alone.
+    """A decoded picture as it is stored.
 
     Raises:
         ImageError: it cannot be read.
     """
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: there is no such file; the data set is not complete.") from error
-    except (*_DAMAGE, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: the mask cannot be read ({error}); download or extract it again.") from error
+        return decode(path)
+    except ImageError as error:
+        raise ImageError(f"{path}: the mask cannot be read ({str(error).removeprefix(f'{path}: ')})") from error

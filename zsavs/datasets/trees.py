@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -11,8 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import InputError
+from zsavs.files import open_regular, read_text
 
-__all__ = ["content", "find_folder", "folder_names", "is_there", "load_json", "need_folder", "read_table", "stems"]
+__all__ = [
+    "content",
+    "find_folder",
+    "folder_names",
+    "is_there",
+    "load_json",
+    "need_folder",
+    "read_table",
+    "stems",
+    "within",
+]
 
 
 def find_folder(root: Path, places: Sequence[str], marker: str) -> Path:
@@ -117,7 +129,7 @@ def read_table(path: Path, columns: Sequence[str | int]) -> Iterator[tuple[str, 
         InputError: the file is missing, unreadable or without one of the columns, or a row is too short.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)
             header = [name.strip() for name in next(rows, [])]
             places = [_place(column, header, path) for column in columns]
@@ -142,6 +154,21 @@ def _place(column: str | int, header: Sequence[str], path: Path) -> int:
     raise InputError(f"{path}: expected {wanted} in the header; found {', '.join(islice(header, 12)) or 'no header'}.")
 
 
+def within(name: str, where: Path) -> str:
+    """A relative path that a list names, after a check that it stays in the folder that it continues.
+
+    Args:
+        name: parts joined by "/".
+        where: the list, for the message.
+
+    Raises:
+        InputError: it begins at the root, climbs up, or cannot be a path.
+    """
+    if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+        raise InputError(f"{where}: names {name!r:.200}, which leads out of the data set; get the list again.")
+    return name
+
+
 def load_json(path: Path) -> Any:
     """Read a JSON file.
 
@@ -149,7 +176,7 @@ def load_json(path: Path) -> Any:
         InputError: it is missing, or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(read_text(path))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {path.parent} holds {content(path.parent)}.") from error
     except (OSError, ValueError, RecursionError) as error:

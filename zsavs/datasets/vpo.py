@@ -17,7 +17,7 @@ from zsavs.datasets.base import Counts, Item, Reader, Target
 from zsavs.datasets.labels import vpo_classes, vpo_table
 from zsavs.datasets.masks import read_ids, read_picture
 from zsavs.datasets.sounds import Recordings, mix
-from zsavs.datasets.trees import find_folder, need_folder, read_table
+from zsavs.datasets.trees import find_folder, need_folder, read_table, within
 from zsavs.errors import InputError
 from zsavs.types import AVSample
 
@@ -96,7 +96,8 @@ class VPO(Reader):
                 raise InputError(f"{table}: expected numbers in img_Id and audio_pos, found {values}.") from error
             if not 0 <= position <= 1:
                 raise InputError(f"{table}: audio_pos must lie in [0, 1], found {values}.")
-            self._add(picture, values, _Source(values["cateName"], values["vgg_file"], position))
+            category, clip = within(values["cateName"], table), within(values["vgg_file"], table)
+            self._add(picture, values, _Source(category, clip, position))
 
     def _more_columns(self) -> tuple[str, ...]:
         return ("audio_pos",) if self.stereo else ()

@@ -35,6 +35,9 @@ SILENCE_DB = -120.0
 #: The most samples, over all channels, that a clip may hold (256 MiB); 8 channels of 96 kHz for a minute are below.
 _MAX_VALUES = 2**26
 
+#: The most samples that resampling makes (1 GiB): an hour and a half at 48 kHz.
+_MAX_RESAMPLED = 2**28
+
 #: The fastest converters run at 768 kHz; a header that says more is damaged.
 _MAX_RATE_HZ = 768_000
 
@@ -130,7 +133,7 @@ def _decoder(file: BinaryIO, name: str) -> Any:
 
     file.seek(0)
     try:
-        return Forward(file)
+        return Forward(_Steady(file))
     except soundfile.SoundFileError as error:
         kind = looks_like(file)
         raise AudioError(
@@ -138,6 +141,25 @@ def _decoder(file: BinaryIO, name: str) -> Any:
             f"{f' (it looks like {kind})' if kind else ''}; name a recording, or convert it first: "
             f"ffmpeg -i {shlex.quote(name)} {_converted(name)}"
         ) from error
+
+
+class _Steady:
+    """A file as libsndfile asks for it, for damaged headers that send it to places that no file has.
+
+    An exception in soundfile's callbacks would be printed with its traceback and then ignored; here such a seek leaves
+    the position where it is, and libsndfile finds by itself that it is not where it wanted to be.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.tell, self.read, self.readinto = file.tell, file.read, file.readinto  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As that of the file, where the file has such a place."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return self._file.tell()
 
 
 def _converted(name: str) -> str:
@@ -200,20 +222,23 @@ def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.
     Args:
         wave: (T,) or (C, T) float32, T at least 1.
         rate_hz: its sample rate.
-        to_hz: the rate wanted, both at least 1.
+        to_hz: the rate wanted, both at least 1 and this at most 768000.
 
     Returns:
         (T',) or (C, T') float32; ``wave`` itself where the rates agree.
 
     Raises:
-        AudioError: no samples, more than two dimensions, or a rate below 1.
+        AudioError: no samples, more than two dimensions, a rate out of range, or a result of more than 2^28 samples.
         BrokenInstallation: soxr cannot be imported.
     """
     wave = np.asarray(wave, np.float32)
     if wave.ndim not in (1, 2) or wave.size == 0:
         raise AudioError(f"resample: expected samples (T,) or (C, T), got shape {wave.shape}.")
-    if rate_hz < 1 or to_hz < 1:
-        raise AudioError(f"resample: sample rates must be at least 1 Hz, got {rate_hz} and {to_hz}.")
+    if rate_hz < 1 or not 1 <= to_hz <= _MAX_RATE_HZ:  # soxr does not come back from absurd ratios
+        raise AudioError(
+            f"resample: sample rates must be at least 1 Hz, the new one at most {_MAX_RATE_HZ}, got {rate_hz} and "
+            f"{to_hz}."
+        )
     if rate_hz == to_hz:
         return wave
     try:
@@ -223,6 +248,11 @@ def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.
             f"soxr cannot be imported ({error}); run: pip install --force-reinstall soxr"
         ) from error
     length = max(1, (2 * wave.shape[-1] * to_hz + rate_hz) // (2 * rate_hz))
+    if wave.size // wave.shape[-1] * length > _MAX_RESAMPLED:
+        raise AudioError(
+            f"resample: {wave.shape[-1]} samples at {rate_hz} Hz, {wave.shape[-1] / rate_hz:.0f} s, are too long for "
+            f"{to_hz} Hz; check the sample rate, or cut the recording."
+        )
     changed: NDArray[np.float32] = soxr.resample(wave.T, rate_hz, to_hz, quality="HQ").T
     missing = length - changed.shape[-1]
     if missing > 0:  # soxr may round a half down, and makes no sample of very few

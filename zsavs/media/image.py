@@ -185,8 +185,20 @@ def letterbox(
     return canvas, Letterbox((height, width), content_hw, canvas_hw, top, left)
 
 
+def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """Coordinates as an array.
+
+    Raises:
+        ImageError: they are no numbers, or rows of different lengths.
+    """
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"expected boxes of numbers x0, y0, x1, y1, got {values!r:.80}.") from error
+
+
 def _boxes(boxes_xyxy: ArrayLike) -> NDArray[np.float64]:
-    boxes = np.asarray(boxes_xyxy, np.float64)
+    boxes = _numbers(boxes_xyxy)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ImageError(f"expected boxes (R, 4), got shape {boxes.shape}.")
     return boxes
@@ -273,7 +285,7 @@ def _size(image: NDArray[np.uint8]) -> tuple[int, int]:
 def _pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float) -> tuple[int, int, int, int]:
     """The pixels that a box with its margin touches, x0, y0, x1, y1 with the ends exclusive, at least one of each."""
     height, width = _size(image)
-    box = np.asarray(box_xyxy, np.float64)
+    box = _numbers(box_xyxy)
     if box.shape != (4,) or not np.isfinite(box).all() or box[0] > box[2] or box[1] > box[3]:
         raise ImageError(f"expected a box x0, y0, x1, y1 with x0 <= x1 and y0 <= y1, got {box.tolist()}.")
     if not 0 <= margin < math.inf:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import stat
 from typing import BinaryIO
@@ -9,6 +11,9 @@ from typing import BinaryIO
 from zsavs.errors import InputError
 
 __all__ = ["looks_like", "open_input", "readable_name"]
+
+#: A second or two of reading byte by byte; the largest GIF that is allowed takes half of it.
+_MAX_READS = 2_000_000
 
 #: How files begin that people hand over by mistake: (offset, bytes, what it is). The first match counts.
 _BEGINNINGS = (
@@ -55,15 +60,17 @@ def readable_name(path: str | os.PathLike[str], error: type[InputError]) -> str:
     return name if name.isprintable() and name else repr(name)
 
 
-def open_input(path: str | os.PathLike[str], error: type[InputError]) -> BinaryIO:
+def open_input(path: str | os.PathLike[str], error: type[InputError], *, max_bytes: float = math.inf) -> BinaryIO:
     """Open a regular, non-empty file for reading.
 
     Args:
         path: the file.
         error: the kind of error to raise.
+        max_bytes: the largest file to open.
 
     Raises:
-        error: there is no such file, it is a folder, a pipe or a device, it is empty, or it may not be read.
+        error: there is no such file, it is a folder, a pipe or a device, it is empty or too large, or it may not be
+            read.
     """
     name = readable_name(path, error)
     try:
@@ -75,8 +82,13 @@ def open_input(path: str | os.PathLike[str], error: type[InputError]) -> BinaryI
             raise error(f"{name}: is a pipe or a device, not a file; save its content to a file and name that.")
         if status.st_size == 0:
             raise error(f"{name}: the file is empty (0 bytes); copy or download it again.")
+        if status.st_size > max_bytes:
+            raise error(
+                f"{name}: {status.st_size / 1e6:.0f} MB are more than such a file has (at most {max_bytes / 1e6:.0f} "
+                f"MB); name another file, or make it smaller."
+            )
         # By descriptor, which leaves the file object without a name: soundfile would believe the extension ".raw".
-        return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+        return _Reader(io.FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
     except (FileNotFoundError, NotADirectoryError) as reason:
         raise error(f"{name}: there is no such file; check the spelling, and the folder you are in.") from reason
     except PermissionError as reason:
@@ -85,10 +97,32 @@ def open_input(path: str | os.PathLike[str], error: type[InputError]) -> BinaryI
         raise error(f"{name}: cannot be opened ({reason}); check the path.") from reason
 
 
+class _Reader(io.BufferedReader):
+    """A file that is never asked for more than it holds, nor for ever.
+
+    Memory for what a read is to bring is taken before the file is looked at, and a damaged header can ask for gigabytes
+    of a file of a few bytes. Some of Pillow's parsers look for the next mark a byte at a time, however far it is.
+    """
+
+    _reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As that of any file.
+
+        Raises:
+            OSError: it has been read from too often.
+        """
+        self._reads += 1
+        if self._reads > _MAX_READS:
+            raise OSError("nothing is found in it for too long")
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
+
+
 def looks_like(file: BinaryIO) -> str:
     """What a file seems to be, from its first bytes: "an MP4 or MOV file", "text", ...; "" if it tells nothing."""
-    file.seek(0)
-    head = file.read(512)
+    head = os.pread(file.fileno(), 512, 0)
     for offset, mark, kind in _BEGINNINGS:
         if head[offset:].startswith(mark):
             return kind

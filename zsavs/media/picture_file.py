@@ -21,7 +21,13 @@ from zsavs.media.opening import looks_like, open_input, readable_name
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-__all__ = ["load_image"]
+__all__ = ["decode", "load_image"]
+
+#: What a picture's file may hold beside its pixels: profiles, previews, more pages.
+_MORE_BYTES = 2**28
+
+#: Pixels of the largest picture that is read unless more are asked for.
+MAX_PIXELS = 100_000_000
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +56,7 @@ _EXIF_ORIENTATION = 0x0112
 _BAND_PIXELS = 2**20
 
 
-def load_image(path: str | os.PathLike[str], *, max_pixels: int = 100_000_000) -> NDArray[np.uint8]:
+def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read a picture as people see it: JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000, and AVIF if Pillow can.
 
     The EXIF orientation is applied; palette, grey, CMYK, LAB, 16 bits, transparency and an embedded colour profile are
@@ -69,10 +75,27 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 100_000_000) -
         ImageError: not there, not readable, not a picture, damaged, too large, or of a kind that has no agreed
             colours.
     """
+    picture = decode(path, max_pixels=max_pixels)
+    return _to_array(to_rgb(picture, readable_name(path, ImageError)), _orientation(picture))
+
+
+def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Read a picture as it is stored: orientation, palette, transparency and colour profile are left alone.
+
+    Args:
+        path, max_pixels: as for :func:`load_image`.
+
+    Returns:
+        The picture, decoded; its file is closed.
+
+    Raises:
+        ImageError: as :func:`load_image`, but of any kind of colours.
+    """
     from PIL import Image
 
     name = readable_name(path, ImageError)
-    with open_input(path, ImageError) as file:
+    # Nothing has more than eight bytes a pixel (16 bits, four channels), uncompressed.
+    with open_input(path, ImageError, max_bytes=8 * max_pixels + _MORE_BYTES) as file:
         try:
             picture = _open(file)
             if picture is None:
@@ -99,7 +122,7 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = 100_000_000) -
                 f"damaged, cut off or of a rare kind: copy or download it again, or open it in an image program and "
                 f"save it as PNG."
             ) from error
-        return _to_array(to_rgb(picture, name), _orientation(picture))
+        return picture
 
 
 def _open(file: BinaryIO) -> ImageFile.ImageFile | None:

@@ -15,7 +15,7 @@ from zsavs.errors import InputError, WeightsError
 from zsavs.media.audio import fit, resample, windows
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import batches, check_clips, inference
+from zsavs.models.embedding import check_clips, in_batches, inference
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip
 from zsavs.weights import WeightCard, locate
@@ -142,7 +142,7 @@ class AstTagger:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return [list(tags) for tags in self._tags(check_clips(clips), self._tag_all)]
 
@@ -156,7 +156,7 @@ class AstTagger:
                 counts.append(len(pieces))
                 yield from map(self._features, pieces)
 
-        rows = np.concatenate([self._probabilities(batch) for batch in batches(features(), self.batch_size)])
+        rows = np.stack(in_batches(self._probabilities, features(), self.batch_size))
         return [self._named(part.max(axis=0)) for part in np.split(rows, np.cumsum(counts)[:-1])]
 
     def _named(self, probabilities: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:

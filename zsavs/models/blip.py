@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import batches, check_images, inference
+from zsavs.models.embedding import check_images, in_batches, inference
 from zsavs.models.runtime import load_part, quiet, resolve_device, resolve_dtype, to_device
 from zsavs.weights import WeightCard, locate
 
@@ -138,12 +138,12 @@ class BlipCaptioner:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the device's memory is too small for ``batch_size``.
+            WeightsError: the device's memory is too small for one item.
         """
         return self._captions(check_images(items), self._describe_all)
 
     def _describe_all(self, images: list[NDArray[np.uint8]]) -> list[str]:
-        return [caption for batch in batches(images, self.batch_size) for caption in self._describe(batch)]
+        return in_batches(self._describe, images, self.batch_size)
 
     def _describe(self, images: list[NDArray[np.uint8]]) -> list[str]:
         from PIL import Image

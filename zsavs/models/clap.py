@@ -14,7 +14,7 @@ from zsavs.errors import InputError
 from zsavs.media.audio import resample, windows
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside, card_for, load_model
-from zsavs.models.embedding import TextMemory, batches, check_clips, check_phrases, inference, normalise, unit_rows
+from zsavs.models.embedding import TextMemory, check_clips, check_phrases, in_batches, inference, normalise, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip, frozen
 from zsavs.weights import WeightCard, locate
@@ -140,7 +140,7 @@ class ClapEncoder:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         rows = self.audio_windows(clips)
         if not rows:
@@ -173,7 +173,7 @@ class ClapEncoder:
                 counts.append(len(pieces))
                 yield from map(self._features, pieces)
 
-        rows = np.concatenate([self._embed_features(batch) for batch in batches(features(), self.batch_size)])
+        rows = np.stack(in_batches(self._embed_features, features(), self.batch_size))
         return [frozen(part.copy()) for part in np.split(rows, np.cumsum(counts)[:-1])]
 
     def _pieces(self, clip: AudioClip) -> Sequence[NDArray[np.float32]]:

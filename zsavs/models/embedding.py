@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import AudioError, ImageError, InputError, WeightsError
+from zsavs.errors import AudioError, ImageError, InputError, OutOfMemory, WeightsError
+from zsavs.models.runtime import ran_out_of_memory
 from zsavs.types import AudioClip, frozen
 
 if TYPE_CHECKING:
@@ -22,13 +25,17 @@ __all__ = [
     "check_clips",
     "check_images",
     "check_phrases",
+    "in_batches",
     "inference",
     "normalise",
     "unit_rows",
     "within_memory",
 ]
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+R = TypeVar("R")
 
 #: Texts are short: this many at once fit anywhere.
 TEXT_BATCH = 64
@@ -96,12 +103,55 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-@contextlib.contextmanager
-def inference(model: str) -> Iterator[None]:
-    """Run a model without gradients.
+def in_batches(compute: Callable[[list[T]], Iterable[R]], items: Iterable[T], size: int) -> list[R]:
+    """Answer for every item, at most ``size`` at once, and fewer where the device has no room for so many.
+
+    A batch that runs out of memory is halved until it fits, and what follows in this call comes in batches of the size
+    that did. No item is taken before its batch, so that of an endless row of large ones only a batch is in memory.
+
+    Args:
+        compute: takes a list of items, gives one answer for each.
+        items: in order.
+        size: at least 1.
 
     Raises:
-        WeightsError: the device's memory is too small for the batch.
+        InputError: a size below 1.
+        OutOfMemory: one item alone does not fit.
+    """
+    answers: list[R] = []
+    for batch in batches(items, size):
+        while batch:
+            part, fits = batch[:size], True
+            try:
+                answers += list(compute(part))
+            except OutOfMemory:
+                if len(part) == 1:
+                    raise
+                fits = False
+            if fits:
+                del batch[: len(part)]
+            else:  # not in the handler, where the error still holds on to what the failed attempt had computed
+                size = len(part) // 2
+                log.warning("the device ran out of memory with %d items at once; going on with %d", len(part), size)
+                _release_memory()
+    return answers
+
+
+def _release_memory() -> None:
+    """Give back what nobody uses any more."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def inference(model: str) -> Iterator[None]:
+    """Run a model without gradients; what runs in it is called by :func:`in_batches`.
+
+    Raises:
+        OutOfMemory: the device's memory is too small for the batch.
     """
     import torch
 
@@ -111,18 +161,19 @@ def inference(model: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def within_memory(model: str) -> Iterator[None]:
-    """Word the one failure that is no fault of anybody's.
+    """Word the one failure that is no fault of anybody's; :func:`in_batches` then tries with fewer items.
 
     Raises:
-        WeightsError: the device's memory is too small for the batch.
+        OutOfMemory: the device's memory is too small for the batch.
     """
-    import torch
-
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise WeightsError(
-            f"{model}: the device ran out of memory; use a smaller batch_size, a smaller preset or device='cpu'."
+    except RuntimeError as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise OutOfMemory(
+            f"{model}: the device's memory is too small for one item alone; use a smaller preset or device='cpu', "
+            f"or free the memory that other programs hold."
         ) from error
 
 
@@ -173,11 +224,7 @@ class TextMemory:
         if not phrases:
             return self([""])[:0]
         missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._rows]
-        new = {
-            phrase: row
-            for batch in batches(missing, TEXT_BATCH)
-            for phrase, row in zip(batch, self._compute(batch), strict=True)
-        }
+        new = dict(zip(missing, in_batches(self._compute, missing, TEXT_BATCH), strict=True))
         result = np.stack([new[phrase] if phrase in new else self._rows[phrase] for phrase in phrases])
         self._rows |= new
         for phrase in list(islice(self._rows, max(0, len(self._rows) - self._max_items))):

@@ -19,7 +19,7 @@ from zsavs.errors import BrokenInstallation, InputError, MissingWeights, Weights
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import batches, inference
+from zsavs.models.embedding import in_batches, inference
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.weights import WeightCard, fetch_again, locate
@@ -198,7 +198,7 @@ class GroundingDinoGrounder:
         """Candidate boxes for each sample, best first; none where the query is empty.
 
         Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         cleaned = [[self._clean(phrase) for phrase in query.phrases] for query in queries]
         # Strategies often ask the same of a picture: what each prompt found is remembered as long as the picture lives.
@@ -208,10 +208,13 @@ class GroundingDinoGrounder:
             asked = (prompt for prompt in self._prompts(phrases) if prompt.text not in known[number])
             work.setdefault(sample.size_hw, []).extend((number, prompt) for prompt in asked)
         for same_size in work.values():
-            for batch in batches(same_size, self.batch_size):
-                answers = self._detect([samples[n].image for n, _ in batch], [prompt for _, prompt in batch])
-                for (number, prompt), answer in zip(batch, answers, strict=True):
-                    known[number][prompt.text] = dict(zip(prompt.phrases, answer, strict=True))
+            answers = in_batches(
+                lambda batch: self._detect([samples[n].image for n, _ in batch], [prompt for _, prompt in batch]),
+                same_size,
+                self.batch_size,
+            )
+            for (number, prompt), answer in zip(same_size, answers, strict=True):
+                known[number][prompt.text] = dict(zip(prompt.phrases, answer, strict=True))
         proposals = []
         for phrases, answers_of in zip(cleaned, known, strict=True):
             # "" stands for a phrase of which nothing is left to ask.

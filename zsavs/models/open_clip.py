@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside, card_for
-from zsavs.models.embedding import TextMemory, batches, check_images, check_phrases, inference, unit_rows
+from zsavs.models.embedding import TextMemory, check_images, check_phrases, in_batches, inference, unit_rows
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
 from zsavs.weights import WeightCard
 
@@ -134,7 +134,7 @@ class OpenClipEncoder:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         rows = self._pictures(check_images(images), self._embed_images)
         return np.stack(rows) if rows else self.encode_text([])
@@ -150,15 +150,15 @@ class OpenClipEncoder:
         return self._texts(check_phrases(phrases))
 
     def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        return in_batches(self._embed_batch, images, self.batch_size)
+
+    def _embed_batch(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         import torch
 
-        rows: list[NDArray[np.float32]] = []
-        for batch in batches(images, self.batch_size):
-            inputs = torch.stack([self._prepare(image) for image in batch])
-            with inference(self._name):
-                features = self.model.encode_image(inputs.to(self.device, self._dtype), normalize=False)
-                rows += [*unit_rows(features, self._name)]
-        return rows
+        inputs = torch.stack([self._prepare(image) for image in images])
+        with inference(self._name):
+            features = self.model.encode_image(inputs.to(self.device, self._dtype), normalize=False)
+            return unit_rows(features, self._name)
 
     def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
         from PIL import Image

@@ -16,7 +16,7 @@ from zsavs.errors import InputError, WeightsError
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import TextMemory, batches, inference, unit_rows
+from zsavs.models.embedding import TextMemory, in_batches, inference, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.weights import WeightCard, locate
@@ -162,14 +162,17 @@ class Owlv2Grounder:
         """Candidate boxes for each sample, best first; none where the query is empty.
 
         Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         answers = [Proposals.nothing() for _ in samples]
         asking = [i for i, (_, query) in enumerate(zip(samples, queries, strict=True)) if len(query)]
-        for batch in batches(asking, self.batch_size):
-            found = self._detect([samples[i].image for i in batch], [queries[i].phrases for i in batch])
-            for i, rows in zip(batch, found, strict=True):
-                answers[i] = as_proposals(rows)
+        found = in_batches(
+            lambda batch: self._detect([samples[i].image for i in batch], [queries[i].phrases for i in batch]),
+            asking,
+            self.batch_size,
+        )
+        for i, rows in zip(asking, found, strict=True):
+            answers[i] = as_proposals(rows)
         return answers
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
@@ -205,13 +208,14 @@ class Owlv2Grounder:
         """Score every candidate of one picture, (1, N, D), for each of K phrases: (K, N) in [0, 1]."""
         import torch
 
-        scores = []
-        for batch in batches(phrases, _PHRASES_AT_ONCE):
-            texts = torch.from_numpy(self._texts(batch))[None].to(self.device)
+        def scored(batch: list[str]) -> NDArray[np.float32]:
             with inference("OWLv2"):
+                texts = torch.from_numpy(self._texts(batch))[None].to(self.device)
                 logits = self.model.class_predictor(features, texts)[0][0]
-                scores.append(logits.sigmoid().T.cpu().numpy())
-        return np.concatenate(scores)
+                scores: NDArray[np.float32] = logits.sigmoid().T.cpu().numpy()
+            return scores
+
+        return np.stack(in_batches(scored, phrases, _PHRASES_AT_ONCE))
 
     def _found(self, boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], size_hw: tuple[int, int]) -> Found:
         hit = scores > self.threshold

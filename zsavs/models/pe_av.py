@@ -19,10 +19,10 @@ from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import (
     TextMemory,
-    batches,
     check_clips,
     check_images,
     check_phrases,
+    in_batches,
     inference,
     normalise,
     unit_rows,
@@ -188,7 +188,7 @@ class PeAvEncoder:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._sounds(check_clips(clips), self._embed_clips))
 
@@ -197,7 +197,7 @@ class PeAvEncoder:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._pictures(check_images(images), self._embed_images))
 
@@ -225,8 +225,7 @@ class PeAvEncoder:
 
         rows: list[NDArray[np.float32]] = []
         for _, same in groupby(inputs(), key=lambda values: values.shape[-1]):
-            for batch in batches(same, self.batch_size):
-                rows += [*self._embed_inputs(batch)]
+            rows += in_batches(self._embed_inputs, same, self.batch_size)
         ends = np.cumsum(counts)
         means = [np.mean(rows[end - count : end], axis=0) for count, end in zip(counts, ends, strict=True)]
         return [*normalise(np.stack(means))]
@@ -251,17 +250,17 @@ class PeAvEncoder:
             return unit_rows(self.model.get_audio_embeds(values), _NAME)
 
     def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        return in_batches(self._embed_frames, images, self.batch_size)
+
+    def _embed_frames(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         import torch
 
-        rows: list[NDArray[np.float32]] = []
         video = self.model.video_model
-        for batch in batches(images, self.batch_size):
-            frames = torch.cat([self._frame(image) for image in batch])
-            with inference(_NAME):
-                # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
-                encoded = video.video_encoder(pixel_values_videos=frames.to(self.device, self.model.dtype))
-                rows += [*unit_rows(video.video_head(encoded.pooler_output), _NAME)]
-        return rows
+        frames = torch.cat([self._frame(image) for image in images])
+        with inference(_NAME):
+            # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
+            encoded = video.video_encoder(pixel_values_videos=frames.to(self.device, self.model.dtype))
+            return unit_rows(video.video_head(encoded.pooler_output), _NAME)
 
     def _frame(self, image: NDArray[np.uint8]) -> torch.Tensor:
         """(1, 1, 3, H, W): a video of one frame, as the model's processor makes it."""

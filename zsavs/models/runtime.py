@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
+from zsavs.errors import (
+    BrokenInstallation,
+    MissingWeights,
+    OutOfMemory,
+    UnknownName,
+    WeightsError,
+    ZsavsError,
+    first_line,
+)
 from zsavs.weights import fetch_again
 
 if TYPE_CHECKING:
@@ -161,13 +169,19 @@ def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
         ) from error
 
 
+def ran_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch gave up for want of memory: CUDA and MPS say "out of memory", the CPU "can't allocate memory"."""
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text
+
+
 def to_device(model: Any, device: torch.device) -> Any:
     """Move a model, put it into evaluation mode and freeze it."""
     try:
         return model.to(device).eval().requires_grad_(False)
     except RuntimeError as error:
-        if "out of memory" in str(error).lower():
-            raise WeightsError(
+        if ran_out_of_memory(error):
+            raise OutOfMemory(
                 f"{type(model).__name__} does not fit into the memory of {device}; use a smaller preset or the CPU."
             ) from error
         raise

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError, WeightsError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import batches, inference
+from zsavs.models.embedding import batches, in_batches, inference
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals
 from zsavs.weights import WeightCard, locate
@@ -127,7 +127,7 @@ class Sam2Segmenter:
         """For each sample the mask logits of its R boxes: (R, H, W) float32, above 0 is inside.
 
         Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for the batch sizes.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return [logits for logits, _ in self.predict(samples, proposals)]
 
@@ -196,7 +196,10 @@ class Sam2Segmenter:
         ]
         asking = [i for i, prompt in enumerate(prompts) if len(next(iter(prompt.values())))]
         for batch in batches(asking, self.batch_size):
-            for i, features in zip(batch, self._features([samples[i].image for i in batch], self._encode), strict=True):
+            looked = self._features(
+                [samples[i].image for i in batch], lambda new: in_batches(self._encode, new, self.batch_size)
+            )
+            for i, features in zip(batch, looked, strict=True):
                 answers[i] = self._decode(features, prompts[i], samples[i].size_hw if full_size else None)
         return answers
 
@@ -217,12 +220,10 @@ class Sam2Segmenter:
         import torch
         from torch.nn.functional import interpolate
 
-        count = len(next(iter(prompts.values())))
-        logits: list[NDArray[np.float32]] = []
-        ratings: list[NDArray[np.float32]] = []
-        for rows in batches(range(count), self.prompts_at_once):
-            inputs = {name: torch.from_numpy(values[rows])[None].to(self.device) for name, values in prompts.items()}
+        def decoded(rows: list[int]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+            asked = {name: torch.from_numpy(values[rows])[None] for name, values in prompts.items()}
             with inference("SAM 2"):
+                inputs = {name: values.to(self.device) for name, values in asked.items()}
                 outputs = self.model(image_embeddings=features, multimask_output=self.multimask, **inputs)
                 iou = outputs.iou_scores[0]  # (prompts, masks)
                 best = iou.argmax(dim=1)
@@ -230,9 +231,10 @@ class Sam2Segmenter:
                 masks = outputs.pred_masks[0][each, best]
                 if size_hw is not None:
                     masks = interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)[0]
-                logits.append(masks.cpu().numpy())
-                ratings.append(iou[each, best].cpu().numpy())
-        found, rated = np.concatenate(logits), np.concatenate(ratings)
+                return list(zip(masks.cpu().numpy(), iou[each, best].cpu().numpy(), strict=True))
+
+        answers = in_batches(decoded, range(len(next(iter(prompts.values())))), self.prompts_at_once)
+        found, rated = (np.stack(parts) for parts in zip(*answers, strict=True))
         if not (np.isfinite(found).all() and np.isfinite(rated).all()):
             raise WeightsError(
                 "SAM 2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "

@@ -20,7 +20,7 @@ from zsavs.errors import InputError
 from zsavs.media.audio import resample, windows
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import batches, check_clips, inference
+from zsavs.models.embedding import check_clips, in_batches, inference
 from zsavs.models.runtime import import_transformers, load_part, quiet, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip
 from zsavs.weights import WeightCard, locate
@@ -175,7 +175,7 @@ class WhisperCaptioner:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the device's memory is too small for ``batch_size``.
+            WeightsError: the device's memory is too small for one item.
         """
         return self._captions(check_clips(items), self._describe_all)
 
@@ -189,7 +189,7 @@ class WhisperCaptioner:
                 counts.append(len(pieces))
                 yield from map(self._features, pieces)
 
-        said = iter([text for batch in batches(features(), self.batch_size) for text in self._describe(batch)])
+        said = iter(in_batches(self._describe, features(), self.batch_size))
         return [_join([next(said) for _ in range(count)]) for count in counts]
 
     def _pieces(self, clip: AudioClip) -> Sequence[NDArray[np.float32]]:

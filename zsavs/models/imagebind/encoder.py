@@ -14,10 +14,10 @@ from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside
 from zsavs.models.embedding import (
     TextMemory,
-    batches,
     check_clips,
     check_images,
     check_phrases,
+    in_batches,
     inference,
     unit_rows,
 )
@@ -142,7 +142,7 @@ class ImageBindEncoder:
 
         Raises:
             AudioError: not a list of :class:`AudioClip`.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._sounds(check_clips(clips), self._embed_clips))
 
@@ -153,7 +153,7 @@ class ImageBindEncoder:
 
         Raises:
             ImageError: not a list of pictures.
-            WeightsError: the model returned NaN, or the device's memory is too small for ``batch_size``.
+            WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         return self._stack(self._pictures(check_images(images), self._embed_images))
 
@@ -203,14 +203,14 @@ class ImageBindEncoder:
         return np.stack(rows) if rows else np.zeros((0, self.model.config.out_embed_dim), np.float32)
 
     def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
+        return in_batches(self._embed_clip_batch, clips, self.batch_size)
+
+    def _embed_clip_batch(self, clips: list[AudioClip]) -> NDArray[np.float32]:
         import torch
 
-        rows: list[NDArray[np.float32]] = []
-        for batch in batches(clips, self.batch_size):
-            mels = torch.stack([self._mels(clip) for clip in batch])
-            with inference(_NAME):
-                rows += [*unit_rows(self.model.encode_audio_mels(mels, raw=True), _NAME)]
-        return rows
+        mels = torch.stack([self._mels(clip) for clip in clips])
+        with inference(_NAME):
+            return unit_rows(self.model.encode_audio_mels(mels, raw=True), _NAME)
 
     def _mels(self, clip: AudioClip) -> torch.Tensor:
         config = self.model.config
@@ -223,14 +223,14 @@ class ImageBindEncoder:
         )
 
     def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        return in_batches(self._embed_image_batch, images, self.batch_size)
+
+    def _embed_image_batch(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         import torch
 
-        rows: list[NDArray[np.float32]] = []
-        for batch in batches(images, self.batch_size):
-            pixels = torch.stack([preprocess_image(image) for image in batch])
-            with inference(_NAME):
-                rows += [*unit_rows(self.model.encode_image_tensor(pixels, raw=True), _NAME)]
-        return rows
+        pixels = torch.stack([preprocess_image(image) for image in images])
+        with inference(_NAME):
+            return unit_rows(self.model.encode_image_tensor(pixels, raw=True), _NAME)
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         ids = tokenize(phrases)
