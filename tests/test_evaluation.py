@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from fixtures_datasets import make_s4
 from PIL import Image
 
 from zsavs import toy
+from zsavs.datasets.avsbench import S4
 from zsavs.datasets.folder import Folder
 from zsavs.errors import InputError, OutputError, ResultFileError
 from zsavs.evaluation import Plan, evaluate, merge
@@ -268,3 +270,19 @@ def test_label_map_paints_the_surest_on_top() -> None:
     )
     labels = label_map(result, ClassNames(("background", "green", "red")), (4, 4))
     assert labels.tolist() == [[2] * 4, [2] * 4, [1] * 4, [0] * 4]
+
+
+def test_the_compat_suite_is_told_of_whole_videos(tmp_path: Path) -> None:
+    """Its numbers depend on the batch, and the published batch is a video, whatever is answered together here."""
+    make_s4(tmp_path)
+    dataset = S4(tmp_path)
+    videos = {dataset.moment(item)[0] for item in dataset}
+    assert len(dataset) == 5 * len(videos)
+    reports = [
+        evaluate(dataset, plan(batch_size=size, suites=("avsbench_compat",), audio=("recorded",))) for size in (5, 10)
+    ]
+    one, two = (rows(report)["fused", "recorded"]["metrics"]["avsbench_compat"] for report in reports)
+    assert one == two
+    assert one["n_batches"] == len(videos)
+    with pytest.raises(InputError, match=r"batches of 3 would cut one; use --batch-size 5,"):
+        evaluate(dataset, plan(batch_size=3, suites=("avsbench_compat",)))

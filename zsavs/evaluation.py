@@ -19,19 +19,18 @@ from typing import Any
 import numpy as np
 
 from zsavs.build import build_pipeline
-from zsavs.datasets.base import Dataset, Item, Target
+from zsavs.datasets.base import Dataset, Item
 from zsavs.errors import InputError, ResultFileError, UnknownName, ZsavsError, first_line
 from zsavs.files import write_atomically
-from zsavs.media.image import resize_map
 from zsavs.metrics import suites
-from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
 from zsavs.metrics.suite import Suite
 from zsavs.neighbours import Neighbours
 from zsavs.pipeline import Pipeline
 from zsavs.result import AVSResult
 from zsavs.run_folder import RunFolder, read_batches, read_json
-from zsavs.semantic import classes_of, label_map, text_side
-from zsavs.summary import AUDIO, THRESHOLDS, defined, report_of, write_report
+from zsavs.scoring import Answer, feed, score, source_count
+from zsavs.semantic import classes_of, text_side
+from zsavs.summary import AUDIO, report_of, write_report
 from zsavs.types import AudioClip, AVSample
 from zsavs.version import __version__
 
@@ -227,6 +226,24 @@ class _Runner:
         for name in names:
             if self.suite(name).takes == "class_scores":
                 raise InputError(f"suite {name!r} needs a score map for each class, which no strategy gives.")
+        if "avsbench_compat" in names:
+            self._check_whole_videos()
+
+    def _check_whole_videos(self) -> None:
+        """A suite whose numbers are those of a video cannot be told of a part of one.
+
+        Raises:
+            InputError: a batch would end within a video; says which size of batches does not.
+        """
+        moment = getattr(self.dataset, "moment", lambda item: None)
+        videos = [at and at[0] for at in map(moment, self.everything[: self.count])]
+        ends = range(self.plan.batch_size, self.count, self.plan.batch_size)
+        if any(videos[end] is not None and videos[end] == videos[end - 1] for end in ends):
+            frames = max(videos.count(video) for video in {videos[end] for end in ends} if video is not None)
+            raise InputError(
+                f"suite 'avsbench_compat' scores a video at a time, and batches of {self.plan.batch_size} would cut "
+                f"one; use --batch-size {frames}, where every video has {frames} frames, or --suite avsbench."
+            )
 
     def suite(self, name: str) -> Suite:
         """A fresh suite, told the number of classes if it wants to know."""
@@ -254,35 +271,37 @@ class _Runner:
         failed = {
             place: text for per_item in answers.values() for place, text in enumerate(per_item) if isinstance(text, str)
         }
-        good = [place for place in range(len(loaded)) if place not in failed]
         rows += [{"item": loaded[place][0], "error": text} for place, text in sorted(failed.items())]
-        rows += [
-            {
-                "item": loaded[place][0],
-                "category": loaded[place][1].target.category,
-                "sources": _source_count(loaded[place][1].target),
-                "scores": {
-                    audio: {
-                        strategy: _score(
-                            answers[audio, strategy][place], loaded[place][1].target, curve=audio == AUDIO[0]
-                        )
-                        for strategy in self.pipes
-                    }
-                    for audio in self.plan.audio
-                },
-            }
-            for place in good
-        ]
+        good: dict[tuple[str, str], list[Answer]] = {
+            key: [
+                Answer(name, item.target, result)
+                for place, ((name, item), result) in enumerate(zip(loaded, per_item, strict=True))
+                if place not in failed and not isinstance(result, str)
+            ]
+            for key, per_item in answers.items()
+        }
+        rows += [self._row(place, good) for place in range(len(loaded) - len(failed))]
         return {
             "items": sorted(rows, key=lambda row: order[row["item"]]),
-            "states": {
-                strategy: self._states(
-                    strategy, [(loaded[p][0], loaded[p][1].target, answers[AUDIO[0], strategy][p]) for p in good]
-                )
-                for strategy in self.pipes
-            }
+            "states": {strategy: self._states(strategy, good[AUDIO[0], strategy]) for strategy in self.pipes}
             if AUDIO[0] in self.plan.audio
             else {},
+        }
+
+    def _row(self, place: int, good: Mapping[tuple[str, str], Sequence[Answer]]) -> dict[str, Any]:
+        """The scores of one item of those that all strategies answered."""
+        item, target, _ = next(iter(good.values()))[place]
+        return {
+            "item": item,
+            "category": target.category,
+            "sources": source_count(target),
+            "scores": {
+                audio: {
+                    strategy: score(good[audio, strategy][place].result, target, curve=audio == AUDIO[0])
+                    for strategy in self.pipes
+                }
+                for audio in self.plan.audio
+            },
         }
 
     def _answer(self, samples: Mapping[int, AVSample]) -> dict[tuple[str, str], list[AVSResult | str]]:
@@ -338,57 +357,9 @@ class _Runner:
         _, other = lender(self.dataset, self.everything, place)
         return replace(sample, audio=other.sample.audio)
 
-    def _states(self, strategy: str, scored: Sequence[tuple[str, Target, Any]]) -> dict[str, Any]:
+    def _states(self, strategy: str, scored: Sequence[Answer]) -> dict[str, Any]:
         """What each suite keeps of a batch."""
-        return {name: self._fed(self.suite(name), strategy, scored).state() for name in self.names}
-
-    def _fed(self, suite: Suite, strategy: str, scored: Sequence[tuple[str, Target, AVSResult]]) -> Suite:
-        if suite.name == "avsbench_compat":  # its numbers are those of a batch
-            if scored:
-                maps = [_map_at(result, target) for _, target, result in scored]
-                if len({m.shape for m in maps}) > 1:
-                    raise InputError("suite 'avsbench_compat' needs items of one size; use --suite avsbench.")
-                suite.update(np.stack(maps), np.stack([target.mask for _, target, _ in scored]))
-            return suite
-        for item, target, result in scored:
-            # The group is what stands before the last "_"; a data set that names no group has it in the id.
-            name = f"{target.group}_{item.replace('_', '-')}" if target.group else item
-            extra: dict[str, Any] = {"names": name, "condition": target.condition, "padding": target.padding}
-            extra = {key: value for key, value in extra.items() if key in (*suite.needs, *suite.allows)}
-            if suite.takes == "labels":
-                if target.labels is None:
-                    raise InputError(f"suite {suite.name!r} needs label maps, the data set has masks only.")
-                suite.update(label_map(result, self.meanings[strategy], target.size_hw), target.labels, **extra)
-            else:
-                suite.update(_map_at(result, target), target.mask, **extra)
-        return suite
-
-
-def _map_at(result: AVSResult, target: Target) -> Any:
-    """The score map at the target's size."""
-    return resize_map(result.score_map, target.size_hw)
-
-
-def _source_count(target: Target) -> int:
-    """How many things sound in view; where the data set does not say, whether any does."""
-    return len(target.sources) if target.sources else int(target.mask.any())
-
-
-def _score(result: Any, target: Target, *, curve: bool) -> dict[str, Any]:
-    scores = _map_at(result, target)
-    mask = scores > 0.5
-    row: dict[str, Any] = {
-        "J": float(jaccard(mask, target.mask)),
-        "F": defined(f_measure(mask, target.mask)),
-        "false_positive_share": float(false_positive_share(mask, target.mask)),
-        "empty": float(not mask.any()),
-        "seconds": round(sum(result.timings.values()), 6),
-        "heard": list(result.queries.phrases),
-        "found": list(result.phrases),
-    }
-    if curve:
-        row["curve"] = [float(jaccard(scores > threshold, target.mask)) for threshold in THRESHOLDS]
-    return row
+        return {name: feed(self.suite(name), scored, self.meanings[strategy]).state() for name in self.names}
 
 
 def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path, count: int) -> None:

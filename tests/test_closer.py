@@ -1,0 +1,110 @@
+"""A closer look: the mean of what the segmenter sees in the picture and in each region's surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import zsavs
+from zsavs.errors import ContractError, InputError
+from zsavs.metrics.functional import jaccard
+from zsavs.segmentation.closer import CloserLook
+from zsavs.testing import check_segmenter
+from zsavs.toy import ToySegmenter
+from zsavs.types import AudioClip, AVSample, Proposals
+
+SOUND = AudioClip(np.zeros((1, 100), np.float32), 8000)
+
+
+class Coarse:
+    """Sees every picture in 8 x 8 cells: inside is what is white on average."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int]] = []
+
+    def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+        answers = []
+        for sample, found in zip(samples, proposals, strict=True):
+            height, width = sample.size_hw
+            self.seen.append((height, width))
+            rows, columns = np.arange(height) * 8 // height, np.arange(width) * 8 // width
+            cells = np.zeros((8, 8))
+            white = sample.image[..., 0] / 127.5 - 1
+            np.add.at(cells, (rows[:, None], columns[None]), white)
+            cells /= np.bincount(rows)[:, None] * np.bincount(columns)[None]
+            one = cells[rows][:, columns].astype(np.float32)
+            answers.append(np.repeat(one[None], len(found), axis=0))
+        return answers
+
+
+def scene(*boxes: tuple[int, int, int, int], size: int = 64) -> tuple[AVSample, Proposals, NDArray[np.bool_]]:
+    mask = np.zeros((size, size), np.bool_)
+    for x0, y0, x1, y1 in boxes:
+        mask[y0:y1, x0:x1] = True
+    image = np.repeat((mask * 255).astype(np.uint8)[..., None], 3, axis=2)
+    count = len(boxes)
+    found = Proposals(np.array(boxes, np.float32).reshape(-1, 4), np.ones(count), np.zeros(count, np.int64))
+    return AVSample(image, SOUND), found, mask
+
+
+def test_a_small_thing_is_cut_out_better() -> None:
+    sample, found, mask = scene((21, 33, 27, 39))
+    far = Coarse().segment([sample], [found])[0][0] > 0
+    close = CloserLook(Coarse()).segment([sample], [found])[0][0] > 0
+    assert jaccard(close, mask) > jaccard(far, mask) + 0.2
+    assert jaccard(close, mask) > 0.6
+
+
+def test_it_is_the_mean_within_the_surroundings_and_the_far_look_beyond() -> None:
+    sample, found, _ = scene((16, 24, 32, 40))
+    far = Coarse().segment([sample], [found])[0][0]
+    logits = CloserLook(Coarse(), margin=0.25).segment([sample], [found])[0][0]
+    part = slice(20, 44), slice(12, 36)  # 16 pixels and a quarter of them on each side
+    crop = AVSample(sample.image[part], SOUND)
+    near = Coarse().segment([crop], [found])[0][0]
+    outside = np.ones(far.shape, np.bool_)
+    outside[part] = False
+    assert (logits[outside] == far[outside]).all()
+    assert logits[part] == pytest.approx((far[part] + near) / 2, abs=1e-3)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 3, 60), (60, 60, 64, 64), (0, 0, 64, 64), (-5, -5, 70, 8)])
+def test_boxes_at_the_border_and_of_any_shape_have_surroundings(box: tuple[int, int, int, int]) -> None:
+    sample, found, _ = scene((10, 10, 20, 20))
+    found = Proposals(np.array([box], np.float32), found.scores, found.sources)
+    (logits,) = CloserLook(ToySegmenter()).segment([sample], [found])
+    assert logits.shape == (1, 64, 64)
+    assert np.isfinite(logits).all()
+
+
+def test_a_region_is_looked_at_once_whatever_strategies_ask() -> None:
+    coarse = Coarse()
+    sample, found, _ = scene((5, 5, 10, 10), (30, 30, 40, 40))
+    first = CloserLook(coarse).segment([sample], [found.rows([0, 0, 1])])[0]
+    second = CloserLook(coarse).segment([sample], [found.rows([1])])[0]
+    assert len(coarse.seen) == 2 + 1 + 1  # two surroundings, and the picture for each
+    assert (second[0] == first[2]).all()
+    assert (first[0] == first[1]).all()
+
+
+def test_no_region_no_look() -> None:
+    sample, found, _ = scene()
+    (logits,) = CloserLook(ToySegmenter()).segment([sample], [found])
+    assert logits.shape == (0, 64, 64)
+
+
+def test_it_keeps_the_contract_and_is_found_by_name() -> None:
+    check_segmenter(CloserLook(ToySegmenter()))
+    pipe = zsavs.build_pipeline("audio_to_text", preset="toy", segmenter="closer")
+    assert isinstance(pipe.segmenter, CloserLook)
+    assert isinstance(pipe.segmenter.segmenter, ToySegmenter)
+
+
+def test_what_it_cannot_go_around_is_refused() -> None:
+    with pytest.raises(ContractError, match="needs segment"):
+        CloserLook(ToySegmenter)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="margin"):
+        CloserLook(ToySegmenter(), margin=-0.1)
