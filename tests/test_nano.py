@@ -15,7 +15,10 @@ from zsavs.build import strategies_of
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.evaluation import lender
 from zsavs.metrics.functional import false_positive_share, jaccard
+from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.presets import PRESETS, preset_cards
+from zsavs.segmentation.closer import CloserLook
+from zsavs.vocabulary import load_vocabulary
 from zsavs.weights import locate
 
 DATA = Path(zsavs.__file__).parent / "data"
@@ -129,3 +132,18 @@ def test_another_sound_gives_another_answer(scenes: Orchestra, answers: dict[str
         for item, result in zip(items, pipe.map(samples), strict=True)
     ]
     assert np.mean(exchanged) < 0.5 * mean_j(scenes, answers["audio_to_text"], "single")
+
+
+# ------------------------------------------------------------------------------------- its parts
+def test_its_joint_strategies_find_regions_of_anything_that_it_knows() -> None:
+    part = PRESETS["nano"].parts["grounder.segments"]
+    words = (*load_vocabulary("orchestra"), *load_vocabulary("orchestra_silent"))
+    assert sorted(part.settings["phrases"]) == sorted(words)
+
+
+def test_its_segmenter_looks_closer_at_the_one_mask_that_was_trained() -> None:
+    pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
+    assert isinstance(pipe.segmenter, CloserLook)
+    assert isinstance(pipe.segmenter.segmenter, Sam2Segmenter)
+    assert not pipe.segmenter.segmenter.multimask
+    assert preset_cards("nano")["segmenter"].source == "zsavs:nano/sam2"

@@ -333,8 +333,8 @@ class _Parts:
         asked = role in inspect.signature(cls).parameters
         if part.checkpoint and not asked:
             raise InputError(f"{role} {part.name!r} loads nothing; leave out {':' + part.checkpoint!r} after its name.")
-        if part.checkpoint:
-            return {role: self._make(role, Part.named(part.checkpoint))}
+        if part.around or part.checkpoint:
+            return {role: self._make(role, part.around or Part.named(part.checkpoint))}
         if asked and self.plan.parts[role].name == part.name:
             raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
         return {role: self._of_the_preset(role, f"{role} {part.name!r}")} if asked else {}

@@ -22,11 +22,14 @@ class Part:
         name: of the component, under its role in the registry.
         checkpoint: hub repository, tag or folder; "" where there is nothing to load.
         settings: further arguments of the component's constructor or ``load``.
+        around: the part of the same role that this one goes around, where it has settings of its own; without any,
+            ``checkpoint`` may name it.
     """
 
     name: str
     checkpoint: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    around: Part | None = None
 
     @classmethod
     def named(cls, text: str) -> Part:
@@ -57,6 +60,14 @@ class Preset:
     limits: str = ""
 
 
+#: All that the nano detector knows; asked for everything at once, it finds regions of any kind.
+_ORCHESTRA = (
+    *("piano", "guitar", "violin", "trumpet", "saxophone", "drum", "banjo", "accordion", "flute", "bell", "telephone"),
+    *("helicopter", "bird", "applause", "wave", "maracas", "dog", "cat", "car", "bicycle", "apple", "cake", "tree"),
+    *("house", "umbrella", "book", "shoe", "hat"),
+)
+_NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2")
+
 PRESETS: dict[str, Preset] = {
     "nano": Preset(
         "ships with zsavs, for the demo, tests and teaching: tiny models of one small world, the orchestra of emoji",
@@ -66,7 +77,8 @@ PRESETS: dict[str, Preset] = {
             "captioner": Part("blip", "zsavs:nano/blip"),
             "grounder": Part("refined", "owlv2:zsavs:nano/owlv2"),
             "verifier": Part("clip"),
-            "segmenter": Part("sam2", "zsavs:nano/sam2", {"multimask": False}),
+            "segmenter": Part("closer", around=Part("sam2", "zsavs:nano/sam2", {"multimask": False})),
+            "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
         },
         # Chosen on scenes of their own (tools/orchestra --seed 11): banks of the orchestra hold much of what is heard.
         settings={"min_z": 1.7, "max_gap": 4.0},
@@ -152,8 +164,8 @@ def preset_cards(name: str) -> dict[str, WeightCard]:
     cards = {}
     for role, part in find_preset(name).parts.items():
         kind = role.partition(".")[0]
-        if part.checkpoint and not hasattr(find_component(kind, part.name), "load"):
-            part = Part.named(part.checkpoint)  # it goes around another part of its role
+        while not hasattr(find_component(kind, part.name), "load") and (part.around or part.checkpoint):
+            part = part.around or Part.named(part.checkpoint)  # it goes around another part of its role
         if part.checkpoint:
             home = sys.modules[find_component(kind, part.name).__module__]
             cards[role] = home.CARDS[part.checkpoint]
