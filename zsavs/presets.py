@@ -74,7 +74,9 @@ PRESETS: dict[str, Preset] = {
         {
             "audio_text": Part("clap", "zsavs:nano/clap"),
             "image_text": Part("open_clip", "zsavs:nano/clip"),
+            "joint": Part("imagebind", "zsavs:nano/joint"),
             "captioner": Part("blip", "zsavs:nano/blip"),
+            "audio_tagger": Part("ast", "zsavs:nano/tagger"),
             "grounder": Part("refined", "owlv2:zsavs:nano/owlv2"),
             "verifier": Part("clip"),
             "segmenter": Part("closer", around=Part("sam2", "zsavs:nano/sam2", {"multimask": False})),

@@ -35,6 +35,9 @@ CARDS: dict[str, WeightCard] = {
         "ImageNet (DeiT), AudioSet: sound with labels, no pictures",
         verified="licence tag of its sibling ast-finetuned-audioset-10-10-0.450",
     ),
+    "zsavs:nano/tagger": WeightCard(
+        "zsavs:nano/tagger", "Apache-2.0", 2, "rendered sounds of the orchestra with labels"
+    ),
 }
 
 #: Samples of one spectrogram frame and from one frame to the next: 25 and 10 ms at 16 kHz, fixed in the extractor.

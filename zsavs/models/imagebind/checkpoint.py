@@ -29,6 +29,13 @@ CARDS: dict[str, WeightCard] = {
         "web image-text pairs (OpenCLIP ViT-H/14), AudioSet; for the other modalities SUN RGB-D, LLVIP, Ego4D",
         verified="licence file of facebookresearch/ImageBind at commit 53680b0: non-commercial use only",
     ),
+    # Our own code and our own weights: nothing of ImageBind's licence touches it.
+    "zsavs:nano/joint": WeightCard(
+        "zsavs:nano/joint",
+        "Apache-2.0",
+        9,
+        "drawn pictures of the orchestra with names, and rendered sounds with names",
+    ),
 }
 
 #: A folder may say in this file which sizes its model has, by the names of :class:`ImageBindConfig`.
