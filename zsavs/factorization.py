@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Factors", "factorise", "objective", "shares"]
+__all__ = ["Factors", "factorise", "objective"]
 
 #: Keeps a division from 0 by 0; far below anything that is of consequence.
 _EPSILON = 1e-12
 
 
 class Factors(NamedTuple):
-    """``activations`` (N, K) of K components at N tokens, and the ``components`` (K, C) themselves; none below 0."""
+    """``activations`` (N, K) of K components at N tokens, and the ``components`` (K, C), of unit length; none below 0."""
 
     activations: NDArray[np.float64]
     components: NDArray[np.float64]
@@ -39,18 +39,13 @@ def factorise(tokens: NDArray[np.floating[Any]], count: int, steps: int = 100) -
     for _ in range(steps):
         components *= (activations.T @ x) / (activations.T @ activations @ components + _EPSILON)
         activations *= (x @ components.T) / (activations @ (components @ components.T) + _EPSILON)
-    return Factors(activations, components)
+    lengths = np.maximum(np.linalg.norm(components, axis=1), _EPSILON)
+    return Factors(activations * lengths, components / lengths[:, None])
 
 
 def objective(tokens: NDArray[np.floating[Any]], factors: Factors) -> float:
     """The Frobenius norm of what the factors leave unexplained."""
     return float(np.linalg.norm(np.asarray(tokens, np.float64) - factors.activations @ factors.components))
-
-
-def shares(activations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each component's activations as shares of all that it has: (N, K), columns sum to 1, or to 0 if never active."""
-    columns: NDArray[np.float64] = activations / np.maximum(activations.sum(axis=0), _EPSILON)
-    return columns
 
 
 def _nndsvd(x: NDArray[np.float64], count: int) -> Factors:

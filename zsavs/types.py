@@ -312,6 +312,10 @@ class Query:
             times=None if self.times is None else tuple(self.times[i] for i in index),
         )
 
+    def prior_of(self, row: int) -> NDArray[np.float32] | None:
+        """The (h, w) map of where to look for one row; None where the query has no prior."""
+        return self.prior[row] if self.prior is not None and self.prior.ndim == 3 else self.prior
+
     def top(self, k: int) -> Query:
         """Keep the ``k`` heaviest rows, heaviest first; equal weights keep their order."""
         return self.rows(np.argsort(-self.weights, kind="stable")[:k])
