@@ -79,9 +79,7 @@ class AudioTokenEncoder(AudioTextEncoder, Protocol):
 class ImageTokenEncoder(ImageTextEncoder, Protocol):
     """Pictures and text in one space, and what the picture's embedding is made of."""
 
-    def encode_image_tokens(
-        self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0
-    ) -> list[NDArray[np.float32]]:
+    def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
         """For each picture, whole, a grid of features before the head: (h, w, C), of any scale and sign.
 
         Args:

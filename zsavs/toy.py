@@ -142,14 +142,14 @@ class ToyEyes(_ToyText):
         """(N, 8) unit rows: the square root of each colour's share of the picture; the rest is "no colour"."""
         return np.stack([_see(image) for image in images]) if images else np.zeros((0, _DIM), np.float32)
 
-    def encode_image_tokens(
-        self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0
-    ) -> list[NDArray[np.float32]]:
+    def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
         """(h, w, 8) for each picture: each colour's share of each cell; at scale 1 they are 6 by 6, or fewer pixels."""
         grids = []
         for image in images:
             rows, columns = (np.array_split(np.arange(n), min(max(1, round(6 * scale)), n)) for n in image.shape[:2])
-            grids.append(np.stack([[np.square(_see(image[np.ix_(row, column)])) for column in columns] for row in rows]))
+            grids.append(
+                np.stack([[np.square(_see(image[np.ix_(row, column)])) for column in columns] for row in rows])
+            )
         return grids
 
     def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,9 +94,7 @@ class PeakRegions:
         for row in range(len(rows)):
             mine = good & (owner == row)
             boxes = mask_boxes(masks[mine], sample.size_hw)
-            found.append(
-                keep_best(boxes, scores[mine], sample.size_hw, nms_iou=self.nms_iou, max_boxes=self.max_peaks)
-            )
+            found.append(keep_best(boxes, scores[mine], sample.size_hw, nms_iou=self.nms_iou, max_boxes=self.max_peaks))
         return found
 
 
@@ -131,5 +129,7 @@ def peaks(
         if height[y, x] == around.max() and not taken:
             places.append((int(y), int(x)))
             down, right = np.mgrid[-1:2, -1:2]
-            found.append([x + 0.5 + (around * right).sum() / around.sum(), y + 0.5 + (around * down).sum() / around.sum()])
+            found.append(
+                [x + 0.5 + (around * right).sum() / around.sum(), y + 0.5 + (around * down).sum() / around.sum()]
+            )
     return np.array(found).reshape(-1, 2), np.array([height[place] for place in places])

@@ -143,9 +143,7 @@ class OpenClipEncoder:
         rows = self._pictures(check_images(images), self._embed_images)
         return np.stack(rows) if rows else self.encode_text([])
 
-    def encode_image_tokens(
-        self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0
-    ) -> list[NDArray[np.float32]]:
+    def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
         """What the model pools over each picture: N arrays (h, w, C), its last features row by row.
 
         They lie before the head (:meth:`project_image_tokens`). Where the model pools by averaging, the projected mean

@@ -52,7 +52,8 @@ class Cofactorization:
     (:mod:`zsavs.joint_factorization`); all indices that agree are kept.
 
     Agreement alone says nothing: two components that mean nothing in particular agree perfectly. So what is heard
-    must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units.
+    must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units, and a sound's component must be
+    ``min_share`` of the sound: of a noise, too, some thousandth is like something.
 
     Each row has its own prior, the activation of the picture's components over the picture.
 
@@ -66,6 +67,7 @@ class Cofactorization:
         image_scale: how much larger than it was trained on a convolutional image encoder sees the picture.
         emphasis: how far a sound's component moves from the mean of all tokens, which heads are trained for, to its
             own, in (0, 1].
+        min_share: the least share of a sound's activations that a component must have, in [0, 1].
         temperature: of the posteriors, in standard deviations.
         min_agreement: the least 1 - JS of a pair, in [0, 1].
         top_k: the most sources.
@@ -96,6 +98,7 @@ class Cofactorization:
         components: int = 8,
         image_scale: float = 2.0,
         emphasis: float = 0.7,
+        min_share: float = 0.05,
         temperature: float = 0.75,
         min_agreement: float = 0.3,
         top_k: int = 3,
@@ -112,10 +115,10 @@ class Cofactorization:
             raise UnknownName("variant of the cofactorization strategy", str(variant), _VARIANTS)
         if components < 1 or (steps is not None and steps < 1):
             raise InputError(f"cofactorization: components and steps are at least 1, got {components} and {steps}.")
-        if not 0 < emphasis <= 1 or not 0 <= min_agreement <= 1:
+        if not 0 < emphasis <= 1 or not 0 <= min_agreement <= 1 or not 0 <= min_share <= 1:
             raise InputError(
-                f"cofactorization: emphasis lies in (0, 1] and min_agreement in [0, 1], got {emphasis} and "
-                f"{min_agreement}."
+                f"cofactorization: emphasis lies in (0, 1], min_agreement and min_share in [0, 1], got {emphasis}, "
+                f"{min_agreement} and {min_share}."
             )
         if not temperature > 0 or not image_scale > 0:
             raise InputError(
@@ -128,7 +131,8 @@ class Cofactorization:
         sounding = {label.casefold() for label in self.vocabulary}
         self.labels = (*self.vocabulary, *(label for label in quiet if label.casefold() not in sounding))
         self.variant, self.components, self.image_scale = variant, components, image_scale
-        self.emphasis, self.temperature, self.min_agreement = emphasis, temperature, min_agreement
+        self.emphasis, self.min_share = emphasis, min_share
+        self.temperature, self.min_agreement = temperature, min_agreement
         self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
         self.steps, self.seed = steps or (1800 if variant == "gradient" else 100), seed
         self.penalty = penalty
@@ -153,11 +157,12 @@ class Cofactorization:
 
     def _one(self, sound: NDArray[np.float32], picture: NDArray[np.float32]) -> Query:
         heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (sound, picture)))
+        shares = heard.active.sum(axis=0) / max(heard.active.sum(), 1e-12)
         best: dict[str, float] = {}
         where: dict[str, NDArray[np.float64]] = {}
         for one, other in self._pairs(heard, seen):
             place = int((heard.log_p[one] + seen.log_p[other]).argmax())  # 5. what both say, if both have evidence
-            if seen.z[other, place] > self.min_seen:
+            if seen.z[other, place] > self.min_seen and shares[one] >= self.min_share:
                 label, z = self.labels[place], float(heard.z[one, place])
                 best[label] = max(best.get(label, z), z)
                 where[label] = np.maximum(where.get(label, 0.0), seen.active[:, other])

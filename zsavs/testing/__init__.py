@@ -210,8 +210,7 @@ def check_grounder(
     """
     samples = list(samples) if samples is not None else example_samples()
     if queries is None:
-        where = np.array([[[0.2, 1.0, 0.1], [0.0, 0.3, 0.2]], [[0.1, 0.2, 0.3], [0.2, 0.4, 0.9]]], np.float32)
-        both = Query(("red", "blue thing"), np.array([0.9, 0.6], np.float32), prior=where)
+        both = Query(("red", "blue thing"), np.array([0.9, 0.6], np.float32), prior=np.eye(2, 3, dtype=np.float32))
         queries = [both if number % 2 == 0 else both.rows([1]) for number in range(len(samples))]
     ground = _verb(grounder, "ground")
     found = ground(samples, queries)
