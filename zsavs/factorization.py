@@ -1,8 +1,8 @@
 """Non-negative factorisation of tokens: which tokens go together, and what each group of them has in common.
 
-``X ~ U V`` with ``U, V >= 0`` and least squares: a row of ``X`` is a token, a row of ``V`` a component, a column of ``U``
-says at which tokens a component is active. Beginning and steps are deterministic (NNDSVD: Boutsidis and Gallopoulos,
-"SVD based initialization", Pattern Recognition 2008; multiplicative updates: Lee and Seung, "Algorithms for
+``X ~ U V`` with ``U, V >= 0`` and least squares: a row of ``X`` is a token, a row of ``V`` a component, a column
+of ``U`` says at which tokens a component is active. Beginning and steps are deterministic (NNDSVD: Boutsidis and
+Gallopoulos, "SVD based initialization", Pattern Recognition 2008; multiplicative updates: Lee and Seung, "Algorithms for
 Non-negative Matrix Factorization", NIPS 2000), so that the same tokens have the same components.
 """
 
@@ -20,7 +20,7 @@ _EPSILON = 1e-12
 
 
 class Factors(NamedTuple):
-    """``activations`` (N, K) of K components at N tokens, and the ``components`` (K, C), of unit length; none below 0."""
+    """``activations`` (N, K) of K components at N tokens; ``components`` (K, C) of unit length; none below 0."""
 
     activations: NDArray[np.float64]
     components: NDArray[np.float64]

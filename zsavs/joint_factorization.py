@@ -101,7 +101,8 @@ class _Moving:
         """(K, L) calibrated scores of the components."""
         active = self.inner.sigmoid()
         rows = (active / active.sum(dim=0)).T @ self.embeddings
-        return rows / (rows.norm(dim=1, keepdim=True) + 1e-12) @ self.text.T - self.usual
+        scores: torch.Tensor = rows / (rows.norm(dim=1, keepdim=True) + 1e-12) @ self.text.T - self.usual
+        return scores
 
     def found(self) -> NDArray[np.float64]:
         """The activations."""

@@ -273,8 +273,8 @@ class ToyPeaks(_ToyPart):
                 there = colours[np.ix_(cells[0][down], cells[1][right])]
                 named = there[there >= 0]
                 if named.size:
-                    down, right = np.nonzero(colours == np.bincount(named).argmax())
-                    boxes.append([right.min(), down.min(), right.max() + 1, down.max() + 1])
+                    lines, columns = np.nonzero(colours == np.bincount(named).argmax())
+                    boxes.append([columns.min(), lines.min(), columns.max() + 1, lines.max() + 1])
                     sources.append(row)
             found.append(
                 Proposals(
@@ -367,7 +367,8 @@ def _see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _rooted(shares: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, 8) shares to unit rows, as the ears and eyes root them."""
     rows: NDArray[np.float32] = np.sqrt(np.maximum(shares, 0), dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    return unit
 
 
 def _colour_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:

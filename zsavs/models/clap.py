@@ -181,7 +181,7 @@ class ClapEncoder:
         import torch
 
         with inference("ClapModel"):
-            rows = torch.as_tensor(np.asarray(tokens), device=self.device, dtype=self.model.dtype)
+            rows = torch.from_numpy(np.array(tokens)).to(self.device, self.model.dtype)
             return unit_rows(self.model.audio_projection(rows), "ClapModel")
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:

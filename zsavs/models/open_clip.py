@@ -177,7 +177,7 @@ class OpenClipEncoder:
         import torch
 
         with inference(self._name):
-            rows = torch.as_tensor(np.asarray(tokens), device=self.device, dtype=self._dtype)
+            rows = torch.from_numpy(np.array(tokens)).to(self.device, self._dtype)
             return unit_rows(self._tower.project(rows), self._name)
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:

@@ -224,7 +224,7 @@ class Cofactorization:
 
 
 def _weighed(tokens: NDArray[np.float32], active: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of tokens (N, C) under each component's activations (N, K): (K, C); zeros for one that is never active."""
+    """The mean of tokens (N, C) under each component's activations (N, K): (K, C); zeros for one never active."""
     means: NDArray[np.float64] = (active / np.maximum(active.sum(axis=0), 1e-12)).T @ tokens
     return means
 
@@ -247,6 +247,7 @@ def _check_tokens(role: str, encoder: Any, known: str, *verbs: str) -> None:
     for verb in verbs:
         if isinstance(encoder, type) or not callable(getattr(encoder, verb, None)):
             raise ContractError(
-                f"cofactorization: {role} needs {verb}(...), which {type(encoder).__name__} does not have; it takes "
-                f"apart what an embedding is the mean of, see zsavs.protocols. Use {role}='{known}', or another strategy."
+                f"cofactorization: {role} needs {verb}(...), which {type(encoder).__name__} does not have; it "
+                f"takes apart what an embedding is made of, see zsavs.protocols. Use {role}='{known}', or another "
+                "strategy."
             )
