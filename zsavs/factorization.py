@@ -2,8 +2,8 @@
 
 ``X ~ U V`` with ``U, V >= 0`` and least squares: a row of ``X`` is a token, a row of ``V`` a component, a column
 of ``U`` says at which tokens a component is active. Beginning and steps are deterministic (NNDSVD: Boutsidis and
-Gallopoulos, "SVD based initialization", Pattern Recognition 2008; multiplicative updates: Lee and Seung, "Algorithms for
-Non-negative Matrix Factorization", NIPS 2000), so that the same tokens have the same components.
+Gallopoulos, "SVD based initialization", Pattern Recognition 2008; multiplicative updates: Lee and Seung, "Algorithms
+for Non-negative Matrix Factorization", NIPS 2000), so that the same tokens have the same components.
 """
 
 from __future__ import annotations
