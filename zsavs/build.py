@@ -98,7 +98,6 @@ def build_pipeline(
     if decomposer is not None:
         chosen = Decomposed(chosen, decomposer)
     stages = {role: parts.get(role) for role in ("grounder", "verifier", "segmenter")}
-    optimised = getattr(chosen, "test_time_optimisation", None)
     meta = {
         "strategy": name,
         "settings": {setting: _plain(value) for setting, value in settings.items()},
@@ -107,8 +106,7 @@ def build_pipeline(
         "preset": preset,
         "device": str(device),
         "dtype": str(dtype),
-        "seed": None if optimised is None else optimised["seed"],
-        "test_time_optimisation": optimised,
+        "seed": None,
         "models": parts.cards(),
         "banks": parts.banks(),
     }

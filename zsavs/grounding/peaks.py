@@ -103,7 +103,8 @@ def peaks(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cells that are no lower than their eight neighbours, highest first.
 
-    A peak lies at the mean of the cells around it, weighed by how high they are: finer than the grid.
+    Heights count from the lowest cell, as a prior may leave every place some chance. A peak lies at the mean of the
+    cells around it, weighed by how high they are: finer than the grid.
 
     Args:
         prior: (h, w) in [0, 1].
@@ -114,10 +115,10 @@ def peaks(
         (P, 2) x, y in cells, the first cell's middle at 0.5, and (P,) heights as shares of the highest; no peaks of a
         map that is 0 everywhere. Of a plateau, the first cell by rows stands for it.
     """
-    highest = float(prior.max(initial=0))
-    if not highest > 0:
+    if not prior.max(initial=0) > 0:
         return np.zeros((0, 2)), np.zeros(0)
-    height = prior.astype(np.float64) / highest
+    height = prior.astype(np.float64) - prior.min()
+    height = height / height.max() if height.max() > 0 else np.ones(height.shape)
     padded = np.pad(height, 1)
     places: list[tuple[int, int]] = []
     found = []

@@ -24,6 +24,9 @@ __all__ = ["Cofactorization"]
 
 log = logging.getLogger(__name__)
 
+#: A prior where a component is not active at all: components are coarse, and a thing reaches beyond its hill.
+_ELSEWHERE = 0.5
+
 _VARIANTS = ("closed_form", "gradient")
 
 
@@ -137,26 +140,16 @@ class Cofactorization:
         self.steps, self.seed = steps or (1800 if variant == "gradient" else 100), seed
         self.penalty = penalty
 
-    @property
-    def test_time_optimisation(self) -> dict[str, Any] | None:
-        """What the gradient form optimises for each sample; None for the closed form, which optimises nothing."""
-        if self.variant == "closed_form":
-            return None
-        return {"of": "factors of sound and image tokens", "steps": self.steps, "seed": self.seed}
-
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One row for each label that a component of the sound and one of the picture agree on."""
         sounds = self.ears.encode_audio_tokens([sample.audio for sample in samples])  # 1. tokens    (F, T, C_A)
         pictures = self.eyes.encode_image_tokens([s.image for s in samples], self.image_scale)  #    (h, w, C_V)
-        began = time.perf_counter()
-        queries = [self._one(sound, picture) for sound, picture in zip(sounds, pictures, strict=True)]
-        if self.test_time_optimisation and queries:
-            seconds = (time.perf_counter() - began) / len(queries)
-            log.info("cofactorization: test-time optimisation, %d steps, %.2f s a sample", self.steps, seconds)
-        return queries
+        return [self._one(sound, picture) for sound, picture in zip(sounds, pictures, strict=True)]
 
     def _one(self, sound: NDArray[np.float32], picture: NDArray[np.float32]) -> Query:
+        began = time.perf_counter()
         heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (sound, picture)))
+        seconds = time.perf_counter() - began
         shares = heard.active.sum(axis=0) / max(heard.active.sum(), 1e-12)
         best: dict[str, float] = {}
         where: dict[str, NDArray[np.float64]] = {}
@@ -169,10 +162,17 @@ class Cofactorization:
         query = evidence_to_query(
             list(best), np.array([*best.values()], np.float32), top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap
         )
+        if self.variant == "gradient":
+            log.info("cofactorization: test-time optimisation, %d steps, %.2f s", self.steps, seconds)
+            report = {"steps": self.steps, "seed": self.seed}
+            query = replace(
+                query, notes={"test_time_optimisation": report}, seconds={"test_time_optimisation": seconds}
+            )
         if not len(query):
             return query
         maps = np.stack([where[phrase].reshape(picture.shape[:2]) for phrase in query.phrases])  # 6. where  (K, h, w)
-        return replace(query, prior=(maps / maps.max(axis=(1, 2), keepdims=True)).astype(np.float32))
+        prior = _ELSEWHERE + (1 - _ELSEWHERE) * maps / maps.max(axis=(1, 2), keepdims=True)
+        return replace(query, prior=prior.astype(np.float32))
 
     def _sides(self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]) -> tuple[_Side, _Side]:
         """2. Factorise the tokens of each side, (N, C), 3. and say what each component means."""
