@@ -22,11 +22,13 @@ from zsavs.grounding.peaks import PeakRegions, peaks
 from zsavs.joint_factorization import Side, descend
 from zsavs.models.open_clip_tokens import tower
 from zsavs.pairing import assign, jensen_shannon
+from zsavs.smoothing import Smoother
 from zsavs.strategies.cofactorization import Cofactorization
 from zsavs.tiny.encoders import tiny_clap, tiny_open_clip
 from zsavs.tiny.joint import tiny_imagebind
 from zsavs.tiny.segmenters import tiny_sam2
-from zsavs.types import AVSample, Query
+from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.selection import select
 
 COLOURS = tuple(toy.COLOURS)
 EARS, EYES = toy.ToyEars(), toy.ToyEyes()
@@ -173,17 +175,16 @@ def test_an_encoder_without_tokens_is_named() -> None:
 
 # ---------------------------------------------------------------------------------- peaks
 def test_peaks_lie_between_cells_and_apart_from_each_other() -> None:
-    prior = np.zeros((4, 6), np.float32)
-    prior[1, 1], prior[1, 2], prior[3, 5] = 1.0, 0.5, 0.6
-    xy, heights = peaks(prior, 0.5, 4)
+    grid = np.zeros((4, 6), np.float32)
+    grid[1, 1], grid[1, 2], grid[3, 5] = 1.0, 0.5, 0.6
+    xy, heights = peaks(grid, 0.5, 4)
     assert heights == pytest.approx([1.0, 0.6])
     assert xy[0] == pytest.approx([1.5 + 0.5 / 1.5, 1.5])
     assert xy[1] == pytest.approx([5.5, 3.5])
-    assert len(peaks(prior, 0.7, 4)[1]) == 1
-    assert len(peaks(prior, 0.5, 1)[1]) == 1
+    assert len(peaks(grid, 0.7, 4)[1]) == 1
+    assert len(peaks(grid, 0.5, 1)[1]) == 1
     assert len(peaks(np.zeros((2, 2), np.float32), 0.5, 4)[1]) == 0
     assert len(peaks(np.ones((2, 2), np.float32), 0.5, 4)[1]) == 1, "a plateau is one peak"
-    assert np.allclose(peaks(0.5 + 0.5 * prior, 0.5, 4)[0], xy), "heights count from the lowest cell"
 
 
 class Points(toy.ToySegmenter):
@@ -202,10 +203,10 @@ class Points(toy.ToySegmenter):
         return answers
 
 
-def test_each_row_is_grounded_where_its_own_prior_is_high() -> None:
-    prior = np.zeros((2, 3, 4), np.float32)
-    prior[0, 0, 0], prior[1, 2, 3] = 1, 1
-    query = Query(("dog", "cat"), np.ones(2, np.float32), prior=prior)
+def test_each_row_is_grounded_where_its_own_map_is_high() -> None:
+    heights = np.zeros((2, 3, 4), np.float32)
+    heights[0, 0, 0], heights[1, 2, 3] = 1, 1
+    query = Query(("dog", "cat"), np.ones(2, np.float32), maps=heights)
     sample = AVSample(np.zeros((60, 80, 3), np.uint8), toy.tone())
     (found,) = PeakRegions(Points()).ground([sample], [query])
     middles = {int(s): (b[:2] + b[2:]) / 2 for s, b in zip(found.sources, found.boxes_xyxy, strict=True)}
@@ -214,7 +215,7 @@ def test_each_row_is_grounded_where_its_own_prior_is_high() -> None:
     assert found.scores == pytest.approx([0.8, 0.8])
     (only,) = PeakRegions(Points()).ground([sample], [query.rows([1])])
     assert np.allclose(only.boxes_xyxy[0], found.boxes_xyxy[found.sources == 1][0])
-    with pytest.raises(ContractError, match="'dog' has no prior"):
+    with pytest.raises(ContractError, match="'dog' has no maps"):
         PeakRegions(Points()).ground([sample], [Query(("dog",), np.ones(1, np.float32))])
     with pytest.raises(ContractError, match="segment_points"):
         PeakRegions(toy.ToySegmenter())  # type: ignore[arg-type]
@@ -223,6 +224,32 @@ def test_each_row_is_grounded_where_its_own_prior_is_high() -> None:
 def test_peaks_of_real_classes_keep_the_contract() -> None:
     testing.check_grounder(PeakRegions(tiny_sam2(), max_area=1.0))
     testing.check_grounder(toy.ToyPeaks())
+
+
+def test_maps_stay_with_their_rows_and_are_no_evidence() -> None:
+    maps = np.array([[[1.0, 0.0]], [[0.0, 1.0]]], np.float32)
+    query = Query(("dog", "cat"), np.array([0.6, 0.9], np.float32), maps=maps)
+    first = query.top(1)
+    assert first.maps is not None
+    assert np.array_equal(first.maps, maps[1:])
+    with pytest.raises(ContractError, match=r"Query\.maps"):
+        Query(("dog",), np.ones(1, np.float32), maps=maps)
+    box = Proposals(np.array([[50, 0, 100, 50]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
+    with_maps, without = (
+        select(one, box, np.zeros(1, np.float32), (50, 100)) for one in (query, replace(query, maps=None))
+    )
+    assert with_maps.selected.all()
+    assert np.array_equal(with_maps.scores, without.scores)
+
+
+def test_a_row_of_other_frames_was_found_nowhere_in_this_one() -> None:
+    maps = np.array([[[1.0, 0.0]]], np.float32)
+    dog = Query(("dog",), np.ones(1, np.float32), maps=maps)
+    cat = Query(("cat",), np.ones(1, np.float32), maps=maps[:, :, ::-1])
+    smoothed = Smoother(0.9)(0, {0: dog, 1: cat, 2: cat})
+    assert smoothed.phrases == ("cat",)
+    assert smoothed.maps is not None
+    assert not smoothed.maps.any()
 
 
 # ------------------------------------------------------------------------------- strategy
@@ -241,9 +268,9 @@ def test_two_simultaneous_sources_are_two_pairs_each_with_its_own_place() -> Non
     sample, target = toy.scene(("red", "blue", "green"), ("red", "green"))
     (query,) = pipe.strategy.query([sample])
     assert sorted(query.phrases) == ["green", "red"]
-    assert query.prior is not None
-    assert query.prior.shape[0] == 2
-    columns = {phrase: int(query.prior[row].max(axis=0).argmax()) for row, phrase in enumerate(query.phrases)}
+    assert query.maps is not None
+    assert query.maps.shape[0] == 2
+    columns = {phrase: int(query.maps[row].max(axis=0).argmax()) for row, phrase in enumerate(query.phrases)}
     assert columns["red"] < 2 < 4 <= columns["green"], "red is drawn on the left and green on the right"
     result = pipe(sample)
     assert sorted(result.phrases) == ["green", "red"]
@@ -256,8 +283,8 @@ def test_components_are_paired_by_meaning_and_not_by_size_or_order() -> None:
         for visible in permutations(COLOURS[:3]):
             query = heard(sounding, visible=visible)
             assert query.phrases == (sounding,)
-            assert query.prior is not None
-            place = (query.prior[0].max(axis=0).argmax() + 0.5) / query.prior.shape[2]
+            assert query.maps is not None
+            place = (query.maps[0].max(axis=0).argmax() + 0.5) / query.maps.shape[2]
             assert abs(place - (visible.index(sounding) + 0.5) / 3) < 0.17, (sounding, visible)
 
 

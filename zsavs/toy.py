@@ -254,22 +254,22 @@ class ToySegments(_ToyPart):
 
 
 class ToyPeaks(_ToyPart):
-    """One box around the colour at the highest cell of each row's prior: where peaks asked of SAM 2 stand."""
+    """One box around the colour at the highest cell of each row's map: where peaks asked of SAM 2 stand."""
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """At most one box for each row of each query; none for a row without a prior, or one that points at ground."""
+        """At most one box for each row of each query; none for a row without a map, or one that points at ground."""
         found = []
         for sample, query in zip(samples, queries, strict=True):
             colours = _colour_of(sample.image)
             boxes, sources = [], []
             for row in range(len(query)):
-                prior = query.prior_of(row)
-                if prior is None:
+                if query.maps is None:
                     continue
+                heights = query.maps[row]
                 cells = [
-                    np.array_split(np.arange(n), cells) for n, cells in zip(colours.shape, prior.shape, strict=True)
+                    np.array_split(np.arange(n), cells) for n, cells in zip(colours.shape, heights.shape, strict=True)
                 ]
-                down, right = np.unravel_index(int(prior.argmax()), prior.shape)
+                down, right = np.unravel_index(int(heights.argmax()), heights.shape)
                 there = colours[np.ix_(cells[0][down], cells[1][right])]
                 named = there[there >= 0]
                 if named.size:

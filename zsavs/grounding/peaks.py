@@ -16,9 +16,9 @@ __all__ = ["PeakRegions", "peaks"]
 
 
 class PeakRegions:
-    """Asks a segmenter what lies at each peak of a row's prior, and takes the tight box of the answer.
+    """Asks a segmenter what lies at each peak of a row's map, and takes the tight box of the answer.
 
-    A prior is coarse, some six cells a side: its peak says which thing, and the segmenter how far that thing goes. A
+    Such a map is coarse, some six cells a side: its peak says which thing, and the segmenter how far that thing goes. A
     region's score is what the segmenter thinks of its mask, times how high the peak is beside the row's highest.
 
     Args:
@@ -49,10 +49,10 @@ class PeakRegions:
         self.min_peak, self.max_peaks, self.max_area, self.nms_iou = min_peak, max_peaks, max_area, nms_iou
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """Regions at the peaks of each row's prior, best first; none for a row whose prior is 0 everywhere.
+        """Regions at the peaks of each row's map, best first; none for a row whose map is 0 everywhere.
 
         Raises:
-            ContractError: a query has rows and no prior.
+            ContractError: a query has rows and no maps.
         """
         found = [self._peaks(sample, query) for sample, query in zip(samples, queries, strict=True)]
         points = [np.concatenate([*(xy for xy, _ in rows), np.zeros((0, 2))])[:, None] for rows in found]
@@ -63,19 +63,17 @@ class PeakRegions:
         ]
 
     def _peaks(self, sample: AVSample, query: Query) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """For each row the peaks of its prior: (P, 2) x, y in pixels, and their heights (P,) in [0, 1]."""
-        rows = []
-        for row, phrase in enumerate(query.phrases):
-            prior = query.prior_of(row)
-            if prior is None:
-                raise ContractError(
-                    f"peaks: the query for {phrase!r} has no prior, which says where to look; use a strategy that "
-                    "gives one, as cofactorization does, or another grounder."
-                )
-            cells, heights = peaks(prior, self.min_peak, self.max_peaks)
-            scale = np.array([sample.size_hw[1] / prior.shape[1], sample.size_hw[0] / prior.shape[0]])
-            rows.append((cells * scale, heights))
-        return rows
+        """For each row the peaks of its map: (P, 2) x, y in pixels, and their heights (P,) in [0, 1]."""
+        if not len(query):
+            return []
+        if query.maps is None:
+            raise ContractError(
+                f"peaks: the query for {query.phrases[0]!r} has no maps, which say where to look; use a strategy that "
+                "gives them, as cofactorization does, or another grounder."
+            )
+        scale = np.array(sample.size_hw[::-1]) / query.maps.shape[:0:-1]
+        found = [peaks(heights, self.min_peak, self.max_peaks) for heights in query.maps]
+        return [(cells * scale, high) for cells, high in found]
 
     def _regions(
         self,
@@ -99,15 +97,14 @@ class PeakRegions:
 
 
 def peaks(
-    prior: NDArray[np.float32], min_peak: float, max_peaks: int
+    heights: NDArray[np.float32], min_peak: float, max_peaks: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cells that are no lower than their eight neighbours, highest first.
 
-    Heights count from the lowest cell, as a prior may leave every place some chance. A peak lies at the mean of the
-    cells around it, weighed by how high they are: finer than the grid.
+    A peak lies at the mean of the cells around it, weighed by how high they are: finer than the grid.
 
     Args:
-        prior: (h, w) in [0, 1].
+        heights: (h, w) in [0, 1].
         min_peak: the least height, as a share of the highest.
         max_peaks: the most peaks.
 
@@ -115,10 +112,9 @@ def peaks(
         (P, 2) x, y in cells, the first cell's middle at 0.5, and (P,) heights as shares of the highest; no peaks of a
         map that is 0 everywhere. Of a plateau, the first cell by rows stands for it.
     """
-    if not prior.max(initial=0) > 0:
+    if not heights.max(initial=0) > 0:
         return np.zeros((0, 2)), np.zeros(0)
-    height = prior.astype(np.float64) - prior.min()
-    height = height / height.max() if height.max() > 0 else np.ones(height.shape)
+    height = heights.astype(np.float64) / heights.max()
     padded = np.pad(height, 1)
     places: list[tuple[int, int]] = []
     found = []

@@ -24,9 +24,6 @@ __all__ = ["Cofactorization"]
 
 log = logging.getLogger(__name__)
 
-#: A prior where a component is not active at all: components are coarse, and a thing reaches beyond its hill.
-_ELSEWHERE = 0.5
-
 _VARIANTS = ("closed_form", "gradient")
 
 
@@ -58,7 +55,7 @@ class Cofactorization:
     must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units, and a sound's component must be
     ``min_share`` of the sound: of a noise, too, some thousandth is like something.
 
-    Each row has its own prior, the activation of the picture's components over the picture.
+    Each row has its own map, the activation of the picture's components over the picture.
 
     Args:
         audio_text: sound and text in one space, with tokens.
@@ -171,8 +168,7 @@ class Cofactorization:
         if not len(query):
             return query
         maps = np.stack([where[phrase].reshape(picture.shape[:2]) for phrase in query.phrases])  # 6. where  (K, h, w)
-        prior = _ELSEWHERE + (1 - _ELSEWHERE) * maps / maps.max(axis=(1, 2), keepdims=True)
-        return replace(query, prior=prior.astype(np.float32))
+        return replace(query, maps=(maps / maps.max(axis=(1, 2), keepdims=True)).astype(np.float32))
 
     def _sides(self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]) -> tuple[_Side, _Side]:
         """2. Factorise the tokens of each side, (N, C), 3. and say what each component means."""
