@@ -45,6 +45,7 @@ def test_what_can_be_asked_for() -> None:
         "audio_to_text",
         "caption",
         "classify",
+        "cofactorization",
         "cross_modal",
         "fused",
         "joint_embedding",

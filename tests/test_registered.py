@@ -12,6 +12,7 @@ import pytest
 import zsavs
 from zsavs import testing, toy
 from zsavs.grounding.full_frame import FullFrame
+from zsavs.grounding.peaks import PeakRegions
 from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
 from zsavs.grounding.refined import RefinedBoxes
 from zsavs.registry import ROLES, list_components
@@ -46,10 +47,12 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
     ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
+    ("grounder", "peaks"): lambda: PeakRegions(tiny_sam2()),
     ("grounder", "refined"): lambda: RefinedBoxes(tiny_grounding_dino(), tiny_sam2()),
     ("grounder", "owlv2"): tiny_owlv2,
     ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
     ("grounder", "toy"): toy.ToyGrounder,
+    ("grounder", "toy_peaks"): toy.ToyPeaks,
     ("grounder", "toy_segments"): toy.ToySegments,
     ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),
     ("verifier", "joint"): lambda: JointVerifier(tiny_imagebind(), ("red", "blue", "dog"), silent=("tree",)),
@@ -105,16 +108,22 @@ def test_component_keeps_its_contract(role: str, name: str) -> None:
     CHECKS[role](PARTS[role, name]())
 
 
-@pytest.mark.parametrize("variant", [{}, {"variant": "embedding"}])
+#: Further ways of strategies that have several.
+VARIANTS = {"fused": ["embedding"], "cofactorization": ["gradient"]}
+#: What else keeps a strategy from answering under random weights.
+OPEN_TO_SEEING: dict[str, dict[str, Any]] = {
+    "fused": {"min_seen": -3.0},
+    "cofactorization": {"min_seen": -3.0, "min_agreement": 0.0, "min_share": 0.0, "steps": 20},
+}
+
+
+@pytest.mark.parametrize("variant", ["", "embedding", "gradient"])
 @pytest.mark.parametrize("name", zsavs.list_components("strategy"))
-def test_strategy_keeps_its_contract_with_real_classes(
-    name: str, variant: dict[str, str], tiny_parts: dict[str, Any]
-) -> None:
-    if variant and name != "fused":
-        pytest.skip("only `fused` has variants")
-    settings: dict[str, Any] = {**OPEN_BY_STRATEGY.get(name, OPEN), **variant}
-    if name == "fused":
-        settings["min_seen"] = -3.0
+def test_strategy_keeps_its_contract_with_real_classes(name: str, variant: str, tiny_parts: dict[str, Any]) -> None:
+    if variant and variant not in VARIANTS.get(name, []):
+        pytest.skip("not one of its variants")
+    settings: dict[str, Any] = {**OPEN_BY_STRATEGY.get(name, OPEN), **OPEN_TO_SEEING.get(name, {})}
+    settings |= {"variant": variant} if variant else {}
     if name == "cross_modal":
         settings["nouns"] = lambda caption: [*WORDS, *caption.split()[:1]]
     pipe = zsavs.build_pipeline(name, preset="toy", vocabulary=WORDS, **settings, **tiny_parts)
@@ -123,9 +132,7 @@ def test_strategy_keeps_its_contract_with_real_classes(
 
 @pytest.mark.parametrize("name", zsavs.list_components("strategy"))
 def test_whole_pipeline_of_real_classes(name: str, tiny_parts: dict[str, Any]) -> None:
-    settings: dict[str, Any] = dict(OPEN_BY_STRATEGY.get(name, OPEN))
-    if name == "fused":
-        settings["min_seen"] = -3.0
+    settings: dict[str, Any] = {**OPEN_BY_STRATEGY.get(name, OPEN), **OPEN_TO_SEEING.get(name, {})}
     if name == "cross_modal":
         settings["nouns"] = lambda _: list(WORDS)
     pipe = zsavs.build_pipeline(name, preset="toy", vocabulary=WORDS, **settings, **tiny_parts)

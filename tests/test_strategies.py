@@ -22,6 +22,7 @@ from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.caption import Caption
 from zsavs.strategies.classify import Classify
+from zsavs.strategies.cofactorization import Cofactorization
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
 from zsavs.strategies.joint_embedding import JointEmbedding
@@ -42,8 +43,9 @@ STRATEGIES = {
     "joint_embedding": JointEmbedding(SENSES, COLOURS),
     "text_bridged": TextBridged(SENSES, COLOURS),
     "textual_inversion": TextualInversion(SENSES, COLOURS),
+    "cofactorization": Cofactorization(EARS, EYES, COLOURS, silent=()),
 }
-LOOKS = [name for name in STRATEGIES if name in ("cross_modal", "fused label", "fused embedding")]
+LOOKS = [name for name in STRATEGIES if name in ("cross_modal", "fused label", "fused embedding", "cofactorization")]
 ONLY_HEARS = ["audio_to_text", "classify", "caption", "joint_embedding", "text_bridged", "textual_inversion"]
 CALIBRATED = [name for name, strategy in STRATEGIES.items() if hasattr(strategy, "min_z")]
 SIZE = (60, 90)
@@ -147,7 +149,7 @@ def test_it_is_the_threshold_that_rejects(name: str) -> None:
     try:
         strategy.min_z = -100.0
         (query,) = strategy.query([replace(picture("red", "blue", "green"), audio=noise(-20))])
-        if not name.startswith("fused"):  # which also asks for a product above 0
+        if not name.startswith(("fused", "cofact")):  # which also ask for what is seen to agree
             assert len(query) > 0
     finally:
         strategy.min_z = before

@@ -137,6 +137,7 @@ PRESETS: dict[str, Preset] = {
             "audio_captioner": Part("toy"),
             "grounder": Part("toy"),
             "grounder.segments": Part("toy_segments"),
+            "grounder.peaks": Part("toy_peaks"),
             "verifier": Part("clip"),
             "segmenter": Part("toy"),
         },

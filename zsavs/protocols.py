@@ -19,9 +19,11 @@ __all__ = [
     "AudioCaptioner",
     "AudioTagger",
     "AudioTextEncoder",
+    "AudioTokenEncoder",
     "Captioner",
     "Grounder",
     "ImageTextEncoder",
+    "ImageTokenEncoder",
     "JointEncoder",
     "PseudoWordEncoder",
     "Pull",
@@ -57,6 +59,37 @@ class ImageTextEncoder(TextEncoder, Protocol):
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows."""
+        ...
+
+
+@runtime_checkable
+class AudioTokenEncoder(AudioTextEncoder, Protocol):
+    """Sound and text in one space, and what the sound's embedding is an average of."""
+
+    def encode_audio_tokens(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
+        """For each clip a grid of features before the head: (F, T, C) by frequency and time, of any scale and sign."""
+        ...
+
+    def project_audio_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring means of tokens through the head: (N, C) gives (N, D), unit rows in the embedding space."""
+        ...
+
+
+@runtime_checkable
+class ImageTokenEncoder(ImageTextEncoder, Protocol):
+    """Pictures and text in one space, and what the picture's embedding is made of."""
+
+    def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
+        """For each picture, whole, a grid of features before the head: (h, w, C), of any scale and sign.
+
+        Args:
+            images: each (H, W, 3) uint8 RGB.
+            scale: of the side that the model was trained at, where it can look at another one.
+        """
+        ...
+
+    def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring means of tokens through the head: (N, C) gives (N, D), unit rows in the embedding space."""
         ...
 
 

@@ -74,7 +74,18 @@ class Smoother:
         chosen = _vote(around, shares) if all(query.evidence is None for query in around) else _mean(around, shares)
         # The frame's own prior; of priors for rows, which may be others now, what any of them leaves open.
         prior = own.prior.max(axis=0) if own.prior is not None and own.prior.ndim == 3 else own.prior
-        return replace(_embedded(chosen, around, shares), prior=prior)
+        return replace(_embedded(chosen, around, shares), prior=prior, maps=_maps(around, chosen))
+
+
+def _maps(queries: list[Query], chosen: Query) -> NDArray[np.float32] | None:
+    """The first frame's own maps, for the rows that it has; a row of other frames was found nowhere in this one."""
+    shapes = [query.maps.shape[1:] for query in queries if query.maps is not None]
+    if not shapes or not len(chosen):
+        return None
+    own = queries[0]
+    of_phrase = {} if own.maps is None else dict(zip(own.phrases, own.maps, strict=True))
+    nowhere = np.zeros(shapes[0], np.float32)
+    return np.stack([of_phrase.get(phrase, nowhere) for phrase in chosen.phrases])
 
 
 def _mean(queries: list[Query], shares: NDArray[np.float64]) -> Query:

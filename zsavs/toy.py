@@ -27,6 +27,7 @@ __all__ = [
     "ToyEars",
     "ToyEyes",
     "ToyGrounder",
+    "ToyPeaks",
     "ToySegmenter",
     "ToySegments",
     "ToySenses",
@@ -125,6 +126,14 @@ class ToyEars(_ToyText):
         """(N, 8) unit rows: the square root of each pitch's share of the power; the rest is "no colour"."""
         return np.stack([_hear(clip) for clip in clips]) if clips else np.zeros((0, _DIM), np.float32)
 
+    def encode_audio_tokens(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
+        """(8, 1, 8) for each clip: what each pitch has of the power, the pitches apart; their mean is the whole."""
+        return [(_DIM * np.diag(np.square(_hear(clip))))[:, None] for clip in clips]
+
+    def project_audio_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 8) shares of the power to unit rows."""
+        return _rooted(tokens)
+
 
 class ToyEyes(_ToyText):
     """Pictures and text in the toy space: where CLIP stands."""
@@ -132,6 +141,20 @@ class ToyEyes(_ToyText):
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(N, 8) unit rows: the square root of each colour's share of the picture; the rest is "no colour"."""
         return np.stack([_see(image) for image in images]) if images else np.zeros((0, _DIM), np.float32)
+
+    def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
+        """(h, w, 8) for each picture: each colour's share of each cell; at scale 1 they are 6 by 6, or fewer pixels."""
+        grids = []
+        for image in images:
+            rows, columns = (np.array_split(np.arange(n), min(max(1, round(6 * scale)), n)) for n in image.shape[:2])
+            grids.append(
+                np.stack([[np.square(_see(image[np.ix_(row, column)])) for column in columns] for row in rows])
+            )
+        return grids
+
+    def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, 8) shares of the picture to unit rows."""
+        return _rooted(tokens)
 
 
 class ToySenses(ToyEars, ToyEyes):
@@ -230,6 +253,39 @@ class ToySegments(_ToyPart):
         return found
 
 
+class ToyPeaks(_ToyPart):
+    """One box around the colour at the highest cell of each row's map: where peaks asked of SAM 2 stand."""
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        """At most one box for each row of each query; none for a row without a map, or one that points at ground."""
+        found = []
+        for sample, query in zip(samples, queries, strict=True):
+            colours = _colour_of(sample.image)
+            boxes, sources = [], []
+            for row in range(len(query)):
+                if query.maps is None:
+                    continue
+                heights = query.maps[row]
+                cells = [
+                    np.array_split(np.arange(n), cells) for n, cells in zip(colours.shape, heights.shape, strict=True)
+                ]
+                down, right = np.unravel_index(int(heights.argmax()), heights.shape)
+                there = colours[np.ix_(cells[0][down], cells[1][right])]
+                named = there[there >= 0]
+                if named.size:
+                    lines, columns = np.nonzero(colours == np.bincount(named).argmax())
+                    boxes.append([columns.min(), lines.min(), columns.max() + 1, lines.max() + 1])
+                    sources.append(row)
+            found.append(
+                Proposals(
+                    np.array(boxes, np.float32).reshape(-1, 4),
+                    np.full(len(boxes), 0.9, np.float32),
+                    np.array(sources, np.int64),
+                )
+            )
+        return found
+
+
 class ToySegmenter(_ToyPart):
     """The pixels of a box's most frequent colour: where SAM 2 stands."""
 
@@ -306,6 +362,13 @@ def _shares(clip: AudioClip) -> NDArray[np.float64]:
 def _see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     share = np.bincount(_colour_of(image).ravel() + 1, minlength=len(_NAMES) + 1)[1:] / (image.size / 3)
     return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
+
+
+def _rooted(shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 8) shares to unit rows, as the ears and eyes root them."""
+    rows: NDArray[np.float32] = np.sqrt(np.maximum(shares, 0), dtype=np.float32)
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    return unit
 
 
 def _colour_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:

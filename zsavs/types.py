@@ -246,6 +246,8 @@ class Query:
         space: name of that space; given exactly when ``embeddings`` or ``meanings`` are.
         prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture, or (K, h, w), one for each
             row; 1 says nothing against a place.
+        maps: optional (K, h, w) in [0, 1], for each row where the strategy found its source, for grounders that look
+            there; unlike the prior it is no evidence against other places.
         times: optional, for each row when it sounds, on and off in seconds from the start of the recording; () for a
             row of which that is not known. Always None without rows.
         meanings: optional (K, D) unit rows of texts in the same space: what each source means, in place of what its
@@ -269,6 +271,7 @@ class Query:
     evidence: Evidence | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    maps: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.phrases, str):
@@ -288,6 +291,8 @@ class Query:
         if self.prior is not None:
             shape = (count, None, None) if np.ndim(self.prior) == 3 else (None, None)
             object.__setattr__(self, "prior", _unit_range(self.prior, shape, "Query.prior"))
+        if self.maps is not None:
+            object.__setattr__(self, "maps", _unit_range(self.maps, (count, None, None), "Query.maps"))
         if self.times is not None:
             object.__setattr__(self, "times", _times(self.times, count) or None)
 
@@ -309,6 +314,7 @@ class Query:
             embeddings=None if self.embeddings is None else self.embeddings[index],
             meanings=None if self.meanings is None else self.meanings[index],
             prior=self.prior[index] if self.prior is not None and self.prior.ndim == 3 else self.prior,
+            maps=None if self.maps is None else self.maps[index],
             times=None if self.times is None else tuple(self.times[i] for i in index),
         )
 

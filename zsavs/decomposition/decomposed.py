@@ -89,6 +89,7 @@ def merge(whole: Query, heard: Sequence[Query], components: Sequence[Component])
         best.append(heard[at[0][0]].rows([at[0][1]]) if at else whole.rows([whole.phrases.index(phrase)]))
         known = () if at or whole.times is None else whole.times[whole.phrases.index(phrase)]
         times.append(unite(chain(known, *(components[number].times for number, _ in at))))
+    maps = [row.maps for row in best if row.maps is not None]
     embeddings, space = _rows(best, "embeddings")
     meanings, space_of_meanings = _rows(best, "meanings")
     return Query(
@@ -97,6 +98,7 @@ def merge(whole: Query, heard: Sequence[Query], components: Sequence[Component])
         embeddings,
         space or space_of_meanings,
         prior=_priors(best),
+        maps=np.concatenate(maps) if len(maps) == len(best) > 0 else None,
         times=tuple(times),
         meanings=meanings,
         notes=whole.notes,

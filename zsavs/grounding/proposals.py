@@ -25,7 +25,17 @@ from zsavs.types import AVSample, Proposals, Query
 if TYPE_CHECKING:
     from zsavs.weights import WeightCard
 
-__all__ = ["GENERIC_PHRASES", "AroundDetector", "DetectorProposals", "SegmentProposals", "mask_boxes"]
+__all__ = [
+    "GENERIC_PHRASES",
+    "AroundDetector",
+    "DetectorProposals",
+    "PointSegmenter",
+    "SegmentProposals",
+    "check_counts",
+    "check_point_segmenter",
+    "check_shares",
+    "mask_boxes",
+]
 
 #: Names for anything that can sound. Eight, as Grounding DINO is asked eight phrases in one prompt.
 GENERIC_PHRASES = ("object", "thing", "person", "animal", "vehicle", "musical instrument", "machine", "tool")
@@ -88,15 +98,11 @@ class SegmentProposals:
         nms_iou: float = 0.7,
         max_regions: int = 32,
     ) -> None:
-        if isinstance(segmenter, type) or not callable(getattr(segmenter, "segment_points", None)):
-            raise ContractError(
-                f"segments: the segmenter needs segment_points(...), which {_name(segmenter)} does not have; "
-                "use segmenter='sam2', or another grounder."
-            )
-        _check_counts("segments", points_per_side=points_per_side, max_regions=max_regions)
+        check_point_segmenter("segments", segmenter)
+        check_counts("segments", points_per_side=points_per_side, max_regions=max_regions)
         if points_per_side > _MOST_POINTS:
             raise InputError(f"segments: points_per_side is {_MOST_POINTS} at the most, got {points_per_side}.")
-        _check_shares(
+        check_shares(
             "segments",
             min_iou=min_iou,
             min_stability=min_stability,
@@ -228,8 +234,8 @@ class DetectorProposals(AroundDetector):
         listed = isinstance(phrases, Sequence) and not isinstance(phrases, str) and len(phrases) > 0
         if not listed or not all(isinstance(phrase, str) and phrase.strip() for phrase in phrases):
             raise InputError(f"objects: phrases are a list of strings, one at least and none empty, got {phrases!r}.")
-        _check_counts("objects", max_regions=max_regions)
-        _check_shares("objects", nms_iou=nms_iou, max_side=max_side)
+        check_counts("objects", max_regions=max_regions)
+        check_shares("objects", nms_iou=nms_iou, max_side=max_side)
         self.phrases = tuple(phrases)
         self.nms_iou, self.max_side, self.max_regions = nms_iou, max_side, max_regions
         self._regions: Memo[Found] = memo_of(grounder, "objects", self.phrases, nms_iou, max_side, max_regions)
@@ -328,17 +334,40 @@ def _name(part: Any) -> str:
     return part.__name__ if isinstance(part, type) else type(part).__name__
 
 
+def check_point_segmenter(what: str, segmenter: Any) -> None:
+    """Refuse a segmenter that cannot be asked for the mask at a point.
+
+    Raises:
+        ContractError: ``what`` needs one that can.
+    """
+    if isinstance(segmenter, type) or not callable(getattr(segmenter, "segment_points", None)):
+        raise ContractError(
+            f"{what}: the segmenter needs segment_points(...), which {_name(segmenter)} does not have; "
+            "use segmenter='sam2', or another grounder."
+        )
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _check_counts(what: str, **counts: int) -> None:
+def check_counts(what: str, **counts: int) -> None:
+    """Refuse settings that are no whole numbers of at least 1.
+
+    Raises:
+        InputError: names the setting of ``what``.
+    """
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
             raise InputError(f"{what}: {name} is a whole number of at least 1, got {count!r}.")
 
 
-def _check_shares(what: str, **shares: float) -> None:
+def check_shares(what: str, **shares: float) -> None:
+    """Refuse settings that are not in [0, 1].
+
+    Raises:
+        InputError: names the setting of ``what``.
+    """
     for name, share in shares.items():
         if not _is_number(share) or not 0 <= share <= 1:
             raise InputError(f"{what}: {name} lies in [0, 1], got {share!r}.")

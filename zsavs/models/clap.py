@@ -3,7 +3,7 @@ Feature Fusion and Keyword-to-Caption Augmentation", ICASSP 2023), by the CLAP c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,16 @@ from zsavs.errors import InputError
 from zsavs.media.audio import resample, windows
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside, card_for, load_model
-from zsavs.models.embedding import TextMemory, check_clips, check_phrases, in_batches, inference, normalise, unit_rows
+from zsavs.models.embedding import (
+    TextMemory,
+    check_clips,
+    check_phrases,
+    finite,
+    in_batches,
+    inference,
+    normalise,
+    unit_rows,
+)
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip, frozen
 from zsavs.weights import WeightCard, locate
@@ -41,7 +50,7 @@ CARDS: dict[str, WeightCard] = {
 
 
 class ClapEncoder:
-    """Embeds sounds and texts in CLAP's space (:class:`zsavs.protocols.AudioTextEncoder`).
+    """Embeds sounds and texts in CLAP's space (:class:`zsavs.protocols.AudioTokenEncoder`).
 
     A sound is heard through windows as long as the model was trained on (10 s): a shorter sound is one window, repeated
     to fill it as CLAP does; a longer one is cut into windows ``hop_s`` apart, the last moved back to end with the
@@ -96,6 +105,7 @@ class ClapEncoder:
         self.max_text_tokens = min(max_text_tokens, text.max_position_embeddings - text.pad_token_id - 1)
         self._texts = TextMemory(self._embed_texts)
         self._sounds: Memo[NDArray[np.float32]] = Memo()
+        self._grids: Memo[NDArray[np.float32]] = Memo()
         self.sound_bank = sound_bank
 
     @classmethod
@@ -155,6 +165,25 @@ class ClapEncoder:
         """
         return self._sounds(check_clips(clips), self._embed_clips)
 
+    def encode_audio_tokens(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
+        """What CLAP averages over each clip: N arrays (F, T, C), HTSAT's last features by frequency and time.
+
+        They lie before the head (:meth:`project_audio_tokens`), as the model averages there: the projected mean over
+        the grid is :meth:`encode_audio` of a clip of one window. A longer clip's windows follow each other in time.
+
+        Raises:
+            AudioError, WeightsError: as :meth:`encode_audio`.
+        """
+        return self._grids(check_clips(clips), self._token_clips)
+
+    def project_audio_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring means of tokens into the embedding space, through CLAP's head: (N, C) gives (N, D), unit rows."""
+        import torch
+
+        with inference("ClapModel"):
+            rows = torch.from_numpy(np.array(tokens)).to(self.device, self.model.dtype)
+            return unit_rows(self.model.audio_projection(rows), "ClapModel")
+
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).
 
@@ -164,7 +193,19 @@ class ClapEncoder:
         return self._texts(check_phrases(phrases))
 
     def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
-        """Windows of all clips share batches; only one clip's windows and one batch are in memory."""
+        return self._by_clip(clips, self._embed_features)
+
+    def _token_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
+        grids = self._by_clip(clips, self._token_features)
+        return [frozen(np.concatenate(list(windowed), axis=1)) for windowed in grids]
+
+    def _by_clip(
+        self, clips: list[AudioClip], compute: Callable[[list[torch.Tensor]], NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """What ``compute`` says of each window's features, (W, ...) for each clip.
+
+        Windows of all clips share batches; only one clip's windows and one batch are in memory.
+        """
         counts: list[int] = []
 
         def features() -> Iterator[torch.Tensor]:
@@ -173,7 +214,7 @@ class ClapEncoder:
                 counts.append(len(pieces))
                 yield from map(self._features, pieces)
 
-        rows = np.stack(in_batches(self._embed_features, features(), self.batch_size))
+        rows = np.stack(in_batches(compute, features(), self.batch_size))
         return [frozen(part.copy()) for part in np.split(rows, np.cumsum(counts)[:-1])]
 
     def _pieces(self, clip: AudioClip) -> Sequence[NDArray[np.float32]]:
@@ -198,14 +239,22 @@ class ClapEncoder:
         return features
 
     def _embed_features(self, features: list[torch.Tensor]) -> NDArray[np.float32]:
+        with inference("ClapModel"):
+            out = self.model.get_audio_features(**self._inputs(features))
+            return unit_rows(out.pooler_output, "ClapModel")
+
+    def _token_features(self, features: list[torch.Tensor]) -> NDArray[np.float32]:
+        """(W, F, T, C) for W windows."""
+        with inference("ClapModel"):
+            out = self.model.audio_model(**self._inputs(features))
+            return finite(out.last_hidden_state.permute(0, 2, 3, 1), "ClapModel")
+
+    def _inputs(self, features: list[torch.Tensor]) -> dict[str, torch.Tensor]:
         import torch
 
-        with inference("ClapModel"):
-            inputs = torch.cat(features).to(self.device, self.model.dtype)
-            # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
-            is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
-            out = self.model.get_audio_features(input_features=inputs, is_longer=is_longer)
-            return unit_rows(out.pooler_output, "ClapModel")
+        # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
+        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
+        return {"input_features": torch.cat(features).to(self.device, self.model.dtype), "is_longer": is_longer}
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(

@@ -25,6 +25,7 @@ __all__ = [
     "check_clips",
     "check_images",
     "check_phrases",
+    "finite",
     "in_batches",
     "inference",
     "normalise",
@@ -177,23 +178,32 @@ def within_memory(model: str) -> Iterator[None]:
         ) from error
 
 
-def unit_rows(features: torch.Tensor, model: str) -> NDArray[np.float32]:
-    """Normalise the rows of an (N, D) tensor in float32: (N, D) float32 on the CPU.
+def finite(features: torch.Tensor, model: str) -> NDArray[np.float32]:
+    """A tensor of any floating dtype and device as float32 on the CPU.
 
     Args:
-        features: what the model returned, on any device and of any floating dtype.
+        features: what the model returned.
         model: the model's name, for the message.
 
     Raises:
         WeightsError: NaN or infinity came out of the model, as half precision or broken weights can cause.
     """
-    rows: NDArray[np.float32] = features.detach().float().cpu().numpy()
-    if not np.isfinite(rows).all():
+    values: NDArray[np.float32] = features.detach().float().cpu().numpy()
+    if not np.isfinite(values).all():
         raise WeightsError(
             f"{model} returned NaN or infinity; load it with dtype='float32', and if that does not help, "
             "the weights are broken: delete and fetch them again"
         )
-    return normalise(rows)
+    return values
+
+
+def unit_rows(features: torch.Tensor, model: str) -> NDArray[np.float32]:
+    """Normalise the rows of an (N, D) tensor in float32: (N, D) float32 on the CPU.
+
+    Raises:
+        WeightsError: as :func:`finite`.
+    """
+    return normalise(finite(features, model))
 
 
 def normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ language-image learning", CVPR 2023), by the open_clip library."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside, card_for
-from zsavs.models.embedding import TextMemory, check_images, check_phrases, in_batches, inference, unit_rows
+from zsavs.models.embedding import TextMemory, check_images, check_phrases, finite, in_batches, inference, unit_rows
+from zsavs.models.open_clip_tokens import Tower, squeezed, tower
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.types import frozen
 from zsavs.weights import WeightCard
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ _MAX_ASPECT = 32
 
 
 class OpenClipEncoder:
-    """Embeds pictures and texts in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTextEncoder`).
+    """Embeds pictures and texts in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTokenEncoder`).
 
     Args:
         model: an open_clip model; it is moved, frozen and put into evaluation mode.
@@ -80,6 +83,7 @@ class OpenClipEncoder:
         self._dtype: torch.dtype = next(model.parameters()).dtype
         self._texts = TextMemory(self._embed_texts)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self._grids: dict[float, Memo[NDArray[np.float32]]] = {}
         self.picture_bank = picture_bank
 
     @classmethod
@@ -139,6 +143,43 @@ class OpenClipEncoder:
         rows = self._pictures(check_images(images), self._embed_images)
         return np.stack(rows) if rows else self.encode_text([])
 
+    def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
+        """What the model pools over each picture: N arrays (h, w, C), its last features row by row.
+
+        They lie before the head (:meth:`project_image_tokens`). Where the model pools by averaging, the projected mean
+        over the grid at scale 1 is :meth:`encode_image` of a square picture; where it reads a class token, patches
+        come out of the same last norm and head, which were not trained for them.
+
+        The picture is squeezed into a square whatever the checkpoint's transform does, so that the grid covers it.
+
+        Args:
+            images: each (H, W, 3) uint8 RGB of its own size.
+            scale: of the trained side, above 0: a convolutional model can look closer. A transformer cannot, as its
+                positions are learned for one size, and looks at its own.
+
+        Raises:
+            ImageError: not a list of pictures.
+            InputError: the image tower pools in a way that leaves its tokens without meaning, or ``scale`` is not
+                above 0.
+            WeightsError: as :meth:`encode_image`.
+        """
+        if not 0 < scale < float("inf"):
+            raise InputError(f"encode_image_tokens: scale is a number above 0, got {scale}.")
+        grids = self._grids.setdefault(float(scale), Memo())
+        return grids(check_images(images), lambda new: self._token_images(new, scale))
+
+    def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring means of tokens into the embedding space, through the model's head: (N, C) gives (N, D), unit rows.
+
+        Raises:
+            InputError: as :meth:`encode_image_tokens`.
+        """
+        import torch
+
+        with inference(self._name):
+            rows = torch.from_numpy(np.array(tokens)).to(self.device, self._dtype)
+            return unit_rows(self._tower.project(rows), self._name)
+
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).
 
@@ -159,6 +200,23 @@ class OpenClipEncoder:
         with inference(self._name):
             features = self.model.encode_image(inputs.to(self.device, self._dtype), normalize=False)
             return unit_rows(features, self._name)
+
+    @functools.cached_property
+    def _tower(self) -> Tower:
+        return tower(self.model.visual)
+
+    def _token_images(self, images: list[NDArray[np.uint8]], scale: float) -> list[NDArray[np.float32]]:
+        import torch
+
+        side = self._tower.side(scale)
+
+        def compute(some: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+            inputs = torch.stack([squeezed(image, side, self.model.visual.preprocess_cfg) for image in some])
+            with inference(self._name):
+                features = self._tower.tokens(inputs.to(self.device, self._dtype))
+                return [frozen(grid) for grid in finite(features, self._name)]
+
+        return in_batches(compute, images, self.batch_size)
 
     def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
         from PIL import Image

@@ -210,7 +210,7 @@ def check_grounder(
     """
     samples = list(samples) if samples is not None else example_samples()
     if queries is None:
-        both = Query(("red", "blue thing"), np.array([0.9, 0.6], np.float32))
+        both = Query(("red", "blue thing"), np.array([0.9, 0.6], np.float32), maps=np.ones((2, 2, 3), np.float32))
         queries = [both if number % 2 == 0 else both.rows([1]) for number in range(len(samples))]
     ground = _verb(grounder, "ground")
     found = ground(samples, queries)
@@ -374,11 +374,12 @@ def _difference(one: Query, other: Query) -> float:
         return float("inf")
     for row, same_row in zip(a.times or (), b.times or (), strict=True):
         worst = max(worst, float(np.abs(np.subtract(row, same_row)).max(initial=0)))
-    if (a.prior is None) != (b.prior is None):
-        return float("inf")
-    if a.prior is not None and b.prior is not None:
-        same = a.prior.shape == b.prior.shape
-        worst = max(worst, float(np.abs(a.prior - b.prior).max(initial=0))) if same else float("inf")
+    for where, there in ((a.prior, b.prior), (a.maps, b.maps)):
+        if (where is None) != (there is None):
+            return float("inf")
+        if where is not None and there is not None:
+            same = where.shape == there.shape
+            worst = max(worst, float(np.abs(where - there).max(initial=0))) if same else float("inf")
     return worst
 
 

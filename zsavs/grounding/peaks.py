@@ -1,0 +1,132 @@
+"""Regions at the peaks of a map: for strategies that say where to look and not only for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import ContractError
+from zsavs.grounding.boxes import Found, as_proposals, keep_best
+from zsavs.grounding.proposals import PointSegmenter, check_counts, check_point_segmenter, check_shares, mask_boxes
+from zsavs.types import AVSample, Proposals, Query
+
+__all__ = ["PeakRegions", "peaks"]
+
+
+class PeakRegions:
+    """Asks a segmenter what lies at each peak of a row's map, and takes the tight box of the answer.
+
+    Such a map is coarse, some six cells a side: its peak says which thing, and the segmenter how far that thing goes. A
+    region's score is what the segmenter thinks of its mask, times how high the peak is beside the row's highest.
+
+    Args:
+        segmenter: has ``segment_points``.
+        min_peak: how high a peak must be, as a share of the row's highest, in [0, 1].
+        max_peaks: the most peaks of a row.
+        max_area: a mask that covers more of the picture is its ground, and is dropped; a share in [0, 1].
+        nms_iou: of two boxes of one row that overlap by more, the better stays, in [0, 1].
+
+    Raises:
+        ContractError: the segmenter has no ``segment_points``.
+        InputError: a setting out of range.
+    """
+
+    def __init__(
+        self,
+        segmenter: PointSegmenter,
+        *,
+        min_peak: float = 0.5,
+        max_peaks: int = 4,
+        max_area: float = 0.7,
+        nms_iou: float = 0.6,
+    ) -> None:
+        check_point_segmenter("peaks", segmenter)
+        check_counts("peaks", max_peaks=max_peaks)
+        check_shares("peaks", min_peak=min_peak, max_area=max_area, nms_iou=nms_iou)
+        self.segmenter = segmenter
+        self.min_peak, self.max_peaks, self.max_area, self.nms_iou = min_peak, max_peaks, max_area, nms_iou
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        """Regions at the peaks of each row's map, best first; none for a row whose map is 0 everywhere.
+
+        Raises:
+            ContractError: a query has rows and no maps.
+        """
+        found = [self._peaks(sample, query) for sample, query in zip(samples, queries, strict=True)]
+        points = [np.concatenate([*(xy for xy, _ in rows), np.zeros((0, 2))])[:, None] for rows in found]
+        answers = self.segmenter.segment_points(samples, [p.astype(np.float32) for p in points], full_size=False)
+        return [
+            as_proposals(self._regions(sample, rows, logits > 0, rated))
+            for sample, rows, (logits, rated) in zip(samples, found, answers, strict=True)
+        ]
+
+    def _peaks(self, sample: AVSample, query: Query) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """For each row the peaks of its map: (P, 2) x, y in pixels, and their heights (P,) in [0, 1]."""
+        if not len(query):
+            return []
+        if query.maps is None:
+            raise ContractError(
+                f"peaks: the query for {query.phrases[0]!r} has no maps, which say where to look; use a strategy that "
+                "gives them, as cofactorization does, or another grounder."
+            )
+        scale = np.array(sample.size_hw[::-1]) / query.maps.shape[:0:-1]
+        found = [peaks(heights, self.min_peak, self.max_peaks) for heights in query.maps]
+        return [(cells * scale, high) for cells, high in found]
+
+    def _regions(
+        self,
+        sample: AVSample,
+        rows: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+        masks: NDArray[np.bool_],
+        rated: NDArray[np.float32],
+    ) -> list[Found]:
+        """What each row found, of masks (P, h, w) and ratings (P,) of all rows' peaks in order."""
+        area = masks.mean(axis=(1, 2))
+        good = (area > 0) & (area <= self.max_area)
+        heights = np.concatenate([*(height for _, height in rows), np.zeros(0)])
+        scores = (np.clip(rated, 0, 1) * heights).astype(np.float32)
+        owner = np.repeat(np.arange(len(rows)), [len(height) for _, height in rows])
+        found = []
+        for row in range(len(rows)):
+            mine = good & (owner == row)
+            boxes = mask_boxes(masks[mine], sample.size_hw)
+            found.append(keep_best(boxes, scores[mine], sample.size_hw, nms_iou=self.nms_iou, max_boxes=self.max_peaks))
+        return found
+
+
+def peaks(
+    heights: NDArray[np.float32], min_peak: float, max_peaks: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cells that are no lower than their eight neighbours, highest first.
+
+    A peak lies at the mean of the cells around it, weighed by how high they are: finer than the grid.
+
+    Args:
+        heights: (h, w) in [0, 1].
+        min_peak: the least height, as a share of the highest.
+        max_peaks: the most peaks.
+
+    Returns:
+        (P, 2) x, y in cells, the first cell's middle at 0.5, and (P,) heights as shares of the highest; no peaks of a
+        map that is 0 everywhere. Of a plateau, the first cell by rows stands for it.
+    """
+    if not heights.max(initial=0) > 0:
+        return np.zeros((0, 2)), np.zeros(0)
+    height = heights.astype(np.float64) / heights.max()
+    padded = np.pad(height, 1)
+    places: list[tuple[int, int]] = []
+    found = []
+    for y, x in zip(*np.unravel_index(np.argsort(-height, axis=None, kind="stable"), height.shape), strict=True):
+        around = padded[y : y + 3, x : x + 3]
+        taken = any(abs(y - v) <= 1 and abs(x - u) <= 1 for v, u in places)
+        if height[y, x] < min_peak or len(places) == max_peaks:
+            break
+        if height[y, x] == around.max() and not taken:
+            places.append((int(y), int(x)))
+            down, right = np.mgrid[-1:2, -1:2]
+            found.append(
+                [x + 0.5 + (around * right).sum() / around.sum(), y + 0.5 + (around * down).sum() / around.sum()]
+            )
+    return np.array(found).reshape(-1, 2), np.array([height[place] for place in places])

@@ -1,0 +1,249 @@
+"""Co-factorisation: take sound and picture apart by themselves, and pair the pieces that mean the same."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, log_softmax, usual
+from zsavs.errors import ContractError, InputError, UnknownName
+from zsavs.factorization import factorise
+from zsavs.joint_factorization import Side, descend
+from zsavs.pairing import assign, jensen_shannon
+from zsavs.protocols import AudioTokenEncoder, ImageTokenEncoder
+from zsavs.types import AVSample, Query
+from zsavs.vocabulary import load_vocabulary
+
+__all__ = ["Cofactorization"]
+
+log = logging.getLogger(__name__)
+
+_VARIANTS = ("closed_form", "gradient")
+
+
+class _Side(NamedTuple):
+    """K components of a sound or a picture: ``active`` (tokens, K), their scores ``z`` and log posteriors (K, L)."""
+
+    active: NDArray[np.float64]
+    z: NDArray[np.float32]
+    log_p: NDArray[np.float64]
+
+
+class Cofactorization:
+    """CLAP's and CLIP's tokens are factorised, and each sound's component looks for the picture's that means the same.
+
+    TACO (Malard et al., "TACO: Training-free Sound Prompted Segmentation via Deep Audio-visual CO-factorization",
+    arXiv 2412.01488) factorises the tokens of both encoders by gradient descent on one objective, with an index that
+    both sides share; the component whose two text posteriors agree best is what sounds.
+
+    ``closed_form``: both sides are factorised alone (:mod:`zsavs.factorization`), deterministically and in
+    milliseconds. A component is the mean of the tokens weighed by its activation, brought through the encoder's head,
+    and scored against label texts as any sound or picture is. Components of one side that name the same label are one.
+    Pairs are those of least total Jensen-Shannon divergence between their posteriors. *All* that agree are kept, so
+    that several sources are several rows; TACO answers with one.
+
+    ``gradient``: TACO's own shared index and joint objective, test-time optimisation from a seed
+    (:mod:`zsavs.joint_factorization`); all indices that agree are kept.
+
+    Agreement alone says nothing: two components that mean nothing in particular agree perfectly. So what is heard
+    must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units, and a sound's component must be
+    ``min_share`` of the sound: of a noise, too, some thousandth is like something.
+
+    Each row has its own map, the activation of the picture's components over the picture.
+
+    Args:
+        audio_text: sound and text in one space, with tokens.
+        image_text: pictures and text in one space, with tokens.
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        silent: silent things, which a picture's component may be as well; () for none.
+        variant: "closed_form" or "gradient".
+        components: the most components of each side, at least 1.
+        image_scale: how much larger than it was trained on a convolutional image encoder sees the picture.
+        emphasis: how far a sound's component moves from the mean of all tokens, which heads are trained for, to its
+            own, in (0, 1].
+        min_share: the least share of a sound's activations that a component must have, in [0, 1].
+        temperature: of the posteriors, in standard deviations.
+        min_agreement: the least 1 - JS of a pair, in [0, 1].
+        top_k: the most sources.
+        min_z: how far above usual, in standard deviations, a component's label must be heard.
+        min_seen: how far above usual it must be seen in the component of the picture.
+        max_gap: how far below the best label, in standard deviations, another one may be.
+        steps: multiplicative updates, or steps of descent; 100 and 1800 if left out.
+        penalty: how much agreement counts against fit (``gradient``).
+        seed: of the descent's beginning (``gradient``).
+
+    Raises:
+        ContractError: an encoder has no tokens.
+        UnknownName: no such variant.
+        InputError: a setting out of range.
+    """
+
+    #: Its queries say where to look.
+    stages: ClassVar[dict[str, str]] = {"grounder": "peaks"}
+
+    def __init__(
+        self,
+        audio_text: AudioTokenEncoder,
+        image_text: ImageTokenEncoder,
+        vocabulary: str | Sequence[str] = "everyday",
+        *,
+        silent: str | Sequence[str] = "silent",
+        variant: Literal["closed_form", "gradient"] = "closed_form",
+        components: int = 8,
+        image_scale: float = 2.0,
+        emphasis: float = 0.7,
+        min_share: float = 0.05,
+        temperature: float = 0.75,
+        min_agreement: float = 0.3,
+        top_k: int = 3,
+        min_z: float = 2.0,
+        min_seen: float = 0.5,
+        max_gap: float = 2.0,
+        steps: int | None = None,
+        penalty: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        _check_tokens("audio_text", audio_text, "clap", "encode_audio_tokens", "project_audio_tokens")
+        _check_tokens("image_text", image_text, "open_clip", "encode_image_tokens", "project_image_tokens")
+        if variant not in _VARIANTS:
+            raise UnknownName("variant of the cofactorization strategy", str(variant), _VARIANTS)
+        if components < 1 or (steps is not None and steps < 1):
+            raise InputError(f"cofactorization: components and steps are at least 1, got {components} and {steps}.")
+        if not 0 < emphasis <= 1 or not 0 <= min_agreement <= 1 or not 0 <= min_share <= 1:
+            raise InputError(
+                f"cofactorization: emphasis lies in (0, 1], min_agreement and min_share in [0, 1], got {emphasis}, "
+                f"{min_agreement} and {min_share}."
+            )
+        if not temperature > 0 or not image_scale > 0:
+            raise InputError(
+                f"cofactorization: temperature and image_scale are above 0, got {temperature} and {image_scale}."
+            )
+        self.ears, self.eyes = audio_text, image_text
+        self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
+        self.vocabulary = load_vocabulary(vocabulary)
+        quiet = load_vocabulary(silent) if silent else ()
+        sounding = {label.casefold() for label in self.vocabulary}
+        self.labels = (*self.vocabulary, *(label for label in quiet if label.casefold() not in sounding))
+        self.variant, self.components, self.image_scale = variant, components, image_scale
+        self.emphasis, self.min_share = emphasis, min_share
+        self.temperature, self.min_agreement = temperature, min_agreement
+        self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
+        self.steps, self.seed = steps or (1800 if variant == "gradient" else 100), seed
+        self.penalty = penalty
+
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        """One row for each label that a component of the sound and one of the picture agree on."""
+        sounds = self.ears.encode_audio_tokens([sample.audio for sample in samples])  # 1. tokens    (F, T, C_A)
+        pictures = self.eyes.encode_image_tokens([s.image for s in samples], self.image_scale)  #    (h, w, C_V)
+        return [self._one(sound, picture) for sound, picture in zip(sounds, pictures, strict=True)]
+
+    def _one(self, sound: NDArray[np.float32], picture: NDArray[np.float32]) -> Query:
+        began = time.perf_counter()
+        heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (sound, picture)))
+        seconds = time.perf_counter() - began
+        shares = heard.active.sum(axis=0) / max(heard.active.sum(), 1e-12)
+        best: dict[str, float] = {}
+        where: dict[str, NDArray[np.float64]] = {}
+        for one, other in self._pairs(heard, seen):
+            place = int((heard.log_p[one] + seen.log_p[other]).argmax())  # 5. what both say, if both have evidence
+            if seen.z[other, place] > self.min_seen and shares[one] >= self.min_share:
+                label, z = self.labels[place], float(heard.z[one, place])
+                best[label] = max(best.get(label, z), z)
+                where[label] = np.maximum(where.get(label, 0.0), seen.active[:, other])
+        query = evidence_to_query(
+            list(best), np.array([*best.values()], np.float32), top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap
+        )
+        if self.variant == "gradient":
+            log.info("cofactorization: test-time optimisation, %d steps, %.2f s", self.steps, seconds)
+            report = {"steps": self.steps, "seed": self.seed}
+            query = replace(
+                query, notes={"test_time_optimisation": report}, seconds={"test_time_optimisation": seconds}
+            )
+        if not len(query):
+            return query
+        maps = np.stack([where[phrase].reshape(picture.shape[:2]) for phrase in query.phrases])  # 6. where  (K, h, w)
+        return replace(query, maps=(maps / maps.max(axis=(1, 2), keepdims=True)).astype(np.float32))
+
+    def _sides(self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]) -> tuple[_Side, _Side]:
+        """2. Factorise the tokens of each side, (N, C), 3. and say what each component means."""
+        if self.variant == "gradient":
+            active_a, active_v = self._descend(x_a, x_v)
+            return self._heard(x_a, active_a), self._seen(x_v, active_v)
+        active_a, active_v = (
+            factorise(np.maximum(tokens, 0), self.components, self.steps).activations for tokens in (x_a, x_v)
+        )
+        heard, seen = self._heard(x_a, active_a), self._seen(x_v, active_v)
+        return self._heard(x_a, _joined(heard)), self._seen(x_v, _joined(seen))
+
+    def _descend(
+        self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Activations of components with a shared index."""
+        text_a, text_v = self.hear.text(self.vocabulary), self.look.text(self.labels)
+        return descend(
+            _side(np.maximum(x_a, 0), self.ears.project_audio_tokens(x_a), text_a, self.hear.bank.embeddings),
+            _side(np.maximum(x_v, 0), self.eyes.project_image_tokens(x_v), text_v, self.look.bank.embeddings),
+            self.components,
+            steps=self.steps,
+            seed=self.seed,
+            penalty=self.penalty,
+            temperature=self.temperature,
+        )
+
+    def _heard(self, tokens: NDArray[np.float32], active: NDArray[np.float64]) -> _Side:
+        """Components of a sound; it is never one of the silent labels."""
+        own = _weighed(tokens, active)
+        rows = (1 - self.emphasis) * tokens.mean(axis=0) + self.emphasis * own
+        z = self.hear.standardise(self.ears.project_audio_tokens(rows.astype(np.float32)), self.vocabulary)
+        silent = len(self.labels) - len(self.vocabulary)
+        log_p = np.pad(log_softmax(z, self.temperature), [(0, 0), (0, silent)], constant_values=-np.inf)
+        return _Side(active, z, log_p)
+
+    def _seen(self, tokens: NDArray[np.float32], active: NDArray[np.float64]) -> _Side:
+        """Components of a picture."""
+        rows = self.eyes.project_image_tokens(_weighed(tokens, active).astype(np.float32))
+        z = self.look.standardise(rows, self.labels)
+        return _Side(active, z, log_softmax(z, self.temperature))
+
+    def _pairs(self, heard: _Side, seen: _Side) -> list[tuple[int, int]]:
+        """4. Pairs of components that agree: the closest ones, or those of one index where it is shared."""
+        apart = jensen_shannon(heard.log_p, seen.log_p)
+        shared = [(index, index) for index in range(min(apart.shape))]
+        pairs = shared if self.variant == "gradient" else assign(apart)
+        return [pair for pair in pairs if 1 - apart[pair] >= self.min_agreement]
+
+
+def _weighed(tokens: NDArray[np.float32], active: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of tokens (N, C) under each component's activations (N, K): (K, C); zeros for one never active."""
+    means: NDArray[np.float64] = (active / np.maximum(active.sum(axis=0), 1e-12)).T @ tokens
+    return means
+
+
+def _joined(side: _Side) -> NDArray[np.float64]:
+    """Activations of the components that name the same label, added: one component for each label that is named."""
+    named = side.log_p.argmax(axis=1)
+    return np.stack([side.active[:, named == label].sum(axis=1) for label in np.unique(named)], axis=1)
+
+
+def _side(
+    tokens: NDArray[np.float32], embeddings: NDArray[np.float32], text: NDArray[np.float32], bank: NDArray[np.float32]
+) -> Side:
+    """What descent needs of one side, with scores standardised as :func:`zsavs.calibration.standardise` does."""
+    mean, deviation = usual(bank, text)
+    return Side(tokens, embeddings, text / deviation[:, None], mean / deviation)
+
+
+def _check_tokens(role: str, encoder: Any, known: str, *verbs: str) -> None:
+    for verb in verbs:
+        if isinstance(encoder, type) or not callable(getattr(encoder, verb, None)):
+            raise ContractError(
+                f"cofactorization: {role} needs {verb}(...), which {type(encoder).__name__} does not have; it "
+                f"takes apart what an embedding is made of, see zsavs.protocols. Use {role}='{known}', or another "
+                "strategy."
+            )
