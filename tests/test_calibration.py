@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zsavs import bank, toy
 from zsavs.bank import Bank, synthetic_pictures, synthetic_sounds
 from zsavs.calibration import PictureScorer, SoundScorer, common_part, evidence_to_query, log_softmax, standardise
+from zsavs.kept import cache_folder
 from zsavs.prompts import embed_phrases, templates
 from zsavs.types import AudioClip
 
@@ -400,7 +401,7 @@ def test_where_statistics_are_kept(variables: dict[str, str], wanted: str, monke
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert bank._cache_folder() == Path(wanted)
+    assert cache_folder() == Path(wanted)
 
 
 def test_a_user_without_a_home_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,7 +411,7 @@ def test_a_user_without_a_home_is_no_error(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("ZSAVS_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", nobody)
-    assert bank._cache_folder().is_absolute()
+    assert cache_folder().is_absolute()
 
 
 def test_a_bank_that_comes_with_the_encoder_is_used(cache: Path) -> None:

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,21 @@ def test_batch_size_does_not_change_the_numbers(folder: Path) -> None:
     for key, row in rows(one).items():
         assert row["fixed"] == rows(many)[key]["fixed"]
         assert row["metrics"] == rows(many)[key]["metrics"]
+
+
+def test_items_are_read_in_a_thread_of_their_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: dict[str, threading.Thread] = {}
+    load = Folder.load
+
+    def noted(self: Folder, item: str) -> Any:
+        threads[item] = threading.current_thread()
+        return load(self, item)
+
+    monkeypatch.setattr(Folder, "load", noted)
+    evaluate(Folder(folder), plan())
+    assert len(threads) == len(SOUNDS)
+    assert threading.main_thread() not in threads.values()
+    assert len(set(threads.values())) == 1, "one after the other"
 
 
 def test_a_bad_item_is_recorded_and_skipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

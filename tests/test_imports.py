@@ -86,7 +86,17 @@ def test_names_are_resolved_when_they_are_used() -> None:
 #: above its own.
 LAYERS = [
     ["zsavs", "zsavs.version", "zsavs.errors"],
-    ["zsavs.types", "zsavs.files", "zsavs.run_folder", "zsavs.memo", "zsavs.rle", "zsavs.protocols", "zsavs.weights"],
+    [
+        "zsavs.types",
+        "zsavs.files",
+        "zsavs.ahead",
+        "zsavs.kept",
+        "zsavs.run_folder",
+        "zsavs.memo",
+        "zsavs.rle",
+        "zsavs.protocols",
+        "zsavs.weights",
+    ],
     ["zsavs.media", "zsavs.vocabulary", "zsavs.phrases", "zsavs.result", "zsavs.draw", "zsavs.metrics"],
     ["zsavs.sounding"],
     ["zsavs.grounding.boxes", "zsavs.datasets"],  # what all detectors share lies below them
@@ -112,7 +122,7 @@ LAYERS = [
     ["zsavs.bank_maker", "zsavs.neighbours", "zsavs.report"],
     ["zsavs.summary"],
     ["zsavs.scoring"],
-    ["zsavs.evaluation", "zsavs.testing", "zsavs.tiny", "zsavs.demo", "zsavs.doctor"],
+    ["zsavs.evaluation", "zsavs.reading", "zsavs.testing", "zsavs.tiny", "zsavs.demo", "zsavs.doctor"],
     ["zsavs.commands"],
     ["zsavs.cli", "zsavs.__main__"],
 ]

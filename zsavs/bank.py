@@ -12,11 +12,8 @@ import functools
 import hashlib
 import io
 import logging
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from tokenize import TokenError
 from typing import Any
 
@@ -25,6 +22,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import OutputError
 from zsavs.files import write_atomically
+from zsavs.kept import cache_folder
 from zsavs.memo import Memo
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AudioClip, frozen
@@ -119,7 +117,7 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
     # Other weights, another dtype or device, another key.
     answer = probe(encoder, kind)
     key = hashlib.sha256(f"{kind} {_VERSION} {encoder.space} ".encode() + answer.tobytes()).hexdigest()[:32]
-    path = _cache_folder() / f"{kind}-{key}.npy"
+    path = cache_folder() / f"{kind}-{key}.npy"
     try:
         kept = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
         same_shape = kept.shape == (len(items), len(answer))
@@ -139,17 +137,6 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
     except OutputError as error:
         log.warning("calibration statistics are not kept: %s", error)
     return bank
-
-
-def _cache_folder() -> Path:
-    """``$ZSAVS_CACHE``, else ``zsavs`` in the user's cache folder (``$XDG_CACHE_HOME`` or ``~/.cache``)."""
-    named = os.environ.get("ZSAVS_CACHE")
-    try:
-        if named:
-            return Path(named).expanduser()
-        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "zsavs"
-    except RuntimeError:  # a user without a home, as in many containers
-        return Path(tempfile.gettempdir()) / "zsavs"
 
 
 @functools.cache

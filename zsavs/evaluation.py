@@ -7,31 +7,30 @@ merged, ends with the same bytes as one that ran through.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from zsavs.ahead import ahead
 from zsavs.build import build_pipeline
-from zsavs.datasets.base import Dataset, Item
-from zsavs.errors import InputError, ResultFileError, UnknownName, ZsavsError, first_line
+from zsavs.datasets.base import Dataset
+from zsavs.errors import InputError, ResultFileError, UnknownName, first_line
 from zsavs.files import write_atomically
 from zsavs.metrics import suites
 from zsavs.metrics.suite import Suite
 from zsavs.neighbours import Neighbours
 from zsavs.pipeline import Pipeline
+from zsavs.reading import Batch, BatchReader, lender
 from zsavs.result import AVSResult
 from zsavs.run_folder import RunFolder, read_batches, read_json
 from zsavs.scoring import Answer, feed, score, source_count
 from zsavs.semantic import classes_of, text_side
 from zsavs.summary import AUDIO, report_of, write_report
-from zsavs.types import AudioClip, AVSample
+from zsavs.types import AVSample
 from zsavs.version import __version__
 
 __all__ = ["Plan", "evaluate", "lender", "merge"]
@@ -122,16 +121,15 @@ def evaluate(
     runner = _Runner(dataset, pipes, plan, names)
     if out is None:
         batches: dict[int, Any] = {}
-        for number in runner.numbers():
-            batches[number] = json.loads(json.dumps(runner.run(number)))
+        for number, batch in runner.batches():
+            batches[number] = json.loads(json.dumps(runner.run(batch)))
             on_items(len(batches[number]["items"]))
         return report_of(settings, batches)
     with RunFolder(out, settings) as folder:
         on_items(sum(len(batch["items"]) for batch in folder.batches.values()))
-        for number in runner.numbers():
-            if number not in folder.batches:
-                folder.append(number, runner.run(number))
-                on_items(len(folder.batches[number]["items"]))
+        for number, batch in runner.batches(done=folder.batches):
+            folder.append(number, runner.run(batch))
+            on_items(len(folder.batches[number]["items"]))
         report = report_of(settings, folder.batches)
         if visuals:
             _draw_cases(report, runner, folder.folder, visuals)
@@ -183,33 +181,6 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     return report
 
 
-def lender(dataset: Dataset, items: Sequence[str], place: int) -> tuple[str, Item]:
-    """The item whose sound is heard with the picture at ``place`` when the sounds are shuffled.
-
-    It lies half the data set away, where the same video or class is least likely, or is the next one after that which
-    can be read.
-
-    Args:
-        dataset: where the items are.
-        items: all ids, in order.
-        place: number of the item in them, from 0.
-
-    Returns:
-        The id and the item.
-
-    Raises:
-        InputError: none of the items can be read.
-    """
-    away = place + max(1, len(items) // 2)
-    for step in range(len(items)):
-        name = items[(away + step) % len(items)]
-        try:
-            return name, dataset.load(name)
-        except ZsavsError:
-            continue
-    raise InputError(f"the data set {dataset.name!r}: no item can be read, so that no sound can be lent.")
-
-
 class _Runner:
     """Answers and scores one batch after the other."""
 
@@ -223,6 +194,7 @@ class _Runner:
         self.options = {"num_classes": len(classes)} if classes else {}
         self.meanings = {name: classes_of(classes, text_side(pipe.verifier)) for name, pipe in pipes.items()}
         self.neighbours = Neighbours(dataset, self.everything, plan.smooth) if plan.smooth else None
+        self.reader = BatchReader(dataset, self.everything, plan.audio, self.neighbours)
         for name in names:
             if self.suite(name).takes == "class_scores":
                 raise InputError(f"suite {name!r} needs a score map for each class, which no strategy gives.")
@@ -250,24 +222,19 @@ class _Runner:
         suite = suites.get(name)
         return suites.get(name, **self.options) if self.options and "num_classes" in suite.options else suite
 
-    def numbers(self) -> range:
-        """Numbers of the batches of this shard."""
+    def batches(self, done: Container[int] = ()) -> Iterator[tuple[int, Batch]]:
+        """The batches of this shard that are not done yet, and their numbers; the next is read ahead."""
         part, parts = self.plan.shard
-        return range(part, math.ceil(self.count / self.plan.batch_size), parts)
-
-    def run(self, number: int) -> dict[str, Any]:
-        """Answer and score a batch: plain JSON values."""
         size = self.plan.batch_size
-        rows: list[dict[str, Any]] = []
-        loaded: list[tuple[str, Item]] = []
-        places = range(number * size, min((number + 1) * size, self.count))
-        order = {self.everything[place]: place for place in places}
-        for name in order:
-            try:
-                loaded.append((name, self.dataset.load(name)))
-            except ZsavsError as error:
-                rows.append({"item": name, "error": str(error)})
-        answers = self._answer({order[name]: item.sample for name, item in loaded})
+        numbers = range(part, math.ceil(self.count / size), parts)
+        places = {number: range(number * size, min((number + 1) * size, self.count)) for number in numbers}
+        return ahead((number, self.reader.batch(at)) for number, at in places.items() if number not in done)
+
+    def run(self, batch: Batch) -> dict[str, Any]:
+        """Answer and score a batch: plain JSON values."""
+        order, loaded = batch.order, batch.loaded
+        rows = list(batch.broken)
+        answers = self._answer([order[name] for name, _ in loaded], batch.heard)
         failed = {
             place: text for per_item in answers.values() for place, text in enumerate(per_item) if isinstance(text, str)
         }
@@ -304,31 +271,18 @@ class _Runner:
             },
         }
 
-    def _answer(self, samples: Mapping[int, AVSample]) -> dict[tuple[str, str], list[AVSResult | str]]:
-        """Every strategy with every kind of audio; an item on which one fails has the reason in place of its result.
-
-        Args:
-            samples: by the place of the item.
-        """
-        context = {**samples, **self._around(samples)}
+    def _answer(
+        self, places: Sequence[int], heard: Mapping[str, Mapping[int, AVSample]]
+    ) -> dict[tuple[str, str], list[AVSResult | str]]:
+        """Every strategy with every kind of audio; an item on which one fails has the reason in place of its result."""
         answers: dict[tuple[str, str], list[AVSResult | str]] = {}
-        for audio in self.plan.audio:
-            heard = {place: self._heard(audio, place, sample) for place, sample in context.items()}
+        for audio, samples in heard.items():
             for strategy, pipe in self.pipes.items():
                 try:
-                    answers[audio, strategy] = list(self._batch(pipe, list(samples), heard))
+                    answers[audio, strategy] = list(self._batch(pipe, places, samples))
                 except Exception:
-                    answers[audio, strategy] = [self._one(strategy, place, heard) for place in samples]
+                    answers[audio, strategy] = [self._one(strategy, place, samples) for place in places]
         return answers
-
-    def _around(self, places: Collection[int]) -> dict[int, AVSample]:
-        """What can be read of the other frames around some items; nothing unless the plan smooths."""
-        near = {other for place in places for other in self.neighbours.of(place).values()} if self.neighbours else set()
-        found = {}
-        for other in sorted(near - set(places)):
-            with contextlib.suppress(ZsavsError):
-                found[other] = self.dataset.load(self.everything[other]).sample
-        return found
 
     def _batch(self, pipe: Pipeline, places: Sequence[int], heard: Mapping[int, AVSample]) -> list[AVSResult]:
         ask = self.neighbours.asking(pipe, places, heard) if self.neighbours else None
@@ -345,17 +299,7 @@ class _Runner:
         """An item that was answered before, with its recorded sound, and the answer."""
         place = self.everything.index(item)
         sample = self.dataset.load(item).sample
-        return sample, self._batch(self.pipes[strategy], [place], {**self._around([place]), place: sample})[0]
-
-    def _heard(self, audio: str, place: int, sample: AVSample) -> AVSample:
-        """The sample with the sound it is to be judged by."""
-        if audio == "recorded":
-            return sample
-        if audio == "silent":
-            silence = AudioClip(np.zeros_like(sample.audio.waveform), sample.audio.sample_rate_hz)
-            return replace(sample, audio=silence)
-        _, other = lender(self.dataset, self.everything, place)
-        return replace(sample, audio=other.sample.audio)
+        return sample, self._batch(self.pipes[strategy], [place], {**self.reader.around([place]), place: sample})[0]
 
     def _states(self, strategy: str, scored: Sequence[Answer]) -> dict[str, Any]:
         """What each suite keeps of a batch."""

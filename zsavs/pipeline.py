@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import zsavs
+from zsavs.ahead import ahead
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.image import shrink
@@ -67,17 +68,23 @@ class Pipeline:
         """Answer for one sample: a batch of one."""
         return self.batch([sample])[0]
 
-    def map(self, samples: Iterable[AVSample], batch_size: int = 8) -> Iterator[AVSResult]:
+    def map(self, samples: Iterable[AVSample], batch_size: int = 8, *, load_ahead: bool = False) -> Iterator[AVSResult]:
         """Answer for many samples, lazily and in order, holding one batch at a time.
 
         Args:
             samples: any iterable, also an endless one.
             batch_size: samples that go through the models together, at least 1.
+            load_ahead: take the next batch from ``samples`` in a thread while this one is worked on, and so hold two;
+                for an iterable that reads files as it goes.
+
+        Raises:
+            ContractError: a batch size below 1.
         """
         if batch_size < 1:
             raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
         iterator = iter(samples)
-        while batch := list(islice(iterator, batch_size)):
+        batches = iter(lambda: list(islice(iterator, batch_size)), [])
+        for batch in ahead(batches) if load_ahead else batches:
             yield from self.batch(batch)
 
     def video(

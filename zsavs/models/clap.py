@@ -103,7 +103,7 @@ class ClapEncoder:
         text = model.config.text_config
         # RoBERTa counts positions from after its padding id, and an index past the table is an error deep inside.
         self.max_text_tokens = min(max_text_tokens, text.max_position_embeddings - text.pad_token_id - 1)
-        self._texts = TextMemory(self._embed_texts)
+        self._texts = TextMemory(self._embed_texts, space=f"{self.space} {self.max_text_tokens} tokens")
         self._sounds: Memo[NDArray[np.float32]] = Memo()
         self._grids: Memo[NDArray[np.float32]] = Memo()
         self.sound_bank = sound_bank

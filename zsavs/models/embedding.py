@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, ImageError, InputError, OutOfMemory, WeightsError
+from zsavs.kept import KeptTexts
 from zsavs.models.runtime import ran_out_of_memory
 from zsavs.types import AudioClip, frozen
 
@@ -40,6 +41,9 @@ R = TypeVar("R")
 
 #: Texts are short: this many at once fit anywhere.
 TEXT_BATCH = 64
+
+#: A model is recognised by what it answers to this.
+_FINGERPRINT = "a dog and an accordion, heard from the next room"
 
 
 def check_phrases(phrases: Sequence[str]) -> list[str]:
@@ -216,14 +220,21 @@ def normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 class TextMemory:
     """Text embeddings by phrase: each is computed once, and at most ``max_items`` are held, oldest out first.
 
+    Where many are asked for at once, as a vocabulary in its templates is, they are kept on disk too
+    (:class:`zsavs.kept.KeptTexts`), and the next process need not compute them again.
+
     Args:
-        compute: takes K phrases, returns their (K, D) embeddings.
+        compute: takes K phrases, returns their (K, D) embeddings, unit rows where they are kept on disk.
         max_items: at 512 dimensions the default is 200 MB.
+        space: name of the space, to keep texts on disk under; "" keeps none.
     """
 
-    def __init__(self, compute: Callable[[list[str]], NDArray[np.float32]], max_items: int = 100_000) -> None:
+    def __init__(
+        self, compute: Callable[[list[str]], NDArray[np.float32]], max_items: int = 100_000, space: str = ""
+    ) -> None:
         self._compute = compute
         self._max_items = max_items
+        self._space = space
         self._rows: dict[str, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
@@ -234,9 +245,22 @@ class TextMemory:
         if not phrases:
             return self([""])[:0]
         missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in self._rows]
-        new = dict(zip(missing, in_batches(self._compute, missing, TEXT_BATCH), strict=True))
+        new = self._recalled(missing) if self._space and len(missing) > TEXT_BATCH else self._computed(missing)
         result = np.stack([new[phrase] if phrase in new else self._rows[phrase] for phrase in phrases])
         self._rows |= new
         for phrase in list(islice(self._rows, max(0, len(self._rows) - self._max_items))):
             del self._rows[phrase]
         return result
+
+    def _computed(self, phrases: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        return dict(zip(phrases, in_batches(self._compute, phrases, TEXT_BATCH), strict=True))
+
+    def _recalled(self, phrases: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The rows that are kept on disk, and the others computed and kept."""
+        kept = KeptTexts(self._space, self._compute([_FINGERPRINT]))
+        known = kept.read()
+        rows = {phrase: known[key] for phrase in phrases if (key := kept.key(phrase)) in known}
+        new = self._computed([phrase for phrase in phrases if phrase not in rows])
+        if new:
+            kept.add(new)
+        return rows | new

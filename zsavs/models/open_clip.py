@@ -81,7 +81,7 @@ class OpenClipEncoder:
         self.batch_size = batch_size
         self._name = type(model).__name__
         self._dtype: torch.dtype = next(model.parameters()).dtype
-        self._texts = TextMemory(self._embed_texts)
+        self._texts = TextMemory(self._embed_texts, space=self.space)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
         self._grids: dict[float, Memo[NDArray[np.float32]]] = {}
         self.picture_bank = picture_bank

@@ -114,7 +114,7 @@ class Owlv2Grounder:
         self.template = template
         self.batch_size = batch_size
         self.max_tokens = int(model.config.text_config.max_position_embeddings)
-        self._texts = TextMemory(self._embed_texts)
+        self._texts = TextMemory(self._embed_texts, space=f"owlv2:{card.source} {template}")
         self._candidates: Memo[tuple[torch.Tensor, NDArray[np.float32]]] = Memo(_REMEMBERED)
 
     @classmethod

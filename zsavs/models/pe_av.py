@@ -135,7 +135,7 @@ class PeAvEncoder:
         self.batch_size, self.window_s, self.text = batch_size, window_s, text
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
         self.max_text_tokens = min(max_text_tokens, model.config.text_config.max_position_embeddings)
-        self._texts = TextMemory(self._embed_texts)
+        self._texts = TextMemory(self._embed_texts, space=self.space)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
 

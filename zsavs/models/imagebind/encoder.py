@@ -92,7 +92,7 @@ class ImageBindEncoder:
         self.clips = clips
         self.downmix = downmix
         self.sound_bank, self.picture_bank = sound_bank, picture_bank
-        self._texts = TextMemory(self._embed_texts)
+        self._texts = TextMemory(self._embed_texts, space=self.space)
         self._pictures: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
 
