@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import logsigmoid
 
-from tools.nano.pools import LABELS, SIDE, PicturePool
+from tools.nano.pools import LABELS, SIDE, PicturePool, painted
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
 from zsavs.tiny.tokenizers import clip_tokenizer
@@ -124,7 +124,8 @@ class _Task:
             small = view.resize((self.side, self.side), Image.Resampling.BILINEAR)
             if rng.random() < 0.5:
                 small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            pixels.append(np.asarray(small, np.float32))
+            seen = np.asarray(small)
+            pixels.append((painted(seen, rng) if rows is self.pool.train else seen).astype(np.float32))
         settings = CONFIG["preprocess_cfg"]
         array = (np.stack(pixels) / 255 - settings["mean"]) / settings["std"]
         truth = np.stack([truth for _, truth in views])
@@ -173,14 +174,17 @@ def quality(model: Any, task: _Task) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save as open_clip reads it."""
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     parser = recipe("train the nano CLIP", steps=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, tokenizer, config = build()
+    if options.begin is not None:
+        model.load_state_dict(load_file(options.begin / "open_clip_model.safetensors"))
     task = _Task(model.train(), tokenizer, PicturePool.open(options.work))
-    average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    rate = 1e-3 if options.begin is None else 7e-4
+    average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=rate, seed=options.seed)
     report = quality(average, task)
     finish(options.out, report, tokenizer)
     weights = {

@@ -22,7 +22,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from torchvision.ops import box_convert, generalized_box_iou_loss
 from transformers import BlipForConditionalGeneration, Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor
 
-from tools.nano.pools import LABELS, PicturePool, patch_shares
+from tools.nano.pools import LABELS, PicturePool, painted, patch_shares
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe, widen
 from zsavs.tiny.tokenizers import clip_tokenizer
@@ -112,7 +112,9 @@ class _Task:
         """Pixels (3, S, S), normalised; for each patch its thing's label (-1: none) and box as shares of the square."""
         height, width = _SHAPES[int(rng.integers(len(_SHAPES)))]
         flip = rng.random() < 0.5
-        image, index = Image.fromarray(self.pool.images[row]), Image.fromarray(self.pool.index[row])
+        seen = self.pool.images[row]
+        image = Image.fromarray(painted(seen, rng) if row in self.pool.train else seen)
+        index = Image.fromarray(self.pool.index[row])
         if flip:
             image, index = (one.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for one in (image, index))
         square = np.full((_SIDE, _SIDE, 3), 127.5, np.float32)

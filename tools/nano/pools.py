@@ -23,7 +23,8 @@ from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS
 from tools.orchestra.pictures import Placed, draw
 from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
 
-__all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments", "patch_owners", "patch_shares"]
+__all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments"]
+__all__ += ["painted", "patch_owners", "patch_shares"]
 
 LABELS: tuple[str, ...] = tuple(THINGS)
 SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
@@ -133,6 +134,16 @@ class SoundPool:
         for row, labels in enumerate(self.labels):
             truth[row, [names.index(label) for label in labels]] = 1
         return truth
+
+
+def painted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A picture, or a third of the time the same in shades of one random hue: what a thing is, its colour does not say."""
+    if rng.random() < 2 / 3:
+        return image
+    hsv = np.array(Image.fromarray(image).convert("HSV"), np.float32)
+    hsv[..., 0] = (rng.uniform(0, 256) + 0.25 * (hsv[..., 0] - np.median(hsv[..., 0]))) % 256
+    hsv[..., 1] = (hsv[..., 1] * rng.uniform(0.6, 1.15)).clip(0, 255)
+    return np.asarray(Image.fromarray(hsv.astype(np.uint8), "HSV").convert("RGB"))
 
 
 def patch_shares(index: NDArray[np.uint8], patch: int, things: int) -> NDArray[np.float64]:
