@@ -57,6 +57,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),
     ("verifier", "joint"): lambda: JointVerifier(tiny_imagebind(), ("red", "blue", "dog"), silent=("tree",)),
     ("verifier", "trust_grounder"): TrustGrounder,
+    ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
 }

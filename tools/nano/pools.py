@@ -137,7 +137,7 @@ class SoundPool:
 
 
 def painted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture, or a third of the time the same in shades of one random hue: what a thing is, its colour does not say."""
+    """A picture, or a third of the time the same in shades of one random hue: colour does not say what a thing is."""
     if rng.random() < 2 / 3:
         return image
     hsv = np.array(Image.fromarray(image).convert("HSV"), np.float32)

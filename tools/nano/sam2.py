@@ -224,7 +224,7 @@ def main(argv: list[str] | None = None) -> None:
         state = options.work / f"sam2_{side}.pt"
         average = fit(model, task, state=state, steps=steps, rate=rate, seed=options.seed, half=False)
         report = quality(average, task)
-    finish(options.out, report, average, processor)
+    finish(options.out, report, average.half(), processor)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ _DATA = "SA-1B, SA-V and an internal set: pictures and videos with masks"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA),
-    "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 4, "drawn pictures of the orchestra with masks"),
+    "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 2, "drawn pictures of the orchestra with masks"),
     "facebook/sam2.1-hiera-small": WeightCard("facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA),
     "facebook/sam2.1-hiera-base-plus": WeightCard("facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA),
     "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),

@@ -53,6 +53,14 @@ CARDS: dict[str, WeightCard] = {
 #: How the answers of known checkpoints begin; from their model card.
 PREFIXES: dict[str, str] = dict.fromkeys(CARDS, "clotho > caption: ")
 
+CARDS["zsavs:nano/audio_captioner"] = WeightCard(
+    "zsavs:nano/audio_captioner", "Apache-2.0", 3, "rendered sounds of the orchestra with captions"
+)
+
+CARDS["zsavs:nano/audio_captioner"] = WeightCard(
+    "zsavs:nano/audio_captioner", "Apache-2.0", 3, "rendered sounds of the orchestra with captions"
+)
+
 
 class WhisperCaptioner:
     """Describes sounds in words (:class:`zsavs.protocols.AudioCaptioner`).
