@@ -16,6 +16,7 @@ from zsavs.grounding.peaks import PeakRegions
 from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
 from zsavs.grounding.refined import RefinedBoxes
 from zsavs.registry import ROLES, list_components
+from zsavs.segmentation.closer import CloserLook
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.tiny.joint import tiny_imagebind, tiny_pe_av
