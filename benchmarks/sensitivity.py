@@ -39,7 +39,13 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
     "audio_to_text": _HEARD,
     "caption": {"top_k": (1, 2, 3, 5), "min_level_db": (-80.0, -60.0, -40.0, -20.0)},
     "classify": {"min_probability": (0.05, 0.15, 0.25, 0.5, 0.8), "top_k": (1, 2, 3, 5)},
-    "cofactorization": {},
+    "cofactorization": {
+        "components": (4, 6, 8, 12, 16),
+        "emphasis": (0.0, 0.25, 0.5, 0.7, 1.0),
+        "min_agreement": (0.0, 0.15, 0.3, 0.5, 0.7),
+        "min_seen": (-1.0, 0.0, 0.5, 1.0, 2.0),
+        "min_z": _HEARD["min_z"],
+    },
     "cross_modal": _HEARD,
     "fused": {
         "variant": ("label", "embedding"),

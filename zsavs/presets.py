@@ -77,9 +77,10 @@ PRESETS: dict[str, Preset] = {
             "joint": Part("imagebind", "zsavs:nano/joint"),
             "captioner": Part("blip", "zsavs:nano/blip"),
             "audio_tagger": Part("ast", "zsavs:nano/tagger"),
-            "audio_captioner": Part("whisper", "zsavs:nano/audio_captioner"),
+            "audio_captioner": Part("whisper", "zsavs:nano/audio_captioner", {"max_new_tokens": 20}),
             "grounder": _NANO_OWLV2,
             "verifier": Part("clip"),
+            "verifier.joint": Part("joint", settings={"min_z": 1.5}),  # chosen as the settings below
             "segmenter": Part("closer", around=Part("sam2", "zsavs:nano/sam2", {"multimask": False})),
             "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
         },
