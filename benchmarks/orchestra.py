@@ -235,6 +235,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--vocabulary", help="labels to hear with; the preset's own if left out")
     parser.add_argument("--decomposition", help="take recordings apart: windows, nmf or sparse")
     parser.add_argument("--stereo", action="store_true", help="look where a stereo recording's sound comes from")
+    parser.add_argument(
+        "--grounder", metavar="NAME", help="another grounder than the preset's, as build_pipeline takes it"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the Markdown there, too")
     arguments = parser.parse_args(argv)
     options = {
@@ -242,6 +245,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "device": arguments.device,
         "vocabulary": arguments.vocabulary,
         "stereo": arguments.stereo,
+        **({"grounder": arguments.grounder} if arguments.grounder else {}),
     }
     try:
         with tempfile.TemporaryDirectory(prefix="orchestra-") as temporary:
@@ -254,7 +258,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             strategies = dict.fromkeys(arguments.strategy or zsavs.list_components("strategy"))
             pipes, skipped = build(dataset, list(strategies), options, arguments.decomposition)
             how = [f"decomposition {arguments.decomposition}"] if arguments.decomposition else []
-            title = ", ".join([f"The orchestra, preset {arguments.preset}", *how, *["stereo"] * arguments.stereo])
+            title = ", ".join(
+                [
+                    f"The orchestra, preset {arguments.preset}",
+                    *how,
+                    *["stereo"] * arguments.stereo,
+                    *[f"grounder {arguments.grounder}"] * bool(arguments.grounder),
+                ]
+            )
             text = markdown(page(dataset, measure(dataset, pipes), skipped, title, source))
         print(text, end="")
         if arguments.out is not None:
