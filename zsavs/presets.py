@@ -84,8 +84,9 @@ PRESETS: dict[str, Preset] = {
             "segmenter": Part("closer", around=Part("sam2", "zsavs:nano/sam2", {"multimask": False})),
             "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
         },
-        # Chosen on scenes of their own (tools/orchestra --seed 11): banks of the orchestra hold much of what is heard.
-        settings={"min_z": 1.7, "max_gap": 4.0},
+        # Chosen on scenes of their own (tools/orchestra --seed 11 and 12): banks of the orchestra hold much of what is
+        # heard.
+        settings={"min_z": 1.0, "max_gap": 4.0},
         vocabulary="orchestra",
         silent="orchestra_silent",
         limits="preset nano knows 16 things that sound and 12 that do not, as emoji on textured grounds; on "
