@@ -49,6 +49,7 @@ def tiny_parts() -> dict[str, Any]:
         "audio_tagger": tiny_ast(),
         "audio_captioner": tiny_whisper(),
         "grounder": tiny_grounding_dino(),
+        "verifier": "trust_grounder",  # random weights would hardly agree with each other
         "segmenter": tiny_sam2(),
     }
 

@@ -41,7 +41,7 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
     "classify": {"min_probability": (0.05, 0.15, 0.25, 0.5, 0.8), "top_k": (1, 2, 3, 5)},
     "cofactorization": {
         "components": (4, 6, 8, 12, 16),
-        "emphasis": (0.0, 0.25, 0.5, 0.7, 1.0),
+        "emphasis": (0.1, 0.3, 0.5, 0.7, 1.0),
         "min_agreement": (0.0, 0.15, 0.3, 0.5, 0.7),
         "min_seen": (-1.0, 0.0, 0.5, 1.0, 2.0),
         "min_z": _HEARD["min_z"],

@@ -111,7 +111,10 @@ def test_without_a_bank_of_a_kind_the_encoders_own_is_used(files: Path, tmp_path
 
 
 def test_a_bank_of_another_model_is_refused(nano_bank: Path) -> None:
-    with pytest.raises(InputError, match=r"computed with clap:zsavs:nano/clap, and the audio_text encoder is toy"):
+    with pytest.raises(
+        InputError,
+        match=r"computed with clap:zsavs:nano/clap, imagebind:zsavs:nano/joint, and the audio_text encoder is toy",
+    ):
         zsavs.build_pipeline("audio_to_text", preset="toy", bank=nano_bank)
 
 

@@ -81,7 +81,7 @@ def test_it_keeps_the_contract_around_real_models() -> None:
 
 
 def test_a_pipeline_names_the_detector_within() -> None:
-    pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
+    pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu", grounder="refined:owlv2:zsavs:nano/owlv2")
     assert isinstance(pipe.grounder, RefinedBoxes)
     assert pipe.grounder.segmenter is pipe.segmenter
     assert pipe.meta["models"]["grounder"]["source"] == "zsavs:nano/owlv2"
