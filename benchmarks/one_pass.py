@@ -88,6 +88,9 @@ def main() -> None:
     world = parser.add_mutually_exclusive_group()
     world.add_argument("--toy", action="store_true")
     world.add_argument("--tiny", action="store_true")
+    parser.add_argument(
+        "--strategy", action="append", metavar="NAME", help="several times for several; all if left out"
+    )
     parser.add_argument("--items", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
@@ -95,7 +98,7 @@ def main() -> None:
         models, pipes = "real classes at toy size", tiny_pipes()
     else:
         models = "toy" if arguments.toy else "nano"
-        pipes = {name: zsavs.build_pipeline(name, models) for name in strategies_of(models)}
+        pipes = {name: zsavs.build_pipeline(name, models) for name in arguments.strategy or strategies_of(models)}
     samples = toys(arguments.items) if arguments.toy or arguments.tiny else orchestra(arguments.items)
     for pipe in pipes.values():
         pipe.batch(fresh(samples[:2]))  # calibration, once

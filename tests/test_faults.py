@@ -59,7 +59,10 @@ def command(scenes: Path, out: Path, *more: str) -> list[str]:
 SLOW = (
     "import sys, time; from zsavs import toy; from zsavs.cli import main; ground = toy.ToyGrounder.ground\n"
     "def slow(self, *a):\n    print('batch', flush=True); time.sleep({seconds}); return ground(self, *a)\n"
-    "toy.ToyGrounder.ground = slow\nsys.exit(main(sys.argv[1:]))\n"
+    "toy.ToyGrounder.ground = slow\n"
+    # Ignored where the tests run in the background.
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "sys.exit(main(sys.argv[1:]))\n"
 )
 
 
