@@ -140,6 +140,21 @@ class Pipeline:
             for number in [number for number in queries if number < first - smoother.reach]:
                 del queries[number]
 
+    def compile(self, **options: Any) -> list[str]:
+        """Compile the towers of the models with torch.compile: for many samples, on a GPU; off unless called.
+
+        In place: pipelines that share the models share it. See :func:`zsavs.models.compiled.compile_towers`.
+
+        Args:
+            options: of ``torch.compile``.
+
+        Returns:
+            What was compiled, as ``"Sam2Model.vision_encoder"``; empty where no part holds a model of torch.
+        """
+        from zsavs.models.compiled import compile_towers  # needs torch, which nothing else here does
+
+        return compile_towers(self.strategy, self.grounder, self.verifier, self.segmenter, **options)
+
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """What the strategy would look for in each sample, without looking for it."""
         return self.strategy.query([_working_size(sample) for sample in samples])

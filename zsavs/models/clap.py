@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,9 @@ class ClapEncoder:
     Raises:
         InputError: a hop or a batch size out of range.
     """
+
+    #: For :func:`zsavs.models.compiled.compile_towers`.
+    towers: ClassVar[tuple[str, ...]] = ("audio_model",)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +113,9 @@ class GroundingDinoGrounder:
     Raises:
         InputError: a setting out of range.
     """
+
+    #: For :func:`zsavs.models.compiled.compile_towers`.
+    towers: ClassVar[tuple[str, ...]] = ("model.backbone", "model.encoder")
 
     def __init__(
         self,

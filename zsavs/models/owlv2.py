@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,9 @@ class Owlv2Grounder:
     Raises:
         InputError: a setting out of range.
     """
+
+    #: For :func:`zsavs.models.compiled.compile_towers`.
+    towers: ClassVar[tuple[str, ...]] = ("owlv2.vision_model",)
 
     def __init__(
         self,

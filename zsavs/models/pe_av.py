@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,9 @@ class PeAvEncoder:
         InputError: a batch size or window out of range.
         UnknownName: no such text head.
     """
+
+    #: For :func:`zsavs.models.compiled.compile_towers`.
+    towers: ClassVar[tuple[str, ...]] = ("audio_model.audio_encoder", "video_model.video_encoder")
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,6 +62,9 @@ class Sam2Segmenter:
     Raises:
         InputError: a batch size below 1.
     """
+
+    #: For :func:`zsavs.models.compiled.compile_towers`.
+    towers: ClassVar[tuple[str, ...]] = ("vision_encoder",)
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,9 @@ class ImageBindEncoder:
     Raises:
         InputError: a batch size or a number of clips below 1.
     """
+
+    #: For :func:`zsavs.models.compiled.compile_towers`.
+    towers: ClassVar[tuple[str, ...]] = ("modality_trunks.vision", "modality_trunks.audio")
 
     def __init__(
         self,
