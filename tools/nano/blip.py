@@ -1,10 +1,12 @@
 """Train the nano BLIP: pictures to words.
 
-    python -m tools.nano.blip --work DIR --out FOLDER
+    python -m tools.nano.blip --work DIR --out SMALL
+    python -m tools.nano.blip --work DIR --out FOLDER --begin SMALL --side 256
 
 The captions list what is in a picture: "a piano, a dog and a car". A vision transformer of this size learns next to
 nothing from captions alone in an hour, so its patches are told, too, what they show: an auxiliary layer, thrown away
-afterwards, names the thing that covers each patch. That is words for places, without any sound.
+afterwards, names the thing that covers each patch. That is words for places, without any sound. What is learned on
+small pictures, of 8 x 8 patches, goes on to larger ones with finer patches.
 """
 
 from __future__ import annotations
@@ -17,19 +19,23 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
 
-from tools.nano.pools import LABELS, SIDE, PicturePool, patch_owners
+from tools.nano.pools import LABELS, SIDE, PicturePool, painted, patch_owners
 from tools.nano.texts import caption_quality, listed
-from tools.nano.training import finish, fit, recipe, widen
+from tools.nano.training import finer_places, finish, fit, recipe, widen
 from zsavs.tiny.tokenizers import bert_tokenizer
 
 __all__ = ["build"]
 
 _BATCH = 32
-_IMAGE, _PATCH = 128, 16
+_PATCH = 16
 
 
-def build() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
-    """The architecture with random weights, and its processor."""
+def build(side: int = 128) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
+    """The architecture with random weights, and its processor.
+
+    Args:
+        side: of the square that it sees, in pixels, a multiple of 16.
+    """
     tokenizer = bert_tokenizer(LABELS)
     shared = {"hidden_size": 160, "num_attention_heads": 4, "intermediate_size": 480}
     config = BlipConfig(
@@ -46,10 +52,10 @@ def build() -> tuple[BlipForConditionalGeneration, BlipProcessor]:
             "hidden_dropout_prob": 0.0,
             "attention_probs_dropout_prob": 0.0,
         },
-        vision_config={**shared, "num_hidden_layers": 5, "image_size": _IMAGE, "patch_size": _PATCH},
+        vision_config={**shared, "num_hidden_layers": 5, "image_size": side, "patch_size": _PATCH},
         projection_dim=16,
     )
-    processor = BlipProcessor(BlipImageProcessor(size={"height": _IMAGE, "width": _IMAGE}), tokenizer)
+    processor = BlipProcessor(BlipImageProcessor(size={"height": side, "width": side}), tokenizer)
     model = BlipForConditionalGeneration(config)
     widen(model.vision_model)
     widen(model.text_decoder.bert.encoder)
@@ -77,13 +83,13 @@ class _Task(torch.nn.Module):
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Pixels, token ids, their labels, and for each patch its name (0: ground)."""
         images, captions, names = [], [], []
-        cell = SIDE * _PATCH // _IMAGE
+        cell = SIDE * _PATCH // self.model.config.vision_config.image_size
         for row in rng.choice(self.pool.train, _BATCH, replace=False):
             index, labels = self.pool.index[row], self.pool.labels[row]
             codes = np.array([0, *(LABELS.index(label) + 1 for label in labels)])
             flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
             shift = rng.integers(-12, 13, 2)
-            images.append(np.roll(self.pool.images[row][:, flip], shift, (0, 1)))
+            images.append(np.roll(painted(self.pool.images[row], rng)[:, flip], shift, (0, 1)))
             moved = np.roll(index[:, flip], shift, (0, 1))
             names.append(codes[patch_owners(moved, cell, len(labels))])
             captions.append(self.caption(row))
@@ -124,13 +130,16 @@ def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float
 def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = recipe("train the nano BLIP", steps=8000)
+    parser.add_argument("--side", type=int, default=128, help="of the pictures that it sees, in pixels (default: 128)")
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
-    model, processor = build()
+    model, processor = build(options.side)
     rate = 1e-3
     if options.begin is not None:
-        begun = BlipForConditionalGeneration.from_pretrained(options.begin, dtype=torch.float32)
-        model.load_state_dict(begun.state_dict())
+        begun = BlipForConditionalGeneration.from_pretrained(options.begin, dtype=torch.float32).state_dict()
+        name = "vision_model.embeddings.position_embedding"
+        begun[name] = finer_places(begun[name][0], 1 + (options.side // _PATCH) ** 2)[None]
+        model.load_state_dict(begun)
         rate = 7e-4
     task = _Task(model.train(), processor, PicturePool.open(options.work))
     average = fit(task, task, state=options.work / "blip.pt", steps=options.steps, rate=rate, seed=options.seed)

@@ -1,12 +1,14 @@
 """Train the nano OWLv2: phrases to boxes.
 
-    python -m tools.nano.owlv2 --work DIR --out FOLDER --blip FOLDER
+    python -m tools.nano.owlv2 --work DIR --out SMALL --blip FOLDER
+    python -m tools.nano.owlv2 --work DIR --out FOLDER --begin SMALL --side 256
 
 The vision tower begins as that of the nano BLIP, which has learned from pictures and words what things look like.
 Every patch of the picture is a candidate. Patches on a thing are told its name, against the names of all things in
 random phrasings (cross-entropy), and its box (L1 and generalised IoU); a patch belongs to the thing that covers most of
 it. That takes the place of the published model's matching of candidates with things, and teaches a small transformer in
-minutes. Pictures are padded to a square, as OWLv2's processor does with pictures that are not.
+minutes. Pictures are padded to a square, as OWLv2's processor does with pictures that are not. What is learned on small
+pictures, of 8 x 8 patches, goes on to larger ones, whose finer patches give closer boxes at four times the cost.
 """
 
 from __future__ import annotations
@@ -24,22 +26,26 @@ from transformers import BlipForConditionalGeneration, Owlv2Config, Owlv2ForObje
 
 from tools.nano.pools import LABELS, PicturePool, painted, patch_shares
 from tools.nano.texts import random_texts
-from tools.nano.training import finish, fit, recipe, widen
+from tools.nano.training import finer_places, finish, fit, recipe, widen
 from zsavs.tiny.tokenizers import clip_tokenizer
 
 __all__ = ["build"]
 
 _BATCH = 32
-_SIDE, _PATCH = 128, 16
+_PATCH = 16
 _MAX_TOKENS = 16
 _COVERED = 0.3  # a patch is a thing's from this share on
 
-#: Sides of the picture within the square: pictures are squeezed in the pool, and here get a shape again.
-_SHAPES = ((128, 128), (104, 128), (128, 104), (96, 128))
+#: Sides of the picture as shares of the square: pictures are squeezed in the pool, and here get a shape again.
+_SHAPES = ((1.0, 1.0), (0.8125, 1.0), (1.0, 0.8125), (0.75, 1.0))
 
 
-def build() -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor, Any]:
-    """The architecture with random weights, its image processor and its tokenizer."""
+def build(side: int = 128) -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor, Any]:
+    """The architecture with random weights, its image processor and its tokenizer.
+
+    Args:
+        side: of the square that it sees, in pixels, a multiple of 16.
+    """
     tokenizer = clip_tokenizer(_MAX_TOKENS, LABELS)
     config = Owlv2Config(
         text_config={
@@ -58,7 +64,7 @@ def build() -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor, Any]:
             "num_attention_heads": 4,
             "intermediate_size": 480,
             "hidden_act": "gelu",
-            "image_size": _SIDE,
+            "image_size": side,
             "patch_size": _PATCH,
         },
         projection_dim=96,
@@ -69,7 +75,20 @@ def build() -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor, Any]:
     # At first nothing is anything: a logit of about (0 - 0.5) * 11.
     torch.nn.init.constant_(model.class_head.logit_shift.bias, -0.5)
     torch.nn.init.constant_(model.class_head.logit_scale.bias, 10.0)
-    return model, Owlv2ImageProcessor(size={"height": _SIDE, "width": _SIDE}), tokenizer
+    return model, Owlv2ImageProcessor(size={"height": side, "width": side}), tokenizer
+
+
+def go_on(model: Owlv2ForObjectDetection, begun: Owlv2ForObjectDetection) -> None:
+    """Give the model the weights of one that may have seen smaller pictures, in place.
+
+    The places of its patches are spread over the finer grid; the patches themselves stay as many pixels large.
+    """
+    weights, own = begun.state_dict(), model.state_dict()
+    embeddings = "owlv2.vision_model.embeddings."
+    name = f"{embeddings}position_embedding.weight"
+    weights[name] = finer_places(weights[name], len(own[name]))
+    weights[f"{embeddings}position_ids"] = own[f"{embeddings}position_ids"]
+    model.load_state_dict(weights)
 
 
 def begin_as(model: Owlv2ForObjectDetection, blip: BlipForConditionalGeneration, pixels: torch.Tensor) -> None:
@@ -110,23 +129,24 @@ class _Task:
 
     def item(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[Any]]:
         """Pixels (3, S, S), normalised; for each patch its thing's label (-1: none) and box as shares of the square."""
-        height, width = _SHAPES[int(rng.integers(len(_SHAPES)))]
+        side = self.processor.size["height"]
+        height, width = (round(share * side) for share in _SHAPES[int(rng.integers(len(_SHAPES)))])
         flip = rng.random() < 0.5
         seen = self.pool.images[row]
         image = Image.fromarray(painted(seen, rng) if row in self.pool.train else seen)
         index = Image.fromarray(self.pool.index[row])
         if flip:
             image, index = (one.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for one in (image, index))
-        square = np.full((_SIDE, _SIDE, 3), 127.5, np.float32)
+        square = np.full((side, side, 3), 127.5, np.float32)
         square[:height, :width] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-        things = np.zeros((_SIDE, _SIDE), np.uint8)
+        things = np.zeros((side, side), np.uint8)
         things[:height, :width] = np.asarray(index.resize((width, height), Image.Resampling.NEAREST))
         labels = self.pool.labels[row]
         boxes = np.zeros((len(labels) + 1, 4), np.float32)
         for number in range(1, len(labels) + 1):
             ys, xs = np.nonzero(things == number)
             if len(xs):
-                boxes[number] = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / _SIDE
+                boxes[number] = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / side
         share = patch_shares(things, _PATCH, len(labels))[1:]
         owner = np.where(share.max(0) >= _COVERED, share.argmax(0) + 1, 0)
         codes = np.array([-1, *(LABELS.index(label) for label in labels)])
@@ -195,14 +215,17 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = recipe("train the nano OWLv2", steps=1600)
     parser.add_argument("--blip", type=Path, help="folder of the nano BLIP, to begin as")
+    parser.add_argument("--side", type=int, default=128, help="of the pictures that it sees, in pixels (default: 128)")
     options = parser.parse_args(argv)
     if (options.blip is None) == (options.begin is None):
         parser.error("give --blip to begin anew, or --begin to go on")
+    if options.begin is None and options.side != 128:
+        parser.error("begin with --side 128, as the nano BLIP sees, and go on from there")
     torch.manual_seed(options.seed)
-    model, processor, tokenizer = build()
+    model, processor, tokenizer = build(options.side)
     task = _Task(model.train(), processor, tokenizer, PicturePool.open(options.work))
     if options.begin is not None:
-        model.load_state_dict(Owlv2ForObjectDetection.from_pretrained(options.begin, dtype=torch.float32).state_dict())
+        go_on(model, Owlv2ForObjectDetection.from_pretrained(options.begin, dtype=torch.float32))
     else:
         some = [task.item(row, np.random.default_rng(0))[0] for row in range(8)]
         blip = BlipForConditionalGeneration.from_pretrained(options.blip, dtype=torch.float32)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tools.nano.pools import arguments
 
-__all__ = ["finish", "fit", "recipe", "widen"]
+__all__ = ["finer_places", "finish", "fit", "recipe", "widen"]
 
 _SAVE_EVERY_S = 120.0
 _SAY_EVERY = 50
@@ -134,6 +135,22 @@ def finish(folder: Path, report: dict[str, float], *parts: Any) -> None:
     for part in parts:
         part.save_pretrained(folder)
     (folder / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def finer_places(places: torch.Tensor, count: int) -> torch.Tensor:
+    """The embeddings of a vision transformer's places for a picture of more patches.
+
+    Args:
+        places: (1 + N, D), that of the class token and those of N patches, which fill a square.
+        count: 1 + M, of which M are patches of a finer square.
+
+    Returns:
+        (1 + M, D): the patches' interpolated, the first as it was.
+    """
+    whole, patches = places.split((1, len(places) - 1))
+    old, new = math.isqrt(len(patches)), math.isqrt(count - 1)
+    spread = interpolate(patches.T.reshape(1, -1, old, old), (new, new), mode="bicubic")
+    return torch.cat([whole, spread.flatten(2)[0].T])
 
 
 def widen(model: torch.nn.Module) -> None:
