@@ -11,7 +11,7 @@ import torch
 
 import zsavs
 from zsavs import testing
-from zsavs.models.compiled import compile_towers
+from zsavs.compiled import compile_towers
 from zsavs.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.tiny.joint import tiny_imagebind, tiny_pe_av

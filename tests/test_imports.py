@@ -116,7 +116,7 @@ LAYERS = [
     ["zsavs.strategies", "zsavs.smoothing"],
     ["zsavs.grounding"],
     ["zsavs.verification", "zsavs.segmentation"],
-    ["zsavs.composition", "zsavs.semantic"],
+    ["zsavs.composition", "zsavs.semantic", "zsavs.compiled"],
     ["zsavs.pipeline"],
     ["zsavs.registry", "zsavs.presets", "zsavs.build"],
     ["zsavs.bank_maker", "zsavs.neighbours", "zsavs.report"],

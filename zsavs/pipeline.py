@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import zsavs
 from zsavs.ahead import ahead
+from zsavs.compiled import compile_towers
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.image import shrink
@@ -143,7 +144,7 @@ class Pipeline:
     def compile(self, **options: Any) -> list[str]:
         """Compile the towers of the models with torch.compile: for many samples, on a GPU; off unless called.
 
-        In place: pipelines that share the models share it. See :func:`zsavs.models.compiled.compile_towers`.
+        In place: pipelines that share the models share it. See :func:`zsavs.compiled.compile_towers`.
 
         Args:
             options: of ``torch.compile``.
@@ -151,8 +152,6 @@ class Pipeline:
         Returns:
             What was compiled, as ``"Sam2Model.vision_encoder"``; empty where no part holds a model of torch.
         """
-        from zsavs.models.compiled import compile_towers  # needs torch, which nothing else here does
-
         return compile_towers(self.strategy, self.grounder, self.verifier, self.segmenter, **options)
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:

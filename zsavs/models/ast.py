@@ -69,7 +69,7 @@ class AstTagger:
         WeightsError: the model's configuration does not name its labels.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("audio_spectrogram_transformer",)
 
     def __init__(

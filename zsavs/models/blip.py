@@ -58,7 +58,7 @@ class BlipCaptioner:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("vision_model",)
 
     def __init__(

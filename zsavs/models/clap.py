@@ -72,7 +72,7 @@ class ClapEncoder:
         InputError: a hop or a batch size out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("audio_model",)
 
     def __init__(

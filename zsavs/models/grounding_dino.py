@@ -114,7 +114,7 @@ class GroundingDinoGrounder:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("model.backbone", "model.encoder")
 
     def __init__(

@@ -59,7 +59,7 @@ class OpenClipEncoder:
         InputError: a batch size below 1.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("visual",)
 
     def __init__(

@@ -78,7 +78,7 @@ class Owlv2Grounder:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("owlv2.vision_model",)
 
     def __init__(

@@ -106,7 +106,7 @@ class PeAvEncoder:
         UnknownName: no such text head.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("audio_model.audio_encoder", "video_model.video_encoder")
 
     def __init__(

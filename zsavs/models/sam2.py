@@ -63,7 +63,7 @@ class Sam2Segmenter:
         InputError: a batch size below 1.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("vision_encoder",)
 
     def __init__(

@@ -89,7 +89,7 @@ class WhisperCaptioner:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("model.encoder",)
 
     def __init__(

@@ -70,7 +70,7 @@ class ImageBindEncoder:
         InputError: a batch size or a number of clips below 1.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
+    #: For :func:`zsavs.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("modality_trunks.vision", "modality_trunks.audio")
 
     def __init__(
