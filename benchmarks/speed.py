@@ -20,8 +20,8 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ import zsavs
 from zsavs.build import strategies_of
 from zsavs.models.runtime import resolve_dtype
 from zsavs.pipeline import Pipeline
+from zsavs.protocols import Verifier
+from zsavs.types import Proposals
 
 Samples = list[zsavs.AVSample]
 
@@ -51,6 +53,24 @@ TARGETS = {
     "in_models_share_batch": ("cuda", "at least", 0.85),
     "iou_of_masks": ("any", "at least", 0.99),
 }
+
+
+class KeepAll:
+    """A verifier that looks at every region as its own does, and keeps all of them: random weights would choose none.
+
+    Args:
+        verifier: the one that looks.
+    """
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+
+    def verify(
+        self, samples: Sequence[zsavs.AVSample], queries: Sequence[zsavs.Query], proposals: Sequence[Proposals]
+    ) -> list[Proposals]:
+        """The verifier's answer with every region selected."""
+        judged = self.verifier.verify(samples, queries, proposals)
+        return [replace(found, selected=np.ones(len(found), bool)) for found in judged]
 
 
 @dataclass(frozen=True)
@@ -82,7 +102,8 @@ def build(models: str, device: str, dtype: str, count: int, names: list[str] | N
     def at(chosen: torch.dtype) -> tuple[dict[str, Pipeline], dict[str, Any]]:
         torch.manual_seed(0)
         parts = full_size.build_parts(models, device, chosen)
-        return {n: zsavs.build_pipeline(n, models, **parts, **full_size.lowered(n)) for n in names}, parts
+        pipes = {n: zsavs.build_pipeline(n, models, **parts, **full_size.lowered(n)) for n in names}
+        return {n: replace(pipe, verifier=KeepAll(pipe.verifier)) for n, pipe in pipes.items()}, parts
 
     exact, parts = at(torch.float32)
     fast = exact if same else at(resolve_dtype(dtype, torch.device(device)))[0]
@@ -124,10 +145,11 @@ def share(whole: float, part: float) -> float:
     return round(min(1.0, max(0.0, part / whole)), 4)
 
 
-def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Intersection over union; 1 where both are empty."""
-    union = (one | other).sum()
-    return float((one & other).sum() / union) if union else 1.0
+def iou(ones: Iterable[NDArray[np.bool_]], others: Iterable[NDArray[np.bool_]]) -> float | None:
+    """Mean intersection over union of the pairs that have a mask on either side; None if there is no such pair."""
+    pairs = [((one & other).sum(), (one | other).sum()) for one, other in zip(ones, others, strict=True)]
+    shares = [float(both / either) for both, either in pairs if either]
+    return round(float(np.mean(shares)), 4) if shares else None
 
 
 def split(pipe: Pipeline, samples: Samples) -> dict[str, Any]:
@@ -210,7 +232,7 @@ def measure(name: str, world: World, device: str, batch_size: int, repeats: int)
         "one_pair": one,
         "one_batch": many,
         "waits_for_gpu_per_batch": None if cpu else len(waits),
-        "iou_of_masks": round(float(np.mean([iou(a.mask, b.mask) for a, b in zip(together, alone, strict=True)])), 4),
+        "iou_of_masks": iou((result.mask for result in together), (result.mask for result in alone)),
     }
 
 
@@ -219,7 +241,7 @@ def judge(row: dict[str, Any], device: str, models: str) -> dict[str, Any]:
     return {
         name: {"wanted": f"{side} {limit}", "got": row[name], "met": (row[name] <= limit) == (side == "at most")}
         for name, (where, side, limit) in TARGETS.items()
-        if where == "any" or (where == device.split(":")[0] and models in full_size.SIZES)
+        if row[name] is not None and (where == "any" or (where == device.split(":")[0] and models in full_size.SIZES))
     }
 
 
@@ -274,11 +296,12 @@ def table(report: dict[str, Any]) -> str:
     for row in report["rows"]:
         count = min(report["batch_size"], report["pairs"])
         missed = [name for name, target in row["targets"].items() if not target["met"]]
+        overlap = "no masks" if row["iou_of_masks"] is None else f"{row['iou_of_masks']:.3f}"
         lines.append(
             f"| `{row['strategy']}` | {row[per]:.2f} | {count / row['one_batch'][bare]:.2f} | "
             f"{row[f'one_by_one_{per}']:.2f} | {report.get(f'plain_{per}', 'none')} | {row['latency_p50_s']:.2f} / "
             f"{row['latency_p95_s']:.2f} s | {row['own_share_one_pair']:.1%} | {row['in_models_share_batch']:.1%} | "
-            f"{row['iou_of_masks']:.3f} | {', '.join(missed) or 'none'} |"
+            f"{overlap} | {', '.join(missed) or 'none'} |"
         )
     return "\n".join(lines)
 
