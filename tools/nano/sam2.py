@@ -1,6 +1,7 @@
 """Train the nano SAM 2: boxes and points to masks.
 
-    python -m tools.nano.sam2 --work DIR --out FOLDER
+    python -m tools.nano.sam2 --work DIR --out SMALL
+    python -m tools.nano.sam2 --work DIR --out FOLDER --begin SMALL --side 384
 
 Each picture, whole or a part of it enlarged, is prompted with boxes around its things or with single points on them;
 some points lie on the ground, and have an empty mask. The mask is pulled towards the truth (focal and Dice loss, as
@@ -8,7 +9,8 @@ SAM), and the quality head towards the mask's true intersection over union.
 
 Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
 prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees pictures
-at half their size, which is enough to learn what a prompt is; the second one learns the outlines.
+at half their size, which is enough to learn what a prompt is; the second one learns the outlines. No weight depends on
+the size, so that what was learned goes on to enlarged pictures, in which the outlines have more pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from PIL import Image
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
-from tools.nano.pools import SIDE, PicturePool
+from tools.nano.pools import SIDE, PicturePool, painted
 from tools.nano.training import finish, fit, recipe, widen
 
 __all__ = ["build"]
@@ -88,7 +90,7 @@ class _Task:
 
     def view(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A picture and its index map, (SIDE, SIDE): whole, or as often the surroundings of one thing, enlarged."""
-        image, index = self.pool.images[row], self.pool.index[row]
+        image, index = painted(self.pool.images[row], rng), self.pool.index[row]
         if rng.random() < 0.5:
             boxes = self.pool.boxes(row)
             x0, y0, x1, y1 = boxes[rng.integers(len(boxes))]
@@ -207,18 +209,21 @@ def main(argv: list[str] | None = None) -> None:
     """Train, look at held-out pictures, and save."""
     parser = recipe("train the nano SAM 2")
     parser.add_argument("--steps", type=int, help="of the last stage, in place of its own")
+    parser.add_argument("--side", type=int, default=SIDE, help="with --begin: of the pictures, in pixels (%(default)s)")
     options = parser.parse_args(argv)
+    if options.begin is None and options.side != SIDE:
+        parser.error(f"begin with pictures of {SIDE} pixels, and go on from there")
     torch.manual_seed(options.seed)
     pool = PicturePool.open(options.work)
     stages, average = _STAGES, None
     if options.begin is not None:
         average = Sam2Model.from_pretrained(options.begin)
-        stages = ((SIDE, 4, 11_600, 7e-4),)
+        stages = ((options.side, 4 if options.side == SIDE else 2, 11_600, 7e-4),)
     for side, count, steps, rate in stages:
         model, processor = build(side)
         if average is not None:
             model.load_state_dict(average.state_dict())
-        if side == SIDE and options.steps is not None:
+        if side == options.side and options.steps is not None:
             steps = options.steps
         task = _Task(model.train(), processor, pool, count)
         state = options.work / f"sam2_{side}.pt"
