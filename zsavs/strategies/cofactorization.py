@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, log_softmax, usual
+from zsavs.calibration import PictureScorer, SoundScorer, check_limits, evidence_to_query, log_softmax, usual
 from zsavs.decomposition.sparse import Ears
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.factorization import factorise
@@ -130,6 +130,7 @@ class Cofactorization:
             raise InputError(
                 f"cofactorization: temperature and image_scale are above 0, got {temperature} and {image_scale}."
             )
+        check_limits("cofactorization", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
         self.ears, self.eyes = audio_text, image_text
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
