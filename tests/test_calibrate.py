@@ -202,6 +202,14 @@ def test_copies_of_one_file_are_no_bank(files: Path, tmp_path: Path) -> None:
         make_banks("toy", tmp_path / "bank", images=tmp_path)
 
 
+def test_a_bank_that_could_not_be_written_is_not_computed(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "bank").write_bytes(b"something else")
+    embedded: list[int] = []
+    with pytest.raises(OutputError, match="is a file"):
+        make_banks("nano", tmp_path / "bank", audio=files / "audio", on_start=embedded.append)
+    assert not embedded
+
+
 def test_a_failure_leaves_the_earlier_bank(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_banks("toy", tmp_path, audio=files / "audio")
     before = (tmp_path / "bank.npz").read_bytes()

@@ -242,6 +242,8 @@ def test_doctor_finds_this_installation_healthy(capsys: pytest.CaptureFixture[st
         (["list", "nonsense"], 2, "kind of component"),
         (["download", "nonsense"], 2, "preset"),
         (["eval", "--root", "x", "--limit", "0"], 2, "at least 1"),
+        (["eval", "--dataset", "orchestra", "--save-visuals", "-3"], 2, "at least 1"),
+        (["eval", "--dataset", "orchestra", "--save-visuals", "1"], 2, "--out RUN"),
     ],
 )
 def test_wrong_usage_is_2(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:

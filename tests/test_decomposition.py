@@ -251,6 +251,9 @@ def test_what_cannot_be_heard_is_refused_by_name() -> None:
     for name in ("classify", "caption"):
         with pytest.raises(InputError, match=f"strategy '{name}' hears with no encoder.*'windows' or 'nmf'"):
             zsavs.build_pipeline(name, preset="toy", decomposition="sparse")
+    with pytest.raises(InputError, match=r"hears tokens.*'windows' or 'nmf'"):  # those of the whole would be heard
+        zsavs.build_pipeline("cofactorization", preset="toy", decomposition="sparse")
+    assert not hasattr(Ears(EARS), "encode_audio_tokens")
     with pytest.raises(InputError, match="needs a strategy's name"):
         zsavs.build_pipeline(STRATEGIES["fused label"], preset="toy", decomposition="sparse")
     with pytest.raises(UnknownName, match="windows"):
@@ -318,6 +321,16 @@ def test_each_source_brings_its_own_embedding_and_prior() -> None:
     assert merged.embeddings[:, 0] == pytest.approx([0.3, 0.1, 0.3])
     assert merged.prior[:, 0, 0] == pytest.approx([0.3, 0.1, 0.3])
     assert merged.prior.shape == (3, 1, 3)
+
+
+def test_what_was_done_for_components_is_said_beside_what_was_for_the_whole() -> None:
+    def noted(steps: int) -> Query:
+        return replace(asked(dog=0.9), notes={"steps": steps}, seconds={"climb": float(steps)})
+
+    merged = merge(noted(1), [noted(2), noted(4)], [part((0.0, 1.0))] * 2)
+    assert merged.notes == {"steps": 1, "components": [{"steps": 2}, {"steps": 4}]}
+    assert merged.seconds == {"climb": 7.0}
+    assert merge(asked(dog=0.9), [asked(dog=0.9)], [part((0.0, 1.0))]).notes == {}
 
 
 def test_queries_that_do_not_fit_together_are_refused() -> None:

@@ -48,9 +48,11 @@ def test_every_zsavs_command_of_the_readme_is_understood() -> None:
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in ("README.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text(encoding="utf-8")):
-            assert target.startswith("http") or (ROOT / target).exists(), f"{document}: {target}"
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+    assert len(documents) > 20
+    for document in documents:
+        for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
+            assert target.startswith("http") or (document.parent / target).exists(), f"{document}: {target}"
 
 
 def test_the_table_of_strategies_is_complete() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -107,6 +108,14 @@ def test_never_more_than_top_k(name: str) -> None:
             assert len(strategy.query([everything])[0]) == top_k
     finally:
         strategy.top_k, strategy.max_gap = before, 2.0
+
+
+@pytest.mark.parametrize("limit", [{"top_k": -1}, {"top_k": 1.5}, {"min_z": math.nan}, {"max_gap": "far"}])
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in CALIBRATED}))
+def test_limits_that_mean_nothing_are_refused(name: str, limit: dict[str, Any]) -> None:
+    """With -1 the last source would be left out, with NaN all of them, and nothing said."""
+    with pytest.raises(InputError, match=f"{name}: {next(iter(limit))} is a"):
+        zsavs.build_pipeline(name, preset="toy", device="cpu", **limit)
 
 
 @every

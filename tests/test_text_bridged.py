@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -227,6 +228,12 @@ def test_few_labels_are_not_confused_by_their_mean() -> None:
     for vocabulary in (("red", "blue"), ("red",), ("red", "blue", "green")):
         (query,) = TextBridged(toy.ToySenses(), vocabulary).query(samples_of(toy.tone("red")))
         assert query.phrases == ("red",)
+
+
+@pytest.mark.parametrize("settings", [{"window_s": 0}, {"window_s": math.nan}, {"max_windows": 0}])
+def test_windows_must_be_some(settings: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="window_s is a number of seconds above 0 and max_windows at least 1"):
+        TextBridged(toy.ToySenses(), COLOURS, **settings)  # type: ignore[arg-type]
 
 
 def test_attention_must_be_a_share() -> None:

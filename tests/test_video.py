@@ -167,6 +167,41 @@ def test_embeddings_are_the_mean_of_what_is_there_and_the_prior_is_the_frames_ow
     assert query.prior[0, 0] == 0.25
 
 
+def test_meanings_are_averaged_and_what_was_done_for_a_frame_is_still_said() -> None:
+    def with_word(query: Query, *row: float, steps: int) -> Query:
+        rows = np.tile(np.array(row, np.float32), (len(query), 1))
+        return replace(
+            query,
+            embeddings=rows,
+            meanings=-rows,
+            space="s",
+            times=(((0.0, 0.5),),) * len(query),
+            notes={"steps": steps},
+            seconds={"climb": float(steps)},
+        )
+
+    loud = with_word(heard(dog=9.0), 1.0, 0.0, steps=1), with_word(heard(dog=9.0), 0.0, 1.0, steps=3)
+    between = Smoother(0.5)(1, {0: loud[0], 1: with_word(heard(dog=0.0), 0.25, 0.0, steps=2), 2: loud[1]})
+    assert between.meanings is not None
+    assert between.meanings[0] == pytest.approx([-math.sqrt(0.5)] * 2, abs=1e-6)
+    assert between.notes == {"steps": 2}
+    assert between.seconds == {"climb": 2.0}
+    assert between.times is None, "the frame itself hears nothing"
+    own, other = heard(dog=4.0), heard(dog=4.0, cat=9.0)
+    first = Smoother(0.5)(0, {0: with_word(own, 1.0, 0.0, steps=1), 1: with_word(other, 0.0, 1.0, steps=2)})
+    assert first.phrases == ("dog", "cat")
+    assert first.times == (((0.0, 0.5),), ())
+
+
+def test_a_smoothed_video_says_what_was_optimised_for_each_frame() -> None:
+    pipe = zsavs.build_pipeline("textual_inversion", preset="toy")
+    frames, sound = made_up()
+    for result in pipe.video(frames, sound, smooth=0.5):
+        silent = result.meta["sample"] == f"frame {GAP}"
+        assert (result.meta["notes"]["test_time_optimisation"]["steps"] == 0) == silent
+        assert "test_time_optimisation" in result.timings
+
+
 @pytest.mark.parametrize("smooth", [-0.1, 1.0, math.nan])
 def test_out_of_range_is_refused(smooth: float) -> None:
     with pytest.raises(InputError, match="below 1"):

@@ -20,7 +20,7 @@ from zsavs.bank import probe
 from zsavs.bank_folder import KINDS, BankFolder, OwnBank
 from zsavs.build import build_parts
 from zsavs.datasets.trees import is_there
-from zsavs.errors import InputError
+from zsavs.errors import InputError, OutputError
 from zsavs.media import load_audio, load_image
 from zsavs.media.image import shrink
 from zsavs.pipeline import WORKING_PIXELS
@@ -106,6 +106,8 @@ def make_banks(
         OutputError: the folder cannot be written.
     """
     roots = {kind: Path(root).expanduser() for kind, root in _given(audio, images).items()}
+    if (folder := Path(out).expanduser()).exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, and the bank goes into a folder; name another one with --out.")
     if limit < MIN_ITEMS:
         raise InputError(f"a limit of {limit} files: a bank needs at least {MIN_ITEMS}.")
     left_out: dict[str, int] = dict.fromkeys(roots, 0)

@@ -13,19 +13,31 @@ the model itself answers, so that other weights never meet the wrong statistics.
 from __future__ import annotations
 
 import functools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs import bank
+from zsavs.errors import InputError
 from zsavs.prompts import embed_phrases, templates
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
 from zsavs.types import AudioClip, Evidence, Query, frozen
 
-__all__ = ["PictureScorer", "SoundScorer", "common_part", "evidence_to_query", "log_softmax", "standardise", "usual"]
+__all__ = [
+    "PictureScorer",
+    "SoundScorer",
+    "check_limits",
+    "common_part",
+    "evidence_to_query",
+    "log_softmax",
+    "standardise",
+    "usual",
+]
 
 
 class _Scorer(ABC):
@@ -168,6 +180,24 @@ def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArr
     scaled = scaled - scaled.max(axis=-1, keepdims=True)
     log_p: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
     return log_p
+
+
+def check_limits(what: str, top_k: int, **scores: float) -> None:
+    """Refuse limits of :func:`evidence_to_query` that mean nothing, before they find nothing or too little in silence.
+
+    Args:
+        what: the strategy.
+        top_k: the most rows.
+        scores: by name, thresholds and gaps in standard deviations.
+
+    Raises:
+        InputError: ``top_k`` is no whole number of at least 0, or a score is no number.
+    """
+    if isinstance(top_k, bool) or not isinstance(top_k, (int, np.integer)) or top_k < 0:
+        raise InputError(f"{what}: top_k is a whole number of at least 0, got {top_k!r}.")
+    for name, score in scores.items():
+        if isinstance(score, bool) or not isinstance(score, Real) or math.isnan(score):
+            raise InputError(f"{what}: {name} is a number of standard deviations, got {score!r}.")
 
 
 def evidence_to_query(

@@ -22,7 +22,7 @@ from zsavs.version import __version__
 
 __all__ = ["entry", "main"]
 
-_STRATEGIES_HELP = "audio_to_text, caption, classify, cross_modal, fused, or an installed one (zsavs list strategy)"
+_STRATEGIES_HELP = "one of 'zsavs list strategy', such as cross_modal or fused"
 
 
 def entry() -> None:
@@ -149,7 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--shard", type=_shard, default=(0, 1), metavar="I/N", help="only the I-th of N parts")
     evaluate.add_argument("--no-ablations", action="store_true", help="leave out silent and shuffled sound")
     evaluate.add_argument(
-        "--save-visuals", type=int, default=0, metavar="N", help="pictures of N best and N worst items"
+        "--save-visuals",
+        type=_not_negative,
+        default=0,
+        metavar="N",
+        help="pictures of N best and N worst items, in the folder of --out",
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -239,6 +243,10 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def _not_negative(text: str) -> int:
+    return _positive(text) if int(text) else 0
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -167,6 +167,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if dataset is None:
         print(f"zsavs: error: say where the data set {arguments.dataset!r} is: --root DIR", file=sys.stderr)
         return 2
+    if arguments.save_visuals and not arguments.out:
+        print("zsavs: error: say where the pictures go: --save-visuals N --out RUN", file=sys.stderr)
+        return 2
     vocabulary = arguments.vocabulary
     preset = arguments.preset or _preset_here()
     plan = Plan(

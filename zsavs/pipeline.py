@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
 from typing import Any
 
@@ -130,11 +130,16 @@ class Pipeline:
                 waiting.extend(islice(samples, max(0, smoother.reach - len(waiting))))
                 new = dict(enumerate([*batch, *waiting], start=first))
                 new = {number: sample for number, sample in new.items() if number not in queries}
+                spent: dict[str, float] = {}
                 while new:
                     numbers = list(new)[:batch_size]
                     answers = self.query([new.pop(number) for number in numbers])
                     queries.update(zip(numbers, answers, strict=True))
-                return [smoother(number, queries) for number in range(first, first + len(batch))]
+                    for name, seconds in chain.from_iterable(answer.seconds.items() for answer in answers):
+                        spent[name] = spent.get(name, 0.0) + seconds / len(batch)
+                smoothed = [smoother(number, queries) for number in range(first, first + len(batch))]
+                # Some of these frames were asked about with an earlier batch, whose timings have that already.
+                return [replace(query, seconds={**dict.fromkeys(query.seconds, 0.0), **spent}) for query in smoothed]
 
             yield from self.batch(batch, ask)
             first += len(batch)

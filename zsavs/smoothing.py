@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zsavs.calibration import evidence_to_query
 from zsavs.errors import InputError
-from zsavs.types import Query
+from zsavs.types import Query, Times
 
 __all__ = ["Smoother"]
 
@@ -34,8 +34,9 @@ class Smoother:
     a frame, or was ruled out, counts as usual there (0). Where they do not, frames vote: a phrase that most of them
     name stays, with the mean of its weights.
 
-    A phrase's embedding is the mean of those that it has, unit length again; a row without any is left out where others
-    have one. A prior stays the frame's own.
+    A phrase's embedding is the mean of those that it has, unit length again, and so is its meaning; a row without any
+    is left out where others have one. Priors, maps, times, notes and seconds stay the frame's own, as they are about
+    its picture, its recording, and what the strategy did for it.
 
     Args:
         smooth: in [0, 1); 0 leaves every query as it is.
@@ -74,7 +75,18 @@ class Smoother:
         chosen = _vote(around, shares) if all(query.evidence is None for query in around) else _mean(around, shares)
         # The frame's own prior; of priors for rows, which may be others now, what any of them leaves open.
         prior = own.prior.max(axis=0) if own.prior is not None and own.prior.ndim == 3 else own.prior
-        return replace(_embedded(chosen, around, shares), prior=prior, maps=_maps(around, chosen))
+        kept = _embedded(chosen, around, shares)
+        return replace(
+            kept, prior=prior, maps=_maps(around, kept), times=_times(own, kept), notes=own.notes, seconds=own.seconds
+        )
+
+
+def _times(own: Query, chosen: Query) -> tuple[Times, ...] | None:
+    """The frame's own times, for the rows that it has; of others they are not known."""
+    if own.times is None:
+        return None
+    of_phrase = dict(zip(own.phrases, own.times, strict=True))
+    return tuple(of_phrase.get(phrase, ()) for phrase in chosen.phrases)
 
 
 def _maps(queries: list[Query], chosen: Query) -> NDArray[np.float32] | None:
@@ -119,18 +131,25 @@ def _vote(queries: list[Query], shares: NDArray[np.float64]) -> Query:
 
 
 def _embedded(chosen: Query, queries: list[Query], shares: NDArray[np.float64]) -> Query:
-    """Give the rows their embeddings, if the strategy's have any."""
+    """Give the rows their embeddings and meanings, if the strategy's have any."""
     space = next((query.space for query in queries if query.space is not None), None)
     if space is None:
         return chosen
-    sums: dict[str, NDArray[Any]] = {}
-    for query, share in zip(queries, shares, strict=True):
-        if query.embeddings is not None:
-            for phrase, row, weight in zip(query.phrases, query.embeddings, query.weights, strict=True):
-                sums[phrase] = sums.get(phrase, 0.0) + share * float(weight) * row.astype(np.float64)
-    kept = chosen.rows([place for place, phrase in enumerate(chosen.phrases) if phrase in sums])
+    means = {name: _means(name, queries, shares) for name in ("embeddings", "meanings")}
+    given: dict[str, Any] = {name: rows for name, rows in means.items() if rows}
+    whole = [phrase for phrase in chosen.phrases if given and all(phrase in rows for rows in given.values())]
+    kept = chosen.rows([chosen.phrases.index(phrase) for phrase in whole])
     if not len(kept):
         return kept
-    rows = np.stack([sums[phrase] for phrase in kept.phrases])
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return replace(kept, embeddings=unit.astype(np.float32), space=space)
+    stacked: dict[str, Any] = {name: np.stack([rows[phrase] for phrase in whole]) for name, rows in given.items()}
+    return replace(kept, space=space, **stacked)
+
+
+def _means(name: str, queries: list[Query], shares: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """By phrase, the mean of its embeddings or meanings, of unit length."""
+    sums: dict[str, NDArray[Any]] = {}
+    for query, share in zip(queries, shares, strict=True):
+        rows = getattr(query, name)
+        for phrase, row, weight in zip(query.phrases, () if rows is None else rows, query.weights, strict=False):
+            sums[phrase] = sums.get(phrase, 0.0) + share * float(weight) * row.astype(np.float64)
+    return {phrase: (row / max(float(np.linalg.norm(row)), 1e-12)).astype(np.float32) for phrase, row in sums.items()}

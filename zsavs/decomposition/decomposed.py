@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ class Decomposed:
 
     Rows that ask for the same phrase become one: the weight is the largest; embedding and prior are those of the
     component that hears the phrase best, as they are that source's own; times are those of all components that do.
-    What the whole recording alone hears keeps its row, with such times as the strategy knows.
+    What the whole recording alone hears keeps its row, with such times as the strategy knows. Notes are those on the
+    whole recording, with those on the components beside them; seconds are those of all.
 
     Looking into M components gives chance M opportunities. So a row that the whole recording does not hear pays for
     them: its odds are divided by M, and it stays if it is still more likely than not.
@@ -101,9 +103,15 @@ def merge(whole: Query, heard: Sequence[Query], components: Sequence[Component])
         maps=np.concatenate(maps) if len(maps) == len(best) > 0 else None,
         times=tuple(times),
         meanings=meanings,
-        notes=whole.notes,
+        notes=_notes(whole, heard),
         seconds=dict(sum((Counter(query.seconds) for query in (whole, *heard)), Counter())),
     )
+
+
+def _notes(whole: Query, heard: Sequence[Query]) -> dict[str, Any]:
+    """The notes on the whole, and under "components" those on each component, where there are any."""
+    of_components = [dict(query.notes) for query in heard]
+    return {**whole.notes, **({"components": of_components} if any(of_components) else {})}
 
 
 def _paid(weight: float, looks: int) -> float:

@@ -40,7 +40,8 @@ class Ears:
     """An encoder that hears an :class:`EmbeddedClip` as its embedding, and everything else as it always did.
 
     Args:
-        audio_text: the encoder; all its other abilities show through.
+        audio_text: the encoder; all its other abilities show through, but for its tokens, of which an embedding has
+            none: with those of the sound that it is a part of, every component would be heard as the whole.
     """
 
     def __init__(self, audio_text: AudioTextEncoder) -> None:
@@ -48,7 +49,7 @@ class Ears:
         self.space = audio_text.space
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_encoder":  # while it is copied, there is no encoder yet
+        if name.startswith("__") or name in ("_encoder", "encode_audio_tokens"):  # while it is copied, there is none
             raise AttributeError(name)
         return getattr(self._encoder, name)
 

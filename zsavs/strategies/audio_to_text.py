@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zsavs.calibration import SoundScorer, evidence_to_query
+from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AVSample, Query
 from zsavs.vocabulary import load_vocabulary
@@ -24,6 +24,9 @@ class AudioToText:
         top_k: the most sources to look for.
         min_z: how far above usual, in standard deviations, a label must be heard.
         max_gap: how far below the best label, in standard deviations, another one may be.
+
+    Raises:
+        InputError: a limit that means nothing.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class AudioToText:
         min_z: float = 2.5,
         max_gap: float = 2.0,
     ) -> None:
+        check_limits("audio_to_text", top_k, min_z=min_z, max_gap=max_gap)
         self.hear = SoundScorer(audio_text)
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query, log_softmax, usual
+from zsavs.calibration import PictureScorer, SoundScorer, check_limits, evidence_to_query, log_softmax, usual
+from zsavs.decomposition.sparse import Ears
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.factorization import factorise
 from zsavs.joint_factorization import Side, descend
@@ -81,7 +82,7 @@ class Cofactorization:
     Raises:
         ContractError: an encoder has no tokens.
         UnknownName: no such variant.
-        InputError: a setting out of range.
+        InputError: a setting out of range, or ears for components that are embeddings.
     """
 
     #: Its queries say where to look.
@@ -109,6 +110,11 @@ class Cofactorization:
         penalty: float = 1.0,
         seed: int = 0,
     ) -> None:
+        if isinstance(audio_text, Ears):
+            raise InputError(
+                "cofactorization hears tokens, and the components of decomposition 'sparse' are embeddings, which have "
+                "none; choose decomposition 'windows' or 'nmf', whose components are sounds."
+            )
         _check_tokens("audio_text", audio_text, "clap", "encode_audio_tokens", "project_audio_tokens")
         _check_tokens("image_text", image_text, "open_clip", "encode_image_tokens", "project_image_tokens")
         if variant not in _VARIANTS:
@@ -124,6 +130,7 @@ class Cofactorization:
             raise InputError(
                 f"cofactorization: temperature and image_scale are above 0, got {temperature} and {image_scale}."
             )
+        check_limits("cofactorization", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
         self.ears, self.eyes = audio_text, image_text
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)

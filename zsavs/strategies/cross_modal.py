@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zsavs.calibration import SoundScorer, evidence_to_query
+from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
 from zsavs.phrases import noun_phrases
 from zsavs.protocols import AudioTextEncoder, Captioner
 from zsavs.types import AVSample, Query
@@ -26,6 +26,9 @@ class CrossModal:
         min_z: how far above usual, in standard deviations, a phrase must be heard.
         max_gap: how far below the best phrase, in standard deviations, another one may be.
         nouns: cuts a caption into noun phrases.
+
+    Raises:
+        InputError: a limit that means nothing.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class CrossModal:
         max_gap: float = 2.0,
         nouns: Callable[[str], list[str]] = noun_phrases,
     ) -> None:
+        check_limits("cross_modal", top_k, min_z=min_z, max_gap=max_gap)
         self.captioner = captioner
         self.hear = SoundScorer(audio_text)
         self.nouns = nouns

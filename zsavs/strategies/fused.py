@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, evidence_to_query
+from zsavs.calibration import PictureScorer, SoundScorer, check_limits, evidence_to_query
 from zsavs.common_space import RidgeMap, gate, ridge
 from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.pooling import log_linear
@@ -50,7 +50,7 @@ class Fused:
 
     Raises:
         UnknownName: no such variant.
-        InputError: ``alpha`` is not in [0, 1].
+        InputError: ``alpha`` is not in [0, 1], or a limit that means nothing.
         VocabularyError: the vocabulary cannot be read, or has a single label (``embedding``).
     """
 
@@ -71,6 +71,7 @@ class Fused:
             raise UnknownName("variant of the fused strategy", str(variant), _VARIANTS)
         if not 0 <= alpha <= 1:
             raise InputError(f"fused: alpha is the sound's share and lies in [0, 1], got {alpha}.")
+        check_limits("fused", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
         self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         if variant == "embedding" and len(self.vocabulary) < 2:

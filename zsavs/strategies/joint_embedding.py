@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from zsavs.calibration import SoundScorer, evidence_to_query
+from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Query
 from zsavs.vocabulary import load_vocabulary
@@ -33,6 +33,9 @@ class JointEmbedding:
         top_k: the most names.
         min_z: how far above usual, in standard deviations, a label must be heard.
         max_gap: how far below the best label, in standard deviations, another one may be.
+
+    Raises:
+        InputError: a limit that means nothing.
     """
 
     #: Regions without a name, judged in the joint space.
@@ -47,6 +50,7 @@ class JointEmbedding:
         min_z: float = 2.5,
         max_gap: float = 2.0,
     ) -> None:
+        check_limits("joint_embedding", top_k, min_z=min_z, max_gap=max_gap)
         self.hear, self.space = SoundScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap

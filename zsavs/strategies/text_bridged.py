@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -10,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import SoundScorer, evidence_to_query
+from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
 from zsavs.decomposition.activity import unite
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut
@@ -42,6 +43,9 @@ class TextBridged:
         window_s: length of a window, in seconds; windows overlap by half.
         max_windows: of a longer recording, as many windows are heard, spread evenly over it.
         attention: how far a source's embedding moves to the label texts that it is like, in [0, 1].
+
+    Raises:
+        InputError: a setting out of range.
     """
 
     #: Regions without a name, judged in the joint space.
@@ -61,6 +65,12 @@ class TextBridged:
     ) -> None:
         if not 0 <= attention <= 1:
             raise InputError(f"text_bridged: attention is a share and lies in [0, 1], got {attention}.")
+        if not 0 < window_s < math.inf or max_windows < 1:
+            raise InputError(
+                f"text_bridged: window_s is a number of seconds above 0 and max_windows at least 1, got {window_s} and "
+                f"{max_windows}."
+            )
+        check_limits("text_bridged", top_k, min_z=min_z, max_gap=max_gap)
         self.hear, self.space = SoundScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import SoundScorer, common_part, evidence_to_query
+from zsavs.calibration import SoundScorer, check_limits, common_part, evidence_to_query
 from zsavs.decomposition import pursue
 from zsavs.errors import ContractError, InputError
 from zsavs.inversion import alikeness, invert
@@ -97,6 +97,7 @@ class TextualInversion:
                 "textual_inversion: steps and bound are at least 0, batch_size and patience at least 1 and step_size "
                 f"above 0, got {steps}, {bound}, {batch_size}, {patience} and {step_size}."
             )
+        check_limits("textual_inversion", top_k, min_z=min_z, max_gap=max_gap)
         self.hear, self.encoder, self.space = SoundScorer(joint), joint, joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
