@@ -154,6 +154,31 @@ def test_eval_scores_a_folder(folder: Path, tmp_path: Path, capsys: pytest.Captu
         assert means["false_positive_share"] < 0.01
 
 
+def test_eval_opens_the_data_set_with_the_options_given(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["eval", "--root", str(folder), "--preset", "toy", "--strategy", "fused", "--no-ablations"]
+    assert main([*run, "--option", "target_size=32", "--out", str(tmp_path / "run")]) == 0
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["dataset_options"] == {"target_size": 32}
+    assert main(["data", "check", "folder", str(folder), "--option", "target_size=none"]) == 0
+    capsys.readouterr()
+    for option, code, said in (
+        ("size=32", 2, "target_size"),
+        ("target_size=big", 1, "int"),
+        ("target_size", 1, "NAME=VALUE"),
+    ):
+        assert main([*run, "--option", option]) == code
+        assert said in capsys.readouterr().err
+
+
+def test_eval_keeps_pictures_in_a_run_folder_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["eval", "--root", str(folder), "--preset", "toy", "--strategy", "fused", "--save-visuals"]
+    assert main([*run, "2"]) == 1
+    assert "--out" in capsys.readouterr().err
+    assert main([*run, "-1"]) == 2
+
+
 def test_eval_records_a_bad_item_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "wav" / "1.wav").write_bytes(b"not a recording")
     assert main(["eval", "--root", str(folder), "--preset", "toy", "--methods", "fused", "--json"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import pickle
 import subprocess
 import sys
@@ -109,6 +110,26 @@ def test_a_data_set_can_be_sent_to_another_process(root, reader):
     copy = pickle.loads(pickle.dumps(dataset))
     assert list(copy) == list(dataset)
     assert np.array_equal(copy.load(item).target.mask, dataset.load(item).target.mask)
+
+
+def test_options_are_what_a_data_set_was_made_with_beside_root_and_split(root):
+    assert S4(root, split="val", context_s=1.0).options == {}
+    assert S4(root, context_s=math.inf).options == {"context_s": "inf"}
+    assert AVSSOpenVocabulary(root, target_size=None).options == {"target_size": None}
+    assert RobustMS3(root, conditions=("positive", "noise"), seed=7).options == {
+        "conditions": ["positive", "noise"],
+        "seed": 7,
+    }
+    with pytest.raises(TypeError, match="colour"):
+        S4(root, colour=3)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_known_options_are_those_that_it_takes(root, reader):
+    defaults = {"audios": None, "metadata": None, "videos": None, "encoding": "auto", "truth": "mask", "seed": 42}
+    defaults |= {"context_s": 1.0, "conditions": ["positive"], "named_only": True, "target_size": 224}
+    defaults |= {"image_size": 224}
+    assert opened(reader, root, **{name: defaults[name] for name in reader.known_options()})
 
 
 def test_names_are_registered_once():

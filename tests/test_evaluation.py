@@ -16,14 +16,18 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from fixtures_datasets import make_s4
+import torch
+from fixtures_datasets import make_avss, make_s4
 from PIL import Image
 
-from zsavs import toy
+from zsavs import evaluation, toy
 from zsavs.datasets.avsbench import S4
+from zsavs.datasets.avss import AVSSOpenVocabulary
 from zsavs.datasets.folder import Folder
+from zsavs.datasets.labels import avss_classes
 from zsavs.errors import InputError, OutputError, ResultFileError
 from zsavs.evaluation import Plan, evaluate, merge
+from zsavs.metrics.label_suites import AVSBENCH_OV_BASE
 from zsavs.result import AVSResult
 from zsavs.semantic import ClassNames, label_map
 from zsavs.summary import table
@@ -129,6 +133,26 @@ def test_a_bad_item_is_recorded_and_skipped(folder: Path, monkeypatch: pytest.Mo
     assert report["dataset"]["done"] == len(SOUNDS) - 1
 
 
+def test_a_reader_that_breaks_on_one_item_does_not_end_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set of somebody else's may raise anything."""
+    load = Folder.load
+
+    def sometimes(self: Folder, item: str) -> Any:
+        return load(self, item) if item != "04" else {}[item]
+
+    monkeypatch.setattr(Folder, "load", sometimes)
+    report = evaluate(Folder(folder), plan())
+    assert report["dataset"]["failed"] == [{"item": "04", "error": "KeyError: '04'"}]
+    assert report["dataset"]["done"] == len(SOUNDS) - 1
+
+
+def test_j_of_what_sounds_leaves_the_empty_targets_out(folder: Path) -> None:
+    scored = rows(evaluate(Folder(folder), plan()))
+    assert scored["fused", "recorded"]["J_sounding"] > 0.99
+    assert scored["fused", "silent"]["fixed"]["J"] == pytest.approx(4 / 12)
+    assert scored["fused", "silent"]["J_sounding"] == 0
+
+
 def test_an_item_that_a_strategy_cannot_answer_does_not_take_its_batch_along(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +193,23 @@ def test_another_setting_is_refused_with_the_difference(folder: Path, tmp_path: 
     evaluate(Folder(folder), plan(limit=3), tmp_path / "run")
     with pytest.raises(OutputError, match=r"batch_size: 3 then, 2 now"):
         evaluate(Folder(folder), plan(limit=3, batch_size=2), tmp_path / "run")
+
+
+def test_another_option_of_the_data_set_is_refused_with_the_difference(folder: Path, tmp_path: Path) -> None:
+    evaluate(Folder(folder), plan(limit=3), tmp_path / "run")
+    with pytest.raises(OutputError, match=r"dataset_options: \{\} then, \{'target_size': 24\} now"):
+        evaluate(Folder(folder, target_size=24), plan(limit=3), tmp_path / "run")
+
+
+def test_settings_say_which_device_auto_came_to(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run begun on one kind of device must not go on with another kind's numbers; cards of one kind may share it."""
+    monkeypatch.setattr("zsavs.evaluation.resolve_device", lambda name: torch.device("cuda:1"))
+    evaluate(Folder(folder), plan(limit=3), tmp_path / "run")
+    monkeypatch.setattr("zsavs.evaluation.resolve_device", lambda name: torch.device("cuda:0"))
+    evaluate(Folder(folder), plan(limit=3), tmp_path / "run")
+    monkeypatch.undo()
+    with pytest.raises(OutputError, match="device: 'cuda' then, 'cpu' now"):
+        evaluate(Folder(folder), plan(limit=3, device="cpu"), tmp_path / "run")
 
 
 def test_a_line_cut_short_is_done_again(folder: Path, tmp_path: Path) -> None:
@@ -213,6 +254,15 @@ def test_visuals_are_drawn(folder: Path, tmp_path: Path) -> None:
     for cases in report["cases"].values():
         for kind in ("best", "worst"):
             assert Image.open(tmp_path / "run" / cases[kind][0]["picture"]).width > 500
+
+
+def test_as_many_visuals_are_drawn_as_were_asked_for(folder: Path, tmp_path: Path) -> None:
+    report = evaluate(Folder(folder), plan(strategies=("fused",), audio=("recorded",)), tmp_path / "run", visuals=5)
+    for kind in ("best", "worst"):
+        assert len(report["cases"]["fused"][kind]) == 5
+        assert all((tmp_path / "run" / case["picture"]).exists() for case in report["cases"]["fused"][kind])
+    with pytest.raises(InputError, match="kept in the run folder"):
+        evaluate(Folder(folder), plan(), visuals=5)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -302,3 +352,15 @@ def test_the_compat_suite_is_told_of_whole_videos(tmp_path: Path) -> None:
     assert one["n_batches"] == len(videos)
     with pytest.raises(InputError, match=r"batches of 3 would cut one; use --batch-size 5,"):
         evaluate(dataset, plan(batch_size=3, suites=("avsbench_compat",)))
+
+
+def test_open_vocabulary_goes_by_the_names_of_the_data_sets_own_list(tmp_path: Path) -> None:
+    """Another order of label2idx.json is another order of ids, and the same base classes."""
+    names = ["background", *reversed(avss_classes()[1:])]
+    make_avss(tmp_path)
+    listed = next(tmp_path.rglob("label2idx.json"))
+    listed.write_text(json.dumps({name: k for k, name in enumerate(names)}))
+    dataset = AVSSOpenVocabulary(tmp_path, encoding="labels_semantic")
+    runner = evaluation._Runner(dataset, {}, plan(), ("open_vocabulary",))
+    base = runner.suite("open_vocabulary").options["base"]
+    assert {names[k] for k in base} == {avss_classes()[k] for k in AVSBENCH_OV_BASE}

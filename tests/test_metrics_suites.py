@@ -57,6 +57,28 @@ def test_avsbench_compat_counts_a_batch_without_targets_as_zero():
     assert together.compute()["F"] == 1
 
 
+def test_the_suites_of_logits_round_as_float32_does_whatever_they_are_given():
+    """A logit in (0, 6e-8] is background in the published code, whose sigmoid of it is exactly one half."""
+    tiny, target = np.full((1, 1, 1), 1e-9), np.ones((1, 1, 1), bool)
+    for kind in ("logits", "raw_logits"):
+        suite = suites.get("avsbench_compat", input=kind)
+        suite.update(tiny, target)
+        assert suite.compute()["J"] == 0
+    suite = suites.get("tavis_semantic", num_classes=1)
+    suite.update(tiny[None], np.zeros((1, 1, 1), int))
+    assert suite.compute()["mIoU"] == 0
+
+
+def test_a_float64_map_ties_with_the_thresholds_as_its_float32_copy_does():
+    for k in range(1, 255):  # only the k-th threshold separates the two pixels, and only if the upper one ties with it
+        maps, numbers = np.array([[[k / 254, (k - 0.5) / 254]]]), []
+        for same in (maps, maps.astype(np.float32)):
+            suite = suites.get("avsbench_compat")
+            suite.update(same, np.array([[[True, False]]]))
+            numbers.append(suite.compute()["F"])
+        assert numbers[0] == numbers[1], k
+
+
 def test_avsbench_compat_takes_the_maximum_per_batch():
     scores, targets = np.float32([[[0.9, 0.6]], [[0.3, 0.1]]]), np.array([[[1, 0]], [[1, 0]]], bool)
     apart, together = suites.get("avsbench_compat"), suites.get("avsbench_compat")

@@ -183,6 +183,19 @@ def test_warning_without_fixed_numbers_goes_by_the_suite(report: dict[str, Any],
     assert "g does not seem to use the sound" in texts(report, tmp_path)[0]
 
 
+def test_warning_looks_away_from_the_items_that_an_empty_answer_gets_right(
+    report: dict[str, Any], tmp_path: Path
+) -> None:
+    """Where most targets are empty J hardly falls in silence, however well the strategy listens."""
+    report["rows"] = [row("g", "recorded", 0.95, J_sounding=0.5), row("g", "silent", 0.9, J_sounding=0.0)]
+    report["rows"] += [row("h", "recorded", 0.9, J_sounding=0.5), row("h", "silent", 0.1, J_sounding=0.5)]
+    report["rows"] += [row("i", "recorded", 0.9, J_sounding=0.0), row("i", "silent", 0.9, J_sounding=0.0)]
+    report["rows"] += [row("j", "recorded", 0.9, J_sounding=None), row("j", "silent", 0.9, J_sounding=None)]
+    text = texts(report, tmp_path)[1]
+    assert text.count("does not seem") == 1
+    assert "h does not seem to use the sound: J where something sounds is 50.0 with the recorded sound" in text
+
+
 def test_json_is_strict_and_whole(report: dict[str, Any], tmp_path: Path) -> None:
     report["rows"][0]["fixed"].update(J=math.nan, F=math.inf)
     report["settings"]["name"] = "é\udc80" + "x" * 1000

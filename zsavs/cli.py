@@ -128,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "--root", "--test_data_path", metavar="DIR", help="where the data set is; only 'orchestra' comes with zsavs"
     )
     evaluate.add_argument("--split", help="which part of it; the test part if left out")
+    _add_options(evaluate)
     _add_strategies(evaluate)
     evaluate.add_argument(
         "--suite",
@@ -179,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("name", metavar="NAME", help="a name of 'zsavs list dataset'")
     data.add_argument("root", nargs="?", metavar="ROOT", help="where the data set is, unless it comes with zsavs")
     data.add_argument("--split", help="which part of it; all parts if left out")
+    _add_options(data)
     data.add_argument("--decode", action="store_true", help="read every item too, and count empty targets")
     data.add_argument("--json", action="store_true", help="print as JSON")
 
@@ -217,6 +219,17 @@ def _add_strategies(parser: argparse.ArgumentParser) -> None:
         dest="strategies",
         metavar="NAME",
         help=f"{_STRATEGIES_HELP}; give it several times for several; all if left out",
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        dest="options",
+        metavar="NAME=VALUE",
+        help="an option of the data set, for example truth=box or target_size=224",
     )
 
 

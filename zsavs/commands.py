@@ -163,7 +163,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from zsavs.summary import AUDIO, table
     from zsavs.vocabulary import load_vocabulary
 
-    dataset = _dataset(arguments.dataset, arguments.root, arguments.split)
+    dataset = _dataset(arguments.dataset, arguments.root, arguments.split, arguments.options)
     if dataset is None:
         print(f"zsavs: error: say where the data set {arguments.dataset!r} is: --root DIR", file=sys.stderr)
         return 2
@@ -258,21 +258,58 @@ def data(arguments: argparse.Namespace) -> int:
     if root is None:
         print(f"zsavs: error: say where it is: zsavs data check {arguments.name} ROOT", file=sys.stderr)
         return 2
-    options = {} if arguments.split is None else {"split": arguments.split}
+    options = _options(reader, arguments.split, arguments.options)
     with _bar(0, "checking") as bar:
         report = check(reader, root, decode=arguments.decode, on_item=bar.update, **options)
     print(json.dumps(report.to_json()) if arguments.json else report)
     return 0 if report.ok else 1
 
 
-def _dataset(name: str, root: str | None, split: str | None) -> Any:
+def _dataset(name: str, root: str | None, split: str | None, given: list[str]) -> Any:
     """The data set; None where its root is needed and was not given."""
     from zsavs.registry import find_component
 
     reader = find_component("dataset", name)
     if root is None and getattr(reader, "shipped", None) is None:
         return None
-    return reader(root, **({} if split is None else {"split": split}))
+    return reader(root, **_options(reader, split, given))
+
+
+def _options(reader: Any, split: str | None, given: list[str]) -> dict[str, Any]:
+    """What a data set is opened with beside its root, from texts NAME=VALUE.
+
+    Raises:
+        UnknownName: the data set has no such option.
+        InputError: no value, or one of another kind than the option's.
+    """
+    from zsavs.errors import InputError, UnknownName
+
+    options: dict[str, Any] = {} if split is None else {"split": split}
+    known = reader.known_options() if hasattr(reader, "known_options") else {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise InputError(f"--option {text}: expected NAME=VALUE, for example target_size=224.")
+        if name not in known:
+            raise UnknownName(f"option of the data set {reader.name!r}", name, known)
+        try:
+            options[name] = _option(known[name], value)
+        except (ValueError, KeyError):
+            raise InputError(f"--option {text}: the value must be of the kind {known[name]}.") from None
+    return options
+
+
+def _option(kind: str, text: str) -> Any:
+    """A value from its text; ValueError or KeyError where it is not of that kind."""
+    if "None" in kind and text.lower() == "none":
+        return None
+    if kind.startswith("bool"):
+        return {"true": True, "false": False}[text.lower()]
+    if kind.startswith("int"):
+        return int(text)
+    if kind.startswith("float"):
+        return float(text)
+    return tuple(text.split(",")) if kind.startswith("Sequence") else text
 
 
 def demo(arguments: argparse.Namespace) -> int:

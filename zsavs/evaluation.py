@@ -18,10 +18,12 @@ from typing import Any
 from zsavs.ahead import ahead
 from zsavs.build import build_pipeline
 from zsavs.datasets.base import Dataset
+from zsavs.datasets.labels import open_vocabulary_ids
 from zsavs.errors import InputError, ResultFileError, UnknownName, first_line
 from zsavs.files import write_atomically
 from zsavs.metrics import suites
 from zsavs.metrics.suite import Suite
+from zsavs.models.runtime import resolve_device
 from zsavs.neighbours import Neighbours
 from zsavs.pipeline import Pipeline
 from zsavs.reading import Batch, BatchReader, lender
@@ -101,9 +103,11 @@ def evaluate(
 
     Raises:
         OutputError: the folder holds another run, is in use, or cannot be written.
-        InputError: no item could be evaluated, or a suite does not suit the data set.
+        InputError: no item could be evaluated, a suite does not suit the data set, or ``visuals`` without a folder.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
+    if visuals and out is None:
+        raise InputError("pictures of the best and worst items are kept in the run folder: name one (--out RUN).")
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
     pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
     names = plan.suites if plan.suites is not None else (dataset.suite,)
@@ -112,8 +116,11 @@ def evaluate(
         "dataset": dataset.name,
         "root": str(getattr(dataset, "root", "")),
         "split": getattr(dataset, "split", ""),
+        "dataset_options": dict(getattr(dataset, "options", {})),
         "items": len(dataset),
         **{key: value for key, value in vars(plan).items() if key != "suites"},
+        # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
+        "device": resolve_device(plan.device).type,
         "suites": list(names),
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
         "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
@@ -130,9 +137,9 @@ def evaluate(
         for number, batch in runner.batches(done=folder.batches):
             folder.append(number, runner.run(batch))
             on_items(len(folder.batches[number]["items"]))
-        report = report_of(settings, folder.batches)
+        report = report_of(settings, folder.batches, visuals) if visuals else report_of(settings, folder.batches)
         if visuals:
-            _draw_cases(report, runner, folder.folder, visuals)
+            _draw_cases(report, runner, folder.folder)
         write_report(report, folder.folder)
     return report
 
@@ -191,7 +198,10 @@ class _Runner:
         if not self.count:
             raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
         classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
-        self.options = {"num_classes": len(classes)} if classes else {}
+        self.options: dict[str, Any] = {"num_classes": len(classes)} if classes else {}
+        base, novel = open_vocabulary_ids(classes)
+        if base and novel:  # by name, as the ids are those of the data set's own list
+            self.options |= {"base": base, "novel": novel}
         self.meanings = {name: classes_of(classes, text_side(pipe.verifier)) for name, pipe in pipes.items()}
         self.neighbours = Neighbours(dataset, self.everything, plan.smooth) if plan.smooth else None
         self.reader = BatchReader(dataset, self.everything, plan.audio, self.neighbours)
@@ -218,9 +228,9 @@ class _Runner:
             )
 
     def suite(self, name: str) -> Suite:
-        """A fresh suite, told the number of classes if it wants to know."""
-        suite = suites.get(name)
-        return suites.get(name, **self.options) if self.options and "num_classes" in suite.options else suite
+        """A fresh suite, told of the data set's classes what it wants to know."""
+        wanted = suites.get(name).options
+        return suites.get(name, **{key: value for key, value in self.options.items() if key in wanted})
 
     def batches(self, done: Container[int] = ()) -> Iterator[tuple[int, Batch]]:
         """The batches of this shard that are not done yet, and their numbers; the next is read ahead."""
@@ -306,11 +316,10 @@ class _Runner:
         return {name: feed(self.suite(name), scored, self.meanings[strategy]).state() for name in self.names}
 
 
-def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path, count: int) -> None:
+def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path) -> None:
     """Draw the best and worst items of each strategy and note the files in the report."""
     for strategy, cases in report["cases"].items():
         for kind, chosen in cases.items():
-            del chosen[count:]
             for place, case in enumerate(chosen):
                 sample, result = runner.again(strategy, case["item"])
                 picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")

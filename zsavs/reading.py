@@ -39,7 +39,7 @@ def lender(dataset: Dataset, items: Sequence[str], place: int) -> tuple[str, Ite
         name = items[(away + step) % len(items)]
         try:
             return name, dataset.load(name)
-        except ZsavsError:
+        except Exception:
             continue
     raise InputError(f"the data set {dataset.name!r}: no item can be read, so that no sound can be lent.")
 
@@ -85,6 +85,8 @@ class BatchReader:
                 loaded.append((name, self.dataset.load(name)))
             except ZsavsError as error:
                 broken.append({"item": name, "error": str(error)})
+            except Exception as error:  # a data set may be anybody's, and one item must not end the run
+                broken.append({"item": name, "error": f"{type(error).__name__}: {' '.join(str(error).split())}"})
         context = {order[name]: item.sample for name, item in loaded}
         context |= self.around(context)
         heard = {
@@ -98,7 +100,7 @@ class BatchReader:
         near = {other for place in places for other in self.neighbours.of(place).values()} if self.neighbours else set()
         found = {}
         for other in sorted(near - set(places)):
-            with contextlib.suppress(ZsavsError):
+            with contextlib.suppress(Exception):
                 found[other] = self.dataset.load(self.items[other]).sample
         return found
 

@@ -32,13 +32,13 @@ def defined(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, Any]], cases: int = 4) -> dict[str, Any]:
     """Sum up a run: plain JSON values.
 
     Keys: ``settings``, ``versions``, ``dataset`` (with ``failed`` items), ``models``, ``rows`` (a strategy under one
-    kind of audio: ``fixed`` means of J, F, false-positive share and empty answers, ``metrics`` of the suites,
-    ``seconds_per_item``), ``protocols``, ``per_class``, ``per_source_count``, ``curves`` (J against threshold) and
-    ``cases`` (best and worst items).
+    kind of audio: ``fixed`` means of J, F, false-positive share and empty answers, ``J_sounding``, the mean J of the
+    items whose target is not empty, ``metrics`` of the suites, ``seconds_per_item``), ``protocols``, ``per_class``,
+    ``per_source_count``, ``curves`` (J against threshold) and ``cases`` (so many best and worst items).
 
     Raises:
         InputError: no item was evaluated.
@@ -58,6 +58,8 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
                     "audio": audio,
                     "items": len(items),
                     "fixed": {key: _mean([score[key] for score in scored]) for key in _FIXED},
+                    # F is defined where there is a target.
+                    "J_sounding": _mean([score["J"] for score in scored if score["F"] is not None]),
                     "metrics": _suite_numbers(strategy, settings, batches) if audio == AUDIO[0] else {},
                     "seconds_per_item": _mean([score["seconds"] for score in scored]),
                 }
@@ -96,7 +98,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
             for strategy, scored in by_strategy.items()
             if scored
         },
-        "cases": {strategy: _cases(scored) for strategy, scored in by_strategy.items() if scored},
+        "cases": {strategy: _cases(scored, cases) for strategy, scored in by_strategy.items() if scored},
     }
 
 
@@ -143,7 +145,7 @@ def _groups(
     return {name: {"items": len(js), "J": _mean(js)} for name, js in sorted(groups.items()) if name}
 
 
-def _cases(scored: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], count: int = 4) -> dict[str, list[Any]]:
+def _cases(scored: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], count: int) -> dict[str, list[Any]]:
     """Items with the highest and the lowest J; equal ones in the order of the data set."""
     named = [{"item": row["item"], "J": score["J"], "picture": None} for row, score in scored]
     ranked = sorted(named, key=lambda case: -case["J"])

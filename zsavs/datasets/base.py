@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -142,6 +144,8 @@ class Reader(ABC):
         published: their sizes, as far as they were published.
         classes: names of the classes by id; empty for a data set of masks.
         shipped: the folder of the copy that comes with the package; None where there is none and a root is needed.
+        options: what it was made with beside root and split, where that is not the default, as plain JSON values.
+            Sizes, masks or boxes, seconds of context: what they change are the numbers.
 
     Raises:
         UnknownName: no such split.
@@ -154,6 +158,37 @@ class Reader(ABC):
     published: ClassVar[Mapping[str, Counts]] = {}
     shipped: ClassVar[Path | None] = None
     classes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note the options, whatever the class that is made calls them."""
+        reader = super().__new__(cls)
+        parameters = inspect.signature(cls.__init__).parameters
+        try:
+            given = inspect.signature(cls.__init__).bind(reader, *args, **kwargs).arguments
+        except TypeError:  # __init__ says what is wrong
+            return reader
+        named = {
+            key: value for key, value in given.items() if parameters[key].kind is not inspect.Parameter.VAR_KEYWORD
+        }
+        named = {key: value for key, value in named.items() if value != parameters[key].default}
+        for key in given.keys() - named.keys():
+            named |= given[key] if parameters[key].kind is inspect.Parameter.VAR_KEYWORD else {}
+        reader.options = {key: _plain(named[key]) for key in sorted(named.keys() - {"self", "root", "split"})}
+        return reader
+
+    @classmethod
+    def known_options(cls) -> dict[str, str]:
+        """The options that the class can be made with, and their types as they are written in the code."""
+        known: dict[str, str] = {}
+        for base in cls.__mro__:
+            if "__init__" not in vars(base):
+                continue
+            parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+            known = {p.name: str(p.annotation) for p in parameters if p.kind is not p.VAR_KEYWORD} | known
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):  # it hands nothing on
+                break
+        return {name: kind for name, kind in sorted(known.items()) if name not in ("self", "root", "split")}
 
     def __init__(self, root: str | os.PathLike[str], split: str) -> None:
         if split not in self.splits:
@@ -213,3 +248,14 @@ class Reader(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root)!r}, split={self.split!r}, {len(self)} items)"
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value that tells one option from another."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else repr(value)

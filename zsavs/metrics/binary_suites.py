@@ -129,6 +129,7 @@ class AVSBenchCompat(Suite):
             )
         kind = self.options["input"]
         maps, masks = score_pair(scores, targets, self.name, kind)
+        maps = maps.astype(np.float32)  # as in the published code, where a value may tie with a threshold
         probabilities = maps if kind == "probabilities" else sigmoid(maps)
         f = MaxF()
         f.update(maps if kind == "raw_logits" else probabilities, masks)

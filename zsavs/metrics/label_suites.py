@@ -309,6 +309,7 @@ class TAViSSemantic(Suite):
             )
         check = arrays.scores if self.options["input"] == "probabilities" else arrays.logits
         maps = check(given.reshape(-1, *wanted[1:]), "tavis_semantic: class_scores").reshape(-1, *wanted)
+        maps = maps.astype(np.float32)  # as in the published code, where a value may tie with a threshold
         for scores, target in zip(maps, actual, strict=True):
             self._take(scores, target == np.arange(num_classes)[:, None, None])
 

@@ -126,12 +126,12 @@ def score_pair(scores: ArrayLike, targets: ArrayLike, what: str, kind: str = "pr
 
 
 def sigmoid(logits: Scores) -> Scores:
-    """1 / (1 + exp(-x)) in the precision of the input, so that it rounds as the published code's does.
+    """1 / (1 + exp(-x)) in float32 whatever the precision of the input, so that it rounds as the published code's does.
 
-    In float32 a logit in (0, 6e-8] gives exactly 0.5, and one above 16.7 exactly 1.
+    A logit in (0, 6e-8] gives exactly 0.5, and one above 16.7 exactly 1.
     """
     with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-logits)))
+        return np.asarray(1 / (1 + np.exp(-logits.astype(np.float32))))
 
 
 def keys(names: str | Sequence[str], count: int, what: str) -> list[str]:

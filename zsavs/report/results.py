@@ -140,22 +140,29 @@ def _warnings(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Notice]:
     notices = []
     for strategy, of_strategy in rows.items():
         recorded = [row for row in of_strategy if _sound(row) == _RECORDED]
-        before = headline_j(recorded[0]) if recorded else None
+        before = _judged_j(recorded[0]) if recorded else None
         if before is None or before < _LEAST_J:
             continue
         kept = []
         for row in of_strategy:
-            after = headline_j(row)
+            after = _judged_j(row)
             if _sound(row) != _RECORDED and after is not None and after >= _HARDLY * before:
                 kept.append(f"{measure('J', after)} with {_sound(row)} sound")
         if kept:
+            where = " where something sounds" if "J_sounding" in recorded[0] else ""
             notices.append(
                 Notice(
-                    f"{strategy} does not seem to use the sound: J is {measure('J', before)} with the recorded sound "
-                    f"and still {' and '.join(kept)}. Its numbers tell what it finds in pictures, not what it hears."
+                    f"{strategy} does not seem to use the sound: J{where} is {measure('J', before)} with the recorded "
+                    f"sound and still {' and '.join(kept)}. Its numbers tell what it finds in pictures, not what it "
+                    "hears."
                 )
             )
     return notices
+
+
+def _judged_j(row: Mapping[str, Any]) -> float | None:
+    """J that the sound should matter to: without the empty targets, which an answer of nothing gets right."""
+    return number(row["J_sounding"]) if "J_sounding" in row else headline_j(row)
 
 
 def _sound(row: Mapping[str, Any]) -> str:
