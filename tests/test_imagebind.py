@@ -252,6 +252,17 @@ def test_a_spectrogram_is_seen_up_to_the_last_whole_patch(exact: ImageBind) -> N
     assert (exact.encode_audio_mels(seen) - want).abs().max() > 1e-6
 
 
+def test_views_of_a_picture_are_averaged(exact: ImageBind) -> None:
+    views = torch.stack(
+        [tensor(GOLDEN["vision"]["tensors"][0])[0], torch.linspace(-2, 2, 3 * 224 * 224).view(3, 224, 224)]
+    )
+    each = exact.encode_image_tensor(views, raw=True)
+    raw = exact.encode_image_tensor(views[None], raw=True)
+    torch.testing.assert_close(raw, each.mean(dim=0, keepdim=True))
+    assert raw.norm() < 0.9999
+    torch.testing.assert_close(exact.encode_image_tensor(views[None]).norm(), torch.tensor(1.0, dtype=torch.float64))
+
+
 def test_clips_are_averaged_at_full_length(exact: ImageBind) -> None:
     """The mean of the scaled rows, which is shorter than each and brought to unit length only at the end."""
     mels = tensor(GOLDEN["audio"]["tensors"][0])
@@ -311,6 +322,7 @@ def test_half_precision_points_the_same_way(dtype: torch.dtype) -> None:
     [
         ("encode_image_tensor", torch.zeros(1, 3, 256, 256)),
         ("encode_image_tensor", torch.zeros(3, 224, 224)),
+        ("encode_image_tensor", torch.zeros(1, 0, 3, 224, 224)),
         ("encode_audio_mels", torch.zeros(1, 1, 128, 300)),
         ("encode_audio_mels", torch.zeros(1, 0, 1, 128, 204)),
         ("encode_audio_mels", torch.zeros(1, 128, 204)),

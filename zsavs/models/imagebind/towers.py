@@ -101,22 +101,23 @@ class ImageBind(nn.Module):
         return float(last.scale) if isinstance(last, LogitScale) else 1.0
 
     def encode_image_tensor(self, pixels: Tensor, *, raw: bool = False) -> Tensor:
-        """Embed pictures.
+        """Embed pictures, or several views or frames as one.
 
         Args:
-            pixels: (B, 3, 224, 224), as :func:`zsavs.models.imagebind.preprocess_image` makes them.
-            raw: leave the rows as the official model returns them; they have unit length here as well.
+            pixels: (B, 3, 224, 224) or (B, S, 3, 224, 224), as :func:`zsavs.models.imagebind.preprocess_image` makes
+                them.
+            raw: leave the rows as the official model returns them: of unit length, and the mean over views shorter.
 
         Returns:
-            (B, D) of the model's dtype, rows of unit length.
+            (B, D) of the model's dtype, the mean over the views; rows of unit length unless ``raw``.
 
         Raises:
             InputError: another shape. Positions are known for this size only.
         """
-        if pixels.ndim != 4 or pixels.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+        if not _is_batch(pixels, (3, IMAGE_SIZE, IMAGE_SIZE)):
             raise InputError(
-                f"ImageBind takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), got {tuple(pixels.shape)}; "
-                f"use zsavs.models.imagebind.preprocess_image."
+                f"ImageBind takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}) or (B, views, 3, {IMAGE_SIZE}, "
+                f"{IMAGE_SIZE}), got {tuple(pixels.shape)}; use zsavs.models.imagebind.preprocess_image."
             )
         return _finish(self._class_token_tower("vision", pixels), raw)
 
@@ -176,17 +177,18 @@ class ImageBind(nn.Module):
             InputError: another shape. Positions are known for this size only.
         """
         size = (1, self.config.audio_num_mel_bins, self.config.audio_target_len)
-        if mels.ndim not in (4, 5) or mels.shape[-3:] != size or (mels.ndim == 5 and mels.shape[1] == 0):
+        if not _is_batch(mels, size):
             raise InputError(
                 f"ImageBind takes sounds (B, 1, {size[1]}, {size[2]}) or (B, clips, 1, {size[1]}, {size[2]}), got "
                 f"{tuple(mels.shape)}; use zsavs.models.imagebind.preprocess_audio."
             )
-        if mels.ndim == 4:
-            return _finish(self._class_token_tower("audio", mels), raw)
-        rows = self._class_token_tower("audio", mels.flatten(0, 1))
-        return _finish(rows.reshape(*mels.shape[:2], self.config.out_embed_dim).mean(dim=1), raw)
+        return _finish(self._class_token_tower("audio", mels), raw)
 
     def _class_token_tower(self, modality: str, inputs: Tensor) -> Tensor:
+        """(B, D) of inputs (B, ...); of several for each row, (B, S, ...), the mean."""
+        if inputs.ndim == 5:
+            rows = self._class_token_tower(modality, inputs.flatten(0, 1))
+            return rows.reshape(*inputs.shape[:2], self.config.out_embed_dim).mean(dim=1)
         x = self.modality_preprocessors[modality](inputs.to(self.device, self.dtype))
         x = self.modality_heads[modality](self.modality_trunks[modality](x))
         return self.modality_postprocessors[modality](x)  # type: ignore[no-any-return]
@@ -220,6 +222,11 @@ class ImageBind(nn.Module):
         if mask is not None and not torch.equal(mask.cpu().float(), causal_mask()):
             raise WeightsError("modality_preprocessors.text.mask is not the causal mask of the text tower.")
         return super().load_state_dict(given, strict=strict, assign=assign)
+
+
+def _is_batch(inputs: Tensor, size: tuple[int, int, int]) -> bool:
+    """Whether inputs are (B, *size), or (B, S, *size) with S of at least 1."""
+    return inputs.shape[-3:] == size and (inputs.ndim == 4 or (inputs.ndim == 5 and inputs.shape[1] > 0))
 
 
 def _finish(rows: Tensor, raw: bool) -> Tensor:
