@@ -1,6 +1,6 @@
 """Labels that a strategy finds in the sounds of the orchestra, with and without each decomposition.
 
-    python benchmarks/decomposition.py --root DIR [--strategy NAME] [--top-k N]
+    python benchmarks/decomposition.py [--root DIR] [--strategy NAME] [--top-k N]
 
 Prints for each decomposition and group: labels found that are in the sound, labels in the sound, wrong labels.
 """
