@@ -44,6 +44,9 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
         "emphasis": (0.1, 0.3, 0.5, 0.7, 1.0),
         "min_agreement": (0.0, 0.15, 0.3, 0.5, 0.7),
         "min_seen": (-1.0, 0.0, 0.5, 1.0, 2.0),
+        "min_share": (0.0, 0.05, 0.1, 0.2, 0.4),
+        "temperature": (0.25, 0.5, 0.75, 1.5, 3.0),
+        "image_scale": (1.0, 2.0, 3.0),
         "min_z": _HEARD["min_z"],
     },
     "cross_modal": _HEARD,
@@ -54,7 +57,11 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
         **_HEARD,
     },
     "joint_embedding": _HEARD,
-    "text_bridged": {"attention": (0.0, 0.25, 0.5, 0.75, 1.0), **_HEARD},
+    "text_bridged": {
+        "attention": (0.0, 0.25, 0.5, 0.75, 1.0),
+        "window_s": (1.0, 2.0, 4.0, 8.0),
+        **_HEARD,
+    },
     "textual_inversion": {"bound": (0.0, 0.1, 0.25, 0.5, 1.0), "steps": (0, 10, 30, 100, 300), **_HEARD},
 }
 
