@@ -22,7 +22,7 @@ from PIL import Image
 
 from zsavs import evaluation, toy
 from zsavs.datasets.avsbench import S4
-from zsavs.datasets.avss import AVSSOpenVocabulary
+from zsavs.datasets.avss import AVSS, AVSSOpenVocabulary
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.labels import avss_classes
 from zsavs.errors import InputError, OutputError, ResultFileError
@@ -352,6 +352,30 @@ def test_the_compat_suite_is_told_of_whole_videos(tmp_path: Path) -> None:
     assert one["n_batches"] == len(videos)
     with pytest.raises(InputError, match=r"batches of 3 would cut one; use --batch-size 5,"):
         evaluate(dataset, plan(batch_size=3, suites=("avsbench_compat",)))
+
+
+def test_classes_of_label_maps_have_numbers_of_their_own(tmp_path: Path) -> None:
+    """As the suite counts them, under the data set's names, and with the recorded sound only."""
+    make_avss(tmp_path / "set")
+    dataset = AVSS(tmp_path / "set", encoding="labels_semantic")
+    small = plan(strategies=("fused",), suites=("avss", "cavp", "avsbench"), limit=6, batch_size=2)
+    report = evaluate(dataset, small, tmp_path / "run")
+    judged = report["class_metrics"]["fused"]
+    assert set(judged) == {"avss", "cavp"}, "the suite of masks tells no classes apart"
+    numbers = rows(report)["fused", "recorded"]["metrics"]
+    for suite in ("avss", "cavp"):
+        assert [row["class"] for row in judged[suite]] == list(dataset.classes)
+        ious = [row["IoU"] for row in judged[suite]]
+        assert numbers[suite]["mIoU"] == pytest.approx(sum(iou or 0 for iou in ious) / len(ious))
+        assert {row["class"] for row in judged[suite] if row["F"] is not None} >= {"background", "helicopter"}
+        assert None in ious, "most classes are in none of the six frames"
+    assert judged["avss"][0]["frames"] == 6
+    kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert kept["class_metrics"] == report["class_metrics"]
+    text = (tmp_path / "run" / "report.md").read_text().partition("## Classes by the metric suites")[2]
+    assert "| helicopter |" in text.partition("\n## ")[0]
+    silent = evaluate(dataset, plan(strategies=("fused",), suites=("avss",), limit=2, audio=("silent",)))
+    assert silent["class_metrics"] == {"fused": {}}
 
 
 def test_open_vocabulary_goes_by_the_names_of_the_data_sets_own_list(tmp_path: Path) -> None:

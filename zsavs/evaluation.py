@@ -117,6 +117,7 @@ def evaluate(
         "root": str(getattr(dataset, "root", "")),
         "split": getattr(dataset, "split", ""),
         "dataset_options": dict(getattr(dataset, "options", {})),
+        "classes": list(getattr(dataset, "classes", ()) or ()),
         "items": len(dataset),
         **{key: value for key, value in vars(plan).items() if key != "suites"},
         # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
