@@ -23,12 +23,14 @@ from PIL import Image
 from zsavs import evaluation, toy
 from zsavs.datasets.avsbench import S4
 from zsavs.datasets.avss import AVSS, AVSSOpenVocabulary
+from zsavs.datasets.base import Target
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.labels import avss_classes
 from zsavs.errors import InputError, OutputError, ResultFileError
 from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.metrics.label_suites import AVSBENCH_OV_BASE
 from zsavs.result import AVSResult
+from zsavs.scoring import source_count
 from zsavs.semantic import ClassNames, label_map
 from zsavs.summary import table
 
@@ -167,6 +169,12 @@ def test_an_item_that_a_strategy_cannot_answer_does_not_take_its_batch_along(
     report = evaluate(Folder(folder), plan(strategies=("audio_to_text",), audio=("recorded",)))
     assert [row["item"] for row in report["dataset"]["failed"]] == ["02", "07"]
     assert "ZeroDivisionError" in report["dataset"]["failed"][0]["error"]
+
+
+def test_a_source_out_of_view_is_not_counted() -> None:
+    """Some data sets name what a video holds beside every frame, also where nothing of it is to be seen."""
+    mask = np.ones((2, 2), np.bool_)
+    assert [source_count(Target(m, sources=s)) for m in (mask, ~mask) for s in (("dog", "dog"), ())] == [2, 1, 0, 0]
 
 
 def test_nothing_to_evaluate_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
