@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -255,6 +256,28 @@ def test_shards_merge_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
         merge([tmp_path / "part0", tmp_path / "part1"], tmp_path / "again")
     with pytest.raises(InputError, match="another shard too"):
         merge([tmp_path / "part0", tmp_path / "part0"], tmp_path / "again")
+
+
+def test_a_run_goes_on_however_the_root_is_spelled(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(Folder(folder), plan(limit=3), tmp_path / "run")
+    monkeypatch.chdir(folder.parent)
+    evaluate(Folder(folder.name), plan(limit=3), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["root"] == str(folder.resolve())
+
+
+def test_shards_of_copies_in_several_places_merge(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    evaluate(Folder(folder), plan(), tmp_path / "whole")
+    for part, root in enumerate((folder, tmp_path / "copy")):
+        evaluate(Folder(root), plan(shard=(part, 2)), tmp_path / f"part{part}")
+    report = merge([tmp_path / "part0", tmp_path / "part1"], tmp_path / "merged")
+    assert (tmp_path / "merged" / "metrics.json").read_bytes() == (tmp_path / "whole" / "metrics.json").read_bytes()
+    roots = [str(folder.resolve()), str((tmp_path / "copy").resolve())]
+    assert json.loads((tmp_path / "merged" / "settings.json").read_text())["root"] == roots
+    assert report["dataset"]["root"] == roots
+    assert ", ".join(roots) in (tmp_path / "merged" / "report.md").read_text().replace("\\", "")
 
 
 def test_visuals_are_drawn(folder: Path, tmp_path: Path) -> None:

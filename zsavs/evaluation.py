@@ -114,7 +114,7 @@ def evaluate(
     settings = {
         "zsavs": __version__,
         "dataset": dataset.name,
-        "root": str(getattr(dataset, "root", "")),
+        "root": str(Path(dataset.root).resolve()) if hasattr(dataset, "root") else "",
         "split": getattr(dataset, "split", ""),
         "dataset_options": dict(getattr(dataset, "options", {})),
         "classes": list(getattr(dataset, "classes", ()) or ()),
@@ -149,7 +149,8 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     """Put the shards of one run together; the numbers are those of a run that was never cut.
 
     Args:
-        folders: run folders with all shards of one plan.
+        folders: run folders with all shards of one plan, also of copies of the data set in several places; the settings
+            of the whole then list every root.
         out: the folder of the whole.
 
     Raises:
@@ -158,9 +159,12 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
         OutputError: ``out`` holds another run, or cannot be written.
     """
     settings: dict[str, Any] | None = None
+    roots: list[Any] = []
     batches: dict[int, Any] = {}
     for folder in map(Path, folders):
         own = {**read_json(folder / "settings.json"), "shard": [0, 1]}
+        root = own.pop("root", None)  # a copy of the same data on every machine
+        roots += [root] if root not in roots else []
         if settings is not None and own != settings:
             changed = [key for key in sorted({*own, *settings}) if own.get(key) != settings.get(key)]
             raise InputError(f"{folder}: is a shard of another run, it differs in {', '.join(changed)}.")
@@ -171,6 +175,7 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
             batches[number] = batch
     if settings is None:
         raise InputError("name the folders of the shards to merge.")
+    settings = {**settings, "root": roots[0] if len(roots) == 1 else roots}
     try:
         items = min(settings["items"], settings["limit"] or settings["items"])
         missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
