@@ -210,6 +210,16 @@ def test_another_option_of_the_data_set_is_refused_with_the_difference(folder: P
         evaluate(Folder(folder, target_size=24), plan(limit=3), tmp_path / "run")
 
 
+def test_another_list_of_as_many_items_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "set")
+    evaluate(Folder(tmp_path / "set"), plan(limit=3), tmp_path / "run")
+    for file in tmp_path.glob("set/*/01.*"):
+        file.rename(file.with_stem("99"))
+    assert len(Folder(tmp_path / "set")) == len(SOUNDS)
+    with pytest.raises(OutputError, match=r"\(items_digest: '\w+' then, '\w+' now\)"):
+        evaluate(Folder(tmp_path / "set"), plan(limit=3), tmp_path / "run")
+
+
 def test_settings_say_which_device_auto_came_to(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run begun on one kind of device must not go on with another kind's numbers; cards of one kind may share it."""
     monkeypatch.setattr("zsavs.evaluation.resolve_device", lambda name: torch.device("cuda:1"))

@@ -7,6 +7,7 @@ merged, ends with the same bytes as one that ran through.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -102,7 +103,8 @@ def evaluate(
         The report, plain JSON values: see :func:`zsavs.summary.report_of`.
 
     Raises:
-        OutputError: the folder holds another run, is in use, or cannot be written.
+        OutputError: the folder holds another run, such as one of a data set that has other items now, is in use, or
+            cannot be written.
         InputError: no item could be evaluated, a suite does not suit the data set, or ``visuals`` without a folder.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
@@ -111,6 +113,7 @@ def evaluate(
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
     pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
     names = plan.suites if plan.suites is not None else (dataset.suite,)
+    runner = _Runner(dataset, pipes, plan, names)
     settings = {
         "zsavs": __version__,
         "dataset": dataset.name,
@@ -118,7 +121,9 @@ def evaluate(
         "split": getattr(dataset, "split", ""),
         "dataset_options": dict(getattr(dataset, "options", {})),
         "classes": list(getattr(dataset, "classes", ()) or ()),
-        "items": len(dataset),
+        "items": len(runner.everything),
+        # Batches are kept by number: with another list, of the same length too, a number means other items.
+        "items_digest": hashlib.blake2b(json.dumps(runner.everything).encode(), digest_size=8).hexdigest(),
         **{key: value for key, value in vars(plan).items() if key != "suites"},
         # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
         "device": resolve_device(plan.device).type,
@@ -126,7 +131,6 @@ def evaluate(
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
         "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
     }
-    runner = _Runner(dataset, pipes, plan, names)
     if out is None:
         batches: dict[int, Any] = {}
         for number, batch in runner.batches():
