@@ -188,6 +188,26 @@ def test_eval_records_a_bad_item_and_goes_on(folder: Path, capsys: pytest.Captur
     assert "1.wav" in report["dataset"]["failed"][0]["error"]
 
 
+def test_eval_says_how_many_failed_where_they_are_listed_and_tries_them_again_when_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = (folder / "wav" / "1.wav").read_bytes()
+    (folder / "wav" / "1.wav").write_bytes(b"not a recording")
+    run = ["eval", "--root", str(folder), "--preset", "toy", "--methods", "fused", "--out", str(tmp_path / "run")]
+    assert main([*run, "--json"]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "1 of 4 items failed" in last
+    assert str(tmp_path / "run" / "report.html") in last
+    assert "--retry-failed" in last
+    (folder / "wav" / "1.wav").write_bytes(good)
+    assert main(run) == 0
+    assert "1 of 4 items failed" in capsys.readouterr().err, "what is finished is not begun again"
+    assert main([*run, "--retry-failed"]) == 0
+    said = capsys.readouterr()
+    assert "failed" not in said.err
+    assert "4 items;" in said.out
+
+
 def test_eval_limit_and_batch_size_do_not_change_scores(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     reports = []
     for size in ("1", "3"):
@@ -269,6 +289,7 @@ def test_doctor_finds_this_installation_healthy(capsys: pytest.CaptureFixture[st
         (["eval", "--root", "x", "--limit", "0"], 2, "at least 1"),
         (["eval", "--dataset", "orchestra", "--save-visuals", "-3"], 2, "at least 1"),
         (["eval", "--dataset", "orchestra", "--save-visuals", "1"], 2, "--out RUN"),
+        (["eval", "--dataset", "orchestra", "--retry-failed"], 2, "--out RUN"),
     ],
 )
 def test_wrong_usage_is_2(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:

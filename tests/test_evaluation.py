@@ -248,6 +248,36 @@ def test_a_damaged_line_is_not_guessed_at(folder: Path, tmp_path: Path) -> None:
         evaluate(Folder(folder), plan(), tmp_path / "run")
 
 
+def test_only_batches_with_a_failed_item_are_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the run ends as one that never failed, where no other item is heard with a failed one's sound."""
+    small = plan(audio=("recorded",))
+    evaluate(Folder(folder), small, tmp_path / "whole")
+    load = Folder.load
+    loaded: list[str] = []
+
+    def sometimes(self: Folder, item: str) -> Any:
+        if item == "04":
+            raise InputError("04: broken")
+        return load(self, item)
+
+    def noted(self: Folder, item: str) -> Any:
+        loaded.append(item)
+        return load(self, item)
+
+    monkeypatch.setattr(Folder, "load", sometimes)
+    report = evaluate(Folder(folder), small, tmp_path / "run", retry_failed=True)
+    assert len(report["dataset"]["failed"]) == 1
+    report = evaluate(Folder(folder), small, tmp_path / "run", retry_failed=True)
+    assert len(report["dataset"]["failed"]) == 1, "still broken, and once in the list"
+    monkeypatch.setattr(Folder, "load", noted)
+    report = evaluate(Folder(folder), small, tmp_path / "run", retry_failed=True)
+    assert not report["dataset"]["failed"]
+    assert loaded == ["03", "04", "05"], "the batch of three"
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == (tmp_path / "whole" / "metrics.json").read_bytes()
+
+
 def test_two_processes_do_not_run_into_one_folder(folder: Path, tmp_path: Path) -> None:
     from zsavs.run_folder import RunFolder
 

@@ -156,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="pictures of N best and N worst items, in the folder of --out",
     )
+    evaluate.add_argument(
+        "--retry-failed", action="store_true", help="try items again that failed when the run of --out was begun"
+    )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
 
     calibrate = command(

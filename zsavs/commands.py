@@ -170,6 +170,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if arguments.save_visuals and not arguments.out:
         print("zsavs: error: say where the pictures go: --save-visuals N --out RUN", file=sys.stderr)
         return 2
+    if arguments.retry_failed and not arguments.out:
+        print("zsavs: error: say which run to go on with: --retry-failed --out RUN", file=sys.stderr)
+        return 2
     vocabulary = arguments.vocabulary
     preset = arguments.preset or _preset_here()
     plan = Plan(
@@ -191,14 +194,33 @@ def evaluate(arguments: argparse.Namespace) -> int:
     )
     total = min(len(dataset), arguments.limit or len(dataset))
     with _bar(total, "evaluating") as bar:
-        report = run(dataset, plan, arguments.out, visuals=arguments.save_visuals, on_items=bar.update)
+        report = run(
+            dataset,
+            plan,
+            arguments.out,
+            visuals=arguments.save_visuals,
+            retry_failed=arguments.retry_failed,
+            on_items=bar.update,
+        )
     print(json.dumps(report, ensure_ascii=False) if arguments.json else table(report))
-    if not arguments.json:
-        for failure in report["dataset"]["failed"][:3]:
-            print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
-        if arguments.out:
-            print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    if report["dataset"]["failed"]:
+        _say_failed(report["dataset"], arguments.out)
+    if arguments.out and not arguments.json:
+        print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
     return 0
+
+
+def _say_failed(dataset: dict[str, Any], out: str | None) -> None:
+    """How many items failed, the first of them, where all are listed, and how to try them again."""
+    failed = dataset["failed"]
+    for failure in failed[:3]:
+        print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
+    where = "--json and --out RUN list them all"
+    if out:
+        where = f"{Path(out) / 'report.html'} lists them all; --retry-failed in the same command tries them again"
+    print(
+        f"zsavs: warning: {len(failed)} of {dataset['items']} items failed and count nowhere; {where}", file=sys.stderr
+    )
 
 
 def calibrate(arguments: argparse.Namespace) -> int:

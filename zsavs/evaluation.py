@@ -86,17 +86,21 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     *,
     visuals: int = 0,
+    retry_failed: bool = False,
     on_items: Callable[[int], Any] = lambda count: None,
 ) -> dict[str, Any]:
     """Run a plan over a data set, or go on with a run that was interrupted.
 
-    An item that cannot be read, or that a strategy cannot answer, is recorded and left out for every strategy.
+    An item that cannot be read, or that a strategy cannot answer, is recorded and left out for every strategy. It stays
+    so when the run goes on, unless ``retry_failed`` asks for it; what else has been heard or smoothed without such an
+    item, as it could not be read, is left as it is.
 
     Args:
         dataset: what to score on.
         plan: what to run.
         out: the run folder; without one, nothing is kept.
         visuals: for each strategy, pictures of so many best and worst items are drawn into ``out/visuals``.
+        retry_failed: batches of ``out`` in which an item failed are done again.
         on_items: called with the number of items finished, at once with those of an earlier run.
 
     Returns:
@@ -138,6 +142,8 @@ def evaluate(
             on_items(len(batches[number]["items"]))
         return report_of(settings, batches)
     with RunFolder(out, settings) as folder:
+        if retry_failed:
+            folder.drop([n for n, batch in folder.batches.items() if any("error" in row for row in batch["items"])])
         on_items(sum(len(batch["items"]) for batch in folder.batches.values()))
         for number, batch in runner.batches(done=folder.batches):
             folder.append(number, runner.run(batch))
