@@ -336,6 +336,21 @@ def test_as_many_visuals_are_drawn_as_were_asked_for(folder: Path, tmp_path: Pat
         evaluate(Folder(folder), plan(), visuals=5)
 
 
+def test_merging_keeps_the_pictures_of_the_best_and_worst_of_all(folder: Path, tmp_path: Path) -> None:
+    small = {"strategies": ("fused",), "audio": ("recorded",)}
+    whole = evaluate(Folder(folder), plan(**small), tmp_path / "whole", visuals=2)
+    for part in range(2):
+        evaluate(Folder(folder), plan(**small, shard=(part, 2)), tmp_path / f"part{part}", visuals=2)
+    merged = merge([tmp_path / "part1", tmp_path / "part0"], tmp_path / "merged")
+    assert merged["cases"] == whole["cases"]
+    for kind in ("best", "worst"):
+        assert len(merged["cases"]["fused"][kind]) == 2
+        for case in merged["cases"]["fused"][kind]:
+            drawn = [Image.open(tmp_path / run / case["picture"]).tobytes() for run in ("whole", "merged")]
+            assert drawn[0] == drawn[1], "the picture of this very item"
+    assert json.loads((tmp_path / "merged" / "report.json").read_text())["cases"] == whole["cases"]
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(folder: Path, tmp_path: Path, seed: int) -> None:
     evaluate(Folder(folder), plan(batch_size=1), tmp_path / "whole")

@@ -174,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_preset(calibrate)
 
-    merge = command("merge", commands.merge, "Put the shards of one evaluation together.")
+    merge = command(
+        "merge", commands.merge, "Put the shards of one evaluation together, with the pictures that they have drawn."
+    )
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
     merge.add_argument("--out", required=True, metavar="RUN", help="folder of the whole")
 

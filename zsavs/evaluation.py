@@ -158,6 +158,9 @@ def evaluate(
 def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> dict[str, Any]:
     """Put the shards of one run together; the numbers are those of a run that was never cut.
 
+    Nothing is drawn: the best and worst items are among those of their own shards, and the pictures are those that the
+    shards have.
+
     Args:
         folders: run folders with all shards of one plan, also of copies of the data set in several places; the settings
             of the whole then list every root.
@@ -189,7 +192,8 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     try:
         items = min(settings["items"], settings["limit"] or settings["items"])
         missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
-        report = {} if missing else report_of(settings, batches)
+        cases, pictures = _drawn(folders)
+        report = {} if missing else report_of(settings, batches, cases) if cases else report_of(settings, batches)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ResultFileError(
             f"{', '.join(map(str, folders))}: not what a run leaves behind ({type(error).__name__}: "
@@ -200,6 +204,7 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     with RunFolder(out, settings) as whole:
         for number in sorted(set(batches) - set(whole.batches)):
             whole.append(number, {key: value for key, value in batches[number].items() if key != "batch"})
+        _keep_pictures(report, pictures, whole.folder)
         write_report(report, whole.folder)
     return report
 
@@ -332,6 +337,38 @@ class _Runner:
         return {name: feed(self.suite(name), scored, self.meanings[strategy]).state() for name in self.names}
 
 
+def _drawn(folders: Sequence[str | os.PathLike[str]]) -> tuple[int, dict[tuple[str, str], Path]]:
+    """How many best or worst items a shard has pictures of, at the most, and the pictures by strategy and item."""
+    count = 0
+    pictures: dict[tuple[str, str], Path] = {}
+    for folder in map(Path, folders):
+        if not (folder / "report.json").exists():  # it was ended just before
+            continue
+        for strategy, cases in read_json(folder / "report.json")["cases"].items():
+            for chosen in cases.values():
+                named = {case["item"]: Path(case["picture"]).name for case in chosen if case["picture"]}
+                count = max(count, len(named))
+                pictures |= {(strategy, item): folder / "visuals" / name for item, name in named.items()}
+    return count, pictures
+
+
+def _keep_pictures(report: Mapping[str, Any], pictures: Mapping[tuple[str, str], Path], folder: Path) -> None:
+    """Copy the pictures of the report's best and worst items, and note the files in the report."""
+    for strategy, cases in report["cases"].items():
+        for kind, chosen in cases.items():
+            for place, case in enumerate(chosen):
+                source = pictures.get((strategy, case["item"]))
+                if source is None or not source.is_file():
+                    continue
+                data = source.read_bytes()
+                case["picture"] = _place(strategy, kind, place)
+                write_atomically(folder / case["picture"], lambda file, data=data: file.write(data))  # type: ignore[misc]
+
+
+def _place(strategy: str, kind: str, place: int) -> str:
+    return f"visuals/{strategy}_{kind}_{place + 1}.png"
+
+
 def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path) -> None:
     """Draw the best and worst items of each strategy and note the files in the report."""
     for strategy, cases in report["cases"].items():
@@ -339,7 +376,7 @@ def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path) -> Non
             for place, case in enumerate(chosen):
                 sample, result = runner.again(strategy, case["item"])
                 picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
-                case["picture"] = f"visuals/{strategy}_{kind}_{place + 1}.png"
+                case["picture"] = _place(strategy, kind, place)
                 write_atomically(
                     folder / case["picture"],
                     lambda file, picture=picture: picture.save(file, format="PNG"),  # type: ignore[misc]
