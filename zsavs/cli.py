@@ -113,8 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
     segment.add_argument("--json", action="store_true", help="print the answer as JSON")
 
-    compare = command("compare", commands.compare, "Run several strategies on one picture and its sound.")
+    compare = command(
+        "compare", commands.compare, "Run several strategies on one picture and its sound, or on several of them."
+    )
     _add_pair(compare)
+    compare.add_argument("more", nargs="*", metavar="IMAGE AUDIO", help="more pairs: a row each on one page")
     _add_strategies(compare)
     _add_models(compare)
     compare.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")

@@ -13,12 +13,12 @@ __all__ = ["calibrate", "compare", "data", "demo", "doctor", "download", "evalua
 
 def segment(arguments: argparse.Namespace) -> int:
     """``zsavs segment``: one strategy on one picture and its sound."""
-    arguments.strategies = [arguments.strategy]
+    arguments.strategies, arguments.more = [arguments.strategy], []
     return compare(arguments)
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """``zsavs compare``: several strategies on one picture and its sound."""
+    """``zsavs compare``: several strategies on one picture and its sound, or on several of them."""
     from zsavs.build import build_pipeline
     from zsavs.datasets.labels import label_set
     from zsavs.types import AVSample
@@ -27,13 +27,18 @@ def compare(arguments: argparse.Namespace) -> int:
     if not image or not audio:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
+    if len(arguments.more) % 2:
+        print(f"zsavs: error: {arguments.more[-1]}: a picture without a recording; give both of each", file=sys.stderr)
+        return 2
     if arguments.label_set:
         label_set(arguments.label_set)  # refused before anything is computed
-    sample = AVSample.from_files(image, audio)
+    pairs = [(image, audio), *zip(arguments.more[::2], arguments.more[1::2], strict=True)]
+    samples = [AVSample.from_files(*pair) for pair in pairs]
+    stems = _stems([picture for picture, _ in pairs])
     preset = arguments.preset or _preset_here()
     names = _strategies(arguments.strategies, preset)
-    answers = {}
-    with _bar(2 * len(names), "loading models") as bar:
+    answers: list[dict[str, Any]] = [{} for _ in pairs]  # of each pair, by strategy
+    with _bar(len(names) * (1 + len(pairs)), "loading models") as bar:
         for name in names:
             pipe = build_pipeline(
                 name,
@@ -47,23 +52,54 @@ def compare(arguments: argparse.Namespace) -> int:
             )
             bar.update()
             bar.set_description(f"running {name}")
-            stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
-            result = pipe(sample)
-            answers[name] = _write(result, sample, arguments.out, stem, f"{name} · {preset}")
-            if arguments.label_set:
-                _add_labels(answers[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
-            bar.update()
-    sheet = _write_sheet(answers, Path(arguments.out) / f"{Path(image).stem}_compare.png") if len(names) > 1 else None
+            for sample, own, given in zip(samples, answers, stems, strict=True):
+                stem = given if len(names) == 1 else f"{given}_{name}"
+                result = pipe(sample)
+                own[name] = _write(result, sample, arguments.out, stem, f"{name} · {preset}")
+                if arguments.label_set:
+                    _add_labels(own[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
+                bar.update()
+    sheet = None
+    if len(pairs) > 1:
+        sheet = _write_sheet(answers, Path(arguments.out) / "compare.png", columns=len(names))
+    elif len(names) > 1:
+        sheet = _write_sheet(answers, Path(arguments.out) / f"{stems[0]}_compare.png")
     if arguments.json:
-        print(json.dumps(answers[names[0]] if arguments.command == "segment" else answers, ensure_ascii=False))
+        _print_json(arguments.command, pairs, answers)
         return 0
-    for name, answer in answers.items():
-        print(f"{name} ({preset})")
-        for line in _describe(answer):
-            print(f"  {line}")
+    for pair, own in zip(pairs, answers, strict=True):
+        if len(pairs) > 1:
+            print(" + ".join(pair))
+        for name, answer in own.items():
+            print(f"{name} ({preset})")
+            for line in _describe(answer):
+                print(f"  {line}")
     if sheet is not None:
         print(f"side by side: {sheet}")
     return 0
+
+
+def _print_json(command: str, pairs: list[tuple[str, str]], answers: list[dict[str, Any]]) -> None:
+    """One strategy's answer, those of all strategies to one pair, or a list of such with their files."""
+    told: Any = answers[0]
+    if command == "segment":
+        (told,) = answers[0].values()
+    elif len(pairs) > 1:
+        told = [{"image": i, "audio": a, "answers": own} for (i, a), own in zip(pairs, answers, strict=True)]
+    print(json.dumps(told, ensure_ascii=False))
+
+
+def _stems(pictures: list[str]) -> list[str]:
+    """What the files of each picture begin with: its name, with a number where several are called the same."""
+    stems: list[str] = []
+    for picture in pictures:
+        stem = free = Path(picture).stem
+        number = 1
+        while free in stems:
+            number += 1
+            free = f"{stem}-{number}"
+        stems.append(free)
+    return stems
 
 
 def _strategies(asked: list[str] | None, preset: str) -> list[str]:
@@ -78,15 +114,15 @@ def _strategies(asked: list[str] | None, preset: str) -> list[str]:
     return [name for name in names if name not in missing]
 
 
-def _write_sheet(answers: dict[str, dict[str, Any]], path: Path) -> Path:
-    """Put the cards of all strategies on one page."""
+def _write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> Path:
+    """Put the cards of all pairs and strategies on one page, so many in a row."""
     from PIL import Image
 
     from zsavs import draw
     from zsavs.files import write_atomically
 
-    cards = [Image.open(answer["files"]["card"]).convert("RGB") for answer in answers.values()]
-    page = draw.contact_sheet(cards)
+    cards = [Image.open(answer["files"]["card"]).convert("RGB") for own in answers for answer in own.values()]
+    page = draw.contact_sheet(cards, columns)
     write_atomically(path, lambda file: page.save(file, format="PNG"))
     return path
 
