@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zsavs.answers import add_labels, describe, stems, write_answer, write_sheet
+
 __all__ = ["calibrate", "compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
 
 
@@ -34,7 +36,7 @@ def compare(arguments: argparse.Namespace) -> int:
         label_set(arguments.label_set)  # refused before anything is computed
     pairs = [(image, audio), *zip(arguments.more[::2], arguments.more[1::2], strict=True)]
     samples = [AVSample.from_files(*pair) for pair in pairs]
-    stems = _stems([picture for picture, _ in pairs])
+    starts = stems([picture for picture, _ in pairs])
     preset = arguments.preset or _preset_here()
     names = _strategies(arguments.strategies, preset)
     answers: list[dict[str, Any]] = [{} for _ in pairs]  # of each pair, by strategy
@@ -52,18 +54,18 @@ def compare(arguments: argparse.Namespace) -> int:
             )
             bar.update()
             bar.set_description(f"running {name}")
-            for sample, own, given in zip(samples, answers, stems, strict=True):
+            for sample, own, given in zip(samples, answers, starts, strict=True):
                 stem = given if len(names) == 1 else f"{given}_{name}"
                 result = pipe(sample)
-                own[name] = _write(result, sample, arguments.out, stem, f"{name} · {preset}")
+                own[name] = write_answer(result, sample, arguments.out, stem, f"{name} · {preset}")
                 if arguments.label_set:
-                    _add_labels(own[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
+                    add_labels(own[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
                 bar.update()
     sheet = None
     if len(pairs) > 1:
-        sheet = _write_sheet(answers, Path(arguments.out) / "compare.png", columns=len(names))
+        sheet = write_sheet(answers, Path(arguments.out) / "compare.png", columns=len(names))
     elif len(names) > 1:
-        sheet = _write_sheet(answers, Path(arguments.out) / f"{stems[0]}_compare.png")
+        sheet = write_sheet(answers, Path(arguments.out) / f"{starts[0]}_compare.png")
     if arguments.json:
         _print_json(arguments.command, pairs, answers)
         return 0
@@ -72,7 +74,7 @@ def compare(arguments: argparse.Namespace) -> int:
             print(" + ".join(pair))
         for name, answer in own.items():
             print(f"{name} ({preset})")
-            for line in _describe(answer):
+            for line in describe(answer):
                 print(f"  {line}")
     if sheet is not None:
         print(f"side by side: {sheet}")
@@ -89,19 +91,6 @@ def _print_json(command: str, pairs: list[tuple[str, str]], answers: list[dict[s
     print(json.dumps(told, ensure_ascii=False))
 
 
-def _stems(pictures: list[str]) -> list[str]:
-    """What the files of each picture begin with: its name, with a number where several are called the same."""
-    stems: list[str] = []
-    for picture in pictures:
-        stem = free = Path(picture).stem
-        number = 1
-        while free in stems:
-            number += 1
-            free = f"{stem}-{number}"
-        stems.append(free)
-    return stems
-
-
 def _strategies(asked: list[str] | None, preset: str) -> list[str]:
     """The strategies that were asked for, each once; else all that the preset has the parts for."""
     from zsavs.build import missing_roles
@@ -112,84 +101,6 @@ def _strategies(asked: list[str] | None, preset: str) -> list[str]:
     for name, roles in missing.items():
         print(f"zsavs: left out {name}: the preset {preset!r} has no {' and no '.join(roles)}", file=sys.stderr)
     return [name for name in names if name not in missing]
-
-
-def _write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> Path:
-    """Put the cards of all pairs and strategies on one page, so many in a row."""
-    from PIL import Image
-
-    from zsavs import draw
-    from zsavs.files import write_atomically
-
-    cards = [Image.open(answer["files"]["card"]).convert("RGB") for own in answers for answer in own.values()]
-    page = draw.contact_sheet(cards, columns)
-    write_atomically(path, lambda file: page.save(file, format="PNG"))
-    return path
-
-
-def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
-    """Write a result's files and its card; return what to tell about it."""
-    from zsavs.files import write_atomically
-
-    picture = result.card(sample.audio, title)
-    files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
-    write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
-    return {
-        "objects": [
-            {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
-            for phrase, score, box, n in zip(
-                result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
-            )
-        ],
-        "heard": _heard(result.queries),
-        "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
-        "files": {name: str(path) for name, path in files.items()},
-    }
-
-
-def _heard(query: Any) -> list[dict[str, Any]]:
-    """What was heard, and when, if that is known."""
-    rows: list[dict[str, Any]] = [
-        {"phrase": phrase, "weight": round(float(weight), 4)}
-        for phrase, weight in zip(query.phrases, query.weights, strict=True)
-    ]
-    for row, times in zip(rows, query.times or (), strict=False):
-        row["times_s"] = [[round(on, 3), round(off, 3)] for on, off in times]
-    return rows
-
-
-def _add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
-    """Write the label map of a result, and add it and each object's class to what is told."""
-    from zsavs import draw
-    from zsavs.datasets.labels import avss_palette
-    from zsavs.files import write_atomically
-    from zsavs.semantic import classes_of, label_map, text_side
-
-    classes = classes_of(name, text_side(verifier))
-    path = Path(folder) / f"{stem}_{name}.png"
-    picture = draw.label_picture(label_map(result, classes), avss_palette() if name == "avss" else None)
-    write_atomically(path, lambda file: picture.save(file, format="PNG"))
-    answer["files"]["labels"] = str(path)
-    answer["label_set"] = name
-    for row in answer["objects"]:
-        found = classes(row["phrase"])
-        row["class"] = classes.classes[found] if found else None
-
-
-def _describe(answer: dict[str, Any]) -> list[str]:
-    from zsavs.types import when
-
-    named = [f"{row['phrase']} {row['weight']:.2f}{when(row.get('times_s', ()))}" for row in answer["heard"]]
-    heard = ", ".join(named) or "nothing it knows"
-    lines = [f"heard: {heard}"]
-    for row in answer["objects"]:
-        x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
-        kind = f" ({row['class'] or 'no class of ' + answer['label_set']})" if "class" in row else ""
-        place = f"({x0}, {y0})-({x1}, {y1})"
-        lines.append(f"found: {row['phrase']}{kind} {row['score']:.2f}, {row['pixels']} pixels in {place}")
-    if not answer["objects"]:
-        lines.append("found: nothing in view is sounding")
-    return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
