@@ -202,7 +202,7 @@ def test_eval_opens_the_data_set_with_the_options_given(
 
 def test_eval_keeps_pictures_in_a_run_folder_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ["eval", "--root", str(folder), "--preset", "toy", "--strategy", "fused", "--save-visuals"]
-    assert main([*run, "2"]) == 1
+    assert main([*run, "2"]) == 2
     assert "--out" in capsys.readouterr().err
     assert main([*run, "-1"]) == 2
 
