@@ -132,6 +132,34 @@ def test_compare_runs_every_strategy(pair: tuple[str, str], tmp_path: Path, caps
     assert Image.open(tmp_path / "out" / "scene_compare.png").width > 1900
 
 
+def test_compare_puts_several_pairs_on_one_page_a_row_each(
+    pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    sample, _ = toy.scene(("red", "blue"), ("red",))
+    soundfile.write(other / "red.wav", sample.audio.waveform.T, sample.audio.sample_rate_hz)
+    Image.fromarray(sample.image).save(other / "scene.png")
+    pairs = [*pair, str(other / "scene.png"), str(other / "red.wav")]  # two pictures of one name
+    run = ["compare", *pairs, "--preset", "toy", "--strategy", "fused", "--strategy", "cross_modal"]
+    run += ["--out", str(tmp_path / "out")]
+    assert main(run) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if " + " in line] == [f"{pair[0]} + {pair[1]}", " + ".join(pairs[2:])]
+    found = [line.split()[1] for line in said if line.startswith("  found:")]
+    assert found == ["blue", "blue", "red", "red"]
+    sheet = np.asarray(Image.open(tmp_path / "out" / "compare.png"))
+    assert said[-1] == f"side by side: {tmp_path / 'out' / 'compare.png'}"
+    assert sheet.shape[1] == 16 + 2 * (640 + 16), "two strategies side by side"
+    cards = [Image.open(tmp_path / "out" / f"{stem}_fused_card.png") for stem in ("scene", "scene-2")]
+    heights = [round(card.height * 640 / card.width) for card in cards]
+    assert sheet.shape[0] == sum(heights) + 3 * 16, "two pairs, one above the other"
+    assert main([*run, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["audio"] for row in told] == pairs[1::2]
+    assert [row["answers"]["fused"]["objects"][0]["phrase"].split()[0] for row in told] == ["blue", "red"]
+
+
 def test_a_vocabulary_file_is_used(pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = tmp_path / "words.txt"
     words.write_text("# colours\nred\nsomething blue\n")
@@ -174,7 +202,7 @@ def test_eval_opens_the_data_set_with_the_options_given(
 
 def test_eval_keeps_pictures_in_a_run_folder_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ["eval", "--root", str(folder), "--preset", "toy", "--strategy", "fused", "--save-visuals"]
-    assert main([*run, "2"]) == 1
+    assert main([*run, "2"]) == 2
     assert "--out" in capsys.readouterr().err
     assert main([*run, "-1"]) == 2
 
@@ -186,6 +214,26 @@ def test_eval_records_a_bad_item_and_goes_on(folder: Path, capsys: pytest.Captur
     assert report["dataset"]["done"] == 3
     assert [row["item"] for row in report["dataset"]["failed"]] == ["1"]
     assert "1.wav" in report["dataset"]["failed"][0]["error"]
+
+
+def test_eval_says_how_many_failed_where_they_are_listed_and_tries_them_again_when_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = (folder / "wav" / "1.wav").read_bytes()
+    (folder / "wav" / "1.wav").write_bytes(b"not a recording")
+    run = ["eval", "--root", str(folder), "--preset", "toy", "--methods", "fused", "--out", str(tmp_path / "run")]
+    assert main([*run, "--json"]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "1 of 4 items failed" in last
+    assert str(tmp_path / "run" / "report.html") in last
+    assert "--retry-failed" in last
+    (folder / "wav" / "1.wav").write_bytes(good)
+    assert main(run) == 0
+    assert "1 of 4 items failed" in capsys.readouterr().err, "what is finished is not begun again"
+    assert main([*run, "--retry-failed"]) == 0
+    said = capsys.readouterr()
+    assert "failed" not in said.err
+    assert "4 items;" in said.out
 
 
 def test_eval_limit_and_batch_size_do_not_change_scores(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -263,12 +311,15 @@ def test_doctor_finds_this_installation_healthy(capsys: pytest.CaptureFixture[st
         ([], 2, "COMMAND"),
         (["segment"], 2, "give a picture and a recording"),
         (["segment", "a.jpg", "b.wav", "--nonsense"], 2, "unrecognized"),
+        (["compare", "a.jpg", "b.wav", "c.jpg"], 2, "c.jpg: a picture without a recording"),
+        (["segment", "a.jpg", "b.wav", "c.jpg", "d.wav"], 2, "unrecognized"),
         (["nonsense"], 2, "invalid choice"),
         (["list", "nonsense"], 2, "kind of component"),
         (["download", "nonsense"], 2, "preset"),
         (["eval", "--root", "x", "--limit", "0"], 2, "at least 1"),
         (["eval", "--dataset", "orchestra", "--save-visuals", "-3"], 2, "at least 1"),
         (["eval", "--dataset", "orchestra", "--save-visuals", "1"], 2, "--out RUN"),
+        (["eval", "--dataset", "orchestra", "--retry-failed"], 2, "--out RUN"),
     ],
 )
 def test_wrong_usage_is_2(arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:

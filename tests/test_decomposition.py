@@ -20,8 +20,9 @@ from zsavs.datasets.orchestra import Orchestra
 from zsavs.decomposition import Component, Decomposed
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.decomposed import merge
+from zsavs.decomposition.embedded import EmbeddedClip
 from zsavs.decomposition.nmf import SpectrogramNMF, divergence, factorise
-from zsavs.decomposition.sparse import Ears, EmbeddedClip, SparseText
+from zsavs.decomposition.sparse import Ears, SparseText
 from zsavs.decomposition.windows import SlidingWindows, average_link, cut
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.media.spectrogram import backward, forward
@@ -29,6 +30,7 @@ from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
 from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.text_bridged import TextBridged
 from zsavs.types import AudioClip, AVSample, Query
 
 RATE = 16_000
@@ -245,6 +247,16 @@ def test_ears_hear_embeddings_and_sounds_in_one_batch() -> None:
     assert ears.card is EARS.card
     with pytest.raises(ContractError, match="space 'clap' cannot be heard in 'toy'"):
         ears.encode_audio([replace(given, space="clap")])
+
+
+def test_a_component_known_by_its_embedding_is_not_cut_into_sounds_that_are_not_its_own() -> None:
+    """Windows shorter than the component: what they hold is everything that sounds there."""
+    senses = toy.ToySenses()
+    own = senses.encode_audio([toy.tone("blue")])[0]
+    source = EmbeddedClip(toy.tone("red", seconds=4.0).waveform, RATE, "", own, senses.space)
+    bridged = TextBridged(Ears(senses), COLOURS, window_s=1.0)  # type: ignore[arg-type]
+    assert [query.phrases for query in bridged.query([picture(source)])] == [("blue",)]
+    assert cut(source, 1.0, 8) == [(0.0, source)]
 
 
 def test_what_cannot_be_heard_is_refused_by_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,13 +23,15 @@ from PIL import Image
 
 from zsavs import evaluation, toy
 from zsavs.datasets.avsbench import S4
-from zsavs.datasets.avss import AVSSOpenVocabulary
+from zsavs.datasets.avss import AVSS, AVSSOpenVocabulary
+from zsavs.datasets.base import Target
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.labels import avss_classes
 from zsavs.errors import InputError, OutputError, ResultFileError
 from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.metrics.label_suites import AVSBENCH_OV_BASE
 from zsavs.result import AVSResult
+from zsavs.scoring import source_count
 from zsavs.semantic import ClassNames, label_map
 from zsavs.summary import table
 
@@ -169,6 +172,12 @@ def test_an_item_that_a_strategy_cannot_answer_does_not_take_its_batch_along(
     assert "ZeroDivisionError" in report["dataset"]["failed"][0]["error"]
 
 
+def test_a_source_out_of_view_is_not_counted() -> None:
+    """Some data sets name what a video holds beside every frame, also where nothing of it is to be seen."""
+    mask = np.ones((2, 2), np.bool_)
+    assert [source_count(Target(m, sources=s)) for m in (mask, ~mask) for s in (("dog", "dog"), ())] == [2, 1, 0, 0]
+
+
 def test_nothing_to_evaluate_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Folder, item: str) -> Any:
         raise InputError(f"{item}: broken")
@@ -201,6 +210,16 @@ def test_another_option_of_the_data_set_is_refused_with_the_difference(folder: P
         evaluate(Folder(folder, target_size=24), plan(limit=3), tmp_path / "run")
 
 
+def test_another_list_of_as_many_items_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "set")
+    evaluate(Folder(tmp_path / "set"), plan(limit=3), tmp_path / "run")
+    for file in tmp_path.glob("set/*/01.*"):
+        file.rename(file.with_stem("99"))
+    assert len(Folder(tmp_path / "set")) == len(SOUNDS)
+    with pytest.raises(OutputError, match=r"\(items_digest: '\w+' then, '\w+' now\)"):
+        evaluate(Folder(tmp_path / "set"), plan(limit=3), tmp_path / "run")
+
+
 def test_settings_say_which_device_auto_came_to(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run begun on one kind of device must not go on with another kind's numbers; cards of one kind may share it."""
     monkeypatch.setattr("zsavs.evaluation.resolve_device", lambda name: torch.device("cuda:1"))
@@ -229,6 +248,36 @@ def test_a_damaged_line_is_not_guessed_at(folder: Path, tmp_path: Path) -> None:
         evaluate(Folder(folder), plan(), tmp_path / "run")
 
 
+def test_only_batches_with_a_failed_item_are_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the run ends as one that never failed, where no other item is heard with a failed one's sound."""
+    small = plan(audio=("recorded",))
+    evaluate(Folder(folder), small, tmp_path / "whole")
+    load = Folder.load
+    loaded: list[str] = []
+
+    def sometimes(self: Folder, item: str) -> Any:
+        if item == "04":
+            raise InputError("04: broken")
+        return load(self, item)
+
+    def noted(self: Folder, item: str) -> Any:
+        loaded.append(item)
+        return load(self, item)
+
+    monkeypatch.setattr(Folder, "load", sometimes)
+    report = evaluate(Folder(folder), small, tmp_path / "run", retry_failed=True)
+    assert len(report["dataset"]["failed"]) == 1
+    report = evaluate(Folder(folder), small, tmp_path / "run", retry_failed=True)
+    assert len(report["dataset"]["failed"]) == 1, "still broken, and once in the list"
+    monkeypatch.setattr(Folder, "load", noted)
+    report = evaluate(Folder(folder), small, tmp_path / "run", retry_failed=True)
+    assert not report["dataset"]["failed"]
+    assert loaded == ["03", "04", "05"], "the batch of three"
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == (tmp_path / "whole" / "metrics.json").read_bytes()
+
+
 def test_two_processes_do_not_run_into_one_folder(folder: Path, tmp_path: Path) -> None:
     from zsavs.run_folder import RunFolder
 
@@ -249,6 +298,28 @@ def test_shards_merge_to_the_same_bytes(folder: Path, tmp_path: Path) -> None:
         merge([tmp_path / "part0", tmp_path / "part0"], tmp_path / "again")
 
 
+def test_a_run_goes_on_however_the_root_is_spelled(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(Folder(folder), plan(limit=3), tmp_path / "run")
+    monkeypatch.chdir(folder.parent)
+    evaluate(Folder(folder.name), plan(limit=3), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["root"] == str(folder.resolve())
+
+
+def test_shards_of_copies_in_several_places_merge(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    evaluate(Folder(folder), plan(), tmp_path / "whole")
+    for part, root in enumerate((folder, tmp_path / "copy")):
+        evaluate(Folder(root), plan(shard=(part, 2)), tmp_path / f"part{part}")
+    report = merge([tmp_path / "part0", tmp_path / "part1"], tmp_path / "merged")
+    assert (tmp_path / "merged" / "metrics.json").read_bytes() == (tmp_path / "whole" / "metrics.json").read_bytes()
+    roots = [str(folder.resolve()), str((tmp_path / "copy").resolve())]
+    assert json.loads((tmp_path / "merged" / "settings.json").read_text())["root"] == roots
+    assert report["dataset"]["root"] == roots
+    assert ", ".join(roots) in (tmp_path / "merged" / "report.md").read_text().replace("\\", "")
+
+
 def test_visuals_are_drawn(folder: Path, tmp_path: Path) -> None:
     report = evaluate(Folder(folder), plan(limit=4), tmp_path / "run", visuals=1)
     for cases in report["cases"].values():
@@ -263,6 +334,21 @@ def test_as_many_visuals_are_drawn_as_were_asked_for(folder: Path, tmp_path: Pat
         assert all((tmp_path / "run" / case["picture"]).exists() for case in report["cases"]["fused"][kind])
     with pytest.raises(InputError, match="kept in the run folder"):
         evaluate(Folder(folder), plan(), visuals=5)
+
+
+def test_merging_keeps_the_pictures_of_the_best_and_worst_of_all(folder: Path, tmp_path: Path) -> None:
+    small = {"strategies": ("fused",), "audio": ("recorded",)}
+    whole = evaluate(Folder(folder), plan(**small), tmp_path / "whole", visuals=2)
+    for part in range(2):
+        evaluate(Folder(folder), plan(**small, shard=(part, 2)), tmp_path / f"part{part}", visuals=2)
+    merged = merge([tmp_path / "part1", tmp_path / "part0"], tmp_path / "merged")
+    assert merged["cases"] == whole["cases"]
+    for kind in ("best", "worst"):
+        assert len(merged["cases"]["fused"][kind]) == 2
+        for case in merged["cases"]["fused"][kind]:
+            drawn = [Image.open(tmp_path / run / case["picture"]).tobytes() for run in ("whole", "merged")]
+            assert drawn[0] == drawn[1], "the picture of this very item"
+    assert json.loads((tmp_path / "merged" / "report.json").read_text())["cases"] == whole["cases"]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -352,6 +438,30 @@ def test_the_compat_suite_is_told_of_whole_videos(tmp_path: Path) -> None:
     assert one["n_batches"] == len(videos)
     with pytest.raises(InputError, match=r"batches of 3 would cut one; use --batch-size 5,"):
         evaluate(dataset, plan(batch_size=3, suites=("avsbench_compat",)))
+
+
+def test_classes_of_label_maps_have_numbers_of_their_own(tmp_path: Path) -> None:
+    """As the suite counts them, under the data set's names, and with the recorded sound only."""
+    make_avss(tmp_path / "set")
+    dataset = AVSS(tmp_path / "set", encoding="labels_semantic")
+    small = plan(strategies=("fused",), suites=("avss", "cavp", "avsbench"), limit=6, batch_size=2)
+    report = evaluate(dataset, small, tmp_path / "run")
+    judged = report["class_metrics"]["fused"]
+    assert set(judged) == {"avss", "cavp"}, "the suite of masks tells no classes apart"
+    numbers = rows(report)["fused", "recorded"]["metrics"]
+    for suite in ("avss", "cavp"):
+        assert [row["class"] for row in judged[suite]] == list(dataset.classes)
+        ious = [row["IoU"] for row in judged[suite]]
+        assert numbers[suite]["mIoU"] == pytest.approx(sum(iou or 0 for iou in ious) / len(ious))
+        assert {row["class"] for row in judged[suite] if row["F"] is not None} >= {"background", "helicopter"}
+        assert None in ious, "most classes are in none of the six frames"
+    assert judged["avss"][0]["frames"] == 6
+    kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert kept["class_metrics"] == report["class_metrics"]
+    text = (tmp_path / "run" / "report.md").read_text().partition("## Classes by the metric suites")[2]
+    assert "| helicopter |" in text.partition("\n## ")[0]
+    silent = evaluate(dataset, plan(strategies=("fused",), suites=("avss",), limit=2, audio=("silent",)))
+    assert silent["class_metrics"] == {"fused": {}}
 
 
 def test_open_vocabulary_goes_by_the_names_of_the_data_sets_own_list(tmp_path: Path) -> None:

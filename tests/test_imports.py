@@ -123,6 +123,7 @@ LAYERS = [
     ["zsavs.summary"],
     ["zsavs.scoring"],
     ["zsavs.evaluation", "zsavs.reading", "zsavs.testing", "zsavs.tiny", "zsavs.demo", "zsavs.doctor"],
+    ["zsavs.answers"],
     ["zsavs.commands"],
     ["zsavs.cli", "zsavs.__main__"],
 ]

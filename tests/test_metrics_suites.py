@@ -195,6 +195,15 @@ def test_padding_lifts_the_background_only():
         padded.update(labels, target, padding=-1)
 
 
+def test_cavp_says_f_of_each_class():
+    suite = suites.get("cavp", num_classes=4)
+    suite.update(np.array([[0, 1, 1, 1]]), np.array([[0, 1, 2, 2]]))
+    f = suite.per_class()["F"]
+    third = 1.3 * (1 / 3) / (0.3 / 3 + 1)  # precision 1/3, recall 1
+    assert f.tolist() == pytest.approx([1.0, third, 0.0, np.nan], nan_ok=True)
+    assert suite.compute()["F"] == pytest.approx(np.nanmean(f))
+
+
 def test_cavp_ignores_255_in_the_target_only():
     suite = suites.get("cavp", num_classes=3)
     suite.update(np.array([[0, 1, 2]], np.uint8), np.array([[0, 1, 255]], np.uint8))

@@ -101,6 +101,15 @@ def report() -> dict[str, Any]:
         "protocols": {"avsbench": "Mean over frames."},
         "per_class": {"alpha": {"dog": {"items": 5, "J": 0.25}, "cat": {"items": 15, "J": 0.75}}},
         "per_source_count": {"alpha": {"10": {"items": 1, "J": 0.1}, "2": {"items": 19, "J": 0.6}}},
+        "class_metrics": {
+            "alpha": {
+                "avss": [
+                    {"class": "background", "IoU": 0.9, "F": 0.95, "frames": 20.0},
+                    {"class": "axe", "IoU": None, "F": None, "frames": 0.0},
+                    {"class": "dog", "IoU": 0.0, "F": 0.125, "frames": 5.0},
+                ]
+            }
+        },
         "curves": {"alpha": {"thresholds": [0.3, 0.5, 0.7], "J": [0.61, 0.57, 0.4]}},
         "cases": {"alpha": {"best": [{"item": "a b#1", "J": 0.9, "picture": "visuals/a b#1.png"}], "worst": []}},
     }
@@ -122,8 +131,15 @@ def test_three_files_and_every_section(report: dict[str, Any], tmp_path: Path) -
     paths = write(report, tmp_path / "run")
     assert paths == {form: tmp_path / "run" / f"report.{form}" for form in ("json", "md", "html")}
     found = sections(paths["md"].read_text(encoding="utf-8"))
-    titles = ["Results", "Metric suites", "By class", "By number of sounding objects", "J against the threshold"]
-    titles += ["Best and worst cases", "Items that failed", "Published numbers", "Models", "Settings and versions"]
+    titles = ["Results", "Metric suites", "Classes by the metric suites", "By class", "By number of sounding objects"]
+    titles += [
+        "J against the threshold",
+        "Best and worst cases",
+        "Items that failed",
+        "Published numbers",
+        "Models",
+        "Settings and versions",
+    ]
     assert list(found) == titles
     document = Document(paths["html"].read_text(encoding="utf-8"))
     for title in titles:
@@ -306,6 +322,19 @@ def test_groups_are_in_order(report: dict[str, Any], tmp_path: Path) -> None:
     assert found["By class"].index("| cat | 15 | 75.0 |") < found["By class"].index("| dog | 5 | 25.0 |")
     counts = found["By number of sounding objects"]
     assert counts.index("| 2 | 19 | 60.0 |") < counts.index("| 10 | 1 | 10.0 |")
+
+
+def test_classes_of_a_suite_stand_under_its_name_without_those_that_never_occur(
+    report: dict[str, Any], tmp_path: Path
+) -> None:
+    found = sections(texts(report, tmp_path)[1])["Classes by the metric suites"]
+    assert "alpha by the suite avss" in found
+    assert [line for line in found.splitlines() if line.startswith("|")][::2] == [
+        "| Class | IoU | F | Frames |",
+        "| background | 90.0 | 95.0 | 20 |",
+    ]
+    assert "| dog | 0.0 | 12.5 | 5 |" in found
+    assert "axe" not in found
 
 
 def test_curves_are_drawn_in_the_palette_and_break_at_gaps(report: dict[str, Any], tmp_path: Path) -> None:

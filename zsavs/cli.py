@@ -113,8 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
     segment.add_argument("--json", action="store_true", help="print the answer as JSON")
 
-    compare = command("compare", commands.compare, "Run several strategies on one picture and its sound.")
+    compare = command(
+        "compare", commands.compare, "Run several strategies on one picture and its sound, or on several of them."
+    )
     _add_pair(compare)
+    compare.add_argument("more", nargs="*", metavar="IMAGE AUDIO", help="more pairs: a row each on one page")
     _add_strategies(compare)
     _add_models(compare)
     compare.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
@@ -156,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="pictures of N best and N worst items, in the folder of --out",
     )
+    evaluate.add_argument(
+        "--retry-failed", action="store_true", help="try items again that failed when the run of --out was begun"
+    )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
 
     calibrate = command(
@@ -171,7 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_preset(calibrate)
 
-    merge = command("merge", commands.merge, "Put the shards of one evaluation together.")
+    merge = command(
+        "merge", commands.merge, "Put the shards of one evaluation together, with the pictures that they have drawn."
+    )
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
     merge.add_argument("--out", required=True, metavar="RUN", help="folder of the whole")
 

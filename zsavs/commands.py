@@ -8,17 +8,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zsavs.answers import add_labels, describe, stems, write_answer, write_sheet
+
 __all__ = ["calibrate", "compare", "data", "demo", "doctor", "download", "evaluate", "list_", "merge", "segment"]
 
 
 def segment(arguments: argparse.Namespace) -> int:
     """``zsavs segment``: one strategy on one picture and its sound."""
-    arguments.strategies = [arguments.strategy]
+    arguments.strategies, arguments.more = [arguments.strategy], []
     return compare(arguments)
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """``zsavs compare``: several strategies on one picture and its sound."""
+    """``zsavs compare``: several strategies on one picture and its sound, or on several of them."""
     from zsavs.build import build_pipeline
     from zsavs.datasets.labels import label_set
     from zsavs.types import AVSample
@@ -27,13 +29,18 @@ def compare(arguments: argparse.Namespace) -> int:
     if not image or not audio:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
+    if len(arguments.more) % 2:
+        print(f"zsavs: error: {arguments.more[-1]}: a picture without a recording; give both of each", file=sys.stderr)
+        return 2
     if arguments.label_set:
         label_set(arguments.label_set)  # refused before anything is computed
-    sample = AVSample.from_files(image, audio)
+    pairs = [(image, audio), *zip(arguments.more[::2], arguments.more[1::2], strict=True)]
+    samples = [AVSample.from_files(*pair) for pair in pairs]
+    starts = stems([picture for picture, _ in pairs])
     preset = arguments.preset or _preset_here()
     names = _strategies(arguments.strategies, preset)
-    answers = {}
-    with _bar(2 * len(names), "loading models") as bar:
+    answers: list[dict[str, Any]] = [{} for _ in pairs]  # of each pair, by strategy
+    with _bar(len(names) * (1 + len(pairs)), "loading models") as bar:
         for name in names:
             pipe = build_pipeline(
                 name,
@@ -47,23 +54,41 @@ def compare(arguments: argparse.Namespace) -> int:
             )
             bar.update()
             bar.set_description(f"running {name}")
-            stem = Path(image).stem if len(names) == 1 else f"{Path(image).stem}_{name}"
-            result = pipe(sample)
-            answers[name] = _write(result, sample, arguments.out, stem, f"{name} · {preset}")
-            if arguments.label_set:
-                _add_labels(answers[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
-            bar.update()
-    sheet = _write_sheet(answers, Path(arguments.out) / f"{Path(image).stem}_compare.png") if len(names) > 1 else None
+            for sample, own, given in zip(samples, answers, starts, strict=True):
+                stem = given if len(names) == 1 else f"{given}_{name}"
+                result = pipe(sample)
+                own[name] = write_answer(result, sample, arguments.out, stem, f"{name} · {preset}")
+                if arguments.label_set:
+                    add_labels(own[name], result, pipe.verifier, arguments.label_set, arguments.out, stem)
+                bar.update()
+    sheet = None
+    if len(pairs) > 1:
+        sheet = write_sheet(answers, Path(arguments.out) / "compare.png", columns=len(names))
+    elif len(names) > 1:
+        sheet = write_sheet(answers, Path(arguments.out) / f"{starts[0]}_compare.png")
     if arguments.json:
-        print(json.dumps(answers[names[0]] if arguments.command == "segment" else answers, ensure_ascii=False))
+        _print_json(arguments.command, pairs, answers)
         return 0
-    for name, answer in answers.items():
-        print(f"{name} ({preset})")
-        for line in _describe(answer):
-            print(f"  {line}")
+    for pair, own in zip(pairs, answers, strict=True):
+        if len(pairs) > 1:
+            print(" + ".join(pair))
+        for name, answer in own.items():
+            print(f"{name} ({preset})")
+            for line in describe(answer):
+                print(f"  {line}")
     if sheet is not None:
         print(f"side by side: {sheet}")
     return 0
+
+
+def _print_json(command: str, pairs: list[tuple[str, str]], answers: list[dict[str, Any]]) -> None:
+    """One strategy's answer, those of all strategies to one pair, or a list of such with their files."""
+    told: Any = answers[0]
+    if command == "segment":
+        (told,) = answers[0].values()
+    elif len(pairs) > 1:
+        told = [{"image": i, "audio": a, "answers": own} for (i, a), own in zip(pairs, answers, strict=True)]
+    print(json.dumps(told, ensure_ascii=False))
 
 
 def _strategies(asked: list[str] | None, preset: str) -> list[str]:
@@ -76,84 +101,6 @@ def _strategies(asked: list[str] | None, preset: str) -> list[str]:
     for name, roles in missing.items():
         print(f"zsavs: left out {name}: the preset {preset!r} has no {' and no '.join(roles)}", file=sys.stderr)
     return [name for name in names if name not in missing]
-
-
-def _write_sheet(answers: dict[str, dict[str, Any]], path: Path) -> Path:
-    """Put the cards of all strategies on one page."""
-    from PIL import Image
-
-    from zsavs import draw
-    from zsavs.files import write_atomically
-
-    cards = [Image.open(answer["files"]["card"]).convert("RGB") for answer in answers.values()]
-    page = draw.contact_sheet(cards)
-    write_atomically(path, lambda file: page.save(file, format="PNG"))
-    return path
-
-
-def _write(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
-    """Write a result's files and its card; return what to tell about it."""
-    from zsavs.files import write_atomically
-
-    picture = result.card(sample.audio, title)
-    files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
-    write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
-    return {
-        "objects": [
-            {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
-            for phrase, score, box, n in zip(
-                result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
-            )
-        ],
-        "heard": _heard(result.queries),
-        "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
-        "files": {name: str(path) for name, path in files.items()},
-    }
-
-
-def _heard(query: Any) -> list[dict[str, Any]]:
-    """What was heard, and when, if that is known."""
-    rows: list[dict[str, Any]] = [
-        {"phrase": phrase, "weight": round(float(weight), 4)}
-        for phrase, weight in zip(query.phrases, query.weights, strict=True)
-    ]
-    for row, times in zip(rows, query.times or (), strict=False):
-        row["times_s"] = [[round(on, 3), round(off, 3)] for on, off in times]
-    return rows
-
-
-def _add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
-    """Write the label map of a result, and add it and each object's class to what is told."""
-    from zsavs import draw
-    from zsavs.datasets.labels import avss_palette
-    from zsavs.files import write_atomically
-    from zsavs.semantic import classes_of, label_map, text_side
-
-    classes = classes_of(name, text_side(verifier))
-    path = Path(folder) / f"{stem}_{name}.png"
-    picture = draw.label_picture(label_map(result, classes), avss_palette() if name == "avss" else None)
-    write_atomically(path, lambda file: picture.save(file, format="PNG"))
-    answer["files"]["labels"] = str(path)
-    answer["label_set"] = name
-    for row in answer["objects"]:
-        found = classes(row["phrase"])
-        row["class"] = classes.classes[found] if found else None
-
-
-def _describe(answer: dict[str, Any]) -> list[str]:
-    from zsavs.types import when
-
-    named = [f"{row['phrase']} {row['weight']:.2f}{when(row.get('times_s', ()))}" for row in answer["heard"]]
-    heard = ", ".join(named) or "nothing it knows"
-    lines = [f"heard: {heard}"]
-    for row in answer["objects"]:
-        x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
-        kind = f" ({row['class'] or 'no class of ' + answer['label_set']})" if "class" in row else ""
-        place = f"({x0}, {y0})-({x1}, {y1})"
-        lines.append(f"found: {row['phrase']}{kind} {row['score']:.2f}, {row['pixels']} pixels in {place}")
-    if not answer["objects"]:
-        lines.append("found: nothing in view is sounding")
-    return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -169,6 +116,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
         return 2
     if arguments.save_visuals and not arguments.out:
         print("zsavs: error: say where the pictures go: --save-visuals N --out RUN", file=sys.stderr)
+        return 2
+    if arguments.retry_failed and not arguments.out:
+        print("zsavs: error: say which run to go on with: --retry-failed --out RUN", file=sys.stderr)
         return 2
     vocabulary = arguments.vocabulary
     preset = arguments.preset or _preset_here()
@@ -191,14 +141,33 @@ def evaluate(arguments: argparse.Namespace) -> int:
     )
     total = min(len(dataset), arguments.limit or len(dataset))
     with _bar(total, "evaluating") as bar:
-        report = run(dataset, plan, arguments.out, visuals=arguments.save_visuals, on_items=bar.update)
+        report = run(
+            dataset,
+            plan,
+            arguments.out,
+            visuals=arguments.save_visuals,
+            retry_failed=arguments.retry_failed,
+            on_items=bar.update,
+        )
     print(json.dumps(report, ensure_ascii=False) if arguments.json else table(report))
-    if not arguments.json:
-        for failure in report["dataset"]["failed"][:3]:
-            print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
-        if arguments.out:
-            print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
+    if report["dataset"]["failed"]:
+        _say_failed(report["dataset"], arguments.out)
+    if arguments.out and not arguments.json:
+        print(f"wrote: {Path(arguments.out) / 'report.html'} and the run beside it")
     return 0
+
+
+def _say_failed(dataset: dict[str, Any], out: str | None) -> None:
+    """How many items failed, the first of them, where all are listed, and how to try them again."""
+    failed = dataset["failed"]
+    for failure in failed[:3]:
+        print(f"zsavs: warning: failed: {failure['item']}: {failure['error']}", file=sys.stderr)
+    where = "--json and --out RUN list them all"
+    if out:
+        where = f"{Path(out) / 'report.html'} lists them all; --retry-failed in the same command tries them again"
+    print(
+        f"zsavs: warning: {len(failed)} of {dataset['items']} items failed and count nowhere; {where}", file=sys.stderr
+    )
 
 
 def calibrate(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ merged, ends with the same bytes as one that ran through.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -85,24 +86,29 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     *,
     visuals: int = 0,
+    retry_failed: bool = False,
     on_items: Callable[[int], Any] = lambda count: None,
 ) -> dict[str, Any]:
     """Run a plan over a data set, or go on with a run that was interrupted.
 
-    An item that cannot be read, or that a strategy cannot answer, is recorded and left out for every strategy.
+    An item that cannot be read, or that a strategy cannot answer, is recorded and left out for every strategy. It stays
+    so when the run goes on, unless ``retry_failed`` asks for it; what else has been heard or smoothed without such an
+    item, as it could not be read, is left as it is.
 
     Args:
         dataset: what to score on.
         plan: what to run.
         out: the run folder; without one, nothing is kept.
         visuals: for each strategy, pictures of so many best and worst items are drawn into ``out/visuals``.
+        retry_failed: batches of ``out`` in which an item failed are done again.
         on_items: called with the number of items finished, at once with those of an earlier run.
 
     Returns:
         The report, plain JSON values: see :func:`zsavs.summary.report_of`.
 
     Raises:
-        OutputError: the folder holds another run, is in use, or cannot be written.
+        OutputError: the folder holds another run, such as one of a data set that has other items now, is in use, or
+            cannot be written.
         InputError: no item could be evaluated, a suite does not suit the data set, or ``visuals`` without a folder.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
@@ -111,13 +117,17 @@ def evaluate(
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
     pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
     names = plan.suites if plan.suites is not None else (dataset.suite,)
+    runner = _Runner(dataset, pipes, plan, names)
     settings = {
         "zsavs": __version__,
         "dataset": dataset.name,
-        "root": str(getattr(dataset, "root", "")),
+        "root": str(Path(dataset.root).resolve()) if hasattr(dataset, "root") else "",
         "split": getattr(dataset, "split", ""),
         "dataset_options": dict(getattr(dataset, "options", {})),
-        "items": len(dataset),
+        "classes": list(getattr(dataset, "classes", ()) or ()),
+        "items": len(runner.everything),
+        # Batches are kept by number: with another list, of the same length too, a number means other items.
+        "items_digest": hashlib.blake2b(json.dumps(runner.everything).encode(), digest_size=8).hexdigest(),
         **{key: value for key, value in vars(plan).items() if key != "suites"},
         # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
         "device": resolve_device(plan.device).type,
@@ -125,7 +135,6 @@ def evaluate(
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
         "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
     }
-    runner = _Runner(dataset, pipes, plan, names)
     if out is None:
         batches: dict[int, Any] = {}
         for number, batch in runner.batches():
@@ -133,6 +142,8 @@ def evaluate(
             on_items(len(batches[number]["items"]))
         return report_of(settings, batches)
     with RunFolder(out, settings) as folder:
+        if retry_failed:
+            folder.drop([n for n, batch in folder.batches.items() if any("error" in row for row in batch["items"])])
         on_items(sum(len(batch["items"]) for batch in folder.batches.values()))
         for number, batch in runner.batches(done=folder.batches):
             folder.append(number, runner.run(batch))
@@ -147,8 +158,12 @@ def evaluate(
 def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> dict[str, Any]:
     """Put the shards of one run together; the numbers are those of a run that was never cut.
 
+    Nothing is drawn: the best and worst items are among those of their own shards, and the pictures are those that the
+    shards have.
+
     Args:
-        folders: run folders with all shards of one plan.
+        folders: run folders with all shards of one plan, also of copies of the data set in several places; the settings
+            of the whole then list every root.
         out: the folder of the whole.
 
     Raises:
@@ -157,9 +172,12 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
         OutputError: ``out`` holds another run, or cannot be written.
     """
     settings: dict[str, Any] | None = None
+    roots: list[Any] = []
     batches: dict[int, Any] = {}
     for folder in map(Path, folders):
         own = {**read_json(folder / "settings.json"), "shard": [0, 1]}
+        root = own.pop("root", None)  # a copy of the same data on every machine
+        roots += [root] if root not in roots else []
         if settings is not None and own != settings:
             changed = [key for key in sorted({*own, *settings}) if own.get(key) != settings.get(key)]
             raise InputError(f"{folder}: is a shard of another run, it differs in {', '.join(changed)}.")
@@ -170,10 +188,12 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
             batches[number] = batch
     if settings is None:
         raise InputError("name the folders of the shards to merge.")
+    settings = {**settings, "root": roots[0] if len(roots) == 1 else roots}
     try:
         items = min(settings["items"], settings["limit"] or settings["items"])
         missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
-        report = {} if missing else report_of(settings, batches)
+        cases, pictures = _drawn(folders)
+        report = {} if missing else report_of(settings, batches, cases) if cases else report_of(settings, batches)
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ResultFileError(
             f"{', '.join(map(str, folders))}: not what a run leaves behind ({type(error).__name__}: "
@@ -184,6 +204,7 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     with RunFolder(out, settings) as whole:
         for number in sorted(set(batches) - set(whole.batches)):
             whole.append(number, {key: value for key, value in batches[number].items() if key != "batch"})
+        _keep_pictures(report, pictures, whole.folder)
         write_report(report, whole.folder)
     return report
 
@@ -316,6 +337,38 @@ class _Runner:
         return {name: feed(self.suite(name), scored, self.meanings[strategy]).state() for name in self.names}
 
 
+def _drawn(folders: Sequence[str | os.PathLike[str]]) -> tuple[int, dict[tuple[str, str], Path]]:
+    """How many best or worst items a shard has pictures of, at the most, and the pictures by strategy and item."""
+    count = 0
+    pictures: dict[tuple[str, str], Path] = {}
+    for folder in map(Path, folders):
+        if not (folder / "report.json").exists():  # it was ended just before
+            continue
+        for strategy, cases in read_json(folder / "report.json")["cases"].items():
+            for chosen in cases.values():
+                named = {case["item"]: Path(case["picture"]).name for case in chosen if case["picture"]}
+                count = max(count, len(named))
+                pictures |= {(strategy, item): folder / "visuals" / name for item, name in named.items()}
+    return count, pictures
+
+
+def _keep_pictures(report: Mapping[str, Any], pictures: Mapping[tuple[str, str], Path], folder: Path) -> None:
+    """Copy the pictures of the report's best and worst items, and note the files in the report."""
+    for strategy, cases in report["cases"].items():
+        for kind, chosen in cases.items():
+            for place, case in enumerate(chosen):
+                source = pictures.get((strategy, case["item"]))
+                if source is None or not source.is_file():
+                    continue
+                data = source.read_bytes()
+                case["picture"] = _place(strategy, kind, place)
+                write_atomically(folder / case["picture"], lambda file, data=data: file.write(data))  # type: ignore[misc]
+
+
+def _place(strategy: str, kind: str, place: int) -> str:
+    return f"visuals/{strategy}_{kind}_{place + 1}.png"
+
+
 def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path) -> None:
     """Draw the best and worst items of each strategy and note the files in the report."""
     for strategy, cases in report["cases"].items():
@@ -323,7 +376,7 @@ def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path) -> Non
             for place, case in enumerate(chosen):
                 sample, result = runner.again(strategy, case["item"])
                 picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
-                case["picture"] = f"visuals/{strategy}_{kind}_{place + 1}.png"
+                case["picture"] = _place(strategy, kind, place)
                 write_atomically(
                     folder / case["picture"],
                     lambda file, picture=picture: picture.save(file, format="PNG"),  # type: ignore[misc]

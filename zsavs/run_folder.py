@@ -11,10 +11,10 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from zsavs.errors import OutputError, ResultFileError
 from zsavs.files import open_regular, read_text, write_atomically
@@ -68,7 +68,7 @@ class RunFolder:
         Raises:
             OutputError: it cannot be written; what was kept before stays good.
         """
-        line = json.dumps({"batch": number, **batch}, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+        line = _line({"batch": number, **batch})
         end = self._file.tell()
         with self._writing("free some space and run the same command again, finished batches are kept"):
             try:
@@ -81,6 +81,27 @@ class RunFolder:
                     self._file.truncate(end)
                 raise
         self.batches[number] = json.loads(line)
+
+    def drop(self, numbers: Container[int]) -> None:
+        """Forget finished batches, so that they are done again.
+
+        Raises:
+            OutputError: the folder cannot be written; every batch is kept then.
+        """
+        kept = {number: batch for number, batch in self.batches.items() if number not in numbers}
+        lines = b"".join(map(_line, kept.values()))
+
+        def write(file: BinaryIO) -> None:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+        path = self.folder / "batches.jsonl"
+        write_atomically(path, write)
+        self._file.close()
+        with self._writing("run the same command again"):
+            self._file = path.open("ab", buffering=0)
+        self.batches = kept
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -163,6 +184,10 @@ def read_batches(path: Path, data: bytes | None = None) -> dict[int, dict[str, A
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultFileError(f"{path}: damaged ({error}); run the evaluation again in another folder.") from error
     return batches
+
+
+def _line(batch: Mapping[str, Any]) -> bytes:
+    return json.dumps(batch, ensure_ascii=True, allow_nan=False).encode() + b"\n"
 
 
 def _content(path: Path) -> bytes:

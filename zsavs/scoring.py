@@ -52,8 +52,8 @@ def score(result: AVSResult, target: Target, *, curve: bool) -> dict[str, Any]:
 
 
 def source_count(target: Target) -> int:
-    """How many things sound in view; where the data set does not say, whether any does."""
-    return len(target.sources) if target.sources else int(target.mask.any())
+    """How many things sound in view: none where the mask is empty; one where the data set does not say how many."""
+    return (len(target.sources) or 1) if target.mask.any() else 0
 
 
 def feed(suite: Suite, answers: Sequence[Answer], classes: ClassNames) -> Suite:

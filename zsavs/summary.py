@@ -15,6 +15,7 @@ from zsavs import report as page
 from zsavs.errors import InputError
 from zsavs.files import write_atomically
 from zsavs.metrics import suites
+from zsavs.metrics.suite import Suite
 
 __all__ = ["AUDIO", "THRESHOLDS", "defined", "metrics_of", "report_of", "table", "write_report"]
 
@@ -37,8 +38,10 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
 
     Keys: ``settings``, ``versions``, ``dataset`` (with ``failed`` items), ``models``, ``rows`` (a strategy under one
     kind of audio: ``fixed`` means of J, F, false-positive share and empty answers, ``J_sounding``, the mean J of the
-    items whose target is not empty, ``metrics`` of the suites, ``seconds_per_item``), ``protocols``, ``per_class``,
-    ``per_source_count``, ``curves`` (J against threshold) and ``cases`` (so many best and worst items).
+    items whose target is not empty, ``metrics`` of the suites, ``seconds_per_item``), ``protocols``, ``per_class`` and
+    ``per_source_count`` (J of groups of items), ``class_metrics`` (by strategy and suite of label maps, a row of
+    numbers for each class; recorded sound only), ``curves`` (J against threshold) and ``cases`` (so many best and worst
+    items).
 
     Raises:
         InputError: no item was evaluated.
@@ -48,6 +51,8 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
     failed = [{"item": row["item"], "error": row["error"]} for row in every if "error" in row]
     if not items:
         raise InputError(f"no item could be evaluated; the first failed with: {failed[0]['error'] if failed else '-'}")
+    recorded = AUDIO[0] in settings["audio"]
+    judged = {s: _suites(s, settings, batches) if recorded else {} for s in settings["strategies"]}
     rows = []
     for strategy in settings["strategies"]:
         for audio in settings["audio"]:
@@ -60,18 +65,17 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
                     "fixed": {key: _mean([score[key] for score in scored]) for key in _FIXED},
                     # F is defined where there is a target.
                     "J_sounding": _mean([score["J"] for score in scored if score["F"] is not None]),
-                    "metrics": _suite_numbers(strategy, settings, batches) if audio == AUDIO[0] else {},
+                    "metrics": _suite_numbers(judged[strategy]) if audio == AUDIO[0] else {},
                     "seconds_per_item": _mean([score["seconds"] for score in scored]),
                 }
             )
-    recorded = AUDIO[0] in settings["audio"]
     by_strategy = {
         strategy: [(row, row["scores"][AUDIO[0]][strategy]) for row in items] if recorded else []
         for strategy in settings["strategies"]
     }
     return {
         "zsavs": settings["zsavs"],
-        "settings": {key: value for key, value in settings.items() if key not in ("models", "zsavs")},
+        "settings": {key: value for key, value in settings.items() if key not in ("models", "zsavs", "classes")},
         "versions": {
             "python": platform.python_version(),
             **{n: version(n) for n in ("torch", "transformers", "numpy")},
@@ -90,6 +94,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
         "protocols": {name: _first_sentence(type(suites.get(name)).__doc__) for name in settings["suites"]},
         "per_class": {s: _groups(scored, lambda row: row["category"]) for s, scored in by_strategy.items()},
         "per_source_count": {s: _groups(scored, lambda row: str(row["sources"])) for s, scored in by_strategy.items()},
+        "class_metrics": {s: _class_rows(of, settings["classes"]) for s, of in judged.items()},
         "curves": {
             strategy: {
                 "thresholds": list(THRESHOLDS),
@@ -105,7 +110,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
 def metrics_of(report: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a report that depends on nothing but plan, data and models: no times, no machine."""
     rows = [{key: value for key, value in row.items() if key != "seconds_per_item"} for row in report["rows"]]
-    return {key: report[key] for key in ("per_class", "per_source_count", "curves")} | {
+    return {key: report[key] for key in ("per_class", "per_source_count", "class_metrics", "curves")} | {
         "rows": rows,
         "failed": report["dataset"]["failed"],
     }
@@ -122,17 +127,35 @@ def write_report(report: Mapping[str, Any], folder: Path) -> None:
     page.write(report, folder)
 
 
-def _suite_numbers(
-    strategy: str, settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, Any]]
-) -> dict[str, dict[str, float | None]]:
-    numbers = {}
+def _suites(strategy: str, settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, Any]]) -> dict[str, Suite]:
+    """The suites of a strategy, told of everything."""
+    judged = {}
     for name in settings["suites"]:
         parts = [suites.from_state(batches[k]["states"][strategy][name]) for k in sorted(batches)]
         whole = parts[0]
         for part in parts[1:]:
             whole.merge(part)
-        numbers[name] = {key: defined(value) for key, value in whole.compute().items()}
-    return numbers
+        judged[name] = whole
+    return judged
+
+
+def _suite_numbers(judged: Mapping[str, Suite]) -> dict[str, dict[str, float | None]]:
+    return {name: {key: defined(value) for key, value in suite.compute().items()} for name, suite in judged.items()}
+
+
+def _class_rows(judged: Mapping[str, Suite], classes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """For each suite that tells classes apart, a row of numbers for each class, in the order of the ids."""
+    rows = {}
+    for name, suite in judged.items():
+        numbers = suite.per_class()
+        count = max(map(len, numbers.values()), default=0)
+        names = classes or [f"class {k}" for k in range(count)]
+        if count:
+            rows[name] = [
+                {"class": names[k], **{key: defined(values[k]) for key, values in numbers.items()}}
+                for k in range(count)
+            ]
+    return rows
 
 
 def _groups(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from zsavs.calibration import SoundScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, remembered
+from zsavs.decomposition.embedded import EmbeddedClip
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut, loud
 from zsavs.errors import ContractError, InputError
@@ -19,21 +19,7 @@ from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AudioClip, frozen
 from zsavs.vocabulary import load_vocabulary
 
-__all__ = ["Ears", "EmbeddedClip", "SparseText"]
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedClip(AudioClip):
-    """A source of which no sound is known but its embedding.
-
-    Args:
-        waveform, sample_rate_hz, source: the sound that the source is a part of.
-        embedding: (D,) unit length, what the source is like by itself; :class:`Ears` hear it.
-        space: the embedding's space.
-    """
-
-    embedding: NDArray[np.float32] | None = None
-    space: str = ""
+__all__ = ["Ears", "SparseText"]
 
 
 class Ears:

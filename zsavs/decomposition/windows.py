@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zsavs.calibration import SoundScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, remembered
+from zsavs.decomposition.embedded import EmbeddedClip
 from zsavs.errors import InputError
 from zsavs.media.audio import rms_db
 from zsavs.protocols import AudioTextEncoder
@@ -97,8 +98,11 @@ def cut(clip: AudioClip, window_s: float, max_windows: int) -> list[tuple[float,
         max_windows: at least 1.
 
     Returns:
-        Start in seconds and sound of each window, all channels; the clip itself if it is not longer than one.
+        Start in seconds and sound of each window, all channels; the clip itself if it is not longer than one, or is
+        known by its embedding, which is that of the whole: a piece would be heard as all that sounds in it.
     """
+    if isinstance(clip, EmbeddedClip):
+        return [(0.0, clip)]
     rate = clip.sample_rate_hz
     length = max(1, round(window_s * rate))
     beyond = clip.waveform.shape[1] - length

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError
 from zsavs.metrics import arrays, functional
-from zsavs.metrics.curves import f_curve
+from zsavs.metrics.curves import f_curve, f_from_counts
 from zsavs.metrics.semantic import confusion_summary, nan_mean, semantic_summary
 from zsavs.metrics.streaming import ClassMeans, Confusion, Count, Mean
 from zsavs.metrics.suite import Suite, choice, per_class, sigmoid
@@ -187,8 +187,9 @@ class CAVP(Suite):
         self._confusion.update(labels, targets)
 
     def per_class(self) -> dict[str, NDArray[np.float64]]:
-        """(C,) IoU of each class; NaN for one that neither occurs nor is predicted."""
-        return {"IoU": class_ious(self._confusion.compute())}
+        """(C,) IoU and F of each class; NaN for one that neither occurs nor is predicted."""
+        matrix = self._confusion.compute()
+        return {"IoU": class_ious(matrix), "F": f_from_counts(np.diag(matrix), matrix.sum(0), matrix.sum(1), beta2=0.3)}
 
     def compute(self) -> dict[str, float]:
         """The numbers named above."""

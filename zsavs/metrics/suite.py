@@ -50,6 +50,10 @@ class Suite(ABC):
     def compute(self) -> dict[str, float]:
         """The numbers so far, by the names that the benchmark prints; NaN where nothing defines one."""
 
+    def per_class(self) -> dict[str, NDArray[np.float64]]:
+        """(C,) numbers of each class by name, such as IoU and F; none where a suite does not tell classes apart."""
+        return {}
+
     def merge(self, other: Self) -> Self:
         """Take in everything that ``other``, a suite of the same name and options, has seen; returns self.
 

@@ -21,7 +21,7 @@ from zsavs.report.blocks import (
     Table,
 )
 from zsavs.report.published import published_section
-from zsavs.report.results import fixed_section, strategy_rows, suite_section
+from zsavs.report.results import class_section, fixed_section, strategy_rows, suite_section
 from zsavs.report.values import entries, grouped, line, mapping, measure, number, percent
 
 __all__ = ["page"]
@@ -32,6 +32,7 @@ def page(report: Mapping[str, Any]) -> Page:
     sections = (
         fixed_section(report),
         suite_section(report),
+        class_section(report),
         _breakdown(report, "per_class", "By class", "Class"),
         _breakdown(report, "per_source_count", "By number of sounding objects", "Sounding objects"),
         _curves(report),

@@ -8,7 +8,7 @@ from typing import Any
 from zsavs.report.blocks import Block, Cell, Notice, Paragraph, Row, Section, Table
 from zsavs.report.values import entries, grouped, line, mapping, measure, number
 
-__all__ = ["fixed_section", "headline_j", "strategy_rows", "suite_section"]
+__all__ = ["class_section", "fixed_section", "headline_j", "strategy_rows", "suite_section"]
 
 #: J under silent or shuffled sound of at least this part of J under the recorded sound is "hardly any fall".
 _HARDLY = 0.9
@@ -20,6 +20,7 @@ _SOUNDS = (_RECORDED, "silent", "shuffled")
 _HEADINGS = {
     "empty": "Empty answers",
     "false_positive_share": "False-positive share",
+    "frames": "Frames",
     "items": "Items",
     "seconds_per_item": "Seconds per item",
 }
@@ -83,6 +84,37 @@ def suite_section(report: Mapping[str, Any]) -> Section:
         if table is not None:
             blocks.append(table)
     return Section("Metric suites", blocks)
+
+
+def class_section(report: Mapping[str, Any]) -> Section:
+    """For each strategy and suite of label maps one table, a row for each class that has a number."""
+    blocks: list[Block] = []
+    for strategy, judged in grouped(report.get("class_metrics")).items():
+        for suite, listed in judged.items():
+            of_classes = entries(listed)
+            columns = dict.fromkeys(key for numbers in of_classes for key in numbers if key != "class")
+            names = [key for key in columns if any(number(numbers.get(key)) is not None for numbers in of_classes)]
+            rows = [
+                Row((Cell(line(numbers.get("class")) or "(no name)"), *(_class_cell(key, numbers) for key in names)))
+                for numbers in of_classes
+                if any(number(numbers.get(key)) is not None for key in names if key != "frames")
+            ]
+            if rows:
+                headings = ("Class", *(_HEADINGS.get(name, line(name)) for name in names))
+                blocks.append(Table(headings, rows, caption=f"{line(strategy)} by the suite {line(suite)}."))
+    if not blocks:
+        return Section("Classes by the metric suites")
+    note = Paragraph(
+        "Each class of the label maps in percent, with the recorded sound, averaged as the suite does it. Classes that "
+        "neither occur nor are answered are left out."
+    )
+    return Section("Classes by the metric suites", (note, *blocks))
+
+
+def _class_cell(name: str, numbers: Mapping[str, Any]) -> Cell:
+    """A number of a class; shares have a bar."""
+    value = number(numbers.get(name))
+    return Cell(measure(name, value), share=None if value is None or name == "frames" else min(max(value, 0), 1))
 
 
 def _table(

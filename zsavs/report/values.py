@@ -97,7 +97,7 @@ def measure(name: str, value: float | None) -> str:
     """A number as its name asks for: counts whole, thresholds with three decimals, seconds, and shares in percent."""
     if value is None:
         return "–"
-    if name.startswith("n_") or name == "items":
+    if name.startswith("n_") or name in ("items", "frames"):
         return f"{value:,.0f}".replace(",", "\u202f")
     if name.endswith("threshold"):
         return f"{value:.3f}"
