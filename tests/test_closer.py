@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,19 @@ def test_a_region_is_looked_at_once_whatever_strategies_ask() -> None:
     assert len(coarse.seen) == 2 + 1 + 1  # two surroundings, and the picture for each
     assert (second[0] == first[2]).all()
     assert (first[0] == first[1]).all()
+
+
+def test_only_what_is_selected_gets_a_closer_look() -> None:
+    coarse = Coarse()
+    sample, found, _ = scene((21, 33, 27, 39), (5, 5, 10, 10))
+    chosen = replace(found, selected=np.array([True, False]))
+    (logits,) = CloserLook(coarse).segment([sample], [chosen])
+    assert coarse.seen == [(64, 64), (10, 10)], "the picture, and the surroundings of the first"
+    (far,) = Coarse().segment([sample], [found])
+    assert (logits[1] == far[1].astype(np.float16)).all()
+    (both,) = CloserLook(coarse).segment([sample], [found])
+    assert (both[0] == logits[0]).all()
+    assert (both[1] != logits[1]).any(), "selected by the next strategy, it is looked at again"
 
 
 def test_no_region_no_look() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ __all__ = ["CloserLook"]
 
 #: Pictures whose regions are remembered for the next strategy: ten regions of a VGA picture are 6 MB.
 _REMEMBERED = 16
+#: Surroundings that the segmenter is shown at once; what it remembers of a batch of pictures should outlive them.
+_AT_ONCE = 8
 
 
 class CloserLook:
@@ -27,7 +30,8 @@ class CloserLook:
 
     A segmenter sees every picture at one size, so that a small thing has few cells of the mask, and a thin one less
     than one. Its surroundings by themselves fill that size. The whole picture in turn knows what lies around; the mean
-    of the logits is better than either. Costs the segmenter's encoder one more picture for each region.
+    of the logits is better than either. Costs the segmenter's encoder one more picture for each region that is
+    selected; one that is not has no mask in the result, and keeps the look in the whole picture.
 
     Args:
         segmenter: makes the masks. By name, ``build_pipeline(..., segmenter="closer")`` goes around the preset's own,
@@ -48,7 +52,7 @@ class CloserLook:
         self.segmenter, self.margin = segmenter, margin
         if hasattr(segmenter, "segment_points"):  # a point has no surroundings
             self.segment_points = segmenter.segment_points
-        self._known: Memo[dict[bytes, NDArray[np.float16]]] = memo_of(
+        self._known: Memo[dict[tuple[bytes, bool], NDArray[np.float16]]] = memo_of(
             segmenter, "closer", margin, max_items=_REMEMBERED
         )
 
@@ -70,22 +74,25 @@ class CloserLook:
         """
         known = self._known([sample.image for sample in samples], lambda new: [{} for _ in new])
         new = [
-            found.rows(list({box.tobytes(): row for row, box in enumerate(found.boxes_xyxy)}.values()))
-            for found in proposals
-        ]
-        new = [
-            found.rows([box.tobytes() not in looks for box in found.boxes_xyxy])
-            for found, looks in zip(new, known, strict=True)
+            found.rows(
+                [
+                    row
+                    for key, row in dict(zip(_keys(found), range(len(found)), strict=True)).items()
+                    if key not in looks
+                ]
+            )
+            for found, looks in zip(proposals, known, strict=True)
         ]
         far = self.segmenter.segment(samples, new)
-        close = self._close(samples, new)
+        close = self._close(samples, [found.rows(found.selected) for found in new])
         for looks, found, logits in zip(known, new, far, strict=True):
-            for box, mean in zip(found.boxes_xyxy, logits.copy(), strict=True):
-                part, near = next(close)
-                mean[part] = 0.5 * (mean[part] + near)
-                looks[box.tobytes()] = mean.astype(np.float16)
+            for key, chosen, mean in zip(_keys(found), found.selected, logits.copy(), strict=True):
+                if chosen:
+                    part, near = next(close)
+                    mean[part] = 0.5 * (mean[part] + near)
+                looks[key] = mean.astype(np.float16)
         return [
-            np.stack([looks[box.tobytes()] for box in found.boxes_xyxy]).astype(np.float32)
+            np.stack([looks[key] for key in _keys(found)]).astype(np.float32)
             if len(found)
             else np.zeros((0, *sample.size_hw), np.float32)
             for sample, found, looks in zip(samples, proposals, known, strict=True)
@@ -94,23 +101,29 @@ class CloserLook:
     def _close(
         self, samples: Sequence[AVSample], proposals: Sequence[Proposals]
     ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
-        """For every region in turn where its surroundings lie, and the logits there; all are asked together."""
-        parts, close, asked = [], [], []
-        for sample, found in zip(samples, proposals, strict=True):
-            for box in found.boxes_xyxy:
+        """For every region in turn where its surroundings lie, and the logits there."""
+        regions = ((sample, box) for sample, found in zip(samples, proposals, strict=True) for box in found.boxes_xyxy)
+        while some := list(islice(regions, _AT_ONCE)):
+            parts, close, asked = [], [], []
+            for sample, box in some:
                 (top, bottom), (left, right) = self._around(box, sample.size_hw)
                 parts.append((slice(top, bottom), slice(left, right)))
                 close.append(AVSample(sample.image[parts[-1]], sample.audio, sample.name))
                 inside = np.clip(box - [left, top] * 2, 0, [right - left, bottom - top] * 2)
                 asked.append(Proposals(inside[None], np.ones(1, np.float32), np.zeros(1, np.int64)))
-        logits = self.segmenter.segment(close, asked)
-        return zip(parts, (one[0] for one in logits), strict=True)
+            logits = self.segmenter.segment(close, asked)
+            yield from zip(parts, (one[0] for one in logits), strict=True)
 
     def _around(self, box: NDArray[np.float32], size_hw: tuple[int, int]) -> list[tuple[int, int]]:
         """From which row to which and from which column to which the surroundings of a box reach."""
         x0, y0, x1, y1 = map(float, box)
         side = max(x1 - x0, y1 - y0) * (1 + 2 * self.margin)
         return [_span(low, high, side, length) for low, high, length in ((y0, y1, size_hw[0]), (x0, x1, size_hw[1]))]
+
+
+def _keys(found: Proposals) -> list[tuple[bytes, bool]]:
+    """What the look at a region depends on: its box, and whether it is selected."""
+    return [(box.tobytes(), bool(chosen)) for box, chosen in zip(found.boxes_xyxy, found.selected, strict=True)]
 
 
 def _span(low: float, high: float, side: float, length: int) -> tuple[int, int]:
