@@ -23,8 +23,8 @@ from zsavs.files import write_atomically
 from zsavs.grounding.proposals import SegmentProposals
 from zsavs.report.markdown import markdown
 
-#: Of SAM's grid, chosen on scenes of seed 11: a model of 0.9 M parameters thinks less of its masks than SAM 2 does, and
-#: with the published thresholds next to none is left.
+#: Of SAM's grid, chosen on scenes of seed 11 with an earlier nano SAM 2: a model of 0.9 M parameters thinks less of its
+#: masks than SAM 2 does, and with the published thresholds next to none is left.
 SEGMENTS: dict[str, Any] = {"points_per_side": 12, "min_iou": 0.5, "min_stability": 0.6}
 
 
