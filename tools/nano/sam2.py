@@ -10,7 +10,9 @@ SAM), and the quality head towards the mask's true intersection over union.
 Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
 prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees pictures
 at half their size, which is enough to learn what a prompt is; the second one learns the outlines. No weight depends on
-the size, so that what was learned goes on to enlarged pictures, in which the outlines have more pixels.
+the size, so that what was learned goes on to enlarged pictures, in which the outlines have more pixels, and to a deeper
+image encoder, whose new blocks begin as doing nothing. What is hard is where one thing ends and the next begins, so
+things are asked for the more often, the more of others their box holds.
 """
 
 from __future__ import annotations
@@ -31,16 +33,23 @@ _PROMPTS = 10
 _POINT_SHARE = 0.4
 _GROUND_SHARE = 0.25  # of points
 _LEAST = 20  # pixels of a thing that is asked for
+_CROWDED = 6.0  # a box that is all other things' is asked for so much more often than one that holds none of them
 
 #: Side of the pictures, pictures in a batch, steps, and highest learning rate.
 _STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 11_600, 1e-3))
 
 
-def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
+_THIRD = 3  # the first block of the encoder's third stage
+#: Blocks of that stage, which are global from the second one on; what goes on has more of them.
+_SHALLOW, _DEEP = 3, 5
+
+
+def build(side: int = SIDE, depth: int = _SHALLOW) -> tuple[Sam2Model, Sam2ImageProcessor]:
     """The architecture, with random weights, and its image processor.
 
     Args:
         side: of the square that pictures are seen in, in pixels.
+        depth: blocks of the image encoder's third stage.
     """
     width, low = 64, side // 4
     config = Sam2Config(
@@ -50,11 +59,11 @@ def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
                 "hidden_size": 24,
                 "image_size": [side, side],
                 "num_attention_heads": 1,
-                "blocks_per_stage": [1, 2, 3, 1],
+                "blocks_per_stage": [1, 2, depth, 1],
                 "embed_dim_per_stage": [24, 48, 96, 160],
                 "num_attention_heads_per_stage": [1, 2, 4, 4],
                 "window_size_per_stage": [8, 4, 8, 4],
-                "global_attention_blocks": [4, 5],
+                "global_attention_blocks": list(range(_THIRD + 1, _THIRD + depth)),
                 "window_positional_embedding_background_size": [4, 4],
             },
             "backbone_channel_list": [160, 96, 48, 24],
@@ -78,6 +87,28 @@ def build(side: int = SIDE) -> tuple[Sam2Model, Sam2ImageProcessor]:
     places = model.prompt_encoder.shared_embedding.positional_embedding
     model.shared_image_embedding.positional_embedding.data.copy_(places.data)
     return model, processor
+
+
+def go_on(model: Sam2Model, begun: Sam2Model) -> None:
+    """Give the model the weights of one whose third stage may have fewer blocks, in place.
+
+    The new blocks come last in that stage, and add nothing to what passes through them until they have learned to.
+    """
+    own, theirs = (one.config.vision_config.backbone_config.blocks_per_stage[2] for one in (model, begun))
+    blocks = "vision_encoder.backbone.blocks."
+    weights = {}
+    for name, value in begun.state_dict().items():
+        place, _, rest = name.removeprefix(blocks).partition(".")
+        if name.startswith(blocks) and int(place) >= _THIRD + theirs:
+            name = f"{blocks}{int(place) + own - theirs}.{rest}"
+        weights[name] = value
+    for number in range(_THIRD + theirs, _THIRD + own):
+        block = model.vision_encoder.backbone.blocks[number]
+        for last in (block.attn.proj, block.mlp.proj_out):
+            torch.nn.init.zeros_(last.weight)
+            torch.nn.init.zeros_(last.bias)
+        weights |= {f"{blocks}{number}.{name}": value for name, value in block.state_dict().items()}
+    model.load_state_dict(weights)
 
 
 class _Task:
@@ -124,7 +155,7 @@ class _Task:
         for index in indices:
             there = np.flatnonzero(np.bincount(index.ravel()) >= _LEAST)
             things = there[there > 0]
-            for number in rng.choice(things, _PROMPTS):
+            for number in rng.choice(things, _PROMPTS, p=_crowded(index, things) if self.loose else None):
                 if kind == "point" and rng.random() < ground and there[0] == 0:
                     number = 0
                 ys, xs = np.nonzero(index == number)
@@ -154,6 +185,17 @@ class _Task:
         scales = features(self.model, self.pixels([image for image, _ in views]))
         out = self.model(image_embeddings=scales, multimask_output=False, **asked)
         return _loss(out.pred_masks, out.iou_scores, masks)
+
+
+def _crowded(index: NDArray[np.uint8], things: NDArray[np.intp]) -> NDArray[np.float64]:
+    """How often each thing is asked for, in sum 1: the more of other things its box holds, the more often."""
+    shares = []
+    for number in things:
+        ys, xs = np.nonzero(index == number)
+        inside = index[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+        shares.append(((inside > 0) & (inside != number)).mean())
+    weights = 1 + _CROWDED * np.array(shares)
+    return np.asarray(weights / weights.sum())
 
 
 def features(model: Sam2Model, pixels: torch.Tensor) -> list[torch.Tensor]:
@@ -220,9 +262,9 @@ def main(argv: list[str] | None = None) -> None:
         average = Sam2Model.from_pretrained(options.begin)
         stages = ((options.side, 4 if options.side == SIDE else 2, 11_600, 7e-4),)
     for side, count, steps, rate in stages:
-        model, processor = build(side)
+        model, processor = build(side, _SHALLOW if options.begin is None else _DEEP)
         if average is not None:
-            model.load_state_dict(average.state_dict())
+            go_on(model, average)
         if side == options.side and options.steps is not None:
             steps = options.steps
         task = _Task(model.train(), processor, pool, count)
