@@ -2,9 +2,10 @@
 
     python -m tools.nano.clap --work DIR --out FOLDER
 
-Each sound is weighed against the names of all sounding things, in random phrasings, with the pairwise sigmoid loss of
-SigLIP, as a mixture has several right names. Noise and silence have none. The features are those of CLAP's own
-extractor, computed once; a third of a batch is mixed with other sounds anew, as powers of bands add up.
+Each sound is weighed against the names of all things, in random phrasings, with the pairwise sigmoid loss of SigLIP, as
+a mixture has several right names. Noise and silence have none, and no sound bears the name of a silent thing: a word
+that the text tower never read would lie anywhere, near some sound. The features are those of CLAP's own extractor,
+computed once; a third of a batch is mixed with other sounds anew, as powers of bands add up.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import logsigmoid
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 
-from tools.nano.pools import SOUNDING_LABELS, SoundPool
+from tools.nano.pools import LABELS, SOUNDING_LABELS, SoundPool
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
 from tools.orchestra.sounds import RATE_HZ, SECONDS
@@ -92,7 +93,7 @@ class _Task:
 
     def __init__(self, model: ClapModel, tokenizer: Any, mels: NDArray[np.float16], pool: SoundPool) -> None:
         self.model, self.tokenizer, self.mels, self.pool = model, tokenizer, mels, pool
-        self.truth = pool.truth(SOUNDING_LABELS, absent=-1)
+        self.truth = pool.truth(LABELS, absent=-1)
 
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Features (N, 1, frames, bands) and truth (N, K) of a batch.
@@ -123,7 +124,7 @@ class _Task:
 
     def names(self, rng: np.random.Generator) -> torch.Tensor:
         """Embeddings of the names of all things in random phrasings, (K, D), unit rows."""
-        tokens = self.tokenizer(random_texts("sound", SOUNDING_LABELS, rng), padding=True, return_tensors="pt")
+        tokens = self.tokenizer(random_texts("sound", LABELS, rng), padding=True, return_tensors="pt")
         made = self.model.text_model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
         return torch.nn.functional.normalize(self.model.text_projection(made.pooler_output), dim=-1)
 
@@ -166,9 +167,12 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, extractor, tokenizer = build()
+    if options.begin is not None:
+        model.load_state_dict(ClapModel.from_pretrained(options.begin, dtype=torch.float32).state_dict())
     pool = SoundPool.open(options.work)
     task = _Task(model.train(), tokenizer, log_mels(pool, extractor, options.work / "log_mels.npy"), pool)
-    average = fit(model, task, state=options.work / "clap.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    rate = 1e-3 if options.begin is None else 5e-4
+    average = fit(model, task, state=options.work / "clap.pt", steps=options.steps, rate=rate, seed=options.seed)
     task.model = average
     report = quality(task)
     finish(options.out, report, average.half(), extractor, tokenizer)
