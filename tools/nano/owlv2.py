@@ -87,7 +87,8 @@ def go_on(model: Owlv2ForObjectDetection, begun: Owlv2ForObjectDetection) -> Non
     embeddings = "owlv2.vision_model.embeddings."
     name = f"{embeddings}position_embedding.weight"
     weights[name] = finer_places(weights[name], len(own[name]))
-    weights[f"{embeddings}position_ids"] = own[f"{embeddings}position_ids"]
+    # The numbers of the places are in the weights in some versions of transformers.
+    weights |= {name: value for name, value in own.items() if name.endswith("position_ids")}
     model.load_state_dict(weights)
 
 
