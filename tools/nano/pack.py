@@ -32,8 +32,8 @@ _ITEMS = 256
 CARDS: dict[str, tuple[str, str, str]] = {
     "clap": (
         "CLAP (transformers.ClapModel: a small HTSAT and a small RoBERTa)",
-        "sounds of 16 classes, rendered with FluidSynth from FluidR3 GM, alone and mixed, with their names, and the names "
-        "of 12 silent things as those of no sound",
+        "sounds of 16 classes, rendered with FluidSynth from FluidR3 GM, alone and mixed, with their names, and the "
+        "names of 12 silent things as those of no sound",
         "on 400 held-out sounds: share of single sounds named right first; of pairs, share of both names among the "
         "first two; the highest cosine of any noise with any name; the median cosine of a single sound with its name",
     ),

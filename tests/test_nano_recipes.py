@@ -1,0 +1,80 @@
+"""The recipes of tools/nano: what goes on from a finished model begins as that model."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tools.nano import clap, owlv2, sam2
+from tools.nano.pools import LABELS, SOUNDING_LABELS, SoundPool
+
+BOXES = torch.tensor([[[10.0, 20.0, 90.0, 100.0], [40.0, 8.0, 120.0, 60.0]]])
+
+
+def masks(model: Any, pixels: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        found: torch.Tensor = model.eval()(pixel_values=pixels, input_boxes=BOXES, multimask_output=False).pred_masks
+    return found
+
+
+def test_a_deeper_sam2_begins_as_the_shallow_one() -> None:
+    torch.manual_seed(0)
+    pixels = torch.randn(1, 3, 128, 128)
+    shallow, _ = sam2.build(128)
+    deep, _ = sam2.build(128, depth=5)
+    before = masks(deep, pixels)
+    sam2.go_on(deep, shallow)
+    wanted = masks(shallow, pixels)
+    torch.testing.assert_close(masks(deep, pixels), wanted)
+    assert not torch.allclose(before, wanted), "two random models would agree anyway"
+    assert sum(p.numel() for p in deep.parameters()) > sum(p.numel() for p in shallow.parameters())
+
+
+def test_a_sam2_of_the_same_depth_begins_as_it_was() -> None:
+    torch.manual_seed(0)
+    one, _ = sam2.build(128, depth=5)
+    other, _ = sam2.build(128, depth=5)
+    sam2.go_on(other, one)
+    for name, value in one.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], value)
+
+
+def test_crowded_things_are_asked_for_more_often() -> None:
+    index = np.zeros((40, 40), np.uint8)
+    index[2:20, 2:8] = 1
+    index[15:20, 2:20] = 1  # an L, so that its box holds the next thing
+    index[2:14, 9:20] = 2
+    index[25:38, 25:38] = 3  # alone
+    chances = sam2._crowded(index, np.array([1, 2, 3]))
+    assert chances.sum() == pytest.approx(1)
+    assert chances[0] > chances[2]
+    assert chances[1] == pytest.approx(chances[2])
+
+
+def test_an_owlv2_goes_on_to_larger_pictures() -> None:
+    torch.manual_seed(0)
+    small, _, _ = owlv2.build(128)
+    large, _, _ = owlv2.build(256)
+    owlv2.go_on(large, small)
+    places = "owlv2.vision_model.embeddings.position_embedding.weight"
+    own, begun = large.state_dict(), small.state_dict()
+    assert own[places].shape[0] == 1 + 16 * 16
+    torch.testing.assert_close(own[places][0], begun[places][0])
+    for name, value in begun.items():
+        if name != places and not name.endswith("position_ids"):
+            torch.testing.assert_close(own[name], value)
+
+
+def test_clap_is_told_that_silent_things_make_no_sound() -> None:
+    sounds = SoundPool(np.zeros((2, 4), np.float16), [["piano", "drum"], []], range(2), range(2))
+    task = clap._Task(SimpleNamespace(), None, np.zeros((2, 4, 4), np.float16), sounds)
+    assert task.truth.shape == (2, len(LABELS))
+    silent = [place for place, label in enumerate(LABELS) if label not in SOUNDING_LABELS]
+    assert len(silent) == 12
+    assert (task.truth[:, silent] == -1).all()
+    assert {LABELS[place] for place in np.flatnonzero(task.truth[0] > 0)} == {"piano", "drum"}
+    assert (task.truth[1] == -1).all()
