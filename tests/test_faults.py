@@ -192,6 +192,44 @@ def test_a_run_that_was_tampered_with_is_refused(scenes: Path, tmp_path: Path, n
     assert "\n" not in str(caught.value)
 
 
+# --------------------------------------------------------------------------- the terminal
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"]])
+def test_an_answer_that_nobody_reads_any_more_is_no_traceback(arguments: list[str]) -> None:
+    """As of ``zsavs list | head -1``: the reader has gone before Python writes what it has kept back."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "zsavs", *arguments],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_for_which_there_is_no_space(unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "zsavs", "list"],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("zsavs: error: the answer cannot be printed (No space left on device)")
+    assert done.stderr.count("\n") == 1
+
+
 # ----------------------------------------------------------------------------------- weights
 def snapshot(tmp_path: Path, content: bytes, name: str | None = None) -> Path:
     """A checkpoint as the hub's client leaves it: a link to a file that is named by its checksum."""

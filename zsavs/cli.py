@@ -7,6 +7,7 @@ Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import io
 import logging
@@ -21,6 +22,9 @@ from zsavs.errors import UnknownName, ZsavsError
 from zsavs.version import __version__
 
 __all__ = ["entry", "main"]
+
+#: What writing to a full disk fails with.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _STRATEGIES_HELP = "one of 'zsavs list strategy', such as cross_modal or fused"
 
@@ -42,6 +46,37 @@ def main(argv: Sequence[str]) -> int:
     Args:
         argv: the arguments, without the program's name.
     """
+    try:
+        code = _run(argv)
+        if sys.stdout is not None:  # here, as Python's own attempt at the exit ends in a traceback where it fails
+            sys.stdout.flush()
+        return code
+    except UnknownName as error:
+        return _complain(error, 2)
+    except ZsavsError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was finished is kept", 130)
+    except BrokenPipeError:  # the reader of our output has gone
+        _print_nothing_more()
+        return 1
+    except MemoryError:
+        return _complain("out of memory; use a smaller picture, a smaller preset or a smaller --batch-size", 1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            _print_nothing_more()
+            return _complain(f"the answer cannot be printed ({error.strerror}); free some space, or print elsewhere", 1)
+        if logging.getLogger("zsavs").isEnabledFor(logging.INFO):
+            traceback.print_exc()
+        return _complain(
+            f"unexpected {type(error).__name__}: {error} - this is a defect of zsavs, please report it with "
+            f"the output of the same command with -v",
+            1,
+        )
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Parse the arguments and run the command; its exit code."""
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)
@@ -53,27 +88,13 @@ def main(argv: Sequence[str]) -> int:
     _log_to_stderr(arguments.verbose)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text; in JSON \udcff is an escape
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        return int(arguments.run(arguments) or 0)
-    except UnknownName as error:
-        return _complain(error, 2)
-    except ZsavsError as error:
-        return _complain(error, 1)
-    except KeyboardInterrupt:
-        return _complain("interrupted; what was finished is kept", 130)
-    except BrokenPipeError:  # the reader of our output has gone; keep the interpreter from complaining at exit
+    return int(arguments.run(arguments) or 0)
+
+
+def _print_nothing_more() -> None:
+    """Let go of what is still to be printed, which would be tried once more at the exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except MemoryError:
-        return _complain("out of memory; use a smaller picture, a smaller preset or a smaller --batch-size", 1)
-    except Exception as error:
-        if arguments.verbose:
-            traceback.print_exc()
-        return _complain(
-            f"unexpected {type(error).__name__}: {error} - this is a defect of zsavs, please report it with "
-            f"the output of the same command with -v",
-            1,
-        )
 
 
 def _complain(message: object, code: int) -> int:
