@@ -23,11 +23,23 @@ from PIL import Image
 
 from zsavs import AudioClip, AVSample, AVSResult, rle, toy
 from zsavs.bank_folder import BankFolder
+from zsavs.build import compare
 from zsavs.cli import main
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.masks import read_mask
 from zsavs.datasets.trees import load_json, read_table
-from zsavs.errors import AudioError, ImageError, InputError, ResultFileError, VocabularyError, WeightsError, ZsavsError
+from zsavs.errors import (
+    AudioError,
+    ContractError,
+    ImageError,
+    InputError,
+    OutputError,
+    ResultFileError,
+    UnknownName,
+    VocabularyError,
+    WeightsError,
+    ZsavsError,
+)
 from zsavs.media import load_audio, load_image
 from zsavs.media.audio import resample
 from zsavs.media.image import crop_with_margin
@@ -601,3 +613,46 @@ def test_the_answer_does_not_depend_on_how_an_array_lies_in_memory(disguise: Cal
     assert len(plain) == 1
     assert result.phrases == plain.phrases
     assert result.score_map.tobytes() == plain.score_map.tobytes()
+
+
+# --------------------------------------------------------------------- arguments of another kind
+def toy_pipe() -> Any:
+    import zsavs
+
+    return zsavs.build_pipeline("fused", preset="toy")
+
+
+WRONG_ARGUMENTS: dict[str, tuple[type[ZsavsError], str, Callable[[], Any]]] = {
+    "fps": (InputError, "fps and context_s", lambda: toy_pipe().video([PICTURE], CLIP, fps="1")),
+    "context": (InputError, "fps and context_s", lambda: toy_pipe().video([PICTURE], CLIP, context_s="all")),
+    "smooth": (InputError, "smooth must be", lambda: toy_pipe().video([PICTURE], CLIP, smooth="a lot")),
+    "no frames": (InputError, "frames: expected pictures", lambda: toy_pipe().video(None, CLIP)),
+    "one frame's name": (InputError, "frames: expected pictures", lambda: toy_pipe().video("a.png", CLIP)),
+    "batch of half": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size=1.5))),
+    "batch of text": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size="8"))),
+    "no samples": (InputError, "expected several", lambda: list(toy_pipe().map(None))),
+    "one sample": (InputError, "expected several", lambda: compare(AVSample(PICTURE, CLIP), ["fused"], "toy")),
+    "preset": (UnknownName, "no preset named None", lambda: compare([], ["fused"], None)),  # type: ignore[arg-type]
+    "result": (ResultFileError, "expected the path", lambda: AVSResult.load(7)),  # type: ignore[arg-type]
+    "folder": (OutputError, "a folder to write to", lambda: AVSResult.nothing((2, 2)).save(None, "a")),  # type: ignore[arg-type]
+    "rows": (ContractError, "expected a numpy array", lambda: AVSResult([], [], (), [], [[0.0]])),  # type: ignore[arg-type]
+    "picture": (ContractError, "overlay: expected", lambda: AVSResult.nothing((2, 2)).overlay([[1]])),  # type: ignore[arg-type]
+    "classes": (InputError, "label set", lambda: AVSResult.nothing((2, 2)).semantic([1, 2])),  # type: ignore[list-item]
+    "no classes": (InputError, "label set", lambda: AVSResult.nothing((2, 2)).semantic(None)),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ARGUMENTS)
+def test_an_argument_of_another_kind_is_named(name: str) -> None:
+    kind, words, call = WRONG_ARGUMENTS[name]
+    with pytest.raises(kind, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_result_keeps_no_bottomless_values() -> None:
+    bottomless: dict[str, Any] = {}
+    for _ in range(100_000):
+        bottomless = {"a": bottomless}
+    with pytest.raises(ContractError, match="plain JSON values only"):
+        AVSResult.nothing((2, 2), meta=bottomless).to_json()
