@@ -570,6 +570,16 @@ def test_an_array_that_is_no_sound(name: str) -> None:
         AudioClip(WRONG_WAVES[name], 16_000)  # type: ignore[arg-type]
 
 
+def test_the_loudest_sound_that_is_taken_can_be_drawn_and_heard(recwarn: pytest.WarningsRecorder) -> None:
+    import zsavs
+
+    sample, _ = toy.scene(("red", "blue"), ("blue",))
+    loud = AudioClip(sample.audio.waveform * np.float32(2.0**31), sample.audio.sample_rate_hz)
+    result = zsavs.build_pipeline("fused", preset="nano")(AVSample(sample.image, loud))
+    result.card(loud)
+    assert not [str(warning.message) for warning in recwarn if issubclass(warning.category, RuntimeWarning)]
+
+
 @pytest.mark.parametrize("rate", [10**400, 10**30, 8_000_001, 0, -1, 0.5, np.nan, np.inf, "16000", None, True])
 def test_a_rate_that_is_none(rate: Any) -> None:
     with pytest.raises(AudioError, match=r"sample_rate_hz must be a positive whole number"):
