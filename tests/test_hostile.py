@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import stat
 import struct
 import zipfile
@@ -21,6 +22,7 @@ import torch
 from limits import bounded
 from PIL import Image
 
+import zsavs
 from zsavs import AudioClip, AVSample, AVSResult, rle, toy
 from zsavs.bank_folder import BankFolder
 from zsavs.build import compare
@@ -44,6 +46,9 @@ from zsavs.media import load_audio, load_image
 from zsavs.media.audio import resample
 from zsavs.media.image import crop_with_margin
 from zsavs.models.checkpoints import bank_beside
+from zsavs.models.imagebind.checkpoint import sizes_beside
+from zsavs.models.open_clip_files import find
+from zsavs.models.runtime import load_part
 from zsavs.sounding import LabelPhrases
 from zsavs.vocabulary import load_vocabulary
 
@@ -484,6 +489,31 @@ def test_a_small_bank_takes_no_large_memory(tmp_path: Path) -> None:
     assert "2147 MB, at most 1074 MB are read" in sparse
 
 
+# ------------------------------------------------------------------- the texts of a checkpoint
+SHIPPED = Path(zsavs.__file__).parent / "data" / "nano"
+TEXTS: dict[str, Callable[[Path], Any]] = {
+    "config.json": lambda folder: load_part("ClapModel", folder),
+    "tokenizer.json": lambda folder: load_part("AutoTokenizer", folder),
+    "open_clip_config.json": find,
+    "config.json of ImageBind": lambda folder: sizes_beside(folder / "model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("content", ["gigabytes", "brackets"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_texts_of_a_checkpoint_are_texts(name: str, content: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED / "clap", tmp_path / "checkpoint")
+    with (folder / name.split()[0]).open("wb") as file:
+        if content == "gigabytes":
+            file.truncate(5 * 2**30)
+        else:
+            file.write(b"[" * 200_000)
+    with pytest.raises(WeightsError) as caught:
+        TEXTS[name](folder)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 # ---------------------------------------------------------------------------------- saved results
 def saved(**changes: Any) -> str:
     """The text of a saved result of 4 x 5 pixels and one object, with parts of it replaced."""
@@ -571,8 +601,6 @@ def test_an_array_that_is_no_sound(name: str) -> None:
 
 
 def test_the_loudest_sound_that_is_taken_can_be_drawn_and_heard(recwarn: pytest.WarningsRecorder) -> None:
-    import zsavs
-
     sample, _ = toy.scene(("red", "blue"), ("blue",))
     loud = AudioClip(sample.audio.waveform * np.float32(2.0**31), sample.audio.sample_rate_hz)
     result = zsavs.build_pipeline("fused", preset="nano")(AVSample(sample.image, loud))
@@ -613,8 +641,6 @@ def test_what_is_no_box_of_numbers(box: Any) -> None:
     ids=["reversed twice", "columns first", "strided", "big-endian", "read-only", "masked", "tensor"],
 )
 def test_the_answer_does_not_depend_on_how_an_array_lies_in_memory(disguise: Callable[[Any], Any]) -> None:
-    import zsavs
-
     sample, _ = toy.scene(("red", "blue"), ("blue",))
     pipe = zsavs.build_pipeline("fused", preset="toy")
     plain = pipe(sample)
@@ -627,8 +653,6 @@ def test_the_answer_does_not_depend_on_how_an_array_lies_in_memory(disguise: Cal
 
 # --------------------------------------------------------------------- arguments of another kind
 def toy_pipe() -> Any:
-    import zsavs
-
     return zsavs.build_pipeline("fused", preset="toy")
 
 
