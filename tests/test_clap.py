@@ -210,7 +210,7 @@ def test_the_rate_is_the_models() -> None:
 @both_kinds
 def test_rows_are_finite_float32_of_unit_length_even_for_silence(fusion: bool) -> None:
     encoder = fresh(fusion)
-    loud = AudioClip(1e30 * noise(1.0).waveform, 48_000)
+    loud = AudioClip(1e9 * noise(1.0).waveform, 48_000)
     for rows in (encoder.encode_audio([*clips(), loud]), encoder.encode_text(PHRASES)):
         assert rows.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)

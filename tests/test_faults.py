@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ import zsavs
 from zsavs import toy
 from zsavs.cli import main
 from zsavs.datasets.folder import Folder
-from zsavs.errors import InputError, OutOfMemory, OutputError, ResultFileError, WeightsError
+from zsavs.errors import InputError, OutOfMemory, ResultFileError, WeightsError
 from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.models.embedding import TextMemory, in_batches, inference
 from zsavs.run_folder import RunFolder
@@ -164,11 +165,38 @@ def test_a_full_disk_while_the_report_is_written_loses_no_batch(
     assert main(command(scenes, tmp_path / "run", "--no-ablations")) == 0
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 @pytest.mark.parametrize("name", ["batches.jsonl", "lock", "settings.json"])
-def test_a_folder_where_a_file_of_the_run_should_be(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).mkdir()
-    with pytest.raises((OutputError, ResultFileError), match=str(tmp_path)):
-        RunFolder(tmp_path, {"a": 1})
+def test_a_folder_or_a_pipe_where_a_file_of_the_run_should_be(
+    name: str, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    RunFolder(tmp_path, {"a": 1}).close()
+    (tmp_path / name).unlink()
+    make(tmp_path / name)
+    done = bounded(
+        "try:\n    RunFolder(sys.argv[1], {'a': 1})\n"
+        "except (OutputError, ResultFileError) as error:\n    print('refused', error)\n",
+        tmp_path,
+        imports="import sys; from zsavs.errors import OutputError, ResultFileError\n"
+        "from zsavs.run_folder import RunFolder\n",
+        seconds=30,
+    )
+    assert done.stdout.startswith(f"refused {tmp_path}"), done.stderr[-500:]
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_run_of_sparse_gigabytes_takes_no_large_memory(tmp_path: Path) -> None:
+    """What a broken disk leaves behind: zeros, and no end of a line."""
+    RunFolder(tmp_path, {"a": 1}).close()
+    os.truncate(tmp_path / "batches.jsonl", 2**32)
+    done = bounded(
+        "try:\n    RunFolder(sys.argv[1], {'a': 1})\nexcept ResultFileError as error:\n    print('refused', error)\n",
+        tmp_path,
+        imports="import sys; from zsavs.errors import ResultFileError; from zsavs.run_folder import RunFolder\n",
+        mebibytes=1024,
+    )
+    assert "damaged (a line of over 268 MB)" in done.stdout, done.stderr[-500:]
+    assert (tmp_path / "batches.jsonl").stat().st_size == 2**32
 
 
 @pytest.mark.parametrize(
@@ -190,6 +218,79 @@ def test_a_run_that_was_tampered_with_is_refused(scenes: Path, tmp_path: Path, n
     with pytest.raises(ResultFileError, match=str(run)) as caught:
         merge([run], tmp_path / "merged")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda batch: batch | {"batch": 7},
+        lambda batch: batch | {"batch": -1},
+        lambda batch: batch | {"items": []},
+        lambda batch: batch | {"items": [7]},
+        lambda batch: batch | {"items": [batch["items"][0] | {"item": "another"}]},
+        lambda batch: batch | {"items": [{"item": batch["items"][0]["item"]}]},
+        lambda batch: batch | {"items": [{**batch["items"][0], "scores": {}}]},
+        lambda batch: batch | {"states": {}},
+    ],
+    ids=["another number", "below 0", "no items", "no item", "another item", "no scores", "empty scores", "no states"],
+)
+def test_a_run_goes_on_with_its_own_batches_only(
+    scenes: Path, tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    arguments = command(scenes, run, "--no-ablations", "--limit", "1")
+    assert main(arguments) == 0
+    (line,) = (run / "batches.jsonl").read_text().splitlines()
+    (run / "batches.jsonl").write_text(json.dumps(change(json.loads(line))) + "\n")
+    report = (run / "report.json").read_bytes()
+    capsys.readouterr()
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.startswith(f"zsavs: error: {run}")
+    assert (run / "report.json").read_bytes() == report
+
+
+def test_a_shard_without_a_batch_says_so(scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(scenes, tmp_path / "run", "--limit", "2", "--shard", "3/3")) == 1
+    assert "shard 3/3 has nothing to do: 2 items in batches of 1" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+# --------------------------------------------------------------------------- the terminal
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"]])
+def test_an_answer_that_nobody_reads_any_more_is_no_traceback(arguments: list[str]) -> None:
+    """As of ``zsavs list | head -1``: the reader has gone before Python writes what it has kept back."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "zsavs", *arguments],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_for_which_there_is_no_space(unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "zsavs", "list"],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("zsavs: error: the answer cannot be printed (No space left on device)")
+    assert done.stderr.count("\n") == 1
 
 
 # ----------------------------------------------------------------------------------- weights

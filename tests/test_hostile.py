@@ -6,8 +6,10 @@ import base64
 import io
 import json
 import os
+import shutil
 import stat
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,15 +22,33 @@ import torch
 from limits import bounded
 from PIL import Image
 
+import zsavs
 from zsavs import AudioClip, AVSample, AVSResult, rle, toy
+from zsavs.bank_folder import BankFolder
+from zsavs.build import compare
 from zsavs.cli import main
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.masks import read_mask
 from zsavs.datasets.trees import load_json, read_table
-from zsavs.errors import AudioError, ImageError, InputError, ResultFileError, VocabularyError, ZsavsError
+from zsavs.errors import (
+    AudioError,
+    ContractError,
+    ImageError,
+    InputError,
+    OutputError,
+    ResultFileError,
+    UnknownName,
+    VocabularyError,
+    WeightsError,
+    ZsavsError,
+)
 from zsavs.media import load_audio, load_image
 from zsavs.media.audio import resample
 from zsavs.media.image import crop_with_margin
+from zsavs.models.checkpoints import bank_beside
+from zsavs.models.imagebind.checkpoint import sizes_beside
+from zsavs.models.open_clip_files import find
+from zsavs.models.runtime import load_part
 from zsavs.sounding import LabelPhrases
 from zsavs.vocabulary import load_vocabulary
 
@@ -337,6 +357,163 @@ def test_a_pipe_among_the_masks_stops_nothing_but_its_item(tmp_path: Path) -> No
         Folder(tmp_path).load("a")
 
 
+# ------------------------------------------------------------------------ banks and their arrays
+def npy(header: str, data: bytes = b"") -> bytes:
+    """A file of numpy's with the header that we like."""
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode("latin-1") + data
+
+
+def array(shape: str = "(3, 4)", kind: str = "<f4", data: bytes = bytes(48)) -> bytes:
+    return npy(f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}", data)
+
+
+def archive(compression: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as folder:
+        for name, data in members.items():
+            folder.writestr(f"{name}.npy", data)
+    return file.getvalue()
+
+
+def kept(value: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array(value))
+    return file.getvalue()
+
+
+BANK = {"kind": "sound_bank", "space": "toy", "source": "by hand"}
+MEMBERS = {
+    "about": kept(json.dumps({"format": 1, "banks": [BANK]})),
+    "rows_0": kept(np.eye(3, 4, dtype=np.float32)),
+    "answer_0": kept(np.eye(1, 4, dtype=np.float32)[0]),
+}
+NO_ARRAYS = {
+    "empty": b"",
+    "text": b"text",
+    "an archive": archive(x=array()),
+    "a header of terabytes": array("(1000000000000, 512)"),
+    "a header of 38 GiB": array("(20000000, 512)"),
+    "a header beyond all numbers": array("(9223372036854775807, 9223372036854775807)"),
+    "many times nothing": array("(100000000000, 0)"),
+    "no dimensions": array("(3, 0)", data=b""),
+    "a negative length": array("(-1, 4)"),
+    "cut off": array()[:-5],
+    "half a header": npy("{'descr': '<f4', 'shape': (3, 4"),
+    "an open quote": npy("'''"),
+    "many brackets": npy("(" * 5_000 + ")" * 5_000),
+    "another version": array().replace(b"NUMPY\1", b"NUMPY\x09"),
+    "objects": array(kind="|O"),
+    "complex": array(kind="<c8", data=bytes(96)),
+    "dates": array(kind="<M8[s]", data=bytes(96)),
+    "texts": array(kind="<U1"),
+    "NaN": array(data=b"\xff" * 48),
+}
+
+
+@pytest.mark.parametrize("name", NO_ARRAYS)
+def test_what_is_no_array_is_no_bank(name: str, tmp_path: Path) -> None:
+    """Beside a checkpoint, as a whole file, and as any part of one: refused in one line."""
+    (tmp_path / "sound_bank.npy").write_bytes(NO_ARRAYS[name])
+    with pytest.raises(WeightsError, match=r"sound_bank\.npy: (cannot be read|expected finite rows)") as caught:
+        bank_beside(tmp_path, "sound_bank")
+    messages = [str(caught.value)]
+    for content in (NO_ARRAYS[name], *(archive(**{**MEMBERS, part: NO_ARRAYS[name]}) for part in MEMBERS)):
+        (tmp_path / "bank.npz").write_bytes(content)
+        with pytest.raises(InputError, match=r"bank\.npz: cannot be read") as caught:
+            BankFolder(tmp_path)
+        messages.append(str(caught.value))
+    assert not [message for message in messages if "\n" in message]
+
+
+@pytest.mark.parametrize(
+    "about", [{"format": 1, "banks": 5}, {"banks": []}, [], {"format": 2}, {"format": 1, "banks": [7]}]
+)
+def test_a_bank_that_says_nothing_sensible_of_itself(about: Any, tmp_path: Path) -> None:
+    (tmp_path / "bank.npz").write_bytes(archive(**{**MEMBERS, "about": kept(json.dumps(about))}))
+    with pytest.raises(InputError, match=r"bank\.npz: "):
+        BankFolder(tmp_path)
+
+
+def test_a_bank_with_one_damaged_byte_is_read_or_refused(tmp_path: Path) -> None:
+    """In its tables, that is: those of the archive, and the headers of its arrays."""
+    whole = archive(**MEMBERS)
+    (tmp_path / "bank.npz").write_bytes(whole)
+    assert BankFolder(tmp_path).banks[0].rows.shape == (3, 4)
+    refused = 0
+    for place in range(len(whole)):
+        (tmp_path / "bank.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            BankFolder(tmp_path)
+        except InputError:
+            refused += 1
+    assert refused > len(whole) / 2
+
+
+@pytest.mark.parametrize("oddity", ["pipe", "device", "folder", "circle", "nowhere"])
+def test_a_bank_is_a_file(oddity: str, oddities: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "bank.npz").symlink_to(oddities[oddity])
+    with pytest.raises(InputError, match=r"bank\.npz: "):
+        BankFolder(tmp_path)
+
+
+def test_a_bank_is_in_a_folder() -> None:
+    for folder in (7, "~nobody-of-this-name/bank"):
+        with pytest.raises(InputError, match=r"^bank: expected the folder of one"):
+            BankFolder(folder)  # type: ignore[arg-type]
+
+
+def test_a_small_bank_takes_no_large_memory(tmp_path: Path) -> None:
+    """Neither one that is compressed, nor one whose entries are each as large as the file, nor a sparse one."""
+    rows = array("(67108864, 4)", data=bytes(2**30))
+    (tmp_path / "bank.npz").write_bytes(archive(zipfile.ZIP_DEFLATED, **{**MEMBERS, "rows_0": rows}))
+    del rows
+    shared = archive(**{f"rows_{n}": b"\0" for n in range(50)})
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "bank.npz").write_bytes(
+        shared.replace(struct.pack("<II", 1, 1), struct.pack("<II", *[2**31] * 2))
+    )
+    (tmp_path / "sparse").mkdir()
+    with (tmp_path / "sparse" / "bank.npz").open("wb") as file:
+        file.truncate(2**31)
+    done = bounded(
+        "for folder in sys.argv[1:]:\n"
+        "    try:\n        BankFolder(folder)\n    except InputError as error:\n        print(error)\n",
+        *(tmp_path, tmp_path / "shared", tmp_path / "sparse"),
+        imports="import sys; from zsavs.bank_folder import BankFolder; from zsavs.errors import InputError\n",
+        mebibytes=256,
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    compressed, shared_bytes, sparse = done.stdout.splitlines()
+    assert "compressed, or claim more than the file holds" in compressed
+    assert "claim more than the file holds" in shared_bytes
+    assert "2147 MB, at most 1074 MB are read" in sparse
+
+
+# ------------------------------------------------------------------- the texts of a checkpoint
+SHIPPED = Path(zsavs.__file__).parent / "data" / "nano"
+TEXTS: dict[str, Callable[[Path], Any]] = {
+    "config.json": lambda folder: load_part("ClapModel", folder),
+    "tokenizer.json": lambda folder: load_part("AutoTokenizer", folder),
+    "open_clip_config.json": find,
+    "config.json of ImageBind": lambda folder: sizes_beside(folder / "model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("content", ["gigabytes", "brackets"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_texts_of_a_checkpoint_are_texts(name: str, content: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED / "clap", tmp_path / "checkpoint")
+    with (folder / name.split()[0]).open("wb") as file:
+        if content == "gigabytes":
+            file.truncate(5 * 2**30)
+        else:
+            file.write(b"[" * 200_000)
+    with pytest.raises(WeightsError) as caught:
+        TEXTS[name](folder)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 # ---------------------------------------------------------------------------------- saved results
 def saved(**changes: Any) -> str:
     """The text of a saved result of 4 x 5 pixels and one object, with parts of it replaced."""
@@ -423,6 +600,14 @@ def test_an_array_that_is_no_sound(name: str) -> None:
         AudioClip(WRONG_WAVES[name], 16_000)  # type: ignore[arg-type]
 
 
+def test_the_loudest_sound_that_is_taken_can_be_drawn_and_heard(recwarn: pytest.WarningsRecorder) -> None:
+    sample, _ = toy.scene(("red", "blue"), ("blue",))
+    loud = AudioClip(sample.audio.waveform * np.float32(2.0**31), sample.audio.sample_rate_hz)
+    result = zsavs.build_pipeline("fused", preset="nano")(AVSample(sample.image, loud))
+    result.card(loud)
+    assert not [str(warning.message) for warning in recwarn if issubclass(warning.category, RuntimeWarning)]
+
+
 @pytest.mark.parametrize("rate", [10**400, 10**30, 8_000_001, 0, -1, 0.5, np.nan, np.inf, "16000", None, True])
 def test_a_rate_that_is_none(rate: Any) -> None:
     with pytest.raises(AudioError, match=r"sample_rate_hz must be a positive whole number"):
@@ -456,8 +641,6 @@ def test_what_is_no_box_of_numbers(box: Any) -> None:
     ids=["reversed twice", "columns first", "strided", "big-endian", "read-only", "masked", "tensor"],
 )
 def test_the_answer_does_not_depend_on_how_an_array_lies_in_memory(disguise: Callable[[Any], Any]) -> None:
-    import zsavs
-
     sample, _ = toy.scene(("red", "blue"), ("blue",))
     pipe = zsavs.build_pipeline("fused", preset="toy")
     plain = pipe(sample)
@@ -466,3 +649,44 @@ def test_the_answer_does_not_depend_on_how_an_array_lies_in_memory(disguise: Cal
     assert len(plain) == 1
     assert result.phrases == plain.phrases
     assert result.score_map.tobytes() == plain.score_map.tobytes()
+
+
+# --------------------------------------------------------------------- arguments of another kind
+def toy_pipe() -> Any:
+    return zsavs.build_pipeline("fused", preset="toy")
+
+
+WRONG_ARGUMENTS: dict[str, tuple[type[ZsavsError], str, Callable[[], Any]]] = {
+    "fps": (InputError, "fps and context_s", lambda: toy_pipe().video([PICTURE], CLIP, fps="1")),
+    "context": (InputError, "fps and context_s", lambda: toy_pipe().video([PICTURE], CLIP, context_s="all")),
+    "smooth": (InputError, "smooth must be", lambda: toy_pipe().video([PICTURE], CLIP, smooth="a lot")),
+    "no frames": (InputError, "frames: expected pictures", lambda: toy_pipe().video(None, CLIP)),
+    "one frame's name": (InputError, "frames: expected pictures", lambda: toy_pipe().video("a.png", CLIP)),
+    "batch of half": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size=1.5))),
+    "batch of text": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size="8"))),
+    "no samples": (InputError, "expected several", lambda: list(toy_pipe().map(None))),
+    "one sample": (InputError, "expected several", lambda: compare(AVSample(PICTURE, CLIP), ["fused"], "toy")),
+    "preset": (UnknownName, "no preset named None", lambda: compare([], ["fused"], None)),  # type: ignore[arg-type]
+    "result": (ResultFileError, "expected the path", lambda: AVSResult.load(7)),  # type: ignore[arg-type]
+    "folder": (OutputError, "a folder to write to", lambda: AVSResult.nothing((2, 2)).save(None, "a")),  # type: ignore[arg-type]
+    "rows": (ContractError, "expected a numpy array", lambda: AVSResult([], [], (), [], [[0.0]])),  # type: ignore[arg-type]
+    "picture": (ContractError, "overlay: expected", lambda: AVSResult.nothing((2, 2)).overlay([[1]])),  # type: ignore[arg-type]
+    "classes": (InputError, "label set", lambda: AVSResult.nothing((2, 2)).semantic([1, 2])),  # type: ignore[list-item]
+    "no classes": (InputError, "label set", lambda: AVSResult.nothing((2, 2)).semantic(None)),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ARGUMENTS)
+def test_an_argument_of_another_kind_is_named(name: str) -> None:
+    kind, words, call = WRONG_ARGUMENTS[name]
+    with pytest.raises(kind, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_result_keeps_no_bottomless_values() -> None:
+    bottomless: dict[str, Any] = {}
+    for _ in range(100_000):
+        bottomless = {"a": bottomless}
+    with pytest.raises(ContractError, match="plain JSON values only"):
+        AVSResult.nothing((2, 2), meta=bottomless).to_json()

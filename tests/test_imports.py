@@ -89,6 +89,7 @@ LAYERS = [
     [
         "zsavs.types",
         "zsavs.files",
+        "zsavs.array_file",
         "zsavs.ahead",
         "zsavs.kept",
         "zsavs.run_folder",

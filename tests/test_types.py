@@ -41,7 +41,8 @@ def one_line(error: pytest.ExceptionInfo[ZsavsError]) -> str:
         (np.zeros((48_000, 2), np.float32), "48000 channels.*transposed"),
         (np.array([[0, np.nan]], np.float32), "NaN or infinity.*nan_to_num"),
         (np.array([[0, -np.inf]], np.float32), "NaN or infinity"),
-        (np.array([[1e300]], np.float64), "too loud for float32"),
+        (np.array([[1e300]], np.float64), r"reaches 1e\+300, and full scale is \[-1, 1\]"),
+        (np.array([[0, -1e20]], np.float32), r"reaches 1e\+20.*byte order"),
     ],
 )
 def test_a_wrong_waveform_is_refused_with_the_reason(wave: Any, says: str) -> None:

@@ -15,6 +15,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 import zsavs
 from zsavs import presets
 from zsavs.build import strategies_of
+from zsavs.cli import main
 from zsavs.errors import MissingWeights, WeightsError
 from zsavs.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
 
@@ -160,6 +161,31 @@ def fill_preset(hub: Path, name: str) -> None:
     for card in presets.preset_cards(name).values():
         if not is_local(card.source):
             put(hub, card.source, {"model.safetensors": ""}, card.revision)
+
+
+def test_a_cache_that_may_not_be_looked_into_holds_nothing(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Simulated, as nothing is closed to root: whatever looks beneath the cache's folder, or lists a folder, fails."""
+    (tmp_path / "listed").mkdir()
+    looked = Path.is_file
+
+    def closed(path: Path) -> bool:
+        if hub in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return looked(path)
+
+    def closed_folder(path: Path) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "is_file", closed)
+        with pytest.raises(MissingWeights, match=r"imagebind_huge\.pth are not on this machine"):
+            locate("https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth")
+        assert main(["doctor"]) == 0
+        assert "imagebind lacks" in capsys.readouterr().out
+        patched.setattr(Path, "iterdir", closed_folder)
+        assert not is_local(tmp_path / "listed")
 
 
 def test_the_first_preset_that_is_here(hub: Path) -> None:

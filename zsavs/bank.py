@@ -14,12 +14,12 @@ import io
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.array_file import read_array
 from zsavs.errors import OutputError
 from zsavs.files import write_atomically
 from zsavs.kept import cache_folder
@@ -119,14 +119,14 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
     key = hashlib.sha256(f"{kind} {_VERSION} {encoder.space} ".encode() + answer.tobytes()).hexdigest()[:32]
     path = cache_folder() / f"{kind}-{key}.npy"
     try:
-        kept = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
-        same_shape = kept.shape == (len(items), len(answer))
-        if same_shape and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer) < SAME_MODEL:
+        kept = read_array(path)
+        same_kind = kept.shape == (len(items), len(answer)) and kept.dtype == np.float32
+        if same_kind and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer) < SAME_MODEL:
             return Bank(kept, source)
         log.warning("%s: not the expected statistics; computing them again", path)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, TypeError, TokenError) as error:  # the last two: a damaged header
+    except (OSError, ValueError) as error:
         log.warning("%s: cannot be read (%s); computing the statistics again", path, error)
     log.info("computing calibration statistics for %s (once for each model)", encoder.space)
     bank = Bank(encode(items), source)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import weakref
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.array_file import read_arrays
 from zsavs.bank import SAME_MODEL, Bank, probe
-from zsavs.errors import ContractError, InputError
+from zsavs.errors import ContractError, InputError, first_line
 from zsavs.files import write_atomically
 
 __all__ = ["KINDS", "BankFolder", "OwnBank"]
@@ -77,22 +77,33 @@ class BankFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.path = Path(folder).expanduser() / _FILE
         try:
-            with np.load(self.path, allow_pickle=False) as data:
-                about = json.loads(str(data["about"]))
-                if about["format"] != _FORMAT:
-                    raise InputError(f"{self.path}: written in format {about['format']}; update zsavs.")
-                self.banks = [
-                    OwnBank(e["kind"], e["space"], _rows(data[f"rows_{n}"]), data[f"answer_{n}"], str(e["source"]))
-                    for n, e in enumerate(about["banks"])
-                ]
+            self.path = Path(folder).expanduser() / _FILE
+        except (TypeError, RuntimeError) as error:  # no path; a ~ without a home
+            raise InputError(f"bank: expected the folder of one, got {folder!r:.60} ({first_line(error)}).") from error
+        try:
+            data = read_arrays(self.path)
+            about = json.loads(str(data["about"]))
+            if about["format"] != _FORMAT:
+                raise InputError(f"{self.path}: written in format {about['format']!r:.40}; update zsavs.")
+            self.banks = [
+                OwnBank(
+                    kind=str(entry["kind"]),
+                    space=str(entry["space"]),
+                    rows=_rows(data[f"rows_{n}"]),
+                    answer=_rows(data[f"answer_{n}"][None])[0],
+                    source=str(entry["source"]),
+                )
+                for n, entry in enumerate(about["banks"])
+            ]
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InputError(
                 f"{self.path}: there is no such bank; make one with: zsavs calibrate --out {folder}"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self.path}: cannot be read ({error}); compute it again: zsavs calibrate") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({first_line(error)}); compute it again: zsavs calibrate"
+            ) from error
 
     @staticmethod
     def write(folder: str | os.PathLike[str], banks: Sequence[OwnBank]) -> Path:
@@ -164,6 +175,6 @@ def _rows(rows: NDArray[Any]) -> NDArray[np.float32]:
     Raises:
         ValueError: it is no table of finite numbers.
     """
-    if rows.ndim != 2 or rows.dtype != np.float32 or not len(rows) or not np.isfinite(rows).all():
+    if rows.ndim != 2 or rows.dtype != np.float32 or not rows.size or not np.isfinite(rows).all():
         raise ValueError(f"expected finite float32 rows, found {rows.dtype} {rows.shape}")
     return rows

@@ -15,9 +15,9 @@ from typing import Any
 from zsavs.bank import source_of
 from zsavs.bank_folder import KINDS, BankFolder
 from zsavs.decomposition import Decomposed, Decomposer
-from zsavs.errors import ContractError, InputError, MissingWeights, UnknownName
+from zsavs.errors import InputError, MissingWeights, UnknownName
 from zsavs.models.runtime import check_names
-from zsavs.pipeline import Pipeline
+from zsavs.pipeline import Pipeline, check_batches
 from zsavs.presets import PRESETS, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.result import AVSResult
@@ -224,13 +224,12 @@ def compare(
 
     Raises:
         As :func:`build_pipeline`.
-        ContractError: a batch size below 1.
-        InputError: one bare name in place of several.
+        ContractError: a batch size that is no whole number from 1.
+        InputError: one bare name or sample in place of several.
     """
     if isinstance(strategies, str):
         raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
-    if batch_size < 1:
-        raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
+    check_batches(samples, batch_size)
     models = (preset, device, dtype, vocabulary, bank, decomposition, stereo)
     pipes = {name: build_pipeline(name, *models) for name in strategies}
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}

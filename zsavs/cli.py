@@ -7,6 +7,7 @@ Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import io
 import logging
@@ -21,6 +22,9 @@ from zsavs.errors import UnknownName, ZsavsError
 from zsavs.version import __version__
 
 __all__ = ["entry", "main"]
+
+#: What writing to a full disk fails with.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _STRATEGIES_HELP = "one of 'zsavs list strategy', such as cross_modal or fused"
 
@@ -42,6 +46,37 @@ def main(argv: Sequence[str]) -> int:
     Args:
         argv: the arguments, without the program's name.
     """
+    try:
+        code = _run(argv)
+        if sys.stdout is not None:  # here, as Python's own attempt at the exit ends in a traceback where it fails
+            sys.stdout.flush()
+        return code
+    except UnknownName as error:
+        return _complain(error, 2)
+    except ZsavsError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was finished is kept", 130)
+    except BrokenPipeError:  # the reader of our output has gone
+        _print_nothing_more()
+        return 1
+    except MemoryError:
+        return _complain("out of memory; use a smaller picture, a smaller preset or a smaller --batch-size", 1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            _print_nothing_more()
+            return _complain(f"the answer cannot be printed ({error.strerror}); free some space, or print elsewhere", 1)
+        if logging.getLogger("zsavs").isEnabledFor(logging.INFO):
+            traceback.print_exc()
+        return _complain(
+            f"unexpected {type(error).__name__}: {error} - this is a defect of zsavs, please report it with "
+            f"the output of the same command with -v",
+            1,
+        )
+
+
+def _run(argv: Sequence[str]) -> int:
+    """Parse the arguments and run the command; its exit code."""
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)
@@ -53,27 +88,13 @@ def main(argv: Sequence[str]) -> int:
     _log_to_stderr(arguments.verbose)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name need not be text; in JSON \udcff is an escape
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        return int(arguments.run(arguments) or 0)
-    except UnknownName as error:
-        return _complain(error, 2)
-    except ZsavsError as error:
-        return _complain(error, 1)
-    except KeyboardInterrupt:
-        return _complain("interrupted; what was finished is kept", 130)
-    except BrokenPipeError:  # the reader of our output has gone; keep the interpreter from complaining at exit
+    return int(arguments.run(arguments) or 0)
+
+
+def _print_nothing_more() -> None:
+    """Let go of what is still to be printed, which would be tried once more at the exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except MemoryError:
-        return _complain("out of memory; use a smaller picture, a smaller preset or a smaller --batch-size", 1)
-    except Exception as error:
-        if arguments.verbose:
-            traceback.print_exc()
-        return _complain(
-            f"unexpected {type(error).__name__}: {error} - this is a defect of zsavs, please report it with "
-            f"the output of the same command with -v",
-            1,
-        )
 
 
 def _complain(message: object, code: int) -> int:
@@ -110,7 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_pair(segment)
     segment.add_argument("--strategy", "--methods", "--method", default="cross_modal", help=_STRATEGIES_HELP)
     _add_models(segment)
-    segment.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
+    segment.add_argument(
+        "--out", type=_text, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
+    )
     segment.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     compare = command(
@@ -120,7 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("more", nargs="*", metavar="IMAGE AUDIO", help="more pairs: a row each on one page")
     _add_strategies(compare)
     _add_models(compare)
-    compare.add_argument("--out", default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)")
+    compare.add_argument(
+        "--out", type=_text, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
+    )
     compare.add_argument("--json", action="store_true", help="print the answers as JSON")
 
     evaluate = command(
@@ -128,7 +153,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--dataset", default="folder", help="a name of 'zsavs list dataset' (%(default)s)")
     evaluate.add_argument(
-        "--root", "--test_data_path", metavar="DIR", help="where the data set is; only 'orchestra' comes with zsavs"
+        "--root",
+        "--test_data_path",
+        type=_text,
+        metavar="DIR",
+        help="where the data set is; only 'orchestra' comes with zsavs",
     )
     evaluate.add_argument("--split", help="which part of it; the test part if left out")
     _add_options(evaluate)
@@ -140,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
         help="metric suite beside J and F at 0.5; the data set's own if left out",
     )
     _add_models(evaluate)
-    evaluate.add_argument("--out", metavar="RUN", help="folder that the run is kept in; nothing is kept without it")
+    evaluate.add_argument(
+        "--out", type=_text, metavar="RUN", help="folder that the run is kept in; nothing is kept without it"
+    )
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     evaluate.add_argument("--batch-size", type=_positive, default=8, metavar="N", help="items at once (%(default)s)")
     evaluate.add_argument(
@@ -169,9 +200,11 @@ def _parser() -> argparse.ArgumentParser:
         commands.calibrate,
         "Learn what is usual in your own recordings and pictures, without labels, for use with --bank.",
     )
-    calibrate.add_argument("--audio", metavar="DIR", help="recordings, also in folders below it")
-    calibrate.add_argument("--images", metavar="DIR", help="pictures, also in folders below it")
-    calibrate.add_argument("--out", default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)")
+    calibrate.add_argument("--audio", type=_text, metavar="DIR", help="recordings, also in folders below it")
+    calibrate.add_argument("--images", type=_text, metavar="DIR", help="pictures, also in folders below it")
+    calibrate.add_argument(
+        "--out", type=_text, default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)"
+    )
     calibrate.add_argument(
         "--limit", type=_positive, default=2000, metavar="N", help="the most files of each kind (%(default)s)"
     )
@@ -181,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
         "merge", commands.merge, "Put the shards of one evaluation together, with the pictures that they have drawn."
     )
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
-    merge.add_argument("--out", required=True, metavar="RUN", help="folder of the whole")
+    merge.add_argument("--out", type=_text, required=True, metavar="RUN", help="folder of the whole")
 
     data = command("data", commands.data, "Check that a data set is where and what it should be, before a long run.")
     data.add_argument("what", choices=["check"])
@@ -193,7 +226,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--json", action="store_true", help="print as JSON")
 
     demo = command("demo", commands.demo, "Show the strategies at work; needs no network.")
-    demo.add_argument("--out", default="zsavs-demo", metavar="DIR", help="folder for the page (%(default)s)")
+    demo.add_argument(
+        "--out", type=_text, default="zsavs-demo", metavar="DIR", help="folder for the page (%(default)s)"
+    )
 
     listing = command("list", commands.list_, "List strategies, presets, components and vocabularies.")
     listing.add_argument("kind", nargs="?", help="strategy, preset, vocabulary or a role such as grounder")
@@ -215,7 +250,9 @@ def _add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("audio", nargs="?", metavar="AUDIO", help="a recording: wav, flac, ogg or mp3")
     parser.add_argument("--img_path", metavar="IMAGE", help=argparse.SUPPRESS)
     parser.add_argument("--wav_path", metavar="AUDIO", help=argparse.SUPPRESS)
-    parser.add_argument("--label-set", metavar="NAME", help="write a map of classes too: avss (71) or vpo (22)")
+    parser.add_argument(
+        "--label-set", type=_text, metavar="NAME", help="write a map of classes too: avss (71) or vpo (22)"
+    )
 
 
 def _add_strategies(parser: argparse.ArgumentParser) -> None:
@@ -242,7 +279,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_preset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", help="which models; base or large, whichever is on this machine, if left out")
+    parser.add_argument(
+        "--preset", type=_text, help="which models; base or large, whichever is on this machine, if left out"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (%(default)s)")
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 (%(default)s)")
 
@@ -250,13 +289,22 @@ def _add_preset(parser: argparse.ArgumentParser) -> None:
 def _add_models(parser: argparse.ArgumentParser) -> None:
     _add_preset(parser)
     parser.add_argument(
-        "--vocabulary", metavar="FILE|NAME", help="labels to hear with: a text file, one a line; a name"
+        "--vocabulary", type=_text, metavar="FILE|NAME", help="labels to hear with: a text file, one a line; a name"
     )
     parser.add_argument(
         "--decomposition", metavar="NAME", help="take the recording apart into sources: windows, nmf or sparse"
     )
     parser.add_argument("--stereo", action="store_true", help="look where a stereo recording's sound comes from")
-    parser.add_argument("--bank", metavar="DIR", help="what 'zsavs calibrate' made of your own files, to score against")
+    parser.add_argument(
+        "--bank", type=_text, metavar="DIR", help="what 'zsavs calibrate' made of your own files, to score against"
+    )
+
+
+def _text(text: str) -> str:
+    """What must not be left empty: ``--out "$RUN"`` without such a variable would otherwise keep nothing."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
 
 
 def _positive(text: str) -> int:

@@ -25,6 +25,9 @@ def compare(arguments: argparse.Namespace) -> int:
     from zsavs.datasets.labels import label_set
     from zsavs.types import AVSample
 
+    if (arguments.image and arguments.img_path) or (arguments.audio and arguments.wav_path):
+        print("zsavs: error: give IMAGE AUDIO, or --img_path IMAGE --wav_path AUDIO, and not both", file=sys.stderr)
+        return 2
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
     if not image or not audio:
         print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)

@@ -74,7 +74,7 @@ class UnknownName(ZsavsError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         known = sorted(known)
-        close = difflib.get_close_matches(name, known, n=1)
+        close = difflib.get_close_matches(str(name), known, n=1)  # what is no string is no name either
         message = f"there is no {kind} named {name!r}"
         message += f"; did you mean {close[0]!r}?" if close else "."
         message += f" Choose from: {', '.join(known) or '(none)'}."

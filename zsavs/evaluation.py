@@ -12,6 +12,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from zsavs.ahead import ahead
 from zsavs.build import build_pipeline
 from zsavs.datasets.base import Dataset
 from zsavs.datasets.labels import open_vocabulary_ids
-from zsavs.errors import InputError, ResultFileError, UnknownName, first_line
+from zsavs.errors import InputError, UnknownName
 from zsavs.files import write_atomically
 from zsavs.metrics import suites
 from zsavs.metrics.suite import Suite
@@ -29,7 +30,7 @@ from zsavs.neighbours import Neighbours
 from zsavs.pipeline import Pipeline
 from zsavs.reading import Batch, BatchReader, lender
 from zsavs.result import AVSResult
-from zsavs.run_folder import RunFolder, read_batches, read_json
+from zsavs.run_folder import RunFolder, left_behind, read_batches, read_json
 from zsavs.scoring import Answer, feed, score, source_count
 from zsavs.semantic import classes_of, text_side
 from zsavs.summary import AUDIO, report_of, write_report
@@ -109,6 +110,7 @@ def evaluate(
     Raises:
         OutputError: the folder holds another run, such as one of a data set that has other items now, is in use, or
             cannot be written.
+        ResultFileError: what the folder holds is damaged, or no batch of this run.
         InputError: no item could be evaluated, a suite does not suit the data set, or ``visuals`` without a folder.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
@@ -142,13 +144,16 @@ def evaluate(
             on_items(len(batches[number]["items"]))
         return report_of(settings, batches)
     with RunFolder(out, settings) as folder:
+        folder.expect({number: [runner.everything[at] for at in places] for number, places in runner.places().items()})
+        known = bool(folder.batches)
         if retry_failed:
             folder.drop([n for n, batch in folder.batches.items() if any("error" in row for row in batch["items"])])
         on_items(sum(len(batch["items"]) for batch in folder.batches.values()))
         for number, batch in runner.batches(done=folder.batches):
             folder.append(number, runner.run(batch))
             on_items(len(folder.batches[number]["items"]))
-        report = report_of(settings, folder.batches, visuals) if visuals else report_of(settings, folder.batches)
+        with left_behind(folder.folder) if known else nullcontext():
+            report = report_of(settings, folder.batches, visuals) if visuals else report_of(settings, folder.batches)
         if visuals:
             _draw_cases(report, runner, folder.folder)
         write_report(report, folder.folder)
@@ -189,16 +194,11 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     if settings is None:
         raise InputError("name the folders of the shards to merge.")
     settings = {**settings, "root": roots[0] if len(roots) == 1 else roots}
-    try:
+    with left_behind(*folders):
         items = min(settings["items"], settings["limit"] or settings["items"])
         missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
         cases, pictures = _drawn(folders)
         report = {} if missing else report_of(settings, batches, cases) if cases else report_of(settings, batches)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise ResultFileError(
-            f"{', '.join(map(str, folders))}: not what a run leaves behind ({type(error).__name__}: "
-            f"{first_line(error)}); run the evaluation again."
-        ) from error
     if missing:
         raise InputError(f"{len(missing)} batches are missing, the first is {missing[0]}; run and name every shard.")
     with RunFolder(out, settings) as whole:
@@ -218,6 +218,12 @@ class _Runner:
         self.count = len(self.everything[: plan.limit])
         if not self.count:
             raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
+        if not self.places():
+            part, parts = plan.shard
+            raise InputError(
+                f"shard {part + 1}/{parts} has nothing to do: {self.count} items in batches of {plan.batch_size} are "
+                f"fewer batches than shards; leave it out, or use a smaller --batch-size."
+            )
         classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
         self.options: dict[str, Any] = {"num_classes": len(classes)} if classes else {}
         base, novel = open_vocabulary_ids(classes)
@@ -253,13 +259,16 @@ class _Runner:
         wanted = suites.get(name).options
         return suites.get(name, **{key: value for key, value in self.options.items() if key in wanted})
 
-    def batches(self, done: Container[int] = ()) -> Iterator[tuple[int, Batch]]:
-        """The batches of this shard that are not done yet, and their numbers; the next is read ahead."""
+    def places(self) -> dict[int, range]:
+        """The batches of this shard by number, and the places of their items in the data set."""
         part, parts = self.plan.shard
         size = self.plan.batch_size
         numbers = range(part, math.ceil(self.count / size), parts)
-        places = {number: range(number * size, min((number + 1) * size, self.count)) for number in numbers}
-        return ahead((number, self.reader.batch(at)) for number, at in places.items() if number not in done)
+        return {number: range(number * size, min((number + 1) * size, self.count)) for number in numbers}
+
+    def batches(self, done: Container[int] = ()) -> Iterator[tuple[int, Batch]]:
+        """The batches of this shard that are not done yet, and their numbers; the next is read ahead."""
+        return ahead((number, self.reader.batch(at)) for number, at in self.places().items() if number not in done)
 
     def run(self, batch: Batch) -> dict[str, Any]:
         """Answer and score a batch: plain JSON values."""

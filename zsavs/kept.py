@@ -7,14 +7,13 @@ import io
 import logging
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.array_file import read_arrays
 from zsavs.errors import OutputError
 from zsavs.files import write_atomically
 
@@ -59,15 +58,16 @@ class KeptTexts:
     def read(self) -> dict[bytes, NDArray[np.float32]]:
         """All that is kept, by :meth:`key`; nothing where there is no file, or none that can be read."""
         try:
-            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as kept:
-                keys, rows = kept["keys"], kept["rows"]
+            kept = read_arrays(self.path)
+            keys, rows = kept["keys"], kept["rows"]
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, TypeError, KeyError, EOFError, TokenError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError) as error:
             log.warning("%s: cannot be read (%s); computing the texts again", self.path, error)
             return {}
-        sound = keys.shape == (len(rows), 16) and keys.dtype == np.uint8 and rows.shape == (len(rows), self._width)
-        if not sound or rows.dtype != np.float32 or not (np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-3).all():
+        shapes = rows.ndim == 2 and keys.shape == (len(rows), 16) and rows.shape[1] == self._width
+        sound = shapes and keys.dtype == np.uint8 and rows.dtype == np.float32
+        if not sound or not (np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-3).all():
             log.warning("%s: not the expected embeddings; computing the texts again", self.path)
             return {}
         return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}

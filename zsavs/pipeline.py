@@ -79,10 +79,10 @@ class Pipeline:
                 for an iterable that reads files as it goes.
 
         Raises:
-            ContractError: a batch size below 1.
+            ContractError: a batch size that is no whole number from 1.
+            InputError: ``samples`` cannot be gone through.
         """
-        if batch_size < 1:
-            raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
+        check_batches(samples, batch_size)
         iterator = iter(samples)
         batches = iter(lambda: list(islice(iterator, batch_size)), [])
         for batch in ahead(batches) if load_ahead else batches:
@@ -115,8 +115,7 @@ class Pipeline:
         return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
 
     def _smoothed(self, samples: Iterator[AVSample], smoother: Smoother, batch_size: int) -> Iterator[AVSResult]:
-        if batch_size < 1:
-            raise ContractError(f"batch_size must be at least 1, got {batch_size}.")
+        check_batches(samples, batch_size)
         waiting: deque[AVSample] = deque()
         first = 0  # the number of the frame that waits longest
         queries: dict[int, Query] = {}
@@ -205,6 +204,19 @@ class Pipeline:
                 )
             )
         return results
+
+
+def check_batches(samples: Iterable[AVSample], batch_size: int) -> None:
+    """Whether there are samples to take so many at a time.
+
+    Raises:
+        ContractError: a batch size that is no whole number from 1.
+        InputError: ``samples`` cannot be gone through, as a single sample cannot.
+    """
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ContractError(f"batch_size must be at least 1, got {batch_size!r}; give a whole number.")
+    if not isinstance(samples, Iterable):
+        raise InputError(f"expected several zsavs.AVSample, got {type(samples).__name__}; put one into a list.")
 
 
 class _Clock:

@@ -85,6 +85,11 @@ class AVSResult:
         object.__setattr__(self, "phrases", tuple(self.phrases))
         object.__setattr__(self, "timings", dict(self.timings))
         object.__setattr__(self, "meta", dict(self.meta))
+        for name in ("masks", "boxes_xyxy", "scores", "score_map"):
+            if not isinstance(getattr(self, name), np.ndarray):
+                raise ContractError(
+                    f"AVSResult.{name}: expected a numpy array, got {type(getattr(self, name)).__name__}."
+                )
         count, size = len(self.phrases), self.score_map.shape
         if len(size) != 2:
             raise ContractError(f"AVSResult.score_map: expected (height, width), got shape {size}.")
@@ -150,8 +155,8 @@ class AVSResult:
         image = self.frame if image is None else image
         if image is None:
             return draw.mask_layer(self.masks, self.phrases, self.scores)
-        if image.shape[:2] != self.score_map.shape:
-            raise ContractError(f"overlay: expected a picture of {self.score_map.shape}, got {image.shape[:2]}.")
+        if np.shape(image)[:2] != self.score_map.shape:
+            raise ContractError(f"overlay: expected a picture of {self.score_map.shape}, got {np.shape(image)[:2]}.")
         return draw.overlay(image, self.masks, self.phrases, self.scores, self.boxes_xyxy)
 
     def card(self, audio: AudioClip, title: str = "", image: NDArray[np.uint8] | None = None) -> Image.Image:
@@ -168,7 +173,7 @@ class AVSResult:
         from zsavs import draw
 
         image = self.frame if image is None else image
-        if image is None or image.shape[:2] != self.score_map.shape:
+        if image is None or np.shape(image)[:2] != self.score_map.shape:
             raise ContractError(f"card: give the picture that belongs to this result, {self.score_map.shape} pixels.")
         heard = list(zip(self.queries.phrases, map(float, self.queries.weights), strict=True))
         return draw.card(image, self.masks, self.phrases, self.scores, self.boxes_xyxy, audio, heard, title=title)
@@ -213,7 +218,10 @@ class AVSResult:
 
         if not stem or Path(stem).name != stem:
             raise OutputError(f"{stem!r} cannot be the start of a file name; give a name without folders.")
-        root = Path(folder)
+        try:
+            root = Path(folder)
+        except TypeError as error:
+            raise OutputError(f"expected the name of a folder to write to, got {type(folder).__name__}.") from error
         files = {
             "overlay": root / f"{stem}_overlay.png",
             "mask": root / f"{stem}_mask.png",
@@ -259,7 +267,7 @@ class AVSResult:
         }
         try:
             text = json.dumps(data, ensure_ascii=False)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ContractError(f"AVSResult.meta and timings hold plain JSON values only ({error}).") from error
         # A file name that is no UTF-8 reaches us with lone surrogates; written as \udcXX they are JSON, and come back.
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -276,7 +284,12 @@ class AVSResult:
         Raises:
             ResultFileError: there is no such file, or it is not a result that this version can read.
         """
-        text, where = str(source), "the JSON text"
+        try:
+            text, where = os.fsdecode(source), "the JSON text"
+        except TypeError as error:
+            raise ResultFileError(
+                f"expected the path or the text of a result, got {type(source).__name__}; give its .json file."
+            ) from error
         if not text.lstrip().startswith("{"):
             where = text
             try:

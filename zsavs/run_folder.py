@@ -11,15 +11,18 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from zsavs.errors import OutputError, ResultFileError
-from zsavs.files import open_regular, read_text, write_atomically
+from zsavs.errors import OutputError, ResultFileError, first_line
+from zsavs.files import MAX_TEXT_BYTES, open_regular, read_text, write_atomically
 
 __all__ = ["RunFolder"]
+
+#: A thousand times what a batch takes.
+_MAX_LINE = MAX_TEXT_BYTES
 
 
 class RunFolder:
@@ -39,7 +42,9 @@ class RunFolder:
         self.folder = Path(folder)
         with self._writing("name another folder"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / "lock").open("ab")
+            # Without O_NONBLOCK opening a pipe would wait for somebody to read from it.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+            self._lock = os.fdopen(os.open(self.folder / "lock", flags, 0o666), "ab")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -61,6 +66,23 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def expect(self, items: Mapping[int, Sequence[str]]) -> None:
+        """Check that what is kept are batches of this run with all of their items, answered or failed.
+
+        Args:
+            items: the ids of each batch that there can be, in order.
+
+        Raises:
+            ResultFileError: there is another batch, or one with other items.
+        """
+        for number, batch in self.batches.items():
+            rows = [row for row in batch["items"] if isinstance(row, dict) and ("scores" in row or "error" in row)]
+            if not rows or [row.get("item") for row in rows] != list(items.get(number, ())):
+                raise ResultFileError(
+                    f"{self.folder / 'batches.jsonl'}: what it holds as batch {number} is none of this run; run the "
+                    f"evaluation again in another folder."
+                )
 
     def append(self, number: int, batch: Mapping[str, Any]) -> None:
         """Keep a finished batch under its number, durably.
@@ -142,12 +164,27 @@ class RunFolder:
         path = self.folder / "batches.jsonl"
         if not path.exists():
             return {}
-        data = _content(path)
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            with self._writing("name another folder"):
-                os.truncate(path, len(whole))
-        return read_batches(path, whole)
+        batches, end = _read_whole(path)
+        with self._writing("name another folder"):
+            if end < path.stat().st_size:
+                os.truncate(path, end)
+        return batches
+
+
+@contextlib.contextmanager
+def left_behind(*folders: str | os.PathLike[str]) -> Iterator[None]:
+    """While the numbers of run folders are added up: what fails then are numbers that no run has written.
+
+    Raises:
+        ResultFileError: they are of another kind than a run's.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ResultFileError(
+            f"{', '.join(map(str, folders))}: not what a run leaves behind ({type(error).__name__}: "
+            f"{first_line(error)}); run the evaluation again."
+        ) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -165,39 +202,42 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_batches(path: Path, data: bytes | None = None) -> dict[int, dict[str, Any]]:
-    """Batches of a run by number.
+def read_batches(path: Path) -> dict[int, dict[str, Any]]:
+    """Batches of a run by number; a last line that was not written to its end is left out.
 
     Raises:
-        ResultFileError: a line is damaged, or a batch is there twice.
+        ResultFileError: the file cannot be read, a line is damaged, or a batch is there twice.
     """
+    return _read_whole(path)[0]
+
+
+def _read_whole(path: Path) -> tuple[dict[int, dict[str, Any]], int]:
+    """Batches of a run by number, and the place at which their last line ends; a line at a time."""
     batches: dict[int, dict[str, Any]] = {}
+    end = 0
     try:
-        for line in (_content(path) if data is None else data).splitlines():
-            batch = json.loads(line)
-            number = batch["batch"]
-            if number in batches:
-                raise ResultFileError(f"{path}: batch {number} is in it twice; run the evaluation again.")
-            if type(number) is not int or not isinstance(batch["items"], list) or not isinstance(batch["states"], dict):
-                raise ValueError(f"a line is no batch: {line[:60]!r}")
-            batches[number] = batch
+        with open_regular(path) as file:
+            while (line := file.readline(_MAX_LINE)).endswith(b"\n"):
+                end += len(line)
+                batch = json.loads(line)
+                number = batch["batch"]
+                if (
+                    type(number) is not int
+                    or not isinstance(batch["items"], list)
+                    or not isinstance(batch["states"], dict)
+                ):
+                    raise ValueError(f"a line is no batch: {line[:60]!r}")
+                if number in batches:
+                    raise ResultFileError(f"{path}: batch {number} is in it twice; run the evaluation again.")
+                batches[number] = batch
+            if len(line) == _MAX_LINE:
+                raise ValueError(f"a line of over {_MAX_LINE / 1e6:.0f} MB")
+    except OSError as error:
+        raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultFileError(f"{path}: damaged ({error}); run the evaluation again in another folder.") from error
-    return batches
+    return batches, end
 
 
 def _line(batch: Mapping[str, Any]) -> bytes:
     return json.dumps(batch, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a run's batches.
-
-    Raises:
-        ResultFileError: they cannot be read.
-    """
-    try:
-        with open_regular(path) as file:
-            return file.read()
-    except OSError as error:
-        raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error

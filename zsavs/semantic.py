@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,10 @@ def classes_of(
 
     Raises:
         UnknownName: no such label set.
+        InputError: no names, or more than 255.
     """
+    if not isinstance(labels, Iterable) or not all(isinstance(name, str) for name in labels):
+        raise InputError(f"label set: expected the name of one, or the names of classes, got {labels!r:.60}.")
     classes = label_set(labels).classes if isinstance(labels, str) else tuple(labels)
     return ClassNames(classes, embed, synonyms_of(classes), min_similarity)
 

@@ -49,8 +49,12 @@ class Smoother:
     """
 
     def __init__(self, smooth: float) -> None:
-        if not 0 <= smooth < 1:
-            raise InputError(f"smooth must be at least 0 and below 1, got {smooth}; 0 is off.")
+        try:
+            in_range = 0 <= smooth < 1
+        except TypeError:
+            in_range = False
+        if not in_range:
+            raise InputError(f"smooth must be at least 0 and below 1, got {smooth!r}; 0 is off.")
         self.smooth = float(smooth)
         self.reach = math.floor(math.log(_LEAST) / math.log(smooth)) if smooth else 0
 

@@ -25,6 +25,9 @@ Times = tuple[tuple[float, float], ...]
 
 #: The fastest converters run at 768 kHz; what claims to be ten times as fast is a mistake, and resamplers choke on it.
 _MAX_RATE_HZ = 8_000_000
+#: Samples of 32 bits that nobody has scaled are below; what is above are bytes in another order, and what models and
+#: pictures of such a sound make of it is infinity.
+_MAX_LEVEL = 2.0**32
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
 _MAX_CHANNELS = 256
 
@@ -110,12 +113,13 @@ class AudioClip:
     """A piece of sound.
 
     Args:
-        waveform: (C, T) float array, full scale is [-1, 1] (louder is allowed, as sums of sources are), T >= 1.
+        waveform: (C, T) float array, full scale is [-1, 1] (louder is allowed, as sums of sources are, up to 2^32),
+            T >= 1.
         sample_rate_hz: samples per second, 1 to 8 million.
         source: the file it came from, for messages; "" for an array.
 
     Raises:
-        AudioError: wrong shape or dtype, no samples, NaN or infinity, or a rate out of range.
+        AudioError: wrong shape or dtype, no samples, NaN or infinity, too loud to be sound, or a rate out of range.
     """
 
     waveform: NDArray[np.float32]
@@ -143,10 +147,12 @@ class AudioClip:
             raise AudioError(
                 f"{where}sample_rate_hz must be a positive whole number, at most {_MAX_RATE_HZ}, got {rate!r:.60}."
             )
-        with np.errstate(over="ignore"):
-            wave = wave.astype(np.float32, copy=False)
-        if not np.isfinite(wave).all():
-            raise AudioError(f"{where}the waveform is too loud for float32; full scale is [-1, 1].")
+        if (loudest := max(float(wave.max()), -float(wave.min()))) > _MAX_LEVEL:
+            raise AudioError(
+                f"{where}the waveform reaches {loudest:.3g}, and full scale is [-1, 1]; check the byte order of its "
+                f"samples, or divide it by {loudest:.3g}."
+            )
+        wave = wave.astype(np.float32, copy=False)
         object.__setattr__(self, "waveform", frozen(wave))
         object.__setattr__(self, "sample_rate_hz", int(rate))
 

@@ -7,6 +7,7 @@ model looks at a local folder or in the hub cache (``HF_HOME`` and ``HF_HUB_CACH
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import re
@@ -125,12 +126,15 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
 
 
 def is_local(checkpoint: str | Path, revision: str = "main") -> bool:
-    """Whether :func:`locate` finds weights: the folder is here and holds at least one weight file."""
+    """Whether :func:`locate` finds weights: the folder is here and holds at least one weight file.
+
+    What may not be looked at is not here.
+    """
     try:
         folder = locate(checkpoint, revision)
-    except MissingWeights:
+        return folder.is_file() or any(path.suffix in _FORMATS for path in folder.iterdir())
+    except (MissingWeights, OSError):
         return False
-    return folder.is_file() or any(path.suffix in _FORMATS for path in folder.iterdir())
 
 
 def _is_address(source: str) -> bool:
@@ -146,8 +150,9 @@ def file_places(address: str) -> list[Path]:
 def _locate_file(address: str) -> Path:
     places = file_places(address)
     for place in places:
-        if place.is_file():
-            return place
+        with contextlib.suppress(OSError):  # a folder that may not be looked into
+            if place.is_file():
+                return place
     raise MissingWeights(
         f"the weights {places[0]} are not on this machine, looked for {', '.join(map(str, places))}. Get {address} "
         f"and put it at {places[-1]}."

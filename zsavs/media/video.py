@@ -41,8 +41,14 @@ def frames_with_sound(
         AudioError: the sound cannot be read, or ends before a frame begins.
         ImageError: a frame is no picture.
     """
-    if not 0 < fps < math.inf or not context_s > 0:
-        raise InputError(f"fps and context_s must be above 0, got {fps} and {context_s}.")
+    try:
+        in_range = 0 < fps < math.inf and context_s > 0
+    except TypeError:
+        in_range = False
+    if not in_range:
+        raise InputError(f"fps and context_s must be numbers above 0, got {fps!r} and {context_s!r}.")
+    if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
+        raise InputError(f"frames: expected pictures or files one after the other, got {type(frames).__name__}.")
     clip = audio if isinstance(audio, AudioClip) else load_audio(audio, max_duration_s=math.inf)
     return _samples(frames, clip, fps, context_s)
 

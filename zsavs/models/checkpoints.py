@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import WeightsError
+from zsavs.array_file import read_array
+from zsavs.errors import WeightsError, first_line
 from zsavs.models.runtime import load_part
 from zsavs.weights import WeightCard, fetch_again
 
@@ -81,12 +82,18 @@ def bank_beside(folder: Path, kind: str) -> NDArray[np.float32] | None:
         WeightsError: it is not a table of numbers.
     """
     path = folder / f"{kind}.npy"
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        rows = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError, EOFError) as error:
-        raise WeightsError(f"{path}: cannot be read ({error}); to replace it, {fetch_again(folder)}") from error
-    if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all():
-        raise WeightsError(f"{path}: expected finite rows (items, dimensions), got {rows.shape}; {fetch_again(folder)}")
+        rows = read_array(path)
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({first_line(error)}); to replace it, {fetch_again(folder)}"
+        ) from error
+    if rows.ndim != 2 or rows.dtype.kind != "f" or not rows.size or not np.isfinite(rows).all():
+        raise WeightsError(
+            f"{path}: expected finite rows (items, dimensions), got {rows.dtype} {rows.shape}; to replace it, "
+            f"{fetch_again(folder)}"
+        )
+    rows = rows.astype(np.float32)
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)

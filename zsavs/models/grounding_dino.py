@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
+from zsavs.files import read_text
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
@@ -376,10 +377,10 @@ def _check_heads_can_be_separate() -> None:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_text(path))
     except OSError as error:
         raise MissingWeights(f"{path}: cannot be read. To replace it, {fetch_again(path)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: is not JSON ({error}). To replace it, {fetch_again(path)}") from error
     if not isinstance(config, dict):
         raise WeightsError(f"{path}: holds no configuration. To replace it, {fetch_again(path)}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
+from zsavs.files import read_text
 from zsavs.models.runtime import quiet
 from zsavs.weights import fetch_again, locate
 
@@ -117,9 +118,9 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             f"architecture and the file: OpenClipEncoder.load('ViT-B-32', weights=FILE)."
         )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_text(path))
         return dict(config["model_cfg"]), dict(config.get("preprocess_cfg") or {})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
             f"{path}: cannot be read as a description of an open_clip model ({type(error).__name__}: {error}); "
             f"to replace it, {fetch_again(path)}"

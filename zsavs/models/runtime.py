@@ -18,6 +18,7 @@ from zsavs.errors import (
     ZsavsError,
     first_line,
 )
+from zsavs.files import MAX_TEXT_BYTES
 from zsavs.weights import fetch_again
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
         cls = getattr(transformers, class_name)
     except Exception as error:
         raise explain_import_failure(error) from error
+    _check_texts(folder)
     try:
         with quiet():
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **settings)
@@ -167,6 +169,20 @@ def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
             f"{folder}: cannot be loaded as {class_name} ({type(error).__name__}: {first_line(error)}). "
             f"The file is broken or belongs to another model; to replace it, {fetch_again(folder)}"
         ) from error
+
+
+def _check_texts(folder: Path) -> None:
+    """Keep transformers from reading gigabytes of what is a text of some kilobytes in every checkpoint.
+
+    Raises:
+        WeightsError: a file of the checkpoint is far too large; naming it.
+    """
+    for path in sorted((*folder.glob("*.json"), *folder.glob("*.txt"), *folder.glob("*.jinja"))):
+        if path.is_file() and (size := path.stat().st_size) > MAX_TEXT_BYTES:
+            raise WeightsError(
+                f"{path}: {size / 1e6:.0f} MB are no text of a checkpoint (at most {MAX_TEXT_BYTES / 1e6:.0f} MB); to "
+                f"replace it, {fetch_again(path)}"
+            )
 
 
 def ran_out_of_memory(error: RuntimeError) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsavs.errors import InputError, MissingWeights, WeightsError, first_line
+from zsavs.files import read_text
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
 from zsavs.weights import WeightCard, file_places, locate
 
@@ -91,8 +92,8 @@ def sizes_beside(path: Path) -> ImageBindConfig:
     if not sizes.is_file():
         return HUGE
     try:
-        return ImageBindConfig(**json.loads(sizes.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, InputError) as error:
+        return ImageBindConfig(**json.loads(read_text(sizes)))
+    except (OSError, ValueError, TypeError, RecursionError, InputError) as error:
         raise WeightsError(
             f"{sizes}: cannot be read as the sizes of an ImageBind model ({first_line(error)}); "
             f"put the model's own there, or remove it for the published size."
