@@ -139,7 +139,7 @@ class Owlv2Grounder:
         Args:
             checkpoint: a key of ``CARDS``, any other OWLv2 in the hub cache, or a folder.
             revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`.
+            device, dtype: see :mod:`zsavs.models.runtime`; "auto" is float32, as half precision moves boxes.
             threshold, nms_iou, max_boxes, template, batch_size: as for the class.
 
         Raises:
@@ -149,7 +149,7 @@ class Owlv2Grounder:
         folder = locate(checkpoint, revision)
         where = resolve_device(device)
         return cls(
-            load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where)),
+            load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where, half_is_safe=False)),
             load_part("AutoImageProcessor", folder),
             load_part("AutoTokenizer", folder),
             card=card_for(CARDS, checkpoint, folder),
