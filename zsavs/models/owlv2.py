@@ -181,6 +181,7 @@ class Owlv2Grounder:
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
         """For each picture, what each of its phrases found."""
         candidates = self._candidates(images, self._look)
+        self._texts([phrase for asked in phrases for phrase in asked])  # those that are new, all together
         sent = [self._scores(features, asked) for (features, _), asked in zip(candidates, phrases, strict=True)]
         arrived(self.device)
         found = []
