@@ -15,6 +15,11 @@ from limits import ROOT
 
 HERE = Path(__file__).parent
 
+pytestmark = pytest.mark.skipif(
+    not hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"),
+    reason="NOT RUN: this torch knows no devices made in Python",
+)
+
 #: Runs in a process of its own: for each use of each adapter how far its answer on the device is from that on the CPU,
 #: and how often the processor waits for the device.
 SCRIPT = """
@@ -43,8 +48,6 @@ CHOSEN = ("grounding_dino", "mm_grounding_dino", "owlv2")
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, list[float]]:
-    if not hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"):
-        pytest.skip("NOT RUN: this torch knows no devices made in Python")
     path = os.pathsep.join([str(ROOT), str(HERE)])
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
