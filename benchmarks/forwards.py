@@ -73,11 +73,12 @@ class Forwards:
         def call(*args: Any, **kwargs: Any) -> Any:
             if self._inside:
                 return method(*args, **kwargs)
-            self.calls.append((method, args, kwargs))
             self._inside = True
             seconds = Stopwatch()
             try:
-                return method(*args, **kwargs)
+                answer = method(*args, **kwargs)
+                self.calls.append((method, args, kwargs))  # not one that ran out of memory: it would do so again
+                return answer
             finally:
                 self._inside = False
                 self.spent = Seconds(*(a + b for a, b in zip(self.spent, seconds(), strict=True)))
@@ -99,8 +100,8 @@ def wait() -> None:
         torch.cuda.synchronize()
 
 
-def models_of(thing: Any, depth: int = 3) -> list[torch.nn.Module]:
-    """The models within an object of zsavs, each once."""
+def models_of(thing: Any, depth: int = 4, also: tuple[type, ...] = ()) -> list[torch.nn.Module]:
+    """The models within an object of zsavs, each once; objects of the types ``also`` are looked into, too."""
     found: dict[int, torch.nn.Module] = {}
 
     def look(thing: Any, depth: int) -> None:
@@ -109,7 +110,7 @@ def models_of(thing: Any, depth: int = 3) -> list[torch.nn.Module]:
                 found[id(value)] = value
                 if hasattr(value, "owlv2"):  # its texts are embedded by the model within
                     found[id(value.owlv2)] = value.owlv2
-            elif depth and type(value).__module__.startswith("zsavs."):
+            elif depth and (type(value).__module__.startswith("zsavs.") or isinstance(value, also)):
                 look(value, depth - 1)
 
     look(thing, depth)
@@ -131,4 +132,5 @@ def counting_waits() -> Iterator[list[Any]]:
         finally:
             if torch.cuda.is_available():
                 torch.cuda.set_sync_debug_mode("default")
-            waits += [warning for warning in said if "synchroniz" in str(warning.message)]
+            # Not what torch says of this way of counting when it is switched on.
+            waits += [warning for warning in said if "called a synchronizing" in str(warning.message)]

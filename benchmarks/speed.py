@@ -154,7 +154,7 @@ def iou(ones: Iterable[NDArray[np.bool_]], others: Iterable[NDArray[np.bool_]]) 
 
 def split(pipe: Pipeline, samples: Samples) -> dict[str, Any]:
     """Where the seconds of one batch go, and what its model calls take bare."""
-    models = models_of(pipe)
+    models = models_of(pipe, also=(KeepAll,))
     pipe.batch(one_pass.fresh(samples))
     with Forwards(models) as forwards:
         batch = one_pass.fresh(samples)

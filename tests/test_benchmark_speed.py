@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import subprocess
@@ -102,3 +103,34 @@ def test_speed_of_tiny_models_is_measured_against_its_baselines(tmp_path: Path) 
     assert row["one_batch"]["bare_cpu_s"] < row["one_batch"]["cpu_s"]
     assert report["plain_pairs_per_s"] > 0
     assert set(row["targets"]) == {"iou_of_masks"}, "the others are meant for full size, or for a GPU"
+
+
+def test_models_are_found_wherever_a_stage_holds_them() -> None:
+    import zsavs
+    from zsavs.tiny.detectors import tiny_grounding_dino
+    from zsavs.tiny.encoders import tiny_clap, tiny_open_clip
+    from zsavs.tiny.segmenters import tiny_sam2
+
+    forwards = load("forwards")
+    parts: dict[str, Any] = {
+        "audio_text": tiny_clap(),
+        "image_text": tiny_open_clip(),
+        "grounder": tiny_grounding_dino(),
+        "segmenter": tiny_sam2(),
+    }
+    pipe = zsavs.build_pipeline("audio_to_text", "base", **parts)
+
+    class Around:
+        """A verifier of this file, as the benchmark has one."""
+
+        def __init__(self, verifier: Any) -> None:
+            self.verifier = verifier
+
+        def verify(self, *given: Any) -> Any:
+            return self.verifier.verify(*given)
+
+    wanted = {id(part.model) for part in parts.values()}
+    assert {id(model) for model in forwards.models_of(pipe)} == wanted
+    around = dataclasses.replace(pipe, verifier=Around(pipe.verifier))
+    assert {id(model) for model in forwards.models_of(around)} < wanted
+    assert {id(model) for model in forwards.models_of(around, also=(Around,))} == wanted

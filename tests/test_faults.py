@@ -366,6 +366,7 @@ def test_items_are_drawn_batch_by_batch() -> None:
     [
         ("MPS backend out of memory (MPS allocated: 9 GB)", OutOfMemory),
         ("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried", OutOfMemory),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", OutOfMemory),
         ("mat1 and mat2 shapes cannot be multiplied", RuntimeError),
     ],
 )

@@ -321,6 +321,15 @@ def test_half_precision_is_for_the_towers_and_boxes_stay_exact(folder: Path, tmp
     assert Owlv2Grounder.load(tmp_path, device="cpu").model.dtype == torch.float32
 
 
+def test_dtype_auto_is_float32_even_where_half_precision_is_fast(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    # The dtype is chosen for a GPU; the model then stays where the tests run.
+    monkeypatch.setattr(
+        "zsavs.models.owlv2.resolve_device", lambda name: torch.device("cuda" if name == "auto" else "cpu")
+    )
+    assert Owlv2Grounder.load(folder).model.dtype == torch.float32
+
+
 def test_a_hub_name_is_found_in_the_cache_with_its_commit(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,6 +191,41 @@ def test_batches_are_bounded_and_a_picture_without_boxes_is_not_encoded() -> Non
     assert prompts == [3, 3, 1, 1, 3]
 
 
+def test_pictures_with_equally_many_prompts_share_the_decoder() -> None:
+    made = segmenter(batch_size=5, prompts_at_once=4)
+    shapes: list[tuple[int, ...]] = []
+    made.model.prompt_encoder.register_forward_pre_hook(
+        lambda _, args, kwargs: shapes.append(tuple(kwargs["input_boxes"].shape)), with_kwargs=True
+    )
+    sizes = [(40, 60), (96, 128), (40, 60), (60, 40), (7, 200)]
+    samples = [sample(*size, seed) for seed, size in enumerate(sizes)]
+    found = [boxed(size, count, count + size[0]) for size, count in zip(sizes, (2, 1, 2, 2, 1), strict=True)]
+    together = made.predict(samples, found)
+    assert shapes == [(2, 2, 4), (1, 2, 4), (2, 1, 4)], "four prompts at the most"
+    for (logits, iou), pictured, boxes in zip(together, samples, found, strict=True):
+        alone, rated = segmenter().predict([pictured], [boxes])[0]
+        np.testing.assert_allclose(logits, alone, atol=LOGITS)
+        np.testing.assert_allclose(iou, rated, atol=1e-5)
+
+
+def test_pictures_that_do_not_fit_into_the_decoder_together_are_decoded_apart() -> None:
+    made, tried = segmenter(), []
+
+    def scarce(_: Any, __: Any, kwargs: dict[str, Any]) -> None:
+        boxes = kwargs["input_boxes"]
+        tried.append(tuple(boxes.shape[:2]))
+        if boxes.shape[0] * boxes.shape[1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    made.model.prompt_encoder.register_forward_pre_hook(scarce, with_kwargs=True)
+    samples, found = [sample(40, 60, seed) for seed in range(3)], [boxed((40, 60), 3, seed) for seed in range(3)]
+    masks = made.segment(samples, found)
+    assert tried[:2] == [(3, 3), (1, 3)]
+    assert set(tried[2:]) == {(1, 1), (1, 3)}
+    for logits, wanted in zip(masks, segmenter(batch_size=1).segment(samples, found), strict=True):
+        np.testing.assert_allclose(logits, wanted, atol=LOGITS)
+
+
 def test_no_boxes_and_no_pictures() -> None:
     made = segmenter()
     made.model.vision_encoder.register_forward_pre_hook(lambda *_: pytest.fail("the model ran"))

@@ -15,7 +15,7 @@ from zsavs.errors import InputError, WeightsError
 from zsavs.media.audio import fit, resample, windows
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import check_clips, in_batches, inference
+from zsavs.models.embedding import check_clips, in_batches, inference, onto
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip
 from zsavs.weights import WeightCard, locate
@@ -188,7 +188,7 @@ class AstTagger:
         import torch
 
         with inference("ASTForAudioClassification"):
-            inputs = torch.cat(features).to(self.device, self.model.dtype)
+            inputs = onto(torch.cat(features), self.device, self.model.dtype)
             logits = self.model(input_values=inputs).logits.float().cpu()
         if not torch.isfinite(logits).all():
             raise WeightsError(

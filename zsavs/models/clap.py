@@ -22,6 +22,7 @@ from zsavs.models.embedding import (
     in_batches,
     inference,
     normalise,
+    onto,
     unit_rows,
 )
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
@@ -184,7 +185,7 @@ class ClapEncoder:
         import torch
 
         with inference("ClapModel"):
-            rows = torch.from_numpy(np.array(tokens)).to(self.device, self.model.dtype)
+            rows = onto(torch.from_numpy(np.array(tokens)), self.device, self.model.dtype)
             return unit_rows(self.model.audio_projection(rows), "ClapModel")
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
@@ -257,7 +258,7 @@ class ClapEncoder:
 
         # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
         is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
-        return {"input_features": torch.cat(features).to(self.device, self.model.dtype), "is_longer": is_longer}
+        return {"input_features": onto(torch.cat(features), self.device, self.model.dtype), "is_longer": is_longer}
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(
@@ -265,6 +266,7 @@ class ClapEncoder:
         )
         with inference("ClapModel"):
             out = self.model.get_text_features(
-                input_ids=tokens["input_ids"].to(self.device), attention_mask=tokens["attention_mask"].to(self.device)
+                input_ids=onto(tokens["input_ids"], self.device),
+                attention_mask=onto(tokens["attention_mask"], self.device),
             )
             return unit_rows(out.pooler_output, "ClapModel")

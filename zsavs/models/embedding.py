@@ -7,7 +7,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TextMemory",
+    "arrived",
     "batches",
     "check_clips",
     "check_images",
@@ -30,6 +31,8 @@ __all__ = [
     "in_batches",
     "inference",
     "normalise",
+    "onto",
+    "sent_for",
     "unit_rows",
     "within_memory",
 ]
@@ -41,6 +44,9 @@ R = TypeVar("R")
 
 #: Texts are short: this many at once fit anywhere.
 TEXT_BATCH = 64
+
+#: Devices that copy while the processor goes on. Others could be asked to, and do not all keep what they are given.
+_QUEUEING = ("cuda",)
 
 #: A model is recognised by what it answers to this.
 _FINGERPRINT = "a dog and an accordion, heard from the next room"
@@ -180,6 +186,31 @@ def within_memory(model: str) -> Iterator[None]:
             f"{model}: the device's memory is too small for one item alone; use a smaller preset or device='cpu', "
             f"or free the memory that other programs hold."
         ) from error
+
+
+def onto(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """A tensor of the CPU on the device, in ``dtype`` if one is given.
+
+    Nobody waits for a GPU to be free to take it: CUDA has a copy of its own when this returns.
+    """
+    return tensor.to(device, dtype or tensor.dtype, non_blocking=device.type in _QUEUEING)
+
+
+def sent_for(tensor: torch.Tensor) -> NDArray[Any]:
+    """A tensor of a model on its way to the CPU, not to be read before :func:`arrived`.
+
+    So a GPU is given the next picture's work while it is still at this one's.
+    """
+    array: NDArray[Any] = tensor.to("cpu", non_blocking=tensor.device.type in _QUEUEING).numpy()
+    return array
+
+
+def arrived(device: torch.device) -> None:
+    """Wait until all that was :func:`sent_for` from the device is on the CPU."""
+    if device.type in _QUEUEING:
+        import torch
+
+        torch.cuda.current_stream(device).synchronize()
 
 
 def finite(features: torch.Tensor, model: str) -> NDArray[np.float32]:

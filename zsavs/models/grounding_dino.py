@@ -20,7 +20,7 @@ from zsavs.files import read_text
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import in_batches, inference
+from zsavs.models.embedding import arrived, in_batches, inference, onto, sent_for
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.weights import WeightCard, fetch_again, locate
@@ -293,12 +293,15 @@ class GroundingDinoGrounder:
             verbose=False,
         )
         inputs = {**pixels, **{name: text[name] for name in ("input_ids", "token_type_ids", "attention_mask")}}
-        inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
         with inference("Grounding DINO"):
-            outputs = self.model(**{name: tensor.to(self.device) for name, tensor in inputs.items()})
+            dtypes = {"pixel_values": self.model.dtype}
+            outputs = self.model(
+                **{name: onto(tensor, self.device, dtypes.get(name)) for name, tensor in inputs.items()}
+            )
             # (prompts, candidates, tokens); places without a token are -inf and become 0.
-            probabilities: NDArray[np.float32] = outputs.logits.float().sigmoid().cpu().numpy()
-            boxes: NDArray[np.float32] = outputs.pred_boxes.float().cpu().numpy()
+            probabilities: NDArray[np.float32] = sent_for(outputs.logits.float().sigmoid())
+            boxes: NDArray[np.float32] = sent_for(outputs.pred_boxes.float())
+            arrived(self.device)
         if not (np.isfinite(probabilities).all() and np.isfinite(boxes).all()):
             raise WeightsError(
                 "Grounding DINO returned NaN or infinity; load it with dtype='float32', and if that does not help, "

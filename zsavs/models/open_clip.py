@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside, card_for
-from zsavs.models.embedding import TextMemory, check_images, check_phrases, finite, in_batches, inference, unit_rows
+from zsavs.models.embedding import (
+    TextMemory,
+    check_images,
+    check_phrases,
+    finite,
+    in_batches,
+    inference,
+    onto,
+    unit_rows,
+)
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
 from zsavs.types import frozen
@@ -180,7 +189,7 @@ class OpenClipEncoder:
         import torch
 
         with inference(self._name):
-            rows = torch.from_numpy(np.array(tokens)).to(self.device, self._dtype)
+            rows = onto(torch.from_numpy(np.array(tokens)), self.device, self._dtype)
             return unit_rows(self._tower.project(rows), self._name)
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
@@ -201,7 +210,7 @@ class OpenClipEncoder:
 
         inputs = torch.stack([self._prepare(image) for image in images])
         with inference(self._name):
-            features = self.model.encode_image(inputs.to(self.device, self._dtype), normalize=False)
+            features = self.model.encode_image(onto(inputs, self.device, self._dtype), normalize=False)
             return unit_rows(features, self._name)
 
     @functools.cached_property
@@ -216,7 +225,7 @@ class OpenClipEncoder:
         def compute(some: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
             inputs = torch.stack([squeezed(image, side, self.model.visual.preprocess_cfg) for image in some])
             with inference(self._name):
-                features = self._tower.tokens(inputs.to(self.device, self._dtype))
+                features = self._tower.tokens(onto(inputs, self.device, self._dtype))
                 return [frozen(grid) for grid in finite(features, self._name)]
 
         return in_batches(compute, images, self.batch_size)
@@ -232,7 +241,7 @@ class OpenClipEncoder:
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(phrases)
         with inference(self._name):
-            return unit_rows(self.model.encode_text(tokens.to(self.device), normalize=False), self._name)
+            return unit_rows(self.model.encode_text(onto(tokens, self.device), normalize=False), self._name)
 
 
 def _middle(image: NDArray[np.uint8], aspect: int) -> NDArray[np.uint8]:

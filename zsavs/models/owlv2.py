@@ -16,7 +16,7 @@ from zsavs.errors import InputError, WeightsError
 from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import TextMemory, in_batches, inference, unit_rows
+from zsavs.models.embedding import TextMemory, arrived, in_batches, inference, onto, sent_for, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.weights import WeightCard, locate
@@ -139,7 +139,7 @@ class Owlv2Grounder:
         Args:
             checkpoint: a key of ``CARDS``, any other OWLv2 in the hub cache, or a folder.
             revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`.
+            device, dtype: see :mod:`zsavs.models.runtime`; "auto" is float32, as half precision moves boxes.
             threshold, nms_iou, max_boxes, template, batch_size: as for the class.
 
         Raises:
@@ -149,7 +149,7 @@ class Owlv2Grounder:
         folder = locate(checkpoint, revision)
         where = resolve_device(device)
         return cls(
-            load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where)),
+            load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where, half_is_safe=False)),
             load_part("AutoImageProcessor", folder),
             load_part("AutoTokenizer", folder),
             card=card_for(CARDS, checkpoint, folder),
@@ -181,12 +181,15 @@ class Owlv2Grounder:
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
         """For each picture, what each of its phrases found."""
         candidates = self._candidates(images, self._look)
+        self._texts([phrase for asked in phrases for phrase in asked])  # those that are new, all together
+        sent = [self._scores(features, asked) for (features, _), asked in zip(candidates, phrases, strict=True)]
+        arrived(self.device)
         found = []
-        for image, (features, boxes), asked in zip(images, candidates, phrases, strict=True):
+        for image, (_, boxes), rows in zip(images, candidates, sent, strict=True):
             # A candidate's box is a share of the square that the picture is padded to, below and to the right.
             side = max(image.shape[:2])
             pixels_xyxy = from_centres(boxes, (side, side))
-            scores = self._scores(features, asked)
+            scores = np.stack(rows)
             if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
                 raise WeightsError(
                     "OWLv2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
@@ -202,23 +205,25 @@ class Owlv2Grounder:
         small = [_limited(image, longest) for image in images]
         pixels = self.image_processor(images=small, return_tensors="pt", input_data_format="channels_last")
         with inference("OWLv2"):
-            grid = self.model.image_embedder(pixels["pixel_values"].to(self.device, self.model.dtype))[0].float()
+            grid = self.model.image_embedder(onto(pixels["pixel_values"], self.device, self.model.dtype))[0].float()
             features = grid.flatten(1, 2)
             boxes = self.model.box_predictor(features, grid).cpu().numpy()
         return list(zip(features.split(1), boxes, strict=True))
 
-    def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> NDArray[np.float32]:
-        """Score every candidate of one picture, (1, N, D), for each of K phrases: (K, N) in [0, 1]."""
+    def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Score every candidate of one picture, (1, N, D), for each of K phrases: K rows (N,) in [0, 1].
+
+        They may still be on their way (:func:`zsavs.models.embedding.sent_for`).
+        """
         import torch
 
         def scored(batch: list[str]) -> NDArray[np.float32]:
             with inference("OWLv2"):
-                texts = torch.from_numpy(self._texts(batch))[None].to(self.device)
+                texts = onto(torch.from_numpy(self._texts(batch))[None], self.device)
                 logits = self.model.class_predictor(features, texts)[0][0]
-                scores: NDArray[np.float32] = logits.sigmoid().T.cpu().numpy()
-            return scores
+                return sent_for(logits.sigmoid().T)
 
-        return np.stack(in_batches(scored, phrases, _PHRASES_AT_ONCE))
+        return in_batches(scored, phrases, _PHRASES_AT_ONCE)
 
     def _found(self, boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], size_hw: tuple[int, int]) -> Found:
         hit = scores > self.threshold
@@ -231,10 +236,11 @@ class Owlv2Grounder:
                 log.warning("OWLv2 reads %d tokens of %r, the rest is cut off", self.max_tokens, text)
         tokens = self.tokenizer(
             texts, padding="max_length", truncation=True, max_length=self.max_tokens, return_tensors="pt"
-        ).to(self.device)
+        )
         with inference("OWLv2"):
             outputs = self.model.owlv2.get_text_features(
-                input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
+                input_ids=onto(tokens["input_ids"], self.device),
+                attention_mask=onto(tokens["attention_mask"], self.device),
             )
             return unit_rows(outputs.pooler_output, "OWLv2")
 

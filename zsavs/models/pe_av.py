@@ -25,6 +25,7 @@ from zsavs.models.embedding import (
     in_batches,
     inference,
     normalise,
+    onto,
     unit_rows,
 )
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
@@ -249,7 +250,7 @@ class PeAvEncoder:
         import torch
 
         with inference(_NAME):
-            values = torch.cat(inputs).to(self.device, self.model.dtype)
+            values = onto(torch.cat(inputs), self.device, self.model.dtype)
             return unit_rows(self.model.get_audio_embeds(values), _NAME)
 
     def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -262,7 +263,7 @@ class PeAvEncoder:
         frames = torch.cat([self._frame(image) for image in images])
         with inference(_NAME):
             # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
-            encoded = video.video_encoder(pixel_values_videos=frames.to(self.device, self.model.dtype))
+            encoded = video.video_encoder(pixel_values_videos=onto(frames, self.device, self.model.dtype))
             return unit_rows(video.video_head(encoded.pooler_output), _NAME)
 
     def _frame(self, image: NDArray[np.uint8]) -> torch.Tensor:
@@ -318,7 +319,8 @@ class PeAvEncoder:
         tokens = self._tokenize(phrases)
         with inference(_NAME):
             read = self._read(
-                input_ids=tokens["input_ids"].to(self.device), attention_mask=tokens["attention_mask"].to(self.device)
+                input_ids=onto(tokens["input_ids"], self.device),
+                attention_mask=onto(tokens["attention_mask"], self.device),
             )
             return unit_rows(read, _NAME)
 

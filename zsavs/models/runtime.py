@@ -186,9 +186,12 @@ def _check_texts(folder: Path) -> None:
 
 
 def ran_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch gave up for want of memory: CUDA and MPS say "out of memory", the CPU "can't allocate memory"."""
+    """Whether torch gave up for want of memory.
+
+    CUDA and MPS say "out of memory", the CPU "can't allocate memory", and CUDA's libraries "..._STATUS_ALLOC_FAILED".
+    """
     text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text
+    return any(words in text for words in ("out of memory", "can't allocate memory", "status_alloc_failed"))
 
 
 def to_device(model: Any, device: torch.device) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError, WeightsError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import batches, in_batches, inference
+from zsavs.models.embedding import arrived, batches, in_batches, inference, onto, sent_for
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals
 from zsavs.weights import WeightCard, locate
@@ -40,6 +40,10 @@ CARDS: dict[str, WeightCard] = {
 _COPIES = {
     "prompt_encoder.shared_embedding.positional_embedding": "shared_image_embedding.positional_embedding",
 }
+
+
+#: Logits (H, W) of one prompt, and how well the model thinks it did (1,): an array, as it is filled later.
+_Decoded = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Sam2Segmenter:
@@ -202,8 +206,24 @@ class Sam2Segmenter:
             looked = self._features(
                 [samples[i].image for i in batch], lambda new: in_batches(self._encode, new, self.batch_size)
             )
+            # Pictures with equally many prompts share the decoder, as the surroundings of single regions do.
+            alike: dict[tuple[tuple[int, ...], ...], list[tuple[int, list[torch.Tensor]]]] = {}
             for i, features in zip(batch, looked, strict=True):
-                answers[i] = self._decode(features, prompts[i], samples[i].size_hw if full_size else None)
+                alike.setdefault(tuple(values.shape for values in prompts[i].values()), []).append((i, features))
+            found: list[list[_Decoded]] = []
+            for shapes, same in alike.items():
+                found += in_batches(
+                    lambda some: self._decode(
+                        [features for _, features in some],
+                        [prompts[i] for i, _ in some],
+                        [samples[i].size_hw if full_size else None for i, _ in some],
+                    ),
+                    same,
+                    max(1, self.prompts_at_once // shapes[0][0]),
+                )
+            arrived(self.device)
+            for i, rows in zip([i for same in alike.values() for i, _ in same], found, strict=True):
+                answers[i] = _stacked(rows)
         return answers
 
     def _encode(self, images: list[NDArray[np.uint8]]) -> list[list[torch.Tensor]]:
@@ -213,37 +233,58 @@ class Sam2Segmenter:
         )["pixel_values"]
         with inference("SAM 2"):
             dtype = next(self.model.vision_encoder.parameters()).dtype
-            scales = self.model.get_image_embeddings(pixels.to(self.device, dtype))
+            scales = self.model.get_image_embeddings(onto(pixels, self.device, dtype))
             return [[scale[i : i + 1].float().clone() for scale in scales] for i in range(len(images))]
 
     def _decode(
-        self, features: list[torch.Tensor], prompts: dict[str, NDArray[Any]], size_hw: tuple[int, int] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Masks of one picture's P prompts: logits (P, H, W), or of the decoder's size, and their ratings (P,)."""
+        self,
+        features: list[list[torch.Tensor]],
+        prompts: list[dict[str, NDArray[Any]]],
+        sizes_hw: list[tuple[int, int] | None],
+    ) -> list[list[_Decoded]]:
+        """For each of N pictures what its P prompts give, P the same for all: logits (H, W), or of the decoder's size,
+        and a rating for each. They may still be on their way (:func:`zsavs.models.embedding.sent_for`)."""
         import torch
         from torch.nn.functional import interpolate
 
-        def decoded(rows: list[int]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-            asked = {name: torch.from_numpy(values[rows])[None] for name, values in prompts.items()}
+        def decoded(rows: slice) -> list[list[_Decoded]]:
+            asked = {name: np.stack([prompt[name][rows] for prompt in prompts]) for name in prompts[0]}
             with inference("SAM 2"):
-                inputs = {name: values.to(self.device) for name, values in asked.items()}
-                outputs = self.model(image_embeddings=features, multimask_output=self.multimask, **inputs)
-                iou = outputs.iou_scores[0]  # (prompts, masks)
-                best = iou.argmax(dim=1)
-                each = torch.arange(len(rows), device=self.device)
-                masks = outputs.pred_masks[0][each, best]
-                if size_hw is not None:
-                    masks = interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)[0]
-                return list(zip(masks.cpu().numpy(), iou[each, best].cpu().numpy(), strict=True))
+                inputs = {name: onto(torch.from_numpy(values), self.device) for name, values in asked.items()}
+                # One picture is not copied, whose features are large.
+                seen = [
+                    scales[0] if len(features) == 1 else torch.cat(scales) for scales in zip(*features, strict=True)
+                ]
+                outputs = self.model(image_embeddings=seen, multimask_output=self.multimask, **inputs)
+                iou, best = outputs.iou_scores.max(dim=2)  # (pictures, prompts), over the masks of each
+                each = torch.arange(best.shape[1], device=self.device)
+                answers = []
+                for picture, size_hw in enumerate(sizes_hw):
+                    masks = outputs.pred_masks[picture][each, best[picture]]
+                    if size_hw is not None:
+                        masks = interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)[0]
+                    answers.append(list(zip(sent_for(masks), sent_for(iou[picture][:, None]), strict=True)))
+                return answers
 
-        answers = in_batches(decoded, range(len(next(iter(prompts.values())))), self.prompts_at_once)
-        found, rated = (np.stack(parts) for parts in zip(*answers, strict=True))
-        if not (np.isfinite(found).all() and np.isfinite(rated).all()):
-            raise WeightsError(
-                "SAM 2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-                "the weights are broken: delete and fetch them again"
-            )
-        return found, rated
+        if len(features) > 1:
+            return decoded(slice(None))
+
+        def some_of_one(numbers: list[int]) -> list[_Decoded]:
+            return decoded(slice(numbers[0], numbers[-1] + 1))[0]
+
+        return [in_batches(some_of_one, range(len(next(iter(prompts[0].values())))), self.prompts_at_once)]
+
+
+def _stacked(rows: list[_Decoded]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits (P, H, W) and ratings (P,) of one picture, checked."""
+    logits, ratings = zip(*rows, strict=True)
+    found, rated = np.stack(logits), np.concatenate(ratings)
+    if not (np.isfinite(found).all() and np.isfinite(rated).all()):
+        raise WeightsError(
+            "SAM 2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
+            "the weights are broken: delete and fetch them again"
+        )
+    return found, rated
 
 
 def _check_points(points: ArrayLike, labels: ArrayLike | None) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

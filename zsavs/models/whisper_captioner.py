@@ -20,7 +20,7 @@ from zsavs.errors import InputError
 from zsavs.media.audio import resample, windows
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import check_clips, in_batches, inference
+from zsavs.models.embedding import check_clips, in_batches, inference, onto
 from zsavs.models.runtime import import_transformers, load_part, quiet, resolve_device, resolve_dtype, to_device
 from zsavs.types import AudioClip
 from zsavs.weights import WeightCard, locate
@@ -229,7 +229,7 @@ class WhisperCaptioner:
             # drawing at random, where it mistrusts a transcript.
             tokens = plain_generate(
                 self.model,
-                torch.cat(features).to(self.device, self.model.dtype),
+                onto(torch.cat(features), self.device, self.model.dtype),
                 decoder_input_ids=torch.tensor([opening] * len(features), device=self.device),
                 generation_config=settings,
             )
