@@ -28,7 +28,7 @@ from zsavs.cli import main
 from zsavs.datasets.folder import Folder
 from zsavs.errors import InputError, OutOfMemory, ResultFileError, WeightsError
 from zsavs.evaluation import Plan, evaluate, merge
-from zsavs.models.embedding import TextMemory, in_batches, inference
+from zsavs.models.embedding import TextMemory, in_batches, inference, prepared
 from zsavs.run_folder import RunFolder
 from zsavs.tiny.segmenters import tiny_sam2
 from zsavs.types import Proposals
@@ -359,6 +359,19 @@ def test_items_are_drawn_batch_by_batch() -> None:
     seen: list[int] = []
     in_batches(lambda part: seen.append(len(drawn)) or part, draw(), 3)  # type: ignore[func-returns-value]
     assert seen == [3, 6, 9]
+
+
+def test_items_are_prepared_in_order_and_the_first_failure_is_told() -> None:
+    def prepare(item: int) -> int:
+        time.sleep(0.02 if item == 0 else 0)  # the first one is ready last
+        if item > 6:
+            raise ValueError(f"item {item}")
+        return 10 * item
+
+    assert prepared(prepare, range(6)) == [0, 10, 20, 30, 40, 50]
+    assert prepared(prepare, []) == []
+    with pytest.raises(ValueError, match="item 7"):
+        prepared(prepare, [0, 7, 8])
 
 
 @pytest.mark.parametrize(

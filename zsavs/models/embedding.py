@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +34,7 @@ __all__ = [
     "inference",
     "normalise",
     "onto",
+    "prepared",
     "sent_for",
     "unit_rows",
     "within_memory",
@@ -44,6 +47,9 @@ R = TypeVar("R")
 
 #: Texts are short: this many at once fit anywhere.
 TEXT_BATCH = 64
+
+#: More threads than this would wait for each other and for memory.
+_MAX_THREADS = 8
 
 #: Devices that copy while the processor goes on. Others could be asked to, and do not all keep what they are given.
 _QUEUEING = ("cuda",)
@@ -186,6 +192,23 @@ def within_memory(model: str) -> Iterator[None]:
             f"{model}: the device's memory is too small for one item alone; use a smaller preset or device='cpu', "
             f"or free the memory that other programs hold."
         ) from error
+
+
+def prepared(prepare: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """What a model is shown of each item, in order; several at once, as what works on pixels lets other threads run.
+
+    Args:
+        prepare: from an item to its tensor; called from several threads.
+        items: of one batch.
+
+    Raises:
+        What ``prepare`` raises for the first item that it raises for.
+    """
+    threads = min(len(items), os.cpu_count() or 1, _MAX_THREADS)
+    if threads < 2:
+        return [prepare(item) for item in items]
+    with ThreadPoolExecutor(threads, "prepare") as pool:
+        return list(pool.map(prepare, items))
 
 
 def onto(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:

@@ -23,6 +23,7 @@ from zsavs.models.embedding import (
     in_batches,
     inference,
     onto,
+    prepared,
     unit_rows,
 )
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
@@ -208,7 +209,7 @@ class OpenClipEncoder:
     def _embed_batch(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         import torch
 
-        inputs = torch.stack([self._prepare(image) for image in images])
+        inputs = torch.stack(prepared(self._prepare, images))
         with inference(self._name):
             features = self.model.encode_image(onto(inputs, self.device, self._dtype), normalize=False)
             return unit_rows(features, self._name)
@@ -223,7 +224,8 @@ class OpenClipEncoder:
         side = self._tower.side(scale)
 
         def compute(some: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-            inputs = torch.stack([squeezed(image, side, self.model.visual.preprocess_cfg) for image in some])
+            settings = self.model.visual.preprocess_cfg
+            inputs = torch.stack(prepared(lambda image: squeezed(image, side, settings), some))
             with inference(self._name):
                 features = self._tower.tokens(onto(inputs, self.device, self._dtype))
                 return [frozen(grid) for grid in finite(features, self._name)]

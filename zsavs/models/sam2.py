@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError, WeightsError
 from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import arrived, batches, in_batches, inference, onto, sent_for
+from zsavs.models.embedding import arrived, batches, in_batches, inference, onto, prepared, sent_for
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.types import AVSample, Proposals
 from zsavs.weights import WeightCard, locate
@@ -228,13 +228,20 @@ class Sam2Segmenter:
 
     def _encode(self, images: list[NDArray[np.uint8]]) -> list[list[torch.Tensor]]:
         """Features of each picture at three scales, the finest first, each (1, C, h, w) float32."""
-        pixels = self.image_processor(
-            images=[np.array(image) for image in images], return_tensors="pt", input_data_format="channels_last"
-        )["pixel_values"]
+        import torch
+
+        pixels = torch.cat(prepared(self._prepare, images))
         with inference("SAM 2"):
             dtype = next(self.model.vision_encoder.parameters()).dtype
             scales = self.model.get_image_embeddings(onto(pixels, self.device, dtype))
             return [[scale[i : i + 1].float().clone() for scale in scales] for i in range(len(images))]
+
+    def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
+        """A picture in the model's square, (1, 3, S, S), normalised."""
+        pixels: torch.Tensor = self.image_processor(
+            images=[np.array(image)], return_tensors="pt", input_data_format="channels_last"
+        )["pixel_values"]
+        return pixels
 
     def _decode(
         self,
