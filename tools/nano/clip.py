@@ -82,7 +82,8 @@ def crop_box(pool: PicturePool, row: int, rng: np.random.Generator) -> tuple[tup
         main = int(rng.integers(len(boxes))) + 1
         box = boxes[main - 1]
         sides = np.tile(box[2:] - box[:2], 2)
-        box = box + sides * (rng.normal(0, 0.05, 4) + np.array([-1, -1, 1, 1]) * rng.uniform(-0.02, 0.25))
+        loose = 0.05 if rng.random() < 0.5 else 0.15  # a detector's boxes are rough
+        box = box + sides * (rng.normal(0, loose, 4) + np.array([-1, -1, 1, 1]) * rng.uniform(-0.02, 0.25))
     x0, y0, x1, y1 = np.clip(np.rint(box), 0, SIDE).astype(int).tolist()
     return (x0, y0, x1, y1), main
 
