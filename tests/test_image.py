@@ -139,6 +139,20 @@ def test_palette(tmp_path, file):
     np.testing.assert_array_equal(load_image(tmp_path / file), colours[indices])
 
 
+@pytest.mark.parametrize("transparent", [{}, {"transparency": 3}])
+def test_a_palette_that_is_not_there_is_refused(tmp_path, transparent):
+    indexed = Image.fromarray(picture(8, 8)[..., 0] % 16)
+    indexed.putpalette(picture(1, 16)[0].tobytes())
+    path = tmp_path / "a.png"
+    indexed.save(path, **transparent)
+    data = path.read_bytes()
+    start = data.index(b"PLTE") - 4
+    length = int.from_bytes(data[start : start + 4], "big") + 12
+    path.write_bytes(data[:start] + data[start + length :])
+    with pytest.raises(ImageError, match="palette that it does not have"):
+        load_image(path)
+
+
 def over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     share = alpha[..., None] / 255
     return colour * share + 255 * (1 - share)

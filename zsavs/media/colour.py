@@ -30,10 +30,12 @@ def to_rgb(picture: Image.Image, name: str) -> Image.Image:
         name: of its file, for messages.
 
     Raises:
-        ImageError: 32-bit integers or floats, which have no agreed white.
+        ImageError: 32-bit integers or floats, which have no agreed white, or a palette that is not there.
     """
     from PIL import Image
 
+    if picture.mode in ("P", "PA") and picture.palette is None:
+        raise ImageError(f"{name}: damaged: its pixels are numbers of a palette that it does not have; save it again.")
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
         picture = _from_16_bits(picture)
     elif picture.mode in ("I", "F"):
