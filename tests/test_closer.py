@@ -104,6 +104,38 @@ def test_only_what_is_selected_gets_a_closer_look() -> None:
     assert (both[1] != logits[1]).any(), "selected by the next strategy, it is looked at again"
 
 
+class Lopsided:
+    """Takes the left half of every box for the thing."""
+
+    def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+        answers = []
+        for sample, found in zip(samples, proposals, strict=True):
+            logits = np.full((len(found), *sample.size_hw), -1, np.float32)
+            for one, (x0, y0, x1, y1) in zip(logits, found.boxes_xyxy.astype(int), strict=True):
+                one[y0:y1, x0 : (x0 + x1) // 2] = 1
+            answers.append(logits)
+        return answers
+
+
+def test_in_a_mirror_what_is_lopsided_cancels() -> None:
+    sample, found, _ = scene((16, 20, 32, 40))
+    logits = CloserLook(Lopsided(), mirrored=True).segment([sample], [found])[0][0]
+    wanted = np.full((64, 64), -1, np.float32)
+    wanted[20:40, 16:24] = 0.5  # the picture says 1, its surroundings 1 and -1
+    wanted[20:40, 24:32] = -0.5
+    assert logits == pytest.approx(wanted)
+    plain = CloserLook(Lopsided()).segment([sample], [found])[0][0]
+    assert (plain[20:40, 16:24] == 1).all()
+
+
+@pytest.mark.parametrize("box", [(16, 24, 32, 40), (0, 0, 16, 16), (40, 3, 64, 27)])
+def test_a_segmenter_without_sides_sees_the_same_in_a_mirror(box: tuple[int, int, int, int]) -> None:
+    sample, found, _ = scene(box)
+    (plain,) = CloserLook(Coarse(), margin=0).segment([sample], [found])
+    (both,) = CloserLook(Coarse(), margin=0, mirrored=True).segment([sample], [found])
+    assert both == pytest.approx(plain, abs=1e-3)
+
+
 def test_no_region_no_look() -> None:
     sample, found, _ = scene()
     (logits,) = CloserLook(ToySegmenter()).segment([sample], [found])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -31,29 +32,32 @@ class CloserLook:
     A segmenter sees every picture at one size, so that a small thing has few cells of the mask, and a thin one less
     than one. Its surroundings by themselves fill that size. The whole picture in turn knows what lies around; the mean
     of the logits is better than either. Costs the segmenter's encoder one more picture for each region that is
-    selected; one that is not has no mask in the result, and keeps the look in the whole picture.
+    selected, or two if it is ``mirrored``; one that is not has no mask in the result, and keeps the look in the whole
+    picture.
 
     Args:
         segmenter: makes the masks. By name, ``build_pipeline(..., segmenter="closer")`` goes around the preset's own,
             and ``segmenter="closer:sam2"`` around the one that is named.
         margin: of the surroundings on each side, as a share of the box's longer side, at least 0; they are a square
             where the picture allows it.
+        mirrored: look at the surroundings in a mirror, too. A mirror changes nothing about a thing, so that what
+            differs are the segmenter's mistakes, some of which cancel.
 
     Raises:
         ContractError: the segmenter has no ``segment``.
         InputError: ``margin`` is below 0.
     """
 
-    def __init__(self, segmenter: Segmenter, *, margin: float = 0.3) -> None:
+    def __init__(self, segmenter: Segmenter, *, margin: float = 0.3, mirrored: bool = False) -> None:
         if isinstance(segmenter, type) or not callable(getattr(segmenter, "segment", None)):
             raise ContractError("closer: the segmenter needs segment(...); give an object that has it.")
         if not 0 <= margin < np.inf:
             raise InputError(f"closer: margin is a share of the box and at least 0, got {margin}.")
-        self.segmenter, self.margin = segmenter, margin
+        self.segmenter, self.margin, self.mirrored = segmenter, margin, bool(mirrored)
         if hasattr(segmenter, "segment_points"):  # a point has no surroundings
             self.segment_points = segmenter.segment_points
         self._known: Memo[dict[tuple[bytes, bool], NDArray[np.float16]]] = memo_of(
-            segmenter, "closer", margin, max_items=_REMEMBERED
+            segmenter, "closer", margin, self.mirrored, max_items=_REMEMBERED
         )
 
     @property
@@ -112,6 +116,10 @@ class CloserLook:
                 inside = np.clip(box - [left, top] * 2, 0, [right - left, bottom - top] * 2)
                 asked.append(Proposals(inside[None], np.ones(1, np.float32), np.zeros(1, np.int64)))
             logits = self.segmenter.segment(close, asked)
+            if self.mirrored:
+                mirrors = map(_mirrored, close, asked)
+                back = self.segmenter.segment(*map(list, zip(*mirrors, strict=True)))
+                logits = [0.5 * (one + other[..., ::-1]) for one, other in zip(logits, back, strict=True)]
             yield from zip(parts, (one[0] for one in logits), strict=True)
 
     def _around(self, box: NDArray[np.float32], size_hw: tuple[int, int]) -> list[tuple[int, int]]:
@@ -124,6 +132,14 @@ class CloserLook:
 def _keys(found: Proposals) -> list[tuple[bytes, bool]]:
     """What the look at a region depends on: its box, and whether it is selected."""
     return [(box.tobytes(), bool(chosen)) for box, chosen in zip(found.boxes_xyxy, found.selected, strict=True)]
+
+
+def _mirrored(sample: AVSample, proposals: Proposals) -> tuple[AVSample, Proposals]:
+    """The picture with left and right exchanged, and the boxes where they then are."""
+    image = np.ascontiguousarray(sample.image[:, ::-1])
+    boxes = proposals.boxes_xyxy[:, [2, 1, 0, 3]].copy()
+    boxes[:, [0, 2]] = image.shape[1] - boxes[:, [0, 2]]
+    return replace(sample, image=image), replace(proposals, boxes_xyxy=boxes)
 
 
 def _span(low: float, high: float, side: float, length: int) -> tuple[int, int]:
