@@ -78,6 +78,16 @@ def test_eval_takes_recordings_apart(folder: Path, tmp_path: Path, capsys: pytes
     assert "decomposition" in capsys.readouterr().err
 
 
+def test_a_home_is_found_where_the_shell_has_left_it_alone(
+    pair: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["segment", *pair, "--preset", "toy", "--out=~/answers"]) == 0
+    assert (tmp_path / "home" / "answers" / "scene.json").is_file()
+    assert not (tmp_path / "~").exists()
+
+
 def test_segment_writes_the_pictures_and_says_what_sounds(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

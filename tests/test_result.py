@@ -72,6 +72,8 @@ def same(one: AVSResult, other: AVSResult) -> bool:
         ({"masks": np.zeros((2, WIDTH, HEIGHT), np.bool_)}, r"masks: expected bool \(2, 5, 7\)"),
         ({"boxes_xyxy": np.zeros((2, 4))}, r"boxes_xyxy: expected float32 \(2, 4\), got float64"),
         ({"boxes_xyxy": np.zeros((1, 4), np.float32)}, r"boxes_xyxy: expected float32 \(2, 4\)"),
+        ({"boxes_xyxy": np.full((2, 4), np.nan, np.float32)}, r"boxes_xyxy: every coordinate must be finite"),
+        ({"phrases": ("dog", 3)}, r"phrases: expected texts"),
         ({"scores": np.zeros(3, np.float32)}, r"scores: expected float32 \(2,\)"),
         ({"scores": np.array([0.5, 1.5], np.float32)}, r"scores: values must lie in \[0, 1\]"),
         ({"scores": np.array([0.5, np.nan], np.float32)}, r"scores: values must lie in \[0, 1\]"),

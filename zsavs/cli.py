@@ -15,6 +15,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from zsavs import commands
@@ -132,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--strategy", "--methods", "--method", default="cross_modal", help=_STRATEGIES_HELP)
     _add_models(segment)
     segment.add_argument(
-        "--out", type=_text, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
+        "--out", type=_place, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
     )
     segment.add_argument("--json", action="store_true", help="print the answer as JSON")
 
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_strategies(compare)
     _add_models(compare)
     compare.add_argument(
-        "--out", type=_text, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
+        "--out", type=_place, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
     )
     compare.add_argument("--json", action="store_true", help="print the answers as JSON")
 
@@ -170,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_models(evaluate)
     evaluate.add_argument(
-        "--out", type=_text, metavar="RUN", help="folder that the run is kept in; nothing is kept without it"
+        "--out", type=_place, metavar="RUN", help="folder that the run is kept in; nothing is kept without it"
     )
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="only the first N items")
     evaluate.add_argument("--batch-size", type=_positive, default=8, metavar="N", help="items at once (%(default)s)")
@@ -203,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--audio", type=_text, metavar="DIR", help="recordings, also in folders below it")
     calibrate.add_argument("--images", type=_text, metavar="DIR", help="pictures, also in folders below it")
     calibrate.add_argument(
-        "--out", type=_text, default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)"
+        "--out", type=_place, default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)"
     )
     calibrate.add_argument(
         "--limit", type=_positive, default=2000, metavar="N", help="the most files of each kind (%(default)s)"
@@ -214,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         "merge", commands.merge, "Put the shards of one evaluation together, with the pictures that they have drawn."
     )
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
-    merge.add_argument("--out", type=_text, required=True, metavar="RUN", help="folder of the whole")
+    merge.add_argument("--out", type=_place, required=True, metavar="RUN", help="folder of the whole")
 
     data = command("data", commands.data, "Check that a data set is where and what it should be, before a long run.")
     data.add_argument("what", choices=["check"])
@@ -227,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = command("demo", commands.demo, "Show the strategies at work; needs no network.")
     demo.add_argument(
-        "--out", type=_text, default="zsavs-demo", metavar="DIR", help="folder for the page (%(default)s)"
+        "--out", type=_place, default="zsavs-demo", metavar="DIR", help="folder for the page (%(default)s)"
     )
 
     listing = command("list", commands.list_, "List strategies, presets, components and vocabularies.")
@@ -305,6 +306,14 @@ def _text(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("must not be empty")
     return text
+
+
+def _place(text: str) -> str:
+    """A folder to write to: in ``--out=~/run`` the shell leaves the ~ alone."""
+    try:
+        return str(Path(_text(text)).expanduser())
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"there is no home for the ~ in {text!r}; name the folder whole") from error
 
 
 def _positive(text: str) -> int:

@@ -90,6 +90,8 @@ class AVSResult:
                 raise ContractError(
                     f"AVSResult.{name}: expected a numpy array, got {type(getattr(self, name)).__name__}."
                 )
+        if not all(isinstance(phrase, str) for phrase in self.phrases):
+            raise ContractError(f"AVSResult.phrases: expected texts, got {self.phrases!r:.80}.")
         count, size = len(self.phrases), self.score_map.shape
         if len(size) != 2:
             raise ContractError(f"AVSResult.score_map: expected (height, width), got shape {size}.")
@@ -105,6 +107,8 @@ class AVSResult:
                     f"AVSResult.{name}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}."
                 )
             object.__setattr__(self, name, frozen(array))
+        if not np.isfinite(self.boxes_xyxy).all():
+            raise ContractError("AVSResult.boxes_xyxy: every coordinate must be finite, found NaN or infinity.")
         for name in ("scores", "score_map"):
             array = getattr(self, name)
             if array.size and not (array.min() >= 0 and array.max() <= 1):
