@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import zsavs
 from zsavs.errors import ContractError, InputError
+from zsavs.memo import Memo
 from zsavs.metrics.functional import jaccard
 from zsavs.segmentation.closer import CloserLook
 from zsavs.testing import check_segmenter
@@ -134,6 +135,30 @@ def test_a_segmenter_without_sides_sees_the_same_in_a_mirror(box: tuple[int, int
     (plain,) = CloserLook(Coarse(), margin=0).segment([sample], [found])
     (both,) = CloserLook(Coarse(), margin=0, mirrored=True).segment([sample], [found])
     assert both == pytest.approx(plain, abs=1e-3)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(mirrored: bool) -> None:
+    looked: list[int] = []
+
+    class Remembering(Coarse):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features: Memo[None] = Memo(max_items=16)  # as SAM 2
+
+        def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+            self.features(
+                [sample.image for sample in samples], lambda new: looked.append(len(new)) or [None] * len(new)
+            )
+            return super().segment(samples, proposals)
+
+    scenes = [scene((5, 5, 10, 10), (30, 30, 40, 40)) for _ in range(8)]
+    samples = [sample for sample, _, _ in scenes]
+    segmenter = Remembering()
+    CloserLook(segmenter, mirrored=mirrored).segment(samples, [found for _, found, _ in scenes])
+    looked.clear()
+    segmenter.segment(samples, [found for _, found, _ in scenes])
+    assert looked == [], "the next strategy's regions find the features of their pictures"
 
 
 def test_no_region_no_look() -> None:

@@ -84,8 +84,7 @@ def go_on(model: Owlv2ForObjectDetection, begun: Owlv2ForObjectDetection) -> Non
     The places of its patches are spread over the finer grid; the patches themselves stay as many pixels large.
     """
     weights, own = begun.state_dict(), model.state_dict()
-    embeddings = "owlv2.vision_model.embeddings."
-    name = f"{embeddings}position_embedding.weight"
+    name = "owlv2.vision_model.embeddings.position_embedding.weight"
     weights[name] = finer_places(weights[name], len(own[name]))
     # The numbers of the places are in the weights in some versions of transformers.
     weights |= {name: value for name, value in own.items() if name.endswith("position_ids")}

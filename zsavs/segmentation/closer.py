@@ -22,7 +22,8 @@ __all__ = ["CloserLook"]
 
 #: Pictures whose regions are remembered for the next strategy: ten regions of a VGA picture are 6 MB.
 _REMEMBERED = 16
-#: Surroundings that the segmenter is shown at once; what it remembers of a batch of pictures should outlive them.
+#: Views of surroundings that the segmenter is shown at once, those in the mirror among them; what it remembers of a
+#: batch of pictures should outlive them.
 _AT_ONCE = 8
 
 
@@ -107,7 +108,8 @@ class CloserLook:
     ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
         """For every region in turn where its surroundings lie, and the logits there."""
         regions = ((sample, box) for sample, found in zip(samples, proposals, strict=True) for box in found.boxes_xyxy)
-        while some := list(islice(regions, _AT_ONCE)):
+        at_once = _AT_ONCE // 2 if self.mirrored else _AT_ONCE
+        while some := list(islice(regions, at_once)):
             parts, close, asked = [], [], []
             for sample, box in some:
                 (top, bottom), (left, right) = self._around(box, sample.size_hw)
