@@ -49,6 +49,26 @@ def test_of_overlapping_boxes_the_best_stays() -> None:
     np.testing.assert_allclose(keep_best(boxes, scores, SIZE, nms_iou=0.5, max_boxes=9).scores, [0.9, 0.6, 0.4])
 
 
+def test_boxes_that_go_have_a_say_in_where_the_best_lies() -> None:
+    # The second overlaps the first by 0.8 and has a third of its score, the third by 0.5; the last lies apart.
+    boxes = np.array([[0, 0, 20, 20], [0, 0, 16, 20], [0, 0, 20, 10], [50, 40, 60, 50]], np.float32)
+    scores = np.array([0.9, 0.3, 0.6, 0.4], np.float32)
+    voted = keep_best(boxes, scores, SIZE, nms_iou=0.3, max_boxes=9, vote_iou=0.7)
+    np.testing.assert_allclose(voted.boxes_xyxy, [[0, 0, 19, 20], [50, 40, 60, 50]], rtol=1e-6)
+    np.testing.assert_allclose(voted.scores, [0.9, 0.4])
+    assert voted.boxes_xyxy.dtype == np.float32
+    alone = keep_best(boxes, scores, SIZE, nms_iou=0.3, max_boxes=9)
+    np.testing.assert_array_equal(alone.boxes_xyxy, boxes[[0, 3]])
+    with_all = keep_best(boxes, scores, SIZE, nms_iou=0.3, max_boxes=9, vote_iou=0.4)
+    np.testing.assert_allclose(with_all.boxes_xyxy[0], [0, 0, 58 / 3, 50 / 3], rtol=1e-6)
+
+
+def test_boxes_that_all_score_nothing_vote_alike() -> None:
+    boxes = np.array([[0, 0, 20, 20], [0, 0, 16, 20]], np.float32)
+    found = keep_best(boxes, np.zeros(2, np.float32), SIZE, nms_iou=0.3, max_boxes=9, vote_iou=0.7)
+    np.testing.assert_allclose(found.boxes_xyxy, [[0, 0, 18, 20]])
+
+
 def test_suppression_sees_the_clipped_boxes() -> None:
     boxes = np.array([[40, 0, 80, 60], [40, 0, 900, 60]], np.float32)  # one and the same, within the picture
     found = keep_best(boxes, np.array([0.5, 0.6], np.float32), SIZE, nms_iou=0.9, max_boxes=9)
@@ -98,7 +118,9 @@ def test_suppression_of_a_phrase_does_not_depend_on_how_many_there_are() -> None
 
 
 def test_no_boxes_are_no_boxes() -> None:
-    none = keep_best(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), SIZE, nms_iou=0.5, max_boxes=3)
+    none = keep_best(
+        np.zeros((0, 4), np.float32), np.zeros(0, np.float32), SIZE, nms_iou=0.5, max_boxes=3, vote_iou=0.5
+    )
     assert none.boxes_xyxy.shape == (0, 4)
     assert none.boxes_xyxy.dtype == none.scores.dtype == np.float32
     assert len(as_proposals([])) == len(as_proposals([Found.nothing(), none])) == 0

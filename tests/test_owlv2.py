@@ -12,6 +12,7 @@ import torch
 from adapter_helpers import COMMIT, copy_with, harmful_pickle, imported_by, into_hub_cache, noise, random_states
 from adapter_helpers import pictures as noise_pictures
 from PIL import Image
+from torchvision.ops import box_iou
 
 from zsavs import AVSample, Proposals, Query
 from zsavs.errors import InputError, MissingWeights, WeightsError
@@ -117,6 +118,21 @@ def test_a_box_is_kept_above_the_threshold_only() -> None:
     kept = grounder(**ALL, threshold=threshold).ground([pictured], [asked])[0]
     assert_same(kept, every.rows(every.scores > threshold), 0, 0)
     assert 0 < len(kept) < len(every)
+
+
+def test_neighbouring_candidates_have_a_say_in_where_a_box_lies() -> None:
+    pictured, asked = sample(96, 128), query("dog", "guitar")
+    every = grounder(**ALL, threshold=0.0).ground([pictured], [asked])[0]
+    settings = {"nms_iou": 0.02, "max_boxes": 1000, "threshold": 0.0}
+    surest = grounder(**settings).ground([pictured], [asked])[0]
+    voted = grounder(**settings, vote_iou=0.02).ground([pictured], [asked])[0]
+    np.testing.assert_array_equal(voted.scores, surest.scores)
+    for place, box in enumerate(surest.boxes_xyxy):
+        candidates = row(every, int(surest.sources[place]))
+        near = box_iou(torch.tensor(box[None]), torch.tensor(candidates.boxes_xyxy))[0].numpy() >= 0.02
+        mean = np.average(candidates.boxes_xyxy[near], axis=0, weights=candidates.scores[near])
+        np.testing.assert_allclose(voted.boxes_xyxy[place], mean, atol=1e-3)
+    assert not np.allclose(voted.boxes_xyxy, surest.boxes_xyxy), "no box has a neighbour"
 
 
 def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
@@ -299,7 +315,14 @@ def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
 
 
 def test_settings_given_to_load_arrive(folder: Path) -> None:
-    settings = {"threshold": 0.31, "nms_iou": 0.6, "max_boxes": 3, "template": "one {}", "batch_size": 5}
+    settings = {
+        "threshold": 0.31,
+        "nms_iou": 0.6,
+        "max_boxes": 3,
+        "vote_iou": 0.7,
+        "template": "one {}",
+        "batch_size": 5,
+    }
     loaded = Owlv2Grounder.load(folder, device="cpu", **settings)
     assert {name: getattr(loaded, name) for name in settings} == settings
 
@@ -386,6 +409,8 @@ def test_numbers_that_are_none_are_an_error_not_an_empty_answer(part: str) -> No
         {"threshold": -0.1},
         {"threshold": float("nan")},
         {"nms_iou": 2.0},
+        {"vote_iou": 0.0},
+        {"vote_iou": float("nan")},
         {"max_boxes": 0},
         {"batch_size": 0},
         {"template": "a photo"},

@@ -71,6 +71,9 @@ class Owlv2Grounder:
         threshold: a box is kept for a phrase if it scores higher, in [0, 1].
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase.
+        vote_iou: boxes of one phrase that overlap with one that stays by at least this have a say in where it lies,
+            in (0, 1]; None leaves boxes as they are (:func:`zsavs.grounding.boxes.keep_best`). Neighbouring candidates
+            see the same object, each a little differently, and their mean lies closer than the surest one's.
         template: the sentence around a phrase, with "{}" in the phrase's place.
         batch_size: the most pictures in the model at once.
 
@@ -92,6 +95,7 @@ class Owlv2Grounder:
         threshold: float = 0.1,
         nms_iou: float = 0.5,
         max_boxes: int = 10,
+        vote_iou: float | None = None,
         template: str = "a photo of a {}",
         batch_size: int = 2,
     ) -> None:
@@ -99,6 +103,8 @@ class Owlv2Grounder:
             raise InputError(f"Owlv2Grounder: threshold and nms_iou lie in [0, 1], got {threshold}, {nms_iou}.")
         if min(max_boxes, batch_size) < 1:
             raise InputError(f"Owlv2Grounder: max_boxes and batch_size are at least 1, got {max_boxes}, {batch_size}.")
+        if vote_iou is not None and not 0 < vote_iou <= 1:
+            raise InputError(f"Owlv2Grounder: vote_iou lies in (0, 1], or is None, got {vote_iou}.")
         if "{}" not in template:
             raise InputError(f"Owlv2Grounder: template needs a {{}} where the phrase goes, got {template!r}.")
         self.device = resolve_device(device)
@@ -114,6 +120,7 @@ class Owlv2Grounder:
         self.threshold = threshold
         self.nms_iou = nms_iou
         self.max_boxes = max_boxes
+        self.vote_iou = vote_iou
         self.template = template
         self.batch_size = batch_size
         self.max_tokens = int(model.config.text_config.max_position_embeddings)
@@ -131,6 +138,7 @@ class Owlv2Grounder:
         threshold: float = 0.1,
         nms_iou: float = 0.5,
         max_boxes: int = 10,
+        vote_iou: float | None = None,
         template: str = "a photo of a {}",
         batch_size: int = 2,
     ) -> Owlv2Grounder:
@@ -140,7 +148,7 @@ class Owlv2Grounder:
             checkpoint: a key of ``CARDS``, any other OWLv2 in the hub cache, or a folder.
             revision: branch, tag or commit of a hub repository.
             device, dtype: see :mod:`zsavs.models.runtime`; "auto" is float32, as half precision moves boxes.
-            threshold, nms_iou, max_boxes, template, batch_size: as for the class.
+            threshold, nms_iou, max_boxes, vote_iou, template, batch_size: as for the class.
 
         Raises:
             MissingWeights: the checkpoint or one of its files is not on this machine.
@@ -157,6 +165,7 @@ class Owlv2Grounder:
             threshold=threshold,
             nms_iou=nms_iou,
             max_boxes=max_boxes,
+            vote_iou=vote_iou,
             template=template,
             batch_size=batch_size,
         )
@@ -227,7 +236,14 @@ class Owlv2Grounder:
 
     def _found(self, boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], size_hw: tuple[int, int]) -> Found:
         hit = scores > self.threshold
-        return keep_best(boxes_xyxy[hit], scores[hit], size_hw, nms_iou=self.nms_iou, max_boxes=self.max_boxes)
+        return keep_best(
+            boxes_xyxy[hit],
+            scores[hit],
+            size_hw,
+            nms_iou=self.nms_iou,
+            max_boxes=self.max_boxes,
+            vote_iou=self.vote_iou,
+        )
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         texts = [self.template.replace("{}", phrase) for phrase in phrases]
