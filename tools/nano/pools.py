@@ -9,6 +9,7 @@ any test split, whatever its seed, is drawn from the same random numbers.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from tools.orchestra.pictures import Placed, draw
 from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
 
 __all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments"]
-__all__ += ["painted", "patch_owners", "patch_shares"]
+__all__ += ["drawn", "painted", "patch_owners", "patch_shares", "tight_boxes"]
 
 LABELS: tuple[str, ...] = tuple(THINGS)
 SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
@@ -75,12 +76,7 @@ class PicturePool:
 
     def boxes(self, row: int) -> NDArray[np.float32]:
         """Tight boxes of the visible pixels of each thing: (things, 4) x0 y0 x1 y1 in pixels of the square."""
-        index = self.index[row]
-        boxes = []
-        for number in range(1, len(self.labels[row]) + 1):
-            ys, xs = np.nonzero(index == number)
-            boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
-        return np.array(boxes, np.float32).reshape(-1, 4)
+        return tight_boxes(self.index[row], len(self.labels[row]))
 
 
 @dataclass(frozen=True)
@@ -136,6 +132,30 @@ class SoundPool:
         return truth
 
 
+def tight_boxes(index: NDArray[np.uint8], things: int) -> NDArray[np.float32]:
+    """Tight boxes of the visible pixels of each thing in an index map: (things, 4) x0 y0 x1 y1 in its pixels."""
+    boxes = []
+    for number in range(1, things + 1):
+        ys, xs = np.nonzero(index == number)
+        boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    return np.array(boxes, np.float32).reshape(-1, 4)
+
+
+def drawn(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[str]]:
+    """A new picture, (H, W, 3), its index map, (H, W), and the names of its one to five things.
+
+    It has been a JPEG file of some quality, as pictures have that people bring: what compression leaves around an
+    outline is a point of intersection over union.
+    """
+    things = (*SOUNDING, *SILENT)
+    hue = float(rng.random()) if rng.random() < 0.15 else None  # as among things of the same colours
+    placed = [Placed(things[int(i)], hue) for i in rng.integers(0, len(things), int(rng.integers(1, 6)))]
+    picture = draw(placed, rng)
+    file = io.BytesIO()
+    Image.fromarray(picture.image).save(file, "JPEG", quality=int(rng.integers(80, 97)))
+    return np.asarray(Image.open(file)), picture.index, [one.thing.label for one in placed]
+
+
 def painted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A picture, or a third of the time the same in shades of one random hue: colour does not say what a thing is."""
     if rng.random() < 2 / 3:
@@ -172,16 +192,11 @@ def _draw_pictures(work: Path, seed: int) -> None:
     images = np.lib.format.open_memmap(work / "images.npy", "w+", np.uint8, (_PICTURES, SIDE, SIDE, 3))
     index = np.lib.format.open_memmap(work / "index.npy", "w+", np.uint8, (_PICTURES, SIDE, SIDE))
     labels = []
-    things = (*SOUNDING, *SILENT)
     for row in range(_PICTURES):
-        rng = np.random.default_rng((_FOR_PICTURES, seed, row))
-        hue = float(rng.random()) if rng.random() < 0.15 else None  # as among things of the same colours
-        chosen = rng.integers(0, len(things), int(rng.integers(1, 6)))
-        placed = [Placed(things[int(i)], hue) for i in chosen]
-        picture = draw(placed, rng)
-        images[row] = np.asarray(Image.fromarray(picture.image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-        index[row] = np.asarray(Image.fromarray(picture.index).resize((SIDE, SIDE), Image.Resampling.NEAREST))
-        labels.append([one.thing.label for one in placed])
+        image, numbers, names = drawn(np.random.default_rng((_FOR_PICTURES, seed, row)))
+        images[row] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+        index[row] = np.asarray(Image.fromarray(numbers).resize((SIDE, SIDE), Image.Resampling.NEAREST))
+        labels.append(names)
         _say("pictures", row, _PICTURES)
     (work / "pictures.json").write_text(json.dumps(labels))
 

@@ -3,16 +3,17 @@
     python -m tools.nano.sam2 --work DIR --out SMALL
     python -m tools.nano.sam2 --work DIR --out FOLDER --begin SMALL --side 384
 
-Each picture, whole or a part of it enlarged, is prompted with boxes around its things or with single points on them;
-some points lie on the ground, and have an empty mask. The mask is pulled towards the truth (focal and Dice loss, as
-SAM), and the quality head towards the mask's true intersection over union.
+Each picture, drawn anew, whole or a part of it enlarged, is prompted with boxes around its things or with single points
+on them; some points lie on the ground, and have an empty mask. The mask is pulled towards the truth (focal and Dice
+loss, as SAM), and the quality head towards the mask's true intersection over union.
 
 Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
 prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees pictures
 at half their size, which is enough to learn what a prompt is; the second one learns the outlines. No weight depends on
 the size, so that what was learned goes on to enlarged pictures, in which the outlines have more pixels, and to a deeper
 image encoder, whose new blocks begin as doing nothing. What is hard is where one thing ends and the next begins, so
-things are asked for the more often, the more of others their box holds.
+things are asked for the more often, the more of others their box holds. Pictures keep the size that scenes have until the
+model's own processor enlarges them, as every pixel more between an outline and its picture blurs it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from PIL import Image
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
-from tools.nano.pools import SIDE, PicturePool, painted
+from tools.nano.pools import SIDE, PicturePool, drawn, painted, tight_boxes
 from tools.nano.training import finish, fit, recipe, widen
 
 __all__ = ["build"]
@@ -119,23 +120,23 @@ class _Task:
         self.side = processor.size["height"]
         self.loose = True
 
-    def view(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A picture and its index map, (SIDE, SIDE): whole, or as often the surroundings of one thing, enlarged."""
-        image, index = painted(self.pool.images[row], rng), self.pool.index[row]
+    def view(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A new picture, (H, W, 3), and its index map, (SIDE, SIDE): whole, or as often the surroundings of a thing."""
+        image, index, labels = drawn(rng)
+        image = painted(image, rng)
         if rng.random() < 0.5:
-            boxes = self.pool.boxes(row)
+            boxes = tight_boxes(index, len(labels))
             x0, y0, x1, y1 = boxes[rng.integers(len(boxes))]
-            side = int(min(SIDE, max(x1 - x0, y1 - y0, 16) * rng.uniform(1.3, 2.4)))
-            left, top = (
-                int(np.clip((low + high) / 2 - side * rng.uniform(0.4, 0.6), 0, SIDE - side))
-                for low, high in ((x0, x1), (y0, y1))
+            side = int(max(x1 - x0, y1 - y0, 16) * rng.uniform(1.3, 2.4))
+            part = tuple(
+                _around((low + high) / 2, side, length, rng)
+                for low, high, length in ((y0, y1, len(index)), (x0, x1, index.shape[1]))
             )
-            part = slice(top, top + side), slice(left, left + side)
-            image = np.asarray(Image.fromarray(image[part]).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-            index = np.asarray(Image.fromarray(index[part]).resize((SIDE, SIDE), Image.Resampling.NEAREST))
+            image, index = image[part], index[part]
         if rng.random() < 0.5:
             image, index = image[:, ::-1], index[:, ::-1]
-        return np.ascontiguousarray(image), index
+        square = Image.fromarray(index).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+        return np.ascontiguousarray(image), np.asarray(square)
 
     def pixels(self, images: list[NDArray[np.uint8]]) -> torch.Tensor:
         made = self.processor(images=images, return_tensors="pt", input_data_format="channels_last")
@@ -179,12 +180,19 @@ class _Task:
         return given, torch.from_numpy(np.array(masks)).reshape(*shape, SIDE, SIDE)
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
-        views = [self.view(int(row), rng) for row in rng.choice(self.pool.train, self.count, replace=False)]
+        views = [self.view(rng) for _ in range(self.count)]
         kind = "point" if rng.random() < _POINT_SHARE else "box"
         asked, masks = self.prompts([index for _, index in views], rng, kind, _GROUND_SHARE)
         scales = features(self.model, self.pixels([image for image, _ in views]))
         out = self.model(image_embeddings=scales, multimask_output=False, **asked)
         return _loss(out.pred_masks, out.iou_scores, masks)
+
+
+def _around(middle: float, side: int, length: int, rng: np.random.Generator) -> slice:
+    """A stretch of at most ``side`` pixels of a picture that has ``length``, with a place about in its middle."""
+    side = min(side, length)
+    start = int(np.clip(middle - side * rng.uniform(0.4, 0.6), 0, length - side))
+    return slice(start, start + side)
 
 
 def _crowded(index: NDArray[np.uint8], things: NDArray[np.intp]) -> NDArray[np.float64]:
