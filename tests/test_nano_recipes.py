@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from tools.nano import clap, owlv2, sam2
-from tools.nano.pools import LABELS, SOUNDING_LABELS, SoundPool
+from tools.nano import clap, clip, owlv2, pools, sam2
+from tools.nano.pools import LABELS, SIDE, SOUNDING_LABELS, PicturePool, SoundPool
+from tools.orchestra.pictures import Picture
 
 BOXES = torch.tensor([[[10.0, 20.0, 90.0, 100.0], [40.0, 8.0, 120.0, 60.0]]])
 
@@ -67,6 +68,47 @@ def test_an_owlv2_goes_on_to_larger_pictures() -> None:
     for name, value in begun.items():
         if name != places and not name.endswith("position_ids"):
             torch.testing.assert_close(own[name], value)
+
+
+def test_pictures_have_been_files_and_keep_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    clean = Picture(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8), np.ones((48, 64), np.uint8))
+    monkeypatch.setattr(pools, "draw", lambda placed, rng: clean)
+    image, index, labels = pools.drawn(rng)
+    assert image.shape == clean.image.shape
+    assert 0 < np.abs(image.astype(int) - clean.image).mean() < 60, "compressed, and still the picture"
+    assert index is clean.index
+    assert 1 <= len(labels) <= 5
+    assert set(labels) <= set(LABELS)
+
+
+def test_surroundings_stay_within_the_picture() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        middle, side = rng.uniform(0, 50), int(rng.integers(1, 80))
+        part = sam2._around(middle, side, 50, rng)
+        assert 0 <= part.start < part.stop <= 50
+        assert part.stop - part.start == min(side, 50)
+        if side < 50:
+            assert part.start - 1 <= middle <= part.stop + 1
+
+
+def test_a_detectors_box_is_named_by_what_it_shows() -> None:
+    index = np.zeros((1, SIDE, SIDE), np.uint8)
+    index[0, 40:80, 40:80], index[0, 150:250, 100:140] = 1, 2
+    pool = PicturePool(np.zeros((1, SIDE, SIDE, 3), np.uint8), index, [["piano", "hat"]], range(1), range(0))
+    rng = np.random.default_rng(0)
+    for box, wanted in (
+        ([35, 35, 80, 80], 1),  # rough, and still the piano
+        ([100, 170, 140, 250], 2),
+        ([200, 10, 240, 60], 0),  # ground
+        ([40, 40, 80, 50], 0),  # a quarter of the piano
+    ):
+        (x0, y0, x1, y1), main = clip.detected_box(pool, 0, np.array([box], np.float32), rng)
+        assert main == wanted
+        assert x0 <= box[0] < box[2] <= x1
+        assert y0 <= box[1] < box[3] <= y1
+        assert 0 <= min(x0, y0) < max(x1, y1) <= SIDE
 
 
 def test_clap_is_told_that_silent_things_make_no_sound() -> None:

@@ -1,8 +1,11 @@
 """Train the nano CLIP: pictures and the words for what is in them.
 
     python -m tools.nano.clip --work DIR --out FOLDER
+    python -m tools.nano.clip --work DIR --out FOLDER --begin CLIP --owlv2 FOLDER
 
 Half of a batch are crops around one thing, named by it; half are whole pictures, named by each of the things in them.
+With a detector, half of the crops in turn are what it takes for things, as rough as it sees them and named by what they
+are, whatever it takes them for: what looks at a detector's boxes should know them.
 Every view is weighed against the names of all things, in random phrasings, with the pairwise sigmoid loss of SigLIP
 (a picture has several right texts, so a softmax over texts would be wrong). The image tower is a small ResNet of timm,
 the text tower open_clip's transformer over a vocabulary of two thousand word pieces.
@@ -12,6 +15,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,17 +24,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import logsigmoid
+from torchvision.ops import box_iou
 
 from tools.nano.pools import LABELS, SIDE, PicturePool, painted
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
+from zsavs.models.owlv2 import Owlv2Grounder
+from zsavs.presets import PRESETS
 from zsavs.tiny.tokenizers import clip_tokenizer
+from zsavs.types import AudioClip, AVSample, Query
 
 __all__ = ["CONFIG", "build"]
 
 _CROPS, _WHOLES = 40, 24
 _NOTHING = 0.1  # share of crops that show only ground, and are named by nothing
 _MAX_TOKENS = 24
+_SAME = 0.4  # a detector's box shows the thing that it shares so much of its union with, or none
 
 CONFIG: dict[str, Any] = {
     "model_cfg": {
@@ -88,18 +98,59 @@ def crop_box(pool: PicturePool, row: int, rng: np.random.Generator) -> tuple[tup
     return (x0, y0, x1, y1), main
 
 
+def detected(pool: PicturePool, owlv2: Path, kept: Path) -> list[NDArray[np.float32]]:
+    """The boxes (N, 4) of all that a detector finds in each picture to learn from; computed once and kept in a file.
+
+    Args:
+        owlv2: folder of the detector, which is asked for all names and draws boxes as in the preset.
+        kept: the file.
+    """
+    if not kept.is_file():
+        detector = Owlv2Grounder.load(owlv2, **PRESETS["nano"].parts["grounder"].settings)
+        nothing = AudioClip(np.zeros((1, 1), np.float32), 16_000)
+        everything = Query(LABELS, np.ones(len(LABELS), np.float32))
+        boxes: list[NDArray[np.float32]] = []
+        for row in pool.train:
+            (found,) = detector.ground([AVSample(pool.images[row], nothing)], [everything])
+            boxes.append(found.boxes_xyxy)
+            if (row + 1) % 800 == 0:
+                print(f"detected: {row + 1} of {len(pool.train)}", flush=True)
+        fresh = kept.with_suffix(".new.npz")
+        np.savez(fresh, boxes=np.concatenate(boxes), counts=[len(one) for one in boxes])
+        fresh.replace(kept)
+    with np.load(kept) as file:
+        return np.split(file["boxes"], np.cumsum(file["counts"])[:-1])
+
+
+def detected_box(
+    pool: PicturePool, row: int, boxes: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[tuple[int, int, int, int], int]:
+    """As :func:`crop_box`, around one of the boxes (N, 4) that a detector found in the picture, N at least 1."""
+    box = boxes[rng.integers(len(boxes))].astype(np.float64)
+    shares = box_iou(torch.from_numpy(box[None]), torch.from_numpy(pool.boxes(row).astype(np.float64)))[0].numpy()
+    main = int(shares.argmax()) + 1 if shares.max() >= _SAME else 0
+    box = box + np.tile(box[2:] - box[:2], 2) * np.array([-1, -1, 1, 1]) * rng.uniform(0, 0.2)
+    x0, y0, x1, y1 = (*np.clip(np.floor(box[:2]), 0, SIDE - 1), *np.clip(np.ceil(box[2:]), 1, SIDE))
+    return (int(x0), int(y0), int(x1), int(y1)), main
+
+
 class _Task:
     """Batches of views with the names of what they show, and the loss of a model on them."""
 
-    def __init__(self, model: Any, tokenizer: Any, pool: PicturePool) -> None:
-        self.model, self.tokenizer, self.pool = model, tokenizer, pool
+    def __init__(
+        self, model: Any, tokenizer: Any, pool: PicturePool, found: Sequence[NDArray[np.float32]] = ()
+    ) -> None:
+        self.model, self.tokenizer, self.pool, self.found = model, tokenizer, pool, found
         self.side = CONFIG["model_cfg"]["vision_cfg"]["image_size"]
 
     def crop(self, row: int, rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float32]]:
         """A view of one thing, or of ground; and for each label 1 (named by it), -1 (not) or 0 (could be said)."""
         index, labels = self.pool.index[row], self.pool.labels[row]
         truth = np.full(len(LABELS), -1, np.float32)
-        (x0, y0, x1, y1), main = crop_box(self.pool, row, rng)
+        if row < len(self.found) and len(self.found[row]) and rng.random() < 0.5:
+            (x0, y0, x1, y1), main = detected_box(self.pool, row, self.found[row], rng)
+        else:
+            (x0, y0, x1, y1), main = crop_box(self.pool, row, rng)
         inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
         for number, label in enumerate(labels, 1):
             if number != main and inside[number] > 0.02 * max(1, inside.sum()):
@@ -178,12 +229,15 @@ def main(argv: list[str] | None = None) -> None:
     from safetensors.torch import load_file, save_file
 
     parser = recipe("train the nano CLIP", steps=1500)
+    parser.add_argument("--owlv2", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, tokenizer, config = build()
     if options.begin is not None:
         model.load_state_dict(load_file(options.begin / "open_clip_model.safetensors"))
-    task = _Task(model.train(), tokenizer, PicturePool.open(options.work))
+    pool = PicturePool.open(options.work)
+    found = detected(pool, options.owlv2, options.work / "detected.npz") if options.owlv2 is not None else []
+    task = _Task(model.train(), tokenizer, pool, found)
     rate = 1e-3 if options.begin is None else 7e-4
     average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=rate, seed=options.seed)
     report = quality(average, task)
