@@ -66,7 +66,8 @@ _ORCHESTRA = (
     *("helicopter", "bird", "applause", "wave", "maracas", "dog", "cat", "car", "bicycle", "apple", "cake", "tree"),
     *("house", "umbrella", "book", "shoe", "hat"),
 )
-_NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25})  # chosen as the settings below
+#: Chosen as the settings below.
+_NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25, "vote_iou": 0.7})
 _NANO_SAM2 = Part("sam2", "zsavs:nano/sam2", {"multimask": False})
 
 PRESETS: dict[str, Preset] = {

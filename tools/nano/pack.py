@@ -39,7 +39,7 @@ CARDS: dict[str, tuple[str, str, str]] = {
     ),
     "clip": (
         "CLIP (open_clip: timm's resnet10t and a small transformer)",
-        "drawn pictures of 28 things, whole and in crops, with their names",
+        "drawn pictures of 28 things, whole, in crops and in the boxes of the nano OWLv2, with their names",
         "on held-out pictures: share of crops named right first; area under the ROC curve of the names of whole "
         "pictures; the highest cosine of a crop of bare ground with any name",
     ),

@@ -12,8 +12,8 @@ prompt, the cheapest way to be right with one of them is not to look at the prom
 at half their size, which is enough to learn what a prompt is; the second one learns the outlines. No weight depends on
 the size, so that what was learned goes on to enlarged pictures, in which the outlines have more pixels, and to a deeper
 image encoder, whose new blocks begin as doing nothing. What is hard is where one thing ends and the next begins, so
-things are asked for the more often, the more of others their box holds. Pictures keep the size that scenes have until the
-model's own processor enlarges them, as every pixel more between an outline and its picture blurs it.
+things are asked for the more often, the more of others their box holds. Pictures keep the size that scenes have until
+the model's own processor enlarges them, as every further change of size blurs outlines.
 """
 
 from __future__ import annotations
