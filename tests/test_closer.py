@@ -73,6 +73,19 @@ def test_it_is_the_mean_within_the_surroundings_and_the_far_look_beyond() -> Non
     assert logits[part] == pytest.approx((far[part] + near) / 2, abs=1e-3)
 
 
+def test_looks_with_several_margins_count_alike() -> None:
+    sample, found, _ = scene((16, 24, 32, 40))
+    wide, narrow = slice(20, 44), slice(22, 42)
+    far = Coarse().segment([sample], [found])[0][0]
+    total, counts = far.copy(), np.ones(far.shape)
+    for rows, columns in ((wide, slice(12, 36)), (narrow, slice(14, 34))):
+        total[rows, columns] += Coarse().segment([AVSample(sample.image[rows, columns], SOUND)], [found])[0][0]
+        counts[rows, columns] += 1
+    logits = CloserLook(Coarse(), margin=(0.25, 0.125)).segment([sample], [found])[0][0]
+    assert logits == pytest.approx(total / counts, abs=1e-3)
+    assert counts.max() == 3
+
+
 @pytest.mark.parametrize("box", [(0, 0, 3, 60), (60, 60, 64, 64), (0, 0, 64, 64), (-5, -5, 70, 8)])
 def test_boxes_at_the_border_and_of_any_shape_have_surroundings(box: tuple[int, int, int, int]) -> None:
     sample, found, _ = scene((10, 10, 20, 20))
@@ -137,8 +150,11 @@ def test_a_segmenter_without_sides_sees_the_same_in_a_mirror(box: tuple[int, int
     assert both == pytest.approx(plain, abs=1e-3)
 
 
+@pytest.mark.parametrize("margin", [0.3, (0.1, 0.2, 0.3)])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(mirrored: bool) -> None:
+def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(
+    mirrored: bool, margin: float | tuple[float, ...]
+) -> None:
     looked: list[int] = []
 
     class Remembering(Coarse):
@@ -152,10 +168,10 @@ def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(mirrored: bool)
             )
             return super().segment(samples, proposals)
 
-    scenes = [scene((5, 5, 10, 10), (30, 30, 40, 40)) for _ in range(8)]
+    scenes = [scene((5, 5, 15, 15), (30, 30, 40, 40)) for _ in range(8)]
     samples = [sample for sample, _, _ in scenes]
     segmenter = Remembering()
-    CloserLook(segmenter, mirrored=mirrored).segment(samples, [found for _, found, _ in scenes])
+    CloserLook(segmenter, margin=margin, mirrored=mirrored).segment(samples, [found for _, found, _ in scenes])
     looked.clear()
     segmenter.segment(samples, [found for _, found, _ in scenes])
     assert looked == [], "the next strategy's regions find the features of their pictures"
@@ -179,3 +195,6 @@ def test_what_it_cannot_go_around_is_refused() -> None:
         CloserLook(ToySegmenter)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="margin"):
         CloserLook(ToySegmenter(), margin=-0.1)
+    for margin in ((), (0.1, float("nan"))):
+        with pytest.raises(InputError, match="margin"):
+            CloserLook(ToySegmenter(), margin=margin)

@@ -28,37 +28,39 @@ _AT_ONCE = 8
 
 
 class CloserLook:
-    """Segments every region twice, in the whole picture and in its surroundings alone, and takes the mean.
+    """Segments every region in the whole picture and in its surroundings alone, and takes the mean of all looks.
 
     A segmenter sees every picture at one size, so that a small thing has few cells of the mask, and a thin one less
     than one. Its surroundings by themselves fill that size. The whole picture in turn knows what lies around; the mean
-    of the logits is better than either. Costs the segmenter's encoder one more picture for each region that is
-    selected, or two if it is ``mirrored``; one that is not has no mask in the result, and keeps the look in the whole
-    picture.
+    of the logits is better than either. Surroundings of several widths lay the segmenter's cells differently over the
+    outline, so that some of its mistakes cancel. Costs the segmenter's encoder one more picture for each margin and
+    region that is selected, or two if it is ``mirrored``; a region that is not selected has no mask in the result, and
+    keeps the look in the whole picture.
 
     Args:
         segmenter: makes the masks. By name, ``build_pipeline(..., segmenter="closer")`` goes around the preset's own,
             and ``segmenter="closer:sam2"`` around the one that is named.
         margin: of the surroundings on each side, as a share of the box's longer side, at least 0; they are a square
-            where the picture allows it.
+            where the picture allows it. Several: one look with each, and all looks count alike.
         mirrored: look at the surroundings in a mirror, too. A mirror changes nothing about a thing, so that what
             differs are the segmenter's mistakes, some of which cancel.
 
     Raises:
         ContractError: the segmenter has no ``segment``.
-        InputError: ``margin`` is below 0.
+        InputError: a ``margin`` is below 0, or there is none.
     """
 
-    def __init__(self, segmenter: Segmenter, *, margin: float = 0.3, mirrored: bool = False) -> None:
+    def __init__(self, segmenter: Segmenter, *, margin: float | Sequence[float] = 0.3, mirrored: bool = False) -> None:
         if isinstance(segmenter, type) or not callable(getattr(segmenter, "segment", None)):
             raise ContractError("closer: the segmenter needs segment(...); give an object that has it.")
-        if not 0 <= margin < np.inf:
-            raise InputError(f"closer: margin is a share of the box and at least 0, got {margin}.")
-        self.segmenter, self.margin, self.mirrored = segmenter, margin, bool(mirrored)
+        margins = tuple(margin) if isinstance(margin, Sequence) else (margin,)
+        if not margins or not all(0 <= one < np.inf for one in margins):
+            raise InputError(f"closer: margin is a share of the box and at least 0, or several of them, got {margin}.")
+        self.segmenter, self.margins, self.mirrored = segmenter, margins, bool(mirrored)
         if hasattr(segmenter, "segment_points"):  # a point has no surroundings
             self.segment_points = segmenter.segment_points
         self._known: Memo[dict[tuple[bytes, bool], NDArray[np.float16]]] = memo_of(
-            segmenter, "closer", margin, self.mirrored, max_items=_REMEMBERED
+            segmenter, "closer", margins, self.mirrored, max_items=_REMEMBERED
         )
 
     @property
@@ -91,11 +93,14 @@ class CloserLook:
         far = self.segmenter.segment(samples, new)
         close = self._close(samples, [found.rows(found.selected) for found in new])
         for looks, found, logits in zip(known, new, far, strict=True):
-            for key, chosen, mean in zip(_keys(found), found.selected, logits.copy(), strict=True):
+            for key, chosen, total in zip(_keys(found), found.selected, logits.copy(), strict=True):
                 if chosen:
-                    part, near = next(close)
-                    mean[part] = 0.5 * (mean[part] + near)
-                looks[key] = mean.astype(np.float16)
+                    counts = np.ones(total.shape, np.float32)
+                    for part, near in islice(close, len(self.margins)):
+                        total[part] += near
+                        counts[part] += 1
+                    total /= counts
+                looks[key] = total.astype(np.float16)
         return [
             np.stack([looks[key] for key in _keys(found)]).astype(np.float32)
             if len(found)
@@ -106,13 +111,18 @@ class CloserLook:
     def _close(
         self, samples: Sequence[AVSample], proposals: Sequence[Proposals]
     ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
-        """For every region in turn where its surroundings lie, and the logits there."""
-        regions = ((sample, box) for sample, found in zip(samples, proposals, strict=True) for box in found.boxes_xyxy)
+        """For every region in turn, and every margin, where its surroundings lie, and the logits there."""
+        views = (
+            (sample, box, margin)
+            for sample, found in zip(samples, proposals, strict=True)
+            for box in found.boxes_xyxy
+            for margin in self.margins
+        )
         at_once = _AT_ONCE // 2 if self.mirrored else _AT_ONCE
-        while some := list(islice(regions, at_once)):
+        while some := list(islice(views, at_once)):
             parts, close, asked = [], [], []
-            for sample, box in some:
-                (top, bottom), (left, right) = self._around(box, sample.size_hw)
+            for sample, box, margin in some:
+                (top, bottom), (left, right) = _around(box, margin, sample.size_hw)
                 parts.append((slice(top, bottom), slice(left, right)))
                 close.append(AVSample(sample.image[parts[-1]], sample.audio, sample.name))
                 inside = np.clip(box - [left, top] * 2, 0, [right - left, bottom - top] * 2)
@@ -124,11 +134,12 @@ class CloserLook:
                 logits = [0.5 * (one + other[..., ::-1]) for one, other in zip(logits, back, strict=True)]
             yield from zip(parts, (one[0] for one in logits), strict=True)
 
-    def _around(self, box: NDArray[np.float32], size_hw: tuple[int, int]) -> list[tuple[int, int]]:
-        """From which row to which and from which column to which the surroundings of a box reach."""
-        x0, y0, x1, y1 = map(float, box)
-        side = max(x1 - x0, y1 - y0) * (1 + 2 * self.margin)
-        return [_span(low, high, side, length) for low, high, length in ((y0, y1, size_hw[0]), (x0, x1, size_hw[1]))]
+
+def _around(box: NDArray[np.float32], margin: float, size_hw: tuple[int, int]) -> list[tuple[int, int]]:
+    """From which row to which and from which column to which the surroundings of a box reach."""
+    x0, y0, x1, y1 = map(float, box)
+    side = max(x1 - x0, y1 - y0) * (1 + 2 * margin)
+    return [_span(low, high, side, length) for low, high, length in ((y0, y1, size_hw[0]), (x0, x1, size_hw[1]))]
 
 
 def _keys(found: Proposals) -> list[tuple[bytes, bool]]:
