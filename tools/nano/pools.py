@@ -153,7 +153,7 @@ def drawn(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8
     picture = draw(placed, rng)
     file = io.BytesIO()
     Image.fromarray(picture.image).save(file, "JPEG", quality=int(rng.integers(80, 97)))
-    return np.asarray(Image.open(file)), picture.index, [one.thing.label for one in placed]
+    return np.array(Image.open(file)), picture.index, [one.thing.label for one in placed]
 
 
 def painted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
