@@ -195,6 +195,6 @@ def test_what_it_cannot_go_around_is_refused() -> None:
         CloserLook(ToySegmenter)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="margin"):
         CloserLook(ToySegmenter(), margin=-0.1)
-    for margin in ((), (0.1, float("nan"))):
+    for margin in ((), (0.1, float("nan")), "wide", None):
         with pytest.raises(InputError, match="margin"):
-            CloserLook(ToySegmenter(), margin=margin)
+            CloserLook(ToySegmenter(), margin=margin)  # type: ignore[arg-type]

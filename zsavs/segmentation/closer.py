@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,8 +55,8 @@ class CloserLook:
         if isinstance(segmenter, type) or not callable(getattr(segmenter, "segment", None)):
             raise ContractError("closer: the segmenter needs segment(...); give an object that has it.")
         margins = tuple(margin) if isinstance(margin, Sequence) else (margin,)
-        if not margins or not all(0 <= one < np.inf for one in margins):
-            raise InputError(f"closer: margin is a share of the box and at least 0, or several of them, got {margin}.")
+        if not margins or not all(isinstance(one, Real) and 0 <= one < np.inf for one in margins):
+            raise InputError(f"closer: margin is a share of the box and at least 0, or several of them, got {margin!r}.")
         self.segmenter, self.margins, self.mirrored = segmenter, margins, bool(mirrored)
         if hasattr(segmenter, "segment_points"):  # a point has no surroundings
             self.segment_points = segmenter.segment_points
