@@ -56,7 +56,7 @@ class CloserLook:
             raise ContractError("closer: the segmenter needs segment(...); give an object that has it.")
         margins = tuple(margin) if isinstance(margin, Sequence) else (margin,)
         if not margins or not all(isinstance(one, Real) and 0 <= one < np.inf for one in margins):
-            raise InputError(f"closer: margin is a share of the box and at least 0, or several of them, got {margin!r}.")
+            raise InputError(f"closer: margin is a share of the box, at least 0, or several of them, got {margin!r}.")
         self.segmenter, self.margins, self.mirrored = segmenter, margins, bool(mirrored)
         if hasattr(segmenter, "segment_points"):  # a point has no surroundings
             self.segment_points = segmenter.segment_points
