@@ -27,6 +27,7 @@ from transformers import BlipForConditionalGeneration, Owlv2Config, Owlv2ForObje
 from tools.nano.pools import LABELS, PicturePool, painted, patch_shares
 from tools.nano.texts import random_texts
 from tools.nano.training import finer_places, finish, fit, recipe, widen
+from zsavs.composition import tight_box
 from zsavs.tiny.tokenizers import clip_tokenizer
 
 __all__ = ["build"]
@@ -144,9 +145,9 @@ class _Task:
         labels = self.pool.labels[row]
         boxes = np.zeros((len(labels) + 1, 4), np.float32)
         for number in range(1, len(labels) + 1):
-            ys, xs = np.nonzero(things == number)
-            if len(xs):
-                boxes[number] = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / side
+            visible = things == number
+            if visible.any():
+                boxes[number] = np.array(tight_box(visible)) / side
         share = patch_shares(things, _PATCH, len(labels))[1:]
         owner = np.where(share.max(0) >= _COVERED, share.argmax(0) + 1, 0)
         codes = np.array([-1, *(LABELS.index(label) for label in labels)])

@@ -23,6 +23,7 @@ from PIL import Image
 from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS
 from tools.orchestra.pictures import Placed, draw
 from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
+from zsavs.composition import tight_box
 
 __all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments"]
 __all__ += ["drawn", "painted", "patch_owners", "patch_shares", "tight_boxes"]
@@ -134,10 +135,7 @@ class SoundPool:
 
 def tight_boxes(index: NDArray[np.uint8], things: int) -> NDArray[np.float32]:
     """Tight boxes of the visible pixels of each thing in an index map: (things, 4) x0 y0 x1 y1 in its pixels."""
-    boxes = []
-    for number in range(1, things + 1):
-        ys, xs = np.nonzero(index == number)
-        boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    boxes = [tight_box(index == number) for number in range(1, things + 1)]
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 

@@ -27,6 +27,7 @@ from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
 from tools.nano.pools import SIDE, PicturePool, drawn, painted, tight_boxes
 from tools.nano.training import finish, fit, recipe, widen
+from zsavs.composition import tight_box
 
 __all__ = ["build"]
 
@@ -159,15 +160,16 @@ class _Task:
             for number in rng.choice(things, _PROMPTS, p=_crowded(index, things) if self.loose else None):
                 if kind == "point" and rng.random() < ground and there[0] == 0:
                     number = 0
-                ys, xs = np.nonzero(index == number)
-                masks.append(index == number if number else np.zeros_like(index, bool))
+                pixels = index == number
+                masks.append(pixels if number else np.zeros_like(pixels))
                 if kind == "box":
-                    box = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+                    box = np.array(tight_box(pixels), np.float32)
                     size = np.tile(box[2:] - box[:2], 2)
                     # A detector's boxes are rough: half of these are, too.
                     loose = self.loose and rng.random() < 0.5
                     prompts.append(box + size * rng.normal(0, 0.1 if loose else 0.03, 4).clip(-0.3, 0.3))
                 else:
+                    ys, xs = np.nonzero(pixels)
                     one = rng.integers(len(xs))
                     prompts.append([xs[one] + 0.5, ys[one] + 0.5])
         scaled = torch.tensor(np.array(prompts) * self.side / SIDE, dtype=torch.float32)
@@ -199,8 +201,8 @@ def _crowded(index: NDArray[np.uint8], things: NDArray[np.intp]) -> NDArray[np.f
     """How often each thing is asked for, in sum 1: the more of other things its box holds, the more often."""
     shares = []
     for number in things:
-        ys, xs = np.nonzero(index == number)
-        inside = index[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+        x0, y0, x1, y1 = tight_box(index == number)
+        inside = index[y0:y1, x0:x1]
         shares.append(((inside > 0) & (inside != number)).mean())
     weights = 1 + _CROWDED * np.array(shares)
     return np.asarray(weights / weights.sum())
