@@ -26,7 +26,7 @@ from PIL import Image
 from torch.nn.functional import logsigmoid
 from torchvision.ops import box_iou
 
-from tools.nano.pools import LABELS, SIDE, PicturePool, painted
+from tools.nano.pools import LABELS, SIDE, PicturePool, painted, say
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
 from zsavs.models.owlv2 import Owlv2Grounder
@@ -113,8 +113,7 @@ def detected(pool: PicturePool, owlv2: Path, kept: Path) -> list[NDArray[np.floa
         for row in pool.train:
             (found,) = detector.ground([AVSample(pool.images[row], nothing)], [everything])
             boxes.append(found.boxes_xyxy)
-            if (row + 1) % 800 == 0:
-                print(f"detected: {row + 1} of {len(pool.train)}", flush=True)
+            say("detected", row, len(pool.train))
         fresh = kept.with_suffix(".new.npz")
         np.savez(fresh, boxes=np.concatenate(boxes), counts=[len(one) for one in boxes])
         fresh.replace(kept)

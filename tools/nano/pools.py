@@ -26,7 +26,7 @@ from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
 from zsavs.composition import tight_box
 
 __all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments"]
-__all__ += ["drawn", "painted", "patch_owners", "patch_shares", "tight_boxes"]
+__all__ += ["drawn", "painted", "patch_owners", "patch_shares", "say", "tight_boxes"]
 
 LABELS: tuple[str, ...] = tuple(THINGS)
 SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
@@ -118,8 +118,7 @@ class SoundPool:
             rows = []
             for row, wave in enumerate(self.waves):
                 rows.append(np.asarray(of(wave.astype(np.float32), row)).astype(np.float16))
-                if (row + 1) % 800 == 0:
-                    print(f"features: {row + 1} of {len(self.waves)}", flush=True)
+                say("features", row, len(self.waves))
             fresh = kept.with_suffix(".new.npy")
             np.save(fresh, np.stack(rows))
             fresh.replace(kept)
@@ -195,7 +194,7 @@ def _draw_pictures(work: Path, seed: int) -> None:
         images[row] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
         index[row] = np.asarray(Image.fromarray(numbers).resize((SIDE, SIDE), Image.Resampling.NEAREST))
         labels.append(names)
-        _say("pictures", row, _PICTURES)
+        say("pictures", row, _PICTURES)
     (work / "pictures.json").write_text(json.dumps(labels))
 
 
@@ -214,11 +213,12 @@ def _render_sounds(work: Path, seed: int) -> None:
             wave = noise / np.abs(noise).max() * 10 ** (-rng.uniform(1, 80) / 20)
         waves[row] = wave
         labels.append([thing.label for thing in chosen])
-        _say("sounds", row, _SOUNDS)
+        say("sounds", row, _SOUNDS)
     (work / "sounds.json").write_text(json.dumps(labels))
 
 
-def _say(what: str, row: int, count: int) -> None:
+def say(what: str, row: int, count: int) -> None:
+    """Print how far a long loop is, now and then."""
     if (row + 1) % 400 == 0:
         print(f"{what}: {row + 1} of {count}", flush=True)
 
