@@ -5,7 +5,7 @@ The same as ``zsavs eval``; every option of that command works here too.
 
 import sys
 
-from zsavs.cli import main
+from zsavs.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["eval", *sys.argv[1:]]))

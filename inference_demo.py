@@ -5,7 +5,7 @@ The same as ``zsavs segment``; every option of that command works here too.
 
 import sys
 
-from zsavs.cli import main
+from zsavs.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["segment", *sys.argv[1:]]))

@@ -33,8 +33,8 @@ from zsavs.models.clap import ClapEncoder
 from zsavs.models.grounding_dino import GroundingDinoGrounder
 from zsavs.models.open_clip import OpenClipEncoder
 from zsavs.models.sam2 import Sam2Segmenter
-from zsavs.tiny.encoders import tiny_card
-from zsavs.tiny.tokenizers import bert_tokenizer, roberta_tokenizer
+from zsavs.testing.tiny.encoders import tiny_card
+from zsavs.testing.tiny.tokenizers import bert_tokenizer, roberta_tokenizer
 
 #: The labels that AST was trained on, in its order.
 AUDIOSET = json.loads((resources.files("zsavs") / "data" / "audioset_phrases.json").read_text(encoding="utf-8"))

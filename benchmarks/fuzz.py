@@ -218,7 +218,8 @@ def work(kind: str, pipe: Connection) -> None:
     """Answer the cases that come through the pipe until it is closed."""
     from zsavs import media
     from zsavs.errors import AudioError, ImageError
-    from zsavs.media import load_audio, load_image
+    from zsavs.media.audio import load_audio
+    from zsavs.media.image_file import load_image
 
     warnings.simplefilter("ignore")
     logging.disable()

@@ -19,9 +19,9 @@ import orchestra
 import zsavs
 from zsavs.build import build_parts
 from zsavs.datasets.orchestra import Orchestra
-from zsavs.files import write_atomically
 from zsavs.grounding.proposals import SegmentProposals
 from zsavs.report.markdown import markdown
+from zsavs.storage.files import write_atomically
 
 #: Of SAM's grid, chosen on scenes of seed 11 with an earlier nano SAM 2: a model of 0.9 M parameters thinks less of its
 #: masks than SAM 2 does, and with the published thresholds next to none is left.

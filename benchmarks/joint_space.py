@@ -2,9 +2,9 @@
 
     python benchmarks/joint_space.py
 
-Prints the tables of joint_space.md: the toy world's scenes, and spaces of unit vectors (tests/joint_world.py) that get
-noisier and share more between all real items than the bank knows of. Beside the two strategies stands the rule of the
-earlier system, a softmax over the regions of one picture. One core, no weights, about a minute.
+Prints the tables of joint_space.md: the toy world's scenes, and spaces of unit vectors (tests/helpers/joint_world.py)
+that get noisier and share more between all real items than the bank knows of. Beside the two strategies stands the rule
+of the earlier system, a softmax over the regions of one picture. One core, no weights, about a minute.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 import zsavs
-from zsavs import toy
-from zsavs.calibration import SoundScorer, log_softmax, standardise
+from zsavs.calibration.scorers import SoundScorer, log_softmax, standardise
 from zsavs.metrics.functional import jaccard
 from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.strategies.text_bridged import TextBridged
+from zsavs.testing import toy
 from zsavs.types import AVSample, Query
 from zsavs.verification.joint import JointVerifier
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 import zsavs
-from zsavs import toy
 from zsavs.build import strategies_of
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.pipeline import Pipeline
+from zsavs.testing import toy
 
 #: As `zsavs eval` goes over a data set: all strategies over one batch, then the next.
 BATCH_SIZE = 8
@@ -39,10 +39,10 @@ def fresh(samples: list[zsavs.AVSample]) -> list[zsavs.AVSample]:
 
 def tiny_parts() -> dict[str, Any]:
     """Real classes with random weights."""
-    from zsavs.tiny.detectors import tiny_grounding_dino
-    from zsavs.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
-    from zsavs.tiny.segmenters import tiny_sam2
-    from zsavs.tiny.sounds import tiny_ast, tiny_whisper
+    from zsavs.testing.tiny.detectors import tiny_grounding_dino
+    from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
+    from zsavs.testing.tiny.segmenters import tiny_sam2
+    from zsavs.testing.tiny.sounds import tiny_ast, tiny_whisper
 
     return {
         "audio_text": tiny_clap(),

@@ -26,14 +26,14 @@ import numpy as np
 import zsavs
 from zsavs.datasets.orchestra import Orchestra, Scene
 from zsavs.errors import InputError, ZsavsError
-from zsavs.evaluation import lender
-from zsavs.files import write_atomically
+from zsavs.evaluation.runner import lender
 from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.pipeline import Pipeline
 from zsavs.presets import find_preset
 from zsavs.report.blocks import Block, Cell, Page, Paragraph, Row, Section, Table
 from zsavs.report.markdown import markdown
 from zsavs.report.values import percent
+from zsavs.storage.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILING = "ceiling (an oracle)"

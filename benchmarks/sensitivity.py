@@ -24,10 +24,10 @@ import zsavs
 from zsavs.build import strategies_of
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.errors import UnknownName, ZsavsError
-from zsavs.files import write_atomically
 from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.pipeline import Pipeline
 from zsavs.registry import ROLES, find_component
+from zsavs.storage.files import write_atomically
 
 PAGES = Path(__file__).resolve().parents[1] / "docs" / "strategies"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

@@ -6,8 +6,8 @@ python examples/02_swap_a_component.py
 from dataclasses import replace
 
 import zsavs
-from zsavs import toy
 from zsavs.grounding.full_frame import FullFrame
+from zsavs.testing import toy
 
 sample, target = toy.scene(visible=("red", "blue", "green"), sounding=("green",))
 pipe = zsavs.build_pipeline("audio_to_text", preset="toy")

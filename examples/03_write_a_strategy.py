@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 import zsavs
-from zsavs import toy
-from zsavs.calibration import SoundScorer
-from zsavs.testing import check_strategy
+from zsavs.calibration.scorers import SoundScorer
+from zsavs.testing import check_strategy, toy
 
 
 class LoudestLabel:

@@ -11,11 +11,11 @@ from pathlib import Path
 import soundfile
 from PIL import Image
 
-from zsavs import toy
 from zsavs.build import strategies_of
 from zsavs.datasets.folder import Folder
 from zsavs.evaluation import Plan, evaluate
-from zsavs.summary import table
+from zsavs.evaluation.summary import table
+from zsavs.testing import toy
 
 
 def write_toy_folder(root: Path, count: int = 6) -> None:

@@ -17,16 +17,16 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 from numpy.typing import NDArray
-from test_pipeline import same_bits
+from results import same_bits
 
 import zsavs
-from zsavs import presets, registry, toy
+from zsavs import presets, registry
 from zsavs.build import build_pipeline, compare, strategies_of
 from zsavs.errors import BrokenInstallation, ContractError, InputError, MissingWeights, UnknownName, VocabularyError
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.strategies.audio_to_text import AudioToText
-from zsavs.testing import example_samples
-from zsavs.tiny.segmenters import tiny_sam2
+from zsavs.testing import example_samples, toy
+from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.types import AudioClip, AVSample, Query
 from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
@@ -77,7 +77,7 @@ def test_every_part_of_every_preset_is_registered() -> None:
             find_component(role, part.name)
             if part.around is not None:
                 find_component(role, part.around.name)
-        zsavs.vocabulary.load_vocabulary(preset.vocabulary)
+        zsavs.language.vocabulary.load_vocabulary(preset.vocabulary)
 
 
 def test_unknown_names_suggest() -> None:
@@ -282,7 +282,7 @@ class MemoEyes(toy.ToyEyes):
     computed = 0
 
     def __init__(self) -> None:
-        from zsavs.memo import Memo
+        from zsavs.storage.memo import Memo
 
         self._memo: Memo[NDArray[np.float32]] = Memo()
 
@@ -298,7 +298,7 @@ class MemoEars(toy.ToyEars):
     computed = 0
 
     def __init__(self) -> None:
-        from zsavs.memo import Memo
+        from zsavs.storage.memo import Memo
 
         self._memo: Memo[NDArray[np.float32]] = Memo()
 
@@ -339,7 +339,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         textwrap.dedent(
             """
             import numpy as np
-            from zsavs import toy
+            from zsavs.testing import toy
             from zsavs.types import Query
 
             class Mine:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import zsavs
-from zsavs.cli import _parser
+from zsavs.cli.main import _parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

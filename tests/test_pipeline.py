@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from results import same_bits
 
 import zsavs
 from zsavs import pipeline as module
-from zsavs import toy
 from zsavs.errors import ContractError, InputError
-from zsavs.memo import Memo
 from zsavs.pipeline import Pipeline
 from zsavs.result import AVSResult
-from zsavs.testing import example_samples
+from zsavs.storage.memo import Memo
+from zsavs.testing import example_samples, toy
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.selection import TrustGrounder
 
@@ -31,21 +31,6 @@ STRATEGIES = zsavs.list_components("strategy")
 
 def build(strategy: Any = "fused", **settings: Any) -> Pipeline:
     return zsavs.build_pipeline(strategy, preset="toy", device="cpu", **settings)
-
-
-def same_bits(one: AVSResult, other: AVSResult) -> bool:
-    """Everything but the clock."""
-    return (
-        all(
-            getattr(one, name).tobytes() == getattr(other, name).tobytes()
-            for name in ("masks", "boxes_xyxy", "scores", "score_map")
-        )
-        and one.masks.shape == other.masks.shape
-        and one.phrases == other.phrases
-        and one.queries.phrases == other.queries.phrases
-        and one.queries.weights.tobytes() == other.queries.weights.tobytes()
-        and one.meta == other.meta
-    )
 
 
 # -------------------------------------------------------------------------- the right answer

@@ -19,10 +19,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
 
-from zsavs import rle
 from zsavs.errors import ContractError, OutputError, ResultFileError
-from zsavs.files import write_atomically
 from zsavs.result import AVSResult
+from zsavs.storage import rle
+from zsavs.storage.files import write_atomically
 from zsavs.types import AudioClip, Query
 
 HEIGHT, WIDTH = 5, 7

@@ -1,5 +1,5 @@
 """``python -m zsavs``: the command line."""
 
-from zsavs.cli import entry
+from zsavs.cli.main import entry
 
 entry()

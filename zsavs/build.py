@@ -12,18 +12,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zsavs.bank import source_of
-from zsavs.bank_folder import KINDS, BankFolder
+from zsavs.calibration.bank import source_of
+from zsavs.calibration.user_bank import KINDS, BankFolder
 from zsavs.decomposition import Decomposed, Decomposer
+from zsavs.decomposition.stereo import StereoPrior
 from zsavs.errors import InputError, MissingWeights, UnknownName
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.models.runtime import check_names
 from zsavs.pipeline import Pipeline, check_batches
 from zsavs.presets import PRESETS, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.result import AVSResult
-from zsavs.stereo import StereoPrior
 from zsavs.types import AVSample
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["build_parts", "build_pipeline", "compare", "missing_roles", "strategies_of"]
 
@@ -58,7 +58,7 @@ def build_pipeline(
             with them, or synthetic items, if left out. ``meta["banks"]`` of every result says which.
         decomposition: take each recording apart into sources and ask the strategy about every one of them: a name
             (``zsavs.list_components("decomposition")``), or an object with ``take_apart(clips)``; None for not.
-        stereo: let the direction of a stereo recording's sound say where to look (:mod:`zsavs.stereo`).
+        stereo: let the direction of a stereo recording's sound say where to look (:mod:`zsavs.decomposition.stereo`).
         settings: by the name of a role, another component for it: an object, or "name" or "name:checkpoint"
             (``segmenter="sam2:facebook/sam2.1-hiera-small"``); a part around another part of its own role takes the
             preset's, or the one named after the colon (``grounder="objects:owlv2"``); anything else is a setting of

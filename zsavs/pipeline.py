@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import zsavs
-from zsavs.ahead import ahead
-from zsavs.compiled import compile_towers
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.image import shrink
-from zsavs.media.video import frames_with_sound
-from zsavs.memo import Memo
+from zsavs.models.compiled import compile_towers
 from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
-from zsavs.smoothing import Smoother
+from zsavs.storage.memo import Memo
+from zsavs.storage.prefetch import ahead
+from zsavs.temporal.frames import frames_with_sound
+from zsavs.temporal.smoothing import Smoother
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = ["Pipeline"]
@@ -101,14 +101,15 @@ class Pipeline:
         """Answer for every frame of one video with the sound of its own time, lazily and in order.
 
         Args:
-            frames, audio, fps, context_s: see :func:`zsavs.media.video.frames_with_sound`.
+            frames, audio, fps, context_s: see :func:`zsavs.temporal.frames.frames_with_sound`.
             smooth: how much a frame counts for the next one, in [0, 1): what is heard is smoothed over the frames
-                before it is decided what to look for (:class:`zsavs.smoothing.Smoother`). 0 is off: every frame for
-                itself. With 0.5, six frames on either side count, and as many are held in memory.
+                before it is decided what to look for (:class:`zsavs.temporal.smoothing.Smoother`). 0 is off: every
+                frame for itself. With 0.5, six frames on either side count, and as many are held in memory.
             batch_size: frames that go through the models together, at least 1; the answers do not depend on it.
 
         Raises:
-            InputError, AudioError, ImageError: as :func:`zsavs.media.video.frames_with_sound`; ``smooth`` out of range.
+            InputError, AudioError, ImageError: as :func:`zsavs.temporal.frames.frames_with_sound`; ``smooth`` out of
+            range.
         """
         smoother = Smoother(smooth)
         samples = frames_with_sound(frames, audio, fps=fps, context_s=context_s)
@@ -148,7 +149,7 @@ class Pipeline:
     def compile(self, **options: Any) -> list[str]:
         """Compile the towers of the models with torch.compile: for many samples, on a GPU; off unless called.
 
-        In place: pipelines that share the models share it. See :func:`zsavs.compiled.compile_towers`.
+        In place: pipelines that share the models share it. See :func:`zsavs.models.compiled.compile_towers`.
 
         Args:
             options: of ``torch.compile``.

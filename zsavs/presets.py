@@ -9,7 +9,7 @@ from typing import Any
 
 from zsavs.errors import MissingWeights, UnknownName
 from zsavs.registry import find_component
-from zsavs.weights import WeightCard, is_local
+from zsavs.storage.weights import WeightCard, is_local
 
 __all__ = ["PRESETS", "Part", "Preset", "find_preset", "first_preset_here", "preset_cards"]
 
@@ -132,7 +132,7 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "toy": Preset(
-        "no weights at all: a world of humming colours, for teaching and tests (zsavs.toy)",
+        "no weights at all: a world of humming colours, for teaching and tests (zsavs.testing.toy)",
         {
             "audio_text": Part("toy"),
             "image_text": Part("toy"),

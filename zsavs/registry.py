@@ -49,29 +49,29 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "clap": "zsavs.models.clap:ClapEncoder",
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
-        "toy": "zsavs.toy:ToyEars",
+        "toy": "zsavs.testing.toy:ToyEars",
     },
     "image_text": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
-        "toy": "zsavs.toy:ToyEyes",
+        "toy": "zsavs.testing.toy:ToyEyes",
     },
     "joint": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
-        "toy": "zsavs.toy:ToySenses",
+        "toy": "zsavs.testing.toy:ToySenses",
     },
     "captioner": {
         "blip": "zsavs.models.blip:BlipCaptioner",
-        "toy": "zsavs.toy:ToyCaptioner",
+        "toy": "zsavs.testing.toy:ToyCaptioner",
     },
     "audio_tagger": {
         "ast": "zsavs.models.ast:AstTagger",
-        "toy": "zsavs.toy:ToyTagger",
+        "toy": "zsavs.testing.toy:ToyTagger",
     },
     "audio_captioner": {
-        "toy": "zsavs.toy:ToyAudioCaptioner",
+        "toy": "zsavs.testing.toy:ToyAudioCaptioner",
         "whisper": "zsavs.models.whisper_captioner:WhisperCaptioner",
     },
     "grounder": {
@@ -82,9 +82,9 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "peaks": "zsavs.grounding.peaks:PeakRegions",
         "refined": "zsavs.grounding.refined:RefinedBoxes",
         "segments": "zsavs.grounding.proposals:SegmentProposals",
-        "toy": "zsavs.toy:ToyGrounder",
-        "toy_peaks": "zsavs.toy:ToyPeaks",
-        "toy_segments": "zsavs.toy:ToySegments",
+        "toy": "zsavs.testing.toy:ToyGrounder",
+        "toy_peaks": "zsavs.testing.toy:ToyPeaks",
+        "toy_segments": "zsavs.testing.toy:ToySegments",
     },
     "verifier": {
         "clip": "zsavs.verification.clip:ClipVerifier",
@@ -94,7 +94,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "segmenter": {
         "closer": "zsavs.segmentation.closer:CloserLook",
         "sam2": "zsavs.models.sam2:Sam2Segmenter",
-        "toy": "zsavs.toy:ToySegmenter",
+        "toy": "zsavs.testing.toy:ToySegmenter",
     },
     "decomposition": {
         "nmf": "zsavs.decomposition.nmf:SpectrogramNMF",
@@ -152,7 +152,7 @@ def list_components(kind: str) -> list[str]:
 
         return sorted(PRESETS)
     if kind == "vocabulary":
-        from zsavs.vocabulary import vocabulary_names
+        from zsavs.language.vocabulary import vocabulary_names
 
         return vocabulary_names()
     if kind not in _GROUPS:

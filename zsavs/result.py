@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs import rle
 from zsavs.errors import ContractError, OutputError, ResultFileError
-from zsavs.files import read_text, write_atomically
-from zsavs.types import AudioClip, Query, frozen
+from zsavs.media.arrays import frozen
+from zsavs.storage import rle
+from zsavs.storage.files import read_text, write_atomically
+from zsavs.types import AudioClip, Query
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -186,7 +187,7 @@ class AVSResult:
         """A class for every pixel: (H, W) uint8, 0 is the background.
 
         Phrases find their class by its name and synonyms, then by the nearest text embedding; one that is like none
-        stays background (:class:`zsavs.semantic.ClassNames`, which also says which class a phrase has got).
+        stays background (:class:`zsavs.language.label_maps.ClassNames`, which also says which class a phrase has got).
 
         Args:
             label_set: "avss" (71 classes), "vpo" (22), or the names by id with the background first.
@@ -198,7 +199,7 @@ class AVSResult:
         >>> AVSResult.nothing((2, 3)).semantic("vpo").tolist()
         [[0, 0, 0], [0, 0, 0]]
         """
-        from zsavs.semantic import classes_of, label_map, text_side
+        from zsavs.language.label_maps import classes_of, label_map, text_side
 
         return label_map(self, classes_of(label_set, text_side(encoder)))
 

@@ -9,71 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from numbers import Real
 from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from zsavs.errors import AudioError, ContractError, ImageError, ZsavsError, first_line
+from zsavs.errors import AudioError, ContractError, ImageError
+from zsavs.media.arrays import as_array, checked_floats, checked_unit_range, frozen, row_numbers
+from zsavs.media.audio_clip import AudioClip
 
 __all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times"]
 
 #: When something sounds: on and off in seconds from the start of the recording, in order, without overlap.
 Times = tuple[tuple[float, float], ...]
-
-#: The fastest converters run at 768 kHz; what claims to be ten times as fast is a mistake, and resamplers choke on it.
-_MAX_RATE_HZ = 8_000_000
-#: Samples of 32 bits that nobody has scaled are below; what is above are bytes in another order, and what models and
-#: pictures of such a sound make of it is infinity.
-_MAX_LEVEL = 2.0**32
-#: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
-_MAX_CHANNELS = 256
-
-
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a contiguous read-only view of ``array``, copying only if it is not contiguous.
-
-    An array that is both already comes back itself: features are remembered by an array's identity, and a sample that
-    was made from another one's picture shares them.
-    """
-    if array.flags.c_contiguous and not array.flags.writeable:
-        return array
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
-def _array(values: Any, what: str, error: type[ZsavsError]) -> NDArray[Any]:
-    """An array of what somebody handed over.
-
-    Raises:
-        error: it is none: rows of different lengths, or a tensor on another device or with a gradient.
-    """
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as reason:
-        raise error(f"{what} is not an array ({first_line(reason)}); hand over a numpy array.") from reason
-
-
-def _floats(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> NDArray[np.float32]:
-    """Check and freeze a float array; ``None`` in ``shape`` stands for any length."""
-    array = np.asarray(values, dtype=np.float32)
-    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
-        wanted = tuple("any" if n is None else n for n in shape)
-        raise ContractError(f"{what}: expected shape {wanted}, got {array.shape}.")
-    if not np.isfinite(array).all():
-        raise ContractError(f"{what}: every value must be finite, found NaN or infinity.")
-    return frozen(array)
-
-
-def _unit_range(values: ArrayLike, shape: tuple[int | None, ...], what: str) -> NDArray[np.float32]:
-    """As :func:`_floats`, and every value lies in [0, 1]."""
-    array = _floats(values, shape, what)
-    if array.size and (array.min() < 0 or array.max() > 1):
-        raise ContractError(f"{what}: values must lie in [0, 1], got [{array.min():.4g}, {array.max():.4g}].")
-    return array
 
 
 def _times(rows: Sequence[Sequence[Sequence[float]]], count: int) -> tuple[Times, ...]:
@@ -102,77 +51,6 @@ def when(times: Iterable[Sequence[float]]) -> str:
     return f" at {spans} s" if spans else ""
 
 
-def row_numbers(index: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
-    """Row numbers from row numbers, or from a mask over all rows."""
-    rows = np.asarray(index)
-    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class AudioClip:
-    """A piece of sound.
-
-    Args:
-        waveform: (C, T) float array, full scale is [-1, 1] (louder is allowed, as sums of sources are, up to 2^32),
-            T >= 1.
-        sample_rate_hz: samples per second, 1 to 8 million.
-        source: the file it came from, for messages; "" for an array.
-
-    Raises:
-        AudioError: wrong shape or dtype, no samples, NaN or infinity, too loud to be sound, or a rate out of range.
-    """
-
-    waveform: NDArray[np.float32]
-    sample_rate_hz: int
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"{self.source}: " if self.source else "AudioClip: "
-        wave = _array(self.waveform, f"{where}waveform", AudioError)
-        if wave.ndim != 2:
-            raise AudioError(f"{where}waveform must be (channels, samples), got shape {wave.shape}; use wave[None, :].")
-        if not np.issubdtype(wave.dtype, np.floating):
-            raise AudioError(
-                f"{where}waveform must be float in [-1, 1], got {wave.dtype}; divide 16-bit samples by 32768."
-            )
-        channels, samples = wave.shape
-        if channels == 0 or samples == 0:
-            raise AudioError(f"{where}the recording holds no samples.")
-        if channels > _MAX_CHANNELS:
-            raise AudioError(f"{where}{channels} channels: the array looks transposed, expected (channels, samples).")
-        if not np.isfinite(wave).all():
-            raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
-        rate = self.sample_rate_hz
-        if isinstance(rate, bool) or not isinstance(rate, Real) or not 1 <= rate <= _MAX_RATE_HZ or rate % 1:
-            raise AudioError(
-                f"{where}sample_rate_hz must be a positive whole number, at most {_MAX_RATE_HZ}, got {rate!r:.60}."
-            )
-        if (loudest := max(float(wave.max()), -float(wave.min()))) > _MAX_LEVEL:
-            raise AudioError(
-                f"{where}the waveform reaches {loudest:.3g}, and full scale is [-1, 1]; check the byte order of its "
-                f"samples, or divide it by {loudest:.3g}."
-            )
-        wave = wave.astype(np.float32, copy=False)
-        object.__setattr__(self, "waveform", frozen(wave))
-        object.__setattr__(self, "sample_rate_hz", int(rate))
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return float(self.waveform.shape[1] / self.sample_rate_hz)
-
-    def mono(self) -> NDArray[np.float32]:
-        """Return the channel mean, (T,) float32; a dual-mono clip gives exactly its one channel."""
-        mono: NDArray[np.float32] = self.waveform[0]
-        if len(self.waveform) > 1:
-            mono = self.waveform.mean(axis=0, dtype=np.float32)
-        return mono
-
-    def __repr__(self) -> str:
-        channels = len(self.waveform)
-        return f"AudioClip({self.duration_s:.2f} s, {channels} channel{'s'[: channels != 1]}, {self.sample_rate_hz} Hz)"
-
-
 @dataclass(frozen=True, eq=False)
 class AVSample:
     """One picture and the sound that goes with it.
@@ -193,7 +71,7 @@ class AVSample:
 
     def __post_init__(self) -> None:
         where = f"{self.name}: " if self.name else "AVSample: "
-        image = _array(self.image, f"{where}image", ImageError)
+        image = as_array(self.image, f"{where}image", ImageError)
         if image.dtype != np.uint8:
             raise ImageError(f"{where}image must be uint8 RGB, got {image.dtype}; scale it to 0..255 and cast it.")
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
@@ -205,12 +83,14 @@ class AVSample:
 
     @classmethod
     def from_files(cls, image: str | PathLike[str], audio: str | PathLike[str]) -> AVSample:
-        """Read a picture and a recording; see :func:`zsavs.media.load_image` and :func:`zsavs.media.load_audio`.
+        """Read an image and its audio; see :func:`zsavs.media.image_file.load_image` and
+        :func:`zsavs.media.audio.load_audio`.
 
         Raises:
             ImageError, AudioError: naming the file and the remedy.
         """
-        from zsavs.media import load_audio, load_image
+        from zsavs.media.audio import load_audio
+        from zsavs.media.image_file import load_image
 
         return cls(load_image(image), load_audio(audio), name=str(image))
 
@@ -231,7 +111,7 @@ class Evidence:
     Args:
         phrases: K phrases that were considered.
         z: (K,) standardised scores, 0 is what is usual; minus infinity for what is ruled out.
-        top_k, min_z, max_gap: see :func:`zsavs.calibration.evidence_to_query`.
+        top_k, min_z, max_gap: see :func:`zsavs.calibration.scorers.evidence_to_query`.
     """
 
     phrases: tuple[str, ...]
@@ -286,19 +166,19 @@ class Query:
         count = len(self.phrases)
         if not all(isinstance(phrase, str) and phrase.strip() for phrase in self.phrases):
             raise ContractError("Query.phrases: every phrase must be a non-empty string.")
-        object.__setattr__(self, "weights", _unit_range(self.weights, (count,), "Query.weights"))
+        object.__setattr__(self, "weights", checked_unit_range(self.weights, (count,), "Query.weights"))
         if (self.embeddings is None and self.meanings is None) != (self.space is None):
             raise ContractError(
                 "Query: embeddings and space go together, and so do meanings and space; give both or neither."
             )
         for name in ("embeddings", "meanings"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, _floats(getattr(self, name), (count, None), f"Query.{name}"))
+                object.__setattr__(self, name, checked_floats(getattr(self, name), (count, None), f"Query.{name}"))
         if self.prior is not None:
             shape = (count, None, None) if np.ndim(self.prior) == 3 else (None, None)
-            object.__setattr__(self, "prior", _unit_range(self.prior, shape, "Query.prior"))
+            object.__setattr__(self, "prior", checked_unit_range(self.prior, shape, "Query.prior"))
         if self.maps is not None:
-            object.__setattr__(self, "maps", _unit_range(self.maps, (count, None, None), "Query.maps"))
+            object.__setattr__(self, "maps", checked_unit_range(self.maps, (count, None, None), "Query.maps"))
         if self.times is not None:
             object.__setattr__(self, "times", _times(self.times, count) or None)
 
@@ -357,7 +237,7 @@ class Proposals:
     selected: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __post_init__(self) -> None:
-        boxes = _floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
+        boxes = checked_floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
         count = len(boxes)
         if not ((boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])).all():
             raise ContractError("Proposals.boxes_xyxy: every box needs x0 < x1 and y0 < y1.")
@@ -373,9 +253,9 @@ class Proposals:
                 f"Proposals.selected: expected {count} booleans, got {selected.dtype} {selected.shape}."
             )
         object.__setattr__(self, "boxes_xyxy", boxes)
-        object.__setattr__(self, "scores", _unit_range(self.scores, (count,), "Proposals.scores"))
+        object.__setattr__(self, "scores", checked_unit_range(self.scores, (count,), "Proposals.scores"))
         object.__setattr__(self, "sources", frozen(sources.astype(np.int64)))
-        object.__setattr__(self, "evidence", _floats(evidence, (count,), "Proposals.evidence"))
+        object.__setattr__(self, "evidence", checked_floats(evidence, (count,), "Proposals.evidence"))
         object.__setattr__(self, "selected", frozen(selected))
 
     @classmethod

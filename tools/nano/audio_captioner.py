@@ -22,7 +22,7 @@ from tools.nano.texts import caption_quality, listed
 from tools.nano.training import finish, fit, recipe, widen
 from tools.orchestra.sounds import RATE_HZ, SECONDS
 from zsavs.media.audio import resample
-from zsavs.tiny.tokenizers import roberta_tokenizer
+from zsavs.testing.tiny.tokenizers import roberta_tokenizer
 
 __all__ = ["build"]
 

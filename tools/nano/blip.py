@@ -22,7 +22,7 @@ from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProc
 from tools.nano.pools import LABELS, SIDE, PicturePool, painted, patch_owners
 from tools.nano.texts import caption_quality, listed
 from tools.nano.training import finer_places, finish, fit, recipe, widen
-from zsavs.tiny.tokenizers import bert_tokenizer
+from zsavs.testing.tiny.tokenizers import bert_tokenizer
 
 __all__ = ["build"]
 

@@ -31,7 +31,7 @@ from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
 from zsavs.models.owlv2 import Owlv2Grounder
 from zsavs.presets import PRESETS
-from zsavs.tiny.tokenizers import clip_tokenizer
+from zsavs.testing.tiny.tokenizers import clip_tokenizer
 from zsavs.types import AudioClip, AVSample, Query
 
 __all__ = ["CONFIG", "build"]

@@ -28,7 +28,7 @@ from tools.nano.pools import LABELS, PicturePool, painted, patch_shares
 from tools.nano.texts import random_texts
 from tools.nano.training import finer_places, finish, fit, recipe, widen
 from zsavs.composition import tight_box
-from zsavs.tiny.tokenizers import clip_tokenizer
+from zsavs.testing.tiny.tokenizers import clip_tokenizer
 
 __all__ = ["build"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from zsavs.phrases import noun_phrases
-from zsavs.prompts import templates
+from zsavs.language.noun_phrases import noun_phrases
+from zsavs.language.prompts import templates
 
 __all__ = ["caption_quality", "listed", "random_texts"]
 

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 from zsavs.datasets.base import Counts, Target
 from zsavs.datasets.frames import FrameFiles, FrameReader, Video
-from zsavs.datasets.labels import s4_sources
 from zsavs.datasets.masks import read_mask, read_picture
 from zsavs.datasets.trees import find_folder, read_table, within
 from zsavs.errors import InputError
+from zsavs.language.label_sets import s4_sources
 
 __all__ = ["MS3", "S4"]
 

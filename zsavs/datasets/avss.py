@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from zsavs.datasets.base import Counts, Target
 from zsavs.datasets.frames import FrameFiles, FrameReader, Video
-from zsavs.datasets.labels import avss_classes, avss_palette, v3_unseen
 from zsavs.datasets.masks import crop_square, read_colours, read_ids, read_picture
 from zsavs.datasets.matched import square
 from zsavs.datasets.trees import content, find_folder, folder_names, is_there, load_json, read_table, within
 from zsavs.errors import InputError, UnknownName
-from zsavs.files import read_text
+from zsavs.language.label_sets import avss_classes, avss_palette, v3_unseen
+from zsavs.storage.files import read_text
 
 __all__ = ["AVSS", "AVSSV1M", "AVSSV1S", "AVSSV2", "AVSS_PLACES", "AVSSOpenVocabulary", "AVSSUnseen"]
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from zsavs.datasets.trees import is_there
 from zsavs.errors import ContractError, InputError, UnknownName
-from zsavs.types import AVSample, frozen
+from zsavs.media.arrays import frozen
+from zsavs.types import AVSample
 
 __all__ = ["IGNORE", "Counts", "Dataset", "Item", "Reader", "Target"]
 

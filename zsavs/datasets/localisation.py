@@ -16,12 +16,12 @@ import numpy as np
 
 from zsavs.datasets.base import Counts, Item, Reader, Target
 from zsavs.datasets.is3 import is3_folders
-from zsavs.datasets.labels import s4_sources
 from zsavs.datasets.masks import read_mask, read_picture
 from zsavs.datasets.matched import square
 from zsavs.datasets.sounds import Recordings
 from zsavs.datasets.trees import find_folder, load_json, need_folder, within
 from zsavs.errors import InputError, UnknownName
+from zsavs.language.label_sets import s4_sources
 from zsavs.types import AVSample
 
 __all__ = [

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ImageError
-from zsavs.media import load_image
-from zsavs.media.picture_file import decode
+from zsavs.media.image_file import decode, load_image
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -21,9 +21,9 @@ from zsavs.datasets.avsbench import MS3, S4
 from zsavs.datasets.avss import AVSS_PLACES
 from zsavs.datasets.base import Counts, Item, Reader
 from zsavs.datasets.frames import FrameReader, Video
-from zsavs.datasets.labels import robust_groups
 from zsavs.datasets.trees import find_folder, need_folder, read_table
 from zsavs.errors import InputError, UnknownName
+from zsavs.language.label_sets import robust_groups
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["CONDITIONS", "Robust", "RobustMS3", "RobustS4"]

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.media import load_audio
-from zsavs.media.audio import around, fit, resample
+from zsavs.media.audio import around, fit, load_audio, resample
 from zsavs.types import AudioClip
 
 __all__ = ["Recordings", "around_second", "centre_crop", "check_context", "mix"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import InputError
-from zsavs.files import open_regular, read_text
+from zsavs.storage.files import open_regular, read_text
 
 __all__ = [
     "content",

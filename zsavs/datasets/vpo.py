@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from zsavs.datasets.base import Counts, Item, Reader, Target
-from zsavs.datasets.labels import vpo_classes, vpo_table
 from zsavs.datasets.masks import read_ids, read_picture
 from zsavs.datasets.sounds import Recordings, mix
 from zsavs.datasets.trees import find_folder, need_folder, read_table, within
 from zsavs.errors import InputError
+from zsavs.language.label_sets import vpo_classes, vpo_table
 from zsavs.types import AVSample
 
 __all__ = ["VPO", "VPOMS", "VPOMSMI", "VPOSS", "VPOMSMIStereo", "VPOMSStereo", "VPOSSStereo"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from zsavs.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, memo_of
 from zsavs.types import AudioClip, Times
 
 __all__ = ["Component", "Decomposer", "remembered"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import common_part, log_softmax, usual
+from zsavs.calibration.scorers import common_part, log_softmax, usual
 
 __all__ = ["Source", "attend", "pursue"]
 
@@ -38,7 +38,7 @@ def pursue(
 
     Args:
         sound: (D,) embedding of the sound.
-        bank: (B, D) embeddings of what is usual, as for :func:`zsavs.calibration.standardise`.
+        bank: (B, D) embeddings of what is usual, as for :func:`zsavs.calibration.scorers.standardise`.
         text: (K, D) embeddings of the labels.
         top_k: the most sources.
         min_z: how far above usual, in standard deviations, what is left must be like a label to be one more source.

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import SoundScorer
+from zsavs.calibration.scorers import SoundScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, remembered
 from zsavs.decomposition.embedded import EmbeddedClip
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut, loud
 from zsavs.errors import ContractError, InputError
+from zsavs.language.vocabulary import load_vocabulary
+from zsavs.media.arrays import frozen
 from zsavs.protocols import AudioTextEncoder
-from zsavs.types import AudioClip, frozen
-from zsavs.vocabulary import load_vocabulary
+from zsavs.types import AudioClip
 
 __all__ = ["Ears", "SparseText"]
 
@@ -70,7 +71,7 @@ class SparseText:
 
     Args:
         audio_text: the strategy's own encoder of sound and text.
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources in one window.
         min_z: how far above usual, in standard deviations, a source must be heard beside the others.
         max_gap: how far below the loudest source of its window another one may be.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import SoundScorer
+from zsavs.calibration.scorers import SoundScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, remembered
 from zsavs.decomposition.embedded import EmbeddedClip

@@ -14,7 +14,7 @@ from zsavs.draw.masks import brief, check_image, check_regions, overlay
 from zsavs.draw.sound import sound_strip
 from zsavs.draw.text import cap_height, set_line
 from zsavs.errors import AudioError, ContractError
-from zsavs.types import AudioClip
+from zsavs.media.audio_clip import AudioClip
 
 __all__ = ["card"]
 

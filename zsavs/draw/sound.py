@@ -9,7 +9,7 @@ from PIL import Image
 from zsavs.draw.colours import INK, PAPER, QUIET, Rgb, blend, spectrogram_ramp
 from zsavs.draw.labels import rounded
 from zsavs.draw.text import cap_height, set_line
-from zsavs.types import AudioClip
+from zsavs.media.audio_clip import AudioClip
 
 __all__ = ["envelope", "sound_strip", "spectrogram", "time_ticks"]
 

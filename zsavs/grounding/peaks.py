@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError
-from zsavs.grounding.boxes import Found, as_proposals, keep_best
 from zsavs.grounding.proposals import PointSegmenter, check_counts, check_point_segmenter, check_shares, mask_boxes
+from zsavs.media.boxes import Found, as_proposals, keep_best
 from zsavs.types import AVSample, Proposals, Query
 
 __all__ = ["PeakRegions", "peaks"]

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError, InputError
-from zsavs.grounding.boxes import Found, as_proposals, keep_best
-from zsavs.memo import Memo, memo_of
+from zsavs.media.boxes import Found, as_proposals, keep_best
 from zsavs.protocols import Grounder
+from zsavs.storage.memo import Memo, memo_of
 from zsavs.types import AVSample, Proposals, Query
 
 if TYPE_CHECKING:
-    from zsavs.weights import WeightCard
+    from zsavs.storage.weights import WeightCard
 
 __all__ = [
     "GENERIC_PHRASES",

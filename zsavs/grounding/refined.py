@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.grounding.boxes import Found, as_proposals, keep_best
 from zsavs.grounding.proposals import AroundDetector, mask_boxes
+from zsavs.media.boxes import Found, as_proposals, keep_best
 from zsavs.protocols import Grounder, Segmenter
 from zsavs.types import AVSample, Proposals, Query
 

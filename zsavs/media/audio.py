@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, BrokenInstallation
+from zsavs.media.audio_clip import AudioClip
 from zsavs.media.opening import looks_like, open_input, readable_name
-from zsavs.types import AudioClip
 
 __all__ = ["around", "fit", "load_audio", "resample", "rms_db", "windows"]
 

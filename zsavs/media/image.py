@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import ImageError
-from zsavs.media.picture_file import load_image
+from zsavs.media.image_file import load_image
 
 __all__ = ["Letterbox", "crop_with_margin", "highlight", "letterbox", "load_image", "resize_map", "shrink"]
 

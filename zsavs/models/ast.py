@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError, WeightsError
 from zsavs.media.audio import fit, resample, windows
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import check_clips, in_batches, inference, onto
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AudioClip
-from zsavs.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ class AstTagger:
         WeightsError: the model's configuration does not name its labels.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("audio_spectrogram_transformer",)
 
     def __init__(

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import check_images, in_batches, inference, onto
 from zsavs.models.runtime import load_part, quiet, resolve_device, resolve_dtype, to_device
-from zsavs.weights import WeightCard, locate
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +58,7 @@ class BlipCaptioner:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("vision_model",)
 
     def __init__(

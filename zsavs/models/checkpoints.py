@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.array_file import read_array
 from zsavs.errors import WeightsError, first_line
 from zsavs.models.runtime import load_part
-from zsavs.weights import WeightCard, fetch_again
+from zsavs.storage.array_file import read_array
+from zsavs.storage.weights import WeightCard, fetch_again
 
 if TYPE_CHECKING:
     import torch

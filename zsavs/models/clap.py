@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
+from zsavs.media.arrays import frozen
 from zsavs.media.audio import resample, windows
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside, card_for, load_model
 from zsavs.models.embedding import (
     TextMemory,
@@ -26,8 +26,9 @@ from zsavs.models.embedding import (
     unit_rows,
 )
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
-from zsavs.types import AudioClip, frozen
-from zsavs.weights import WeightCard, locate
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
+from zsavs.types import AudioClip
 
 if TYPE_CHECKING:
     import torch
@@ -67,13 +68,14 @@ class ClapEncoder:
         batch_size: the most windows in the model at once.
         hop_s: seconds from window to window, at most a window's length; None for just that.
         max_text_tokens: longer texts are cut; LAION's checkpoints were trained on 77 tokens.
-        sound_bank: (B, D) embeddings of unlabelled sounds that scores are calibrated against (:mod:`zsavs.bank`).
+        sound_bank: (B, D) embeddings of unlabelled sounds that scores are calibrated against
+            (:mod:`zsavs.calibration.bank`).
 
     Raises:
         InputError: a hop or a batch size out of range.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("audio_model",)
 
     def __init__(

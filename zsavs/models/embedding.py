@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, ImageError, InputError, OutOfMemory, WeightsError
-from zsavs.kept import KeptTexts
+from zsavs.media.arrays import frozen
 from zsavs.models.runtime import ran_out_of_memory
-from zsavs.types import AudioClip, frozen
+from zsavs.storage.disk_cache import KeptTexts
+from zsavs.types import AudioClip
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +91,7 @@ def check_images(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]
     """Return the pictures as a list of read-only arrays.
 
     A picture that its owner can still change comes back as a new view of it: answers are remembered by the identity
-    of the array (:class:`zsavs.memo.Memo`), and so none is remembered for it beyond the call.
+    of the array (:class:`zsavs.storage.memo.Memo`), and so none is remembered for it beyond the call.
 
     Raises:
         ImageError: an item is not (H, W, 3) uint8, or one bare picture instead of a list.
@@ -275,7 +276,7 @@ class TextMemory:
     """Text embeddings by phrase: each is computed once, and at most ``max_items`` are held, oldest out first.
 
     Where many are asked for at once, as a vocabulary in its templates is, they are kept on disk too
-    (:class:`zsavs.kept.KeptTexts`), and the next process need not compute them again.
+    (:class:`zsavs.storage.disk_cache.KeptTexts`), and the next process need not compute them again.
 
     Args:
         compute: takes K phrases, returns their (K, D) embeddings, unit rows where they are kept on disk.

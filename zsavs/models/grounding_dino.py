@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
-from zsavs.files import read_text
-from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
-from zsavs.memo import Memo
+from zsavs.media.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import arrived, in_batches, inference, onto, sent_for
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
+from zsavs.storage.files import read_text
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, fetch_again, locate
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.weights import WeightCard, fetch_again, locate
 
 if TYPE_CHECKING:
     import torch
@@ -115,7 +115,7 @@ class GroundingDinoGrounder:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("model.backbone", "model.encoder")
 
     def __init__(

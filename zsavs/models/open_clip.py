@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.memo import Memo
+from zsavs.media.arrays import frozen
 from zsavs.models.checkpoints import bank_beside, card_for
 from zsavs.models.embedding import (
     TextMemory,
@@ -28,8 +28,8 @@ from zsavs.models.embedding import (
 )
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
-from zsavs.types import frozen
-from zsavs.weights import WeightCard
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard
 
 if TYPE_CHECKING:
     import torch
@@ -63,13 +63,14 @@ class OpenClipEncoder:
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
         batch_size: the most pictures in the model at once.
-        picture_bank: (B, D) embeddings of unlabelled pictures that scores are calibrated against (:mod:`zsavs.bank`).
+        picture_bank: (B, D) embeddings of unlabelled pictures that scores are calibrated against
+            (:mod:`zsavs.calibration.bank`).
 
     Raises:
         InputError: a batch size below 1.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("visual",)
 
     def __init__(

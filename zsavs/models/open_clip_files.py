@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
-from zsavs.files import read_text
 from zsavs.models.runtime import quiet
-from zsavs.weights import fetch_again, locate
+from zsavs.storage.files import read_text
+from zsavs.storage.weights import fetch_again, locate
 
 __all__ = ["ModelFiles", "build", "find"]
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import InputError, WeightsError
-from zsavs.grounding.boxes import Found, as_proposals, from_centres, keep_best
-from zsavs.memo import Memo
+from zsavs.media.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import TextMemory, arrived, in_batches, inference, onto, sent_for, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,7 @@ class Owlv2Grounder:
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase.
         vote_iou: boxes of one phrase that overlap with one that stays by at least this have a say in where it lies,
-            in (0, 1]; None leaves boxes as they are (:func:`zsavs.grounding.boxes.keep_best`). Neighbouring candidates
+            in (0, 1]; None leaves boxes as they are (:func:`zsavs.media.boxes.keep_best`). Neighbouring candidates
             see the same object, each a little differently, and their mean lies closer than the surest one's.
         template: the sentence around a phrase, with "{}" in the phrase's place.
         batch_size: the most pictures in the model at once.
@@ -81,7 +81,7 @@ class Owlv2Grounder:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("owlv2.vision_model",)
 
     def __init__(

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError, UnknownName
 from zsavs.media.audio import resample, windows
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import (
     TextMemory,
@@ -31,8 +30,9 @@ from zsavs.models.embedding import (
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.protocols import Pull
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AudioClip
-from zsavs.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +107,7 @@ class PeAvEncoder:
         UnknownName: no such text head.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("audio_model.audio_encoder", "video_model.video_encoder")
 
     def __init__(

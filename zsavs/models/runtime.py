@@ -18,8 +18,8 @@ from zsavs.errors import (
     ZsavsError,
     first_line,
 )
-from zsavs.files import MAX_TEXT_BYTES
-from zsavs.weights import fetch_again
+from zsavs.storage.files import MAX_TEXT_BYTES
+from zsavs.storage.weights import fetch_again
 
 if TYPE_CHECKING:
     import torch
@@ -138,7 +138,7 @@ def load_part(class_name: str, folder: Path, **settings: Any) -> Any:
 
     Args:
         class_name: a public class of transformers ("ClapModel").
-        folder: where :func:`zsavs.weights.locate` found the checkpoint.
+        folder: where :func:`zsavs.storage.weights.locate` found the checkpoint.
         settings: passed on; pass ``dtype=`` for a model, as the default is the checkpoint's.
 
     Raises:

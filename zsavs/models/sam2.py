@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError, WeightsError
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import arrived, batches, in_batches, inference, onto, prepared, sent_for
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AVSample, Proposals
-from zsavs.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -67,7 +67,7 @@ class Sam2Segmenter:
         InputError: a batch size below 1.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("vision_encoder",)
 
     def __init__(

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media.audio import resample, windows
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import check_clips, in_batches, inference, onto
 from zsavs.models.runtime import import_transformers, load_part, quiet, resolve_device, resolve_dtype, to_device
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AudioClip
-from zsavs.weights import WeightCard, locate
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +89,7 @@ class WhisperCaptioner:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("model.encoder",)
 
     def __init__(

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zsavs.files import write_atomically
 from zsavs.report.content import page
 from zsavs.report.markdown import markdown
 from zsavs.report.published import published
 from zsavs.report.values import plain
 from zsavs.report.web import html
+from zsavs.storage.files import write_atomically
 
 __all__ = ["published", "write"]
 

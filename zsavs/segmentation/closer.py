@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError, InputError
-from zsavs.memo import Memo, memo_of
 from zsavs.protocols import Segmenter
+from zsavs.storage.memo import Memo, memo_of
 from zsavs.types import AVSample, Proposals
 
 if TYPE_CHECKING:
-    from zsavs.weights import WeightCard
+    from zsavs.storage.weights import WeightCard
 
 __all__ = ["CloserLook"]
 

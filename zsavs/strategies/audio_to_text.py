@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AVSample, Query
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["AudioToText"]
 
@@ -20,7 +20,7 @@ class AudioToText:
 
     Args:
         audio_text: sound and text in one space.
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources to look for.
         min_z: how far above usual, in standard deviations, a label must be heard.
         max_gap: how far below the best label, in standard deviations, another one may be.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zsavs.errors import InputError
+from zsavs.language.sound_sources import visible_things
 from zsavs.media.audio import rms_db, windows
 from zsavs.protocols import AudioCaptioner
-from zsavs.sounding import visible_things
 from zsavs.types import AudioClip, AVSample, Query
 
 __all__ = ["Caption"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from zsavs.errors import InputError
+from zsavs.language.sound_sources import LabelPhrases, most_specific
 from zsavs.protocols import AudioTagger
-from zsavs.sounding import LabelPhrases, most_specific
 from zsavs.types import AVSample, Query
 
 __all__ = ["Classify"]
@@ -25,14 +25,14 @@ class Classify:
 
     Labels that ask for the same phrase are one source, with the largest of their probabilities: "Bark" and "Dog" are
     two names of the same evidence, and a noisy-or would count it twice. Where "Dog" is heard, "Animal" is its shadow
-    and asks for nothing (:func:`zsavs.sounding.most_specific`). Weights are the tagger's own probabilities, as it
-    gives them; they are not calibrated, and the default threshold has not been tuned on any data.
+    and asks for nothing (:func:`zsavs.language.sound_sources.most_specific`). Weights are the tagger's own
+    probabilities, as it gives them; they are not calibrated, and the default threshold has not been tuned on any data.
 
     Args:
         audio_tagger: names sounds from a fixed list of labels.
         top_k: the most sources to look for, at least 0.
         min_probability: how probable a label must be, in [0, 1]; it has to be above.
-        table: labels and their phrases, laid over AudioSet's (:class:`zsavs.sounding.LabelPhrases`).
+        table: labels and their phrases, laid over AudioSet's (:class:`zsavs.language.sound_sources.LabelPhrases`).
 
     Raises:
         InputError: ``top_k`` or ``min_probability`` is out of range.

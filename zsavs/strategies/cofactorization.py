@@ -11,15 +11,15 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, check_limits, evidence_to_query, log_softmax, usual
+from zsavs.algebra.assignment import assign, jensen_shannon
+from zsavs.algebra.factorization import factorise
+from zsavs.algebra.joint_factorization import Side, descend
+from zsavs.calibration.scorers import PictureScorer, SoundScorer, check_limits, evidence_to_query, log_softmax, usual
 from zsavs.decomposition.sparse import Ears
 from zsavs.errors import ContractError, InputError, UnknownName
-from zsavs.factorization import factorise
-from zsavs.joint_factorization import Side, descend
-from zsavs.pairing import assign, jensen_shannon
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTokenEncoder, ImageTokenEncoder
 from zsavs.types import AVSample, Query
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["Cofactorization"]
 
@@ -43,14 +43,14 @@ class Cofactorization:
     arXiv 2412.01488) factorises the tokens of both encoders by gradient descent on one objective, with an index that
     both sides share; the component whose two text posteriors agree best is what sounds.
 
-    ``closed_form``: both sides are factorised alone (:mod:`zsavs.factorization`), deterministically and in
+    ``closed_form``: both sides are factorised alone (:mod:`zsavs.algebra.factorization`), deterministically and in
     milliseconds. A component is the mean of the tokens weighed by its activation, brought through the encoder's head,
     and scored against label texts as any sound or picture is. Components of one side that name the same label are one.
     Pairs are those of least total Jensen-Shannon divergence between their posteriors. *All* that agree are kept, so
     that several sources are several rows; TACO answers with one.
 
     ``gradient``: TACO's own shared index and joint objective, test-time optimisation from a seed
-    (:mod:`zsavs.joint_factorization`); all indices that agree are kept.
+    (:mod:`zsavs.algebra.joint_factorization`); all indices that agree are kept.
 
     Agreement alone says nothing: two components that mean nothing in particular agree perfectly. So what is heard
     must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units, and a sound's component must be
@@ -61,7 +61,7 @@ class Cofactorization:
     Args:
         audio_text: sound and text in one space, with tokens.
         image_text: pictures and text in one space, with tokens.
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         silent: silent things, which a picture's component may be as well; () for none.
         variant: "closed_form" or "gradient".
         components: the most components of each side, at least 1.
@@ -241,7 +241,7 @@ def _joined(side: _Side) -> NDArray[np.float64]:
 def _side(
     tokens: NDArray[np.float32], embeddings: NDArray[np.float32], text: NDArray[np.float32], bank: NDArray[np.float32]
 ) -> Side:
-    """What descent needs of one side, with scores standardised as :func:`zsavs.calibration.standardise` does."""
+    """What descent needs of one side, with scores standardised as by :func:`zsavs.calibration.scorers.standardise`."""
     mean, deviation = usual(bank, text)
     return Side(tokens, embeddings, text / deviation[:, None], mean / deviation)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
-from zsavs.phrases import noun_phrases
+from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.language.noun_phrases import noun_phrases
 from zsavs.protocols import AudioTextEncoder, Captioner
 from zsavs.types import AVSample, Query
 

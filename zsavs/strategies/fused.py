@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, check_limits, evidence_to_query
-from zsavs.common_space import RidgeMap, gate, ridge
+from zsavs.algebra.common_space import RidgeMap, gate, ridge
+from zsavs.algebra.log_linear_pooling import log_linear
+from zsavs.calibration.scorers import PictureScorer, SoundScorer, check_limits, evidence_to_query
 from zsavs.errors import InputError, UnknownName, VocabularyError
-from zsavs.pooling import log_linear
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.types import AVSample, Query
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["Fused"]
 
@@ -40,7 +40,7 @@ class Fused:
     Args:
         audio_text: sound and text in one space.
         image_text: pictures and text in one space.
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         variant: "label" or "embedding".
         alpha: how much the sound counts against the picture, in [0, 1] (``label``).
         top_k: the most sources to look for.

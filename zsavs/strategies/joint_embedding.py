@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Query
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["JointEmbedding"]
 
@@ -29,7 +29,7 @@ class JointEmbedding:
 
     Args:
         joint: sound, pictures and text in one space.
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most names.
         min_z: how far above usual, in standard deviations, a label must be heard.
         max_gap: how far below the best label, in standard deviations, another one may be.

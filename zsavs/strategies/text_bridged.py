@@ -11,14 +11,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
 from zsavs.decomposition.activity import unite
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut
 from zsavs.errors import InputError
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import JointEncoder
 from zsavs.types import AudioClip, AVSample, Query
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["TextBridged"]
 
@@ -36,7 +36,7 @@ class TextBridged:
 
     Args:
         joint: sound, pictures and text in one space.
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources, in one window and in all.
         min_z: how far above usual, in standard deviations, a source must be heard beside the others.
         max_gap: how far below the loudest source, in standard deviations, another one may be.

@@ -10,14 +10,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import SoundScorer, check_limits, common_part, evidence_to_query
+from zsavs.algebra.inversion import alikeness, invert
+from zsavs.calibration.scorers import SoundScorer, check_limits, common_part, evidence_to_query
 from zsavs.decomposition import pursue
 from zsavs.errors import ContractError, InputError
-from zsavs.inversion import alikeness, invert
-from zsavs.prompts import embed_phrases, templates
+from zsavs.language.prompts import embed_phrases, templates
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import JointEncoder, PseudoWordEncoder
 from zsavs.types import AVSample, Query
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["TextualInversion"]
 
@@ -55,12 +55,12 @@ class TextualInversion:
     Args:
         joint: sound, pictures and text in one space; its text side reads words given as vectors
             (:class:`zsavs.protocols.PseudoWordEncoder`).
-        vocabulary: labels, a shipped name or a path (:func:`zsavs.vocabulary.load_vocabulary`).
+        vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources.
         min_z: how far above usual, in standard deviations, a source must be heard beside the others.
         max_gap: how far below the loudest source, in standard deviations, another one may be.
         prompt: what W* is optimised in; one ``{}``.
-        steps, step_size, bound, patience: of the optimisation; see :func:`zsavs.inversion.invert`.
+        steps, step_size, bound, patience: of the optimisation; see :func:`zsavs.algebra.inversion.invert`.
         batch_size: the most words optimised together; it bounds memory and changes no answer.
 
     Raises:

@@ -3,10 +3,11 @@
 A check raises :class:`~zsavs.errors.ContractError` with what is wrong, or returns nothing::
 
     from zsavs.testing import check_strategy
-    check_strategy(MyStrategy(audio_text=zsavs.toy.ToyEars()))
+    check_strategy(MyStrategy(audio_text=zsavs.testing.toy.ToyEars()))
 
-The default samples are scenes of the toy world (:mod:`zsavs.toy`); a component with real weights is better checked
-with samples of its own world. Toy-size models of the real classes with random weights are in :mod:`zsavs.tiny`.
+The default samples are scenes of the toy world (:mod:`zsavs.testing.toy`); a component with real weights is better
+checked with samples of its own world. Toy-size models of the real classes with random weights are in
+:mod:`zsavs.testing.tiny`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs import toy
 from zsavs.errors import ContractError
 from zsavs.protocols import (
     AudioCaptioner,
@@ -30,6 +30,7 @@ from zsavs.protocols import (
     Strategy,
     Verifier,
 )
+from zsavs.testing import toy
 from zsavs.testing.pseudo_words import check_pseudo_words
 from zsavs.testing.rules import close as _close
 from zsavs.testing.rules import require as _require

@@ -8,14 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, log_softmax
+from zsavs.calibration.scorers import PictureScorer, log_softmax
 from zsavs.errors import UnknownName
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.media.image import crop_with_margin, highlight
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["ClipVerifier"]
 

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration import PictureScorer, SoundScorer, common_part, log_softmax
+from zsavs.algebra.log_linear_pooling import log_linear, sure_share
+from zsavs.calibration.scorers import PictureScorer, SoundScorer, common_part, log_softmax
 from zsavs.errors import ContractError
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.media.image import crop_with_margin, highlight
-from zsavs.pooling import log_linear, sure_share
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
-from zsavs.vocabulary import load_vocabulary
 
 __all__ = ["JointVerifier", "unit"]
 
@@ -48,7 +48,8 @@ class JointVerifier:
        the row does *not* sound like: how much better does the region fit the sound than other things? The mean of
        the two, less ``min_z``, is the evidence. A silent thing fits its own label best, an off-screen sound nothing.
     2. *Naming.* A region is one source. Labels are scored from the sound and the region together, the surer side
-       counting more (:mod:`zsavs.pooling`); rows whose label loses against another row's lose evidence.
+       counting more (:mod:`zsavs.algebra.log_linear_pooling`); rows whose label loses against another row's lose
+       evidence.
 
     Rows with meanings of their own mean these, instead of the phrase and the pseudo text. Rows without embeddings are
     judged by what they mean alone.

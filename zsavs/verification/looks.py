@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.memo import Memo, memo_of
 from zsavs.protocols import ImageTextEncoder
+from zsavs.storage.memo import Memo, memo_of
 from zsavs.types import AVSample, Proposals
 
 __all__ = ["Looks"]

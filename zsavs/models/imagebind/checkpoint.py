@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsavs.errors import InputError, MissingWeights, WeightsError, first_line
-from zsavs.files import read_text
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
-from zsavs.weights import WeightCard, file_places, locate
+from zsavs.storage.files import read_text
+from zsavs.storage.weights import WeightCard, file_places, locate
 
 if TYPE_CHECKING:
     from zsavs.models.imagebind.towers import ImageBind

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.memo import Memo
 from zsavs.models.checkpoints import bank_beside
 from zsavs.models.embedding import (
     TextMemory,
@@ -29,8 +28,9 @@ from zsavs.models.imagebind.text import tokenize
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
 from zsavs.protocols import Pull
+from zsavs.storage.memo import Memo
+from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip
-from zsavs.weights import WeightCard
 
 if TYPE_CHECKING:
     import torch
@@ -64,13 +64,13 @@ class ImageBindEncoder:
         clips: clips of 2 s for each recording.
         downmix: hear the mean of the channels; False for the first channel alone, as officially.
         sound_bank, picture_bank: (B, D) embeddings of unlabelled items that scores are calibrated against
-            (:mod:`zsavs.bank`).
+            (:mod:`zsavs.calibration.bank`).
 
     Raises:
         InputError: a batch size or a number of clips below 1.
     """
 
-    #: For :func:`zsavs.compiled.compile_towers`.
+    #: For :func:`zsavs.models.compiled.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ("modality_trunks.vision", "modality_trunks.audio")
 
     def __init__(

@@ -1,0 +1,100 @@
+"""Every adapter at toy size, what it is used for, and the same weights on another device."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from zsavs import testing
+from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
+from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
+from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
+from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.sounds import tiny_ast, tiny_whisper
+from zsavs.types import Query
+
+__all__ = ["USES", "far_off", "on_device"]
+
+SAMPLES = testing.example_samples()
+CLIPS = [sample.audio for sample in SAMPLES]
+IMAGES = [sample.image for sample in SAMPLES]
+WORDS = ["dog", "piano"]
+QUERIES = [Query(("dog", "piano"), np.array([0.9, 0.5], np.float32))] * len(SAMPLES)
+PROPOSALS = testing.example_proposals(SAMPLES)
+POINTS = [np.array([[[3.0, 4.0]], [[40.0, 30.0]]])] * len(SAMPLES)
+
+Uses = dict[str, Callable[[Any], Any]]
+
+
+def _found(part: Any) -> list[np.ndarray]:
+    """Boxes and scores in one table for each sample, by phrase and place and not by score."""
+    tables = []
+    for found in part.ground(SAMPLES, QUERIES):
+        rows = np.column_stack([found.sources, found.boxes_xyxy, found.scores])
+        tables.append(rows[np.lexsort(np.round(rows).T[::-1])])
+    return tables
+
+
+def _projected(part: Any, kind: str, items: list[Any]) -> Any:
+    grids = getattr(part, f"encode_{kind}_tokens")(items)
+    return getattr(part, f"project_{kind}_tokens")(np.stack([grid.mean(axis=(0, 1)) for grid in grids]))
+
+
+SOUNDS: Uses = {"sounds": lambda part: part.encode_audio(CLIPS)}
+PICTURES: Uses = {"pictures": lambda part: part.encode_image(IMAGES)}
+TEXTS: Uses = {"texts": lambda part: part.encode_text(WORDS)}
+WORDED: Uses = {"pseudo words": lambda part: part.encode_pseudo_words("a sound of {}", part.embed_words(WORDS))[0]}
+JOINT: Uses = {**SOUNDS, **PICTURES, **TEXTS, **WORDED}
+BOXES: Uses = {"boxes": _found}
+
+#: By name: what makes it, and what it is asked.
+USES: dict[str, tuple[Callable[[], Any], Uses]] = {
+    "clap": (tiny_clap, {**SOUNDS, **TEXTS, "tokens": lambda part: _projected(part, "audio", CLIPS)}),
+    "clap_fusion": (lambda: tiny_clap(fusion=True), SOUNDS),
+    "open_clip": (tiny_open_clip, {**PICTURES, **TEXTS, "tokens": lambda part: _projected(part, "image", IMAGES)}),
+    "imagebind": (tiny_imagebind, JOINT),
+    "pe_av": (tiny_pe_av, JOINT),
+    "blip": (tiny_blip, {"captions": lambda part: part.caption(IMAGES)}),
+    "whisper": (tiny_whisper, {"captions": lambda part: part.caption(CLIPS)}),
+    "ast": (
+        tiny_ast,
+        {"tags": lambda part: [[dict(tags)[label] for label in part.labels] for tags in part.tag(CLIPS)]},
+    ),
+    "grounding_dino": (tiny_grounding_dino, BOXES),
+    "mm_grounding_dino": (lambda: tiny_grounding_dino(mm=True), BOXES),
+    "owlv2": (tiny_owlv2, BOXES),
+    "sam2": (
+        tiny_sam2,
+        {
+            "boxes": lambda part: part.segment(SAMPLES, PROPOSALS),
+            "points": lambda part: [logits for logits, _ in part.segment_points(SAMPLES, POINTS)],
+        },
+    ),
+}
+
+#: What a constructor takes after the model, by name of the attribute that keeps it.
+_PARTS = ("feature_extractor", "image_processor", "video_processor", "preprocess", "processor", "tokenizer")
+_SETTINGS = ("max_new_tokens", "box_threshold", "threshold")
+
+
+def on_device(part: Any, device: Any, dtype: torch.dtype = torch.float32) -> Any:
+    """The same weights on a device, in a dtype, behind the same adapter, which remembers nothing yet."""
+    parts = [getattr(part, name) for name in _PARTS if hasattr(part, name)]
+    settings = {name: getattr(part, name) for name in _SETTINGS if hasattr(part, name)}
+    model = copy.deepcopy(part.model).to(dtype)
+    return type(part)(model, *parts, card=part.card, device=device, **settings)
+
+
+def far_off(got: Any, wanted: Any) -> float:
+    """The largest difference between two answers; infinity for other shapes, 1 for other words."""
+    if isinstance(wanted, str):
+        return float(got != wanted)
+    if isinstance(wanted, list):
+        return max((far_off(one, other) for one, other in zip(got, wanted, strict=True)), default=0.0)
+    if np.shape(got) != np.shape(wanted):
+        return float("inf")
+    return float(np.abs(np.asarray(got, np.float64) - wanted).max(initial=0.0))

@@ -1,0 +1,30 @@
+"""One of each strategy, built from the parts of the toy world."""
+
+from __future__ import annotations
+
+from zsavs.strategies.audio_to_text import AudioToText
+from zsavs.strategies.caption import Caption
+from zsavs.strategies.classify import Classify
+from zsavs.strategies.cofactorization import Cofactorization
+from zsavs.strategies.cross_modal import CrossModal
+from zsavs.strategies.fused import Fused
+from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.text_bridged import TextBridged
+from zsavs.strategies.textual_inversion import TextualInversion
+from zsavs.testing import toy
+
+COLOURS = tuple(toy.COLOURS)
+EARS, EYES, SENSES = toy.ToyEars(), toy.ToyEyes(), toy.ToySenses()
+
+STRATEGIES = {
+    "audio_to_text": AudioToText(EARS, COLOURS),
+    "cross_modal": CrossModal(toy.ToyCaptioner(), EARS),
+    "fused label": Fused(EARS, EYES, COLOURS),
+    "fused embedding": Fused(EARS, EYES, COLOURS, variant="embedding"),
+    "classify": Classify(toy.ToyTagger()),
+    "caption": Caption(toy.ToyAudioCaptioner()),
+    "joint_embedding": JointEmbedding(SENSES, COLOURS),
+    "text_bridged": TextBridged(SENSES, COLOURS),
+    "textual_inversion": TextualInversion(SENSES, COLOURS),
+    "cofactorization": Cofactorization(EARS, EYES, COLOURS, silent=()),
+}

@@ -1,0 +1,628 @@
+"""Recordings as people hand them over: every format, absurd sizes, broken files; resampling and windows."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zsavs.media.audio
+from zsavs.errors import AudioError, BrokenInstallation
+from zsavs.media.audio import fit, load_audio, resample, rms_db, windows
+
+RATE = 16_000
+
+
+def tone(seconds: float, rate: int = RATE, hz: float = 440.0, amplitude: float = 0.5) -> np.ndarray:
+    return (amplitude * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def noise(samples: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, samples).astype(np.float32)
+
+
+def wav_header(frames: int, rate: int, channels: int, data_bytes: int | None = None) -> bytes:
+    """The 44 bytes of a 16-bit WAV file, saying what we like about the size of its data."""
+    size = frames * channels * 2 if data_bytes is None else data_bytes
+    layout = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * 2 & 0xFFFFFFFF, channels * 2, 16)
+    return (
+        b"RIFF"
+        + struct.pack("<I", min(size + 36, 2**32 - 1))
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + layout
+        + (b"data" + struct.pack("<I", size))
+    )
+
+
+def sparse_wav(path: Path, seconds: float, rate: int, channels: int) -> Path:
+    """A silent recording that takes no room on the disk."""
+    frames = round(seconds * rate)
+    with path.open("wb") as file:
+        file.write(wav_header(frames, rate, channels))
+        file.truncate(44 + frames * channels * 2)
+    return path
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def refusal(path: object) -> str:
+    """The message with which load_audio refuses a file: one line that names the file."""
+    with pytest.raises(AudioError) as caught:
+        load_audio(path)  # type: ignore[arg-type]
+    message = str(caught.value)
+    assert "\n" not in message
+    if isinstance(path, Path):
+        assert path.name in message
+    return message
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+LOSSLESS = [
+    ("a.wav", "PCM_U8", None, 2**-7),
+    ("a.wav", "PCM_16", None, 2**-15),
+    ("a.wav", "PCM_24", None, 2**-23),
+    ("a.wav", "PCM_32", None, 2**-23),
+    ("a.wav", "FLOAT", None, 0.0),
+    ("a.wav", "DOUBLE", None, 0.0),
+    ("a.wav", "PCM_16", "RF64", 2**-15),
+    ("a.wav", "PCM_24", "WAVEX", 2**-23),
+    ("a.flac", "PCM_S8", None, 2**-7),
+    ("a.flac", "PCM_16", None, 2**-15),
+    ("a.flac", "PCM_24", None, 2**-23),
+    ("a.aiff", "PCM_16", None, 2**-15),
+]
+
+
+@pytest.mark.parametrize(("file", "subtype", "container", "step"), LOSSLESS)
+def test_lossless_formats_come_back_as_written(tmp_path, file, subtype, container, step):
+    wave = np.stack([noise(3000, 1), noise(3000, 2)])
+    path = tmp_path / file
+    soundfile.write(path, wave.T, RATE, subtype=subtype, format=container)
+    clip = load_audio(path)
+    assert clip.sample_rate_hz == RATE
+    assert clip.source == str(path)
+    assert clip.waveform.dtype == np.float32
+    assert clip.waveform.shape == (2, 3000)
+    np.testing.assert_allclose(clip.waveform, wave, rtol=0, atol=step)
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments"),
+    [
+        ("a.mp3", {"format": "MP3"}),
+        ("a.ogg", {"format": "OGG", "subtype": "VORBIS"}),
+        ("a.opus", {"format": "OGG", "subtype": "OPUS"}),
+    ],
+)
+def test_lossy_formats_sound_the_same(tmp_path, file, arguments):
+    wave = np.stack([tone(2, 48_000, 440), tone(2, 48_000, 1000)])
+    soundfile.write(tmp_path / file, wave.T, 48_000, **arguments)
+    clip = load_audio(tmp_path / file)
+    assert clip.sample_rate_hz == 48_000
+    assert clip.waveform.shape == wave.shape
+    middle = slice(10_000, -10_000)
+    assert np.abs(clip.waveform - wave)[:, middle].max() < 0.05
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 96_000, 192_000])
+@pytest.mark.parametrize("channels", [1, 2, 6, 8, 16])
+def test_rates_and_channels_are_kept(tmp_path, rate, channels):
+    levels = np.arange(channels, dtype=np.float32) / 32
+    soundfile.write(tmp_path / "a.wav", np.tile(levels, (50, 1)), rate, subtype="FLOAT")
+    clip = load_audio(tmp_path / "a.wav")
+    assert clip.sample_rate_hz == rate
+    np.testing.assert_array_equal(clip.waveform, np.tile(levels[:, None], (1, 50)))
+
+
+def test_mono_and_dual_mono_are_heard_alike(tmp_path):
+    soundfile.write(tmp_path / "one.wav", noise(5000), RATE)
+    soundfile.write(tmp_path / "two.wav", np.stack([noise(5000)] * 2, axis=1), RATE)
+    one, two = load_audio(tmp_path / "one.wav"), load_audio(tmp_path / "two.wav")
+    np.testing.assert_array_equal(one.mono(), two.mono())
+
+
+def test_louder_than_full_scale_is_kept(tmp_path):
+    soundfile.write(tmp_path / "loud.wav", np.full(10, 1.5, np.float32), RATE, subtype="FLOAT")
+    assert load_audio(tmp_path / "loud.wav").waveform.max() == 1.5
+
+
+def test_a_single_sample_is_a_recording(tmp_path):
+    soundfile.write(tmp_path / "one.wav", np.array([0.25]), RATE)
+    np.testing.assert_array_equal(load_audio(tmp_path / "one.wav").waveform, [[0.25]])
+
+
+@pytest.mark.parametrize("name", ["a.raw", "a", "a.txt", "ä ö.WAV", "-a.wav", "line\nbreak.wav"])
+def test_the_name_does_not_matter(tmp_path, name):
+    soundfile.write(tmp_path / "a.wav", noise(100), RATE)
+    shutil.copy(tmp_path / "a.wav", tmp_path / "copy")
+    (tmp_path / "copy").rename(tmp_path / name)
+    clip = load_audio(str(tmp_path / name))
+    assert clip.waveform.shape == (1, 100)
+    assert clip.source == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("file", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+@pytest.mark.parametrize("seconds", [1, 75])
+def test_the_same_file_gives_the_same_bits(tmp_path, file, seconds):
+    soundfile.write(tmp_path / file, noise(seconds * 8000), 8000)
+    first, second = load_audio(tmp_path / file), load_audio(tmp_path / file)
+    assert first.waveform.tobytes() == second.waveform.tobytes()
+
+
+def test_block_by_block_decoding_of_mp3_loses_nothing(tmp_path):
+    """Seeking between blocks would restart the decoder and make clicks."""
+    soundfile.write(tmp_path / "a.mp3", noise(20 * 44_100), 44_100)
+    at_once, _ = soundfile.read(tmp_path / "a.mp3", dtype="float32")
+    np.testing.assert_array_equal(load_audio(tmp_path / "a.mp3").waveform[0], at_once)
+
+
+# --- long recordings --------------------------------------------------------------------------------------------------
+
+
+def numbered(path: Path, frames: int, rate: int) -> np.ndarray:
+    """A recording in which each sample tells its own number, exactly."""
+    wave = (np.arange(frames) / 2**23).astype(np.float32)
+    soundfile.write(path, wave, rate, subtype="FLOAT" if path.suffix == ".wav" else "PCM_24")
+    return wave
+
+
+@pytest.mark.parametrize("file", ["long.wav", "long.flac"])
+def test_a_long_recording_is_heard_as_evenly_spaced_excerpts(tmp_path, caplog, file):
+    rate, frames = 1000, 600_123
+    wave = numbered(tmp_path / file, frames, rate)
+    clip = load_audio(tmp_path / file)
+    assert clip.waveform.shape == (1, 60 * rate)
+    pieces = clip.waveform[0].reshape(6, 10 * rate)
+    starts = np.rint(pieces[:, 0] * 2**23).astype(int)
+    assert starts[0] == 0
+    assert pieces[-1, -1] == wave[-1]
+    assert np.ptp(np.diff(starts)) <= 1
+    for piece, start in zip(pieces, starts, strict=True):
+        np.testing.assert_array_equal(piece, wave[start : start + 10 * rate])
+    (message,) = said(caplog)
+    assert file in message
+    assert "600.1 s" in message
+    assert "6 evenly spaced excerpts" in message
+
+
+def test_a_recording_of_just_the_limit_is_heard_whole(tmp_path, caplog):
+    wave = numbered(tmp_path / "a.wav", 60_000, 1000)
+    np.testing.assert_array_equal(load_audio(tmp_path / "a.wav").waveform[0], wave)
+    assert not said(caplog)
+    wave = numbered(tmp_path / "b.wav", 60_001, 1000)
+    clip = load_audio(tmp_path / "b.wav")
+    assert clip.waveform.shape[1] == 60_000
+    assert clip.waveform[0, -1] == wave[-1]
+    assert len(said(caplog)) == 1
+
+
+@pytest.mark.parametrize(("limit", "heard"), [(5, 5), (10, 10), (19, 10), (25, 20), (99.9, 90), (100, 100)])
+def test_the_limit_can_be_chosen(tmp_path, limit, heard):
+    wave = numbered(tmp_path / "a.wav", 100_000, 1000)
+    clip = load_audio(tmp_path / "a.wav", max_duration_s=limit)
+    assert clip.duration_s == heard
+    assert clip.waveform[0, 0] == 0
+    if heard >= 20:
+        assert clip.waveform[0, -1] == wave[-1]
+
+
+def test_no_limit_hears_everything(tmp_path):
+    wave = numbered(tmp_path / "a.wav", 100_000, 1000)
+    np.testing.assert_array_equal(load_audio(tmp_path / "a.wav", max_duration_s=math.inf).waveform[0], wave)
+
+
+@pytest.mark.parametrize("limit", [0, -1, math.nan])
+def test_a_limit_that_is_none_is_refused(tmp_path, limit):
+    soundfile.write(tmp_path / "a.wav", noise(10), RATE)
+    with pytest.raises(AudioError, match="max_duration_s"):
+        load_audio(tmp_path / "a.wav", max_duration_s=limit)
+
+
+def peak_memory(path: Path) -> tuple[int, int]:
+    """Bytes of the clip, and the most that Python and numpy held while it was read."""
+    load_audio(path)
+    tracemalloc.start()
+    try:
+        clip = load_audio(path)
+        return clip.waveform.nbytes, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    size, short = peak_memory(sparse_wav(tmp_path / "short.wav", 61, 44_100, 2))
+    _, long = peak_memory(sparse_wav(tmp_path / "long.wav", 3600, 44_100, 2))
+    assert size == 60 * 44_100 * 2 * 4
+    assert short < 1.5 * size
+    assert long < 1.01 * short
+
+
+def test_many_channels_at_a_high_rate_are_averaged(tmp_path, caplog):
+    path = sparse_wav(tmp_path / "array.wav", 6, 192_000, 64)
+    size, peak = peak_memory(path)
+    assert size == 6 * 192_000 * 4
+    assert peak < 20e6
+    assert any("array.wav" in line and "64 channels" in line for line in said(caplog))
+
+
+def test_averaging_is_the_channel_mean(tmp_path, monkeypatch):
+    wave = np.stack([noise(10_000, seed) for seed in range(3)])
+    soundfile.write(tmp_path / "a.wav", wave.T, RATE, subtype="FLOAT")
+    whole = load_audio(tmp_path / "a.wav")
+    monkeypatch.setattr(zsavs.media.audio, "_MAX_VALUES", 20_000)
+    averaged = load_audio(tmp_path / "a.wav")
+    assert averaged.waveform.shape == (1, 10_000)
+    np.testing.assert_allclose(averaged.mono(), whole.mono(), rtol=0, atol=1e-7)
+
+
+def test_more_channels_than_a_clip_takes_are_averaged(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.tile(np.linspace(0, 0.5, 300), (20, 1)), RATE)
+    clip = load_audio(tmp_path / "a.wav")
+    assert clip.waveform.shape == (1, 20)
+    np.testing.assert_allclose(clip.waveform, 0.25, atol=1e-4)
+
+
+# --- files that break off, headers that lie ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.rf64", "a.aiff"])
+def test_what_is_there_of_a_truncated_file_is_used(tmp_path, caplog, file):
+    path = tmp_path / file
+    arguments = {"a.opus": {"format": "OGG", "subtype": "OPUS"}, "a.rf64": {"format": "RF64"}}.get(file, {})
+    soundfile.write(path, tone(20) + noise(20 * RATE) / 50, RATE, **arguments)
+    whole = load_audio(path).waveform
+    assert not said(caplog)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    rest = load_audio(path).waveform
+    assert 8 * RATE < rest.shape[1] <= 10.1 * RATE
+    # A lossy decoder may end its last frames otherwise.
+    compared = rest.shape[1] - (2000 if file in ("a.ogg", "a.opus", "a.mp3") else 0)
+    np.testing.assert_allclose(rest[:, :compared], whole[:, :compared], rtol=0, atol=1e-6)
+    if file in ("a.ogg", "a.opus") and soundfile.__libsndfile_version__ < "1.2.2":
+        return  # older versions do not notice
+    (message,) = said(caplog)
+    assert file in message
+
+
+def test_excerpts_of_a_truncated_recording_end_where_it_breaks_off(tmp_path, caplog):
+    path = tmp_path / "a.flac"
+    rate, frames = 4000, 800_000
+    wave = np.round(noise(frames) * 2**15).astype(np.float32) / 2**15
+    soundfile.write(path, wave, rate)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    clip = load_audio(path)
+    assert clip.duration_s == 60
+    last = clip.waveform[0, -1000:]
+    (end,) = [i for i in range(350_000, 400_001) if wave[i - 1] == last[-1] and (wave[i - 1000 : i] == last).all()]
+    assert end > frames // 2 - 10_000
+    assert "can be decoded" in said(caplog)[0]
+    assert "evenly spaced" in said(caplog)[1]
+
+
+def test_a_flac_that_does_not_state_its_length_is_heard_whole(tmp_path, caplog):
+    path = tmp_path / "stream.flac"
+    soundfile.write(path, noise(30_000), RATE)
+    whole = load_audio(path).waveform
+    content = bytearray(path.read_bytes())
+    total = int.from_bytes(content[18:26], "big")
+    assert total & (2**36 - 1) == 30_000
+    content[18:26] = (total >> 36 << 36).to_bytes(8, "big")
+    path.write_bytes(content)
+    np.testing.assert_array_equal(load_audio(path).waveform, whole)
+    np.testing.assert_array_equal(load_audio(path, max_duration_s=math.inf).waveform, whole)
+    assert not said(caplog)
+
+
+@pytest.mark.parametrize("size", [2**32 - 1, 2**31 - 1, 10**9])
+def test_a_wav_header_that_promises_too_much_is_not_believed(tmp_path, caplog, size):
+    samples = np.arange(1000, dtype="<i2")
+    (tmp_path / "a.wav").write_bytes(wav_header(1000, RATE, 1, data_bytes=size) + samples.tobytes())
+    np.testing.assert_array_equal(load_audio(tmp_path / "a.wav").waveform[0], samples / np.float32(32768))
+    assert "a.wav" in said(caplog)[0]
+
+
+def test_a_wav_header_that_promises_too_little_is_pointed_out(tmp_path, caplog):
+    samples = (noise(20_000) * 32767).astype("<i2")
+    (tmp_path / "a.wav").write_bytes(wav_header(500, RATE, 1) + samples.tobytes())
+    assert load_audio(tmp_path / "a.wav").waveform.shape == (1, 500)
+    assert "header is wrong" in said(caplog)[0]
+
+
+def test_a_wav_of_an_interrupted_recorder_comes_with_a_remedy(tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav_header(0, RATE, 1) + noise(20_000).tobytes())
+    assert "ffmpeg -ignore_length 1 -i" in refusal(tmp_path / "a.wav")
+
+
+def test_unknown_chunks_and_tags_are_no_reason_to_warn(tmp_path, caplog):
+    samples = np.arange(1000, dtype="<i2").tobytes()
+    tags = b"LIST" + struct.pack("<I", 16) + b"INFOISFT\x04\0\0\0abc\0"
+    (tmp_path / "a.wav").write_bytes(wav_header(1000, RATE, 1) + samples + tags)
+    assert load_audio(tmp_path / "a.wav").waveform.shape == (1, 1000)
+    assert not said(caplog)
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_missing(tmp_path):
+    assert "no such file" in refusal(tmp_path / "none.wav")
+    (tmp_path / "file").write_text("x")
+    assert "no such file" in refusal(tmp_path / "file" / "none.wav")
+
+
+def test_folder(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    assert "name one file in it" in refusal(tmp_path / "folder.wav")
+
+
+def test_empty(tmp_path):
+    (tmp_path / "a.wav").touch()
+    assert "0 bytes" in refusal(tmp_path / "a.wav")
+
+
+def test_pipe_does_not_wait(tmp_path):
+    os.mkfifo(tmp_path / "a.wav")
+    assert "is a pipe" in refusal(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("file", ["none.wav", "none.ogg"])
+def test_no_samples(tmp_path, file):
+    soundfile.write(tmp_path / file, np.zeros((0, 1)), RATE)
+    assert "holds no samples" in refusal(tmp_path / file)
+
+
+def test_permission_is_explained(tmp_path, monkeypatch):
+    """Staged, as tests may run as root, who is never refused."""
+    soundfile.write(tmp_path / "a.wav", noise(10), RATE)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert "chmod u+r" in refusal(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"hello, this is a text\n" * 20, "text"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+            "a Git LFS pointer; run: git lfs pull",
+        ),
+        (b"<!DOCTYPE html><HTML><body>404", "a web page"),
+        (b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(200), "M4A sound"),
+        (b"\0\0\0\x20ftypisom\0\0\0\0" + bytes(200), "an MP4"),
+        (b"\x1aE\xdf\xa3" + bytes(200), "a WebM"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG picture"),
+        (wav_header(100, 0, 1) + bytes(200), "a WAV recording"),
+        (wav_header(100, RATE, 0) + bytes(200), "a WAV recording"),
+        (bytes(range(128, 256)), ""),
+    ],
+)
+def test_what_is_no_recording(tmp_path, content, kind):
+    (tmp_path / "my song.wav").write_bytes(content)
+    message = refusal(tmp_path / "my song.wav")
+    assert (f"(it looks like {kind}" in message) if kind else ("looks like" not in message)
+    assert f"ffmpeg -i '{tmp_path}/my song.wav' 'my song_fixed.wav'" in message
+
+
+def test_m4a_names_the_command_that_converts_it(tmp_path):
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(200))
+    assert refusal(tmp_path / "a.m4a").endswith(f"ffmpeg -i {tmp_path}/a.m4a a.wav")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
+def test_samples_that_are_no_numbers(tmp_path, value):
+    wave = noise(1000).astype(np.float64)
+    wave[500] = value
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="DOUBLE")
+    assert "np.nan_to_num" in refusal(tmp_path / "a.wav")
+
+
+def test_an_absurd_sample_rate(tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav_header(100, 2_000_000_000, 1) + bytes(200))
+    assert "2000000000 Hz" in refusal(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("path", [None, 3, ["a.wav"]])
+def test_what_is_no_path(path):
+    assert type(path).__name__ in refusal(path)
+
+
+@pytest.mark.parametrize("path", ["", "a\0b.wav", "x" * 5000])
+def test_paths_that_cannot_be(path):
+    refusal(path)
+
+
+def test_a_name_with_a_line_break_stays_on_one_line(tmp_path):
+    refusal(str(tmp_path / "two\nlines.wav"))
+
+
+def test_damaged_bytes_never_end_in_a_foreign_error(tmp_path):
+    rng = np.random.default_rng(0)
+    for file in ("a.wav", "a.flac", "a.ogg"):
+        path = tmp_path / file
+        soundfile.write(path, noise(4000), RATE)
+        good = path.read_bytes()
+        for _ in range(60):
+            bad = bytearray(good)
+            for place in rng.integers(0, min(len(bad), 200), 4):
+                bad[place] = rng.integers(256)
+            path.write_bytes(bad[: rng.integers(1, len(bad) + 1)])
+            with contextlib.suppress(AudioError):
+                assert np.isfinite(load_audio(path).waveform).all()
+
+
+@pytest.mark.parametrize("package", ["soundfile", "soxr"])
+def test_a_broken_installation_says_what_to_install(tmp_path, monkeypatch, package):
+    soundfile.write(tmp_path / "a.wav", noise(10), RATE)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(BrokenInstallation, match=f"pip install --force-reinstall {package}"):
+        load_audio(tmp_path / "a.wav") if package == "soundfile" else resample(noise(10), 16_000, 8_000)
+
+
+def test_importing_is_light():
+    code = "import sys, zsavs.media; print(*{'torch', 'PIL', 'soundfile', 'soxr', 'transformers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+# --- resampling -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 192_000])
+@pytest.mark.parametrize("to", [16_000, 32_000, 48_000])
+def test_a_tone_stays_the_tone(rate, to):
+    changed = resample(tone(1, rate, 1000), rate, to)
+    expected = tone(1, to, 1000)
+    assert changed.shape == expected.shape
+    assert changed.dtype == np.float32
+    inner = slice(to // 20, -to // 20)
+    assert np.abs(changed - expected)[inner].max() < 1e-5
+
+
+def test_what_the_new_rate_cannot_hold_is_gone():
+    """A 10 kHz tone must not fold back to 6 kHz at 16 kHz."""
+    assert np.abs(resample(tone(1, 48_000, 10_000), 48_000, 16_000))[800:-800].max() < 1e-4
+
+
+def test_equal_rates_change_nothing():
+    wave = noise(100)
+    assert resample(wave, RATE, RATE) is wave
+
+
+@pytest.mark.parametrize(("rate", "to"), [(44_100, 48_000), (48_000, 16_000), (24_000, 22_050), (7, 48_000)])
+@pytest.mark.parametrize("samples", [1, 2, 3, 7, 160, 1680, 4411])
+def test_the_length_is_the_rounded_share(rate, to, samples):
+    changed = resample(noise(samples), rate, to)
+    assert len(changed) == max(1, math.floor(samples * to / rate + 0.5))
+    assert np.isfinite(changed).all()
+
+
+@pytest.mark.parametrize("more", [-2, -1, 1, 2])
+def test_the_length_does_not_hang_on_the_version_of_soxr(monkeypatch, more):
+    monkeypatch.setattr("soxr.resample", lambda wave, *_, **__: np.ones((50 + more, 2), np.float32))
+    assert resample(np.ones((2, 100), np.float32), 48_000, 24_000).tolist() == [[1] * 50] * 2
+
+
+def test_channels_are_resampled_one_by_one():
+    wave = np.stack([noise(50_000, seed) for seed in range(3)])
+    together = resample(wave, 44_100, 16_000)
+    assert together.flags.c_contiguous
+    for row, alone in zip(together, wave, strict=True):
+        np.testing.assert_array_equal(row, resample(alone, 44_100, 16_000))
+    np.testing.assert_array_equal(together, resample(wave, 44_100, 16_000))
+
+
+@pytest.mark.parametrize(
+    ("wave", "rate", "to"),
+    [(np.zeros(0), 1, 2), (np.zeros((1, 1, 1)), 1, 2), (np.zeros(3), 0, 2), (np.zeros(3), 2, -1)],
+)
+def test_resample_refuses(wave, rate, to):
+    with pytest.raises(AudioError, match="resample"):
+        resample(wave, rate, to)
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
+
+
+def test_windows_start_every_hop_and_the_last_ends_at_the_end():
+    wave = np.arange(107, dtype=np.float32)
+    cut = windows(wave, 10, length_s=4, hop_s=2)
+    assert cut.shape == (5, 40)
+    np.testing.assert_array_equal(cut[:, 0], [0, 20, 40, 60, 67])
+    for window in cut:
+        np.testing.assert_array_equal(window, np.arange(window[0], window[0] + 40))
+
+
+def test_windows_that_fit_exactly_are_not_doubled():
+    np.testing.assert_array_equal(windows(np.arange(12, dtype=np.float32), 1, 4, 4)[:, 0], [0, 4, 8])
+    assert windows(np.arange(4, dtype=np.float32), 1, 4, 4).shape == (1, 4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 3000), st.floats(0.001, 2), st.floats(0.001, 1))
+def test_windows_cover_every_sample(samples, length_s, share):
+    wave = np.arange(samples, dtype=np.float32)
+    cut = windows(wave, 1000, length_s, max(length_s * share, 1e-4))
+    assert set(np.unique(cut).astype(int)) == set(range(samples))
+    assert cut.shape[1] == max(1, round(length_s * 1000))
+    if samples > cut.shape[1]:
+        assert cut[-1, -1] == samples - 1
+        assert (np.diff(cut, axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("samples", [1, 2, 160, 15_999])
+def test_a_short_sound_is_repeated(samples):
+    wave = noise(samples)
+    cut = windows(wave, RATE, 1.0, 0.5)
+    assert cut.shape == (1, RATE)
+    np.testing.assert_array_equal(cut[0], wave[np.arange(RATE) % samples])
+    np.testing.assert_array_equal(cut[0], fit(wave, RATE))
+
+
+def test_windows_do_not_change_with_the_sound():
+    wave = noise(100)
+    cut = windows(wave, 10, 4, 2)
+    wave[:] = 0
+    assert cut.any()
+
+
+@pytest.mark.parametrize(("length", "hop", "rate"), [(0, 0, 1), (1, 0, 1), (1, 2, 1), (1, 1, 0), (math.inf, 1, 1)])
+def test_windows_refuse(length, hop, rate):
+    with pytest.raises(AudioError, match="windows"):
+        windows(noise(10), rate, length, hop)
+
+
+@pytest.mark.parametrize("wave", [np.zeros((2, 10), np.float32), np.zeros(0, np.float32)])
+def test_only_mono_is_cut(wave):
+    with pytest.raises(AudioError, match="mono"):
+        windows(wave, 10, 1, 1)
+    with pytest.raises(AudioError, match="mono"):
+        fit(wave, 10)
+
+
+def test_fit():
+    wave = np.arange(3, dtype=np.float32)
+    np.testing.assert_array_equal(fit(wave, 7), [0, 1, 2, 0, 1, 2, 0])
+    np.testing.assert_array_equal(fit(wave, 3), [0, 1, 2])
+    np.testing.assert_array_equal(fit(wave, 2), [0, 1])
+    with pytest.raises(AudioError, match="fit"):
+        fit(wave, 0)
+
+
+# --- level ------------------------------------------------------------------------------------------------------------
+
+
+def test_level():
+    assert rms_db(np.array([1, -1, 1, -1], np.float32)) == 0
+    assert rms_db(tone(1, amplitude=1)) == pytest.approx(-3.0103, abs=1e-3)
+    assert rms_db(np.full((2, 50), 0.5, np.float32)) == pytest.approx(-6.0206, abs=1e-3)
+    assert rms_db(np.full(4, 1e25, np.float32)) == pytest.approx(500, abs=1e-3)
+    assert rms_db(np.array([[1, 1], [0, 0]], np.float32)) == pytest.approx(-3.0103, abs=1e-3)
+
+
+def test_silence_has_a_floor():
+    assert rms_db(np.zeros(10, np.float32)) == -120
+    assert rms_db(np.full(10, 1e-9, np.float32)) == -120
+    assert rms_db(np.full(10, 1e-30, np.float32)) == -120
+    with pytest.raises(AudioError, match="no level"):
+        rms_db(np.zeros(0, np.float32))

@@ -1,0 +1,238 @@
+"""BLIP as the library is documented, deterministic, batched, and loaded without surprises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    pictures,
+    random_states,
+    watch_the_network,
+)
+from PIL import Image
+
+from zsavs.errors import ImageError, InputError, MissingWeights, WeightsError
+from zsavs.models.blip import CARDS, DEFAULT, BlipCaptioner
+from zsavs.protocols import Captioner
+from zsavs.testing.tiny.encoders import tiny_blip, tiny_card
+
+SIZES = [(40, 64), (33, 90), (64, 20), (1, 1), (3, 50), (32, 32)]
+
+
+def captioner(**settings: Any) -> BlipCaptioner:
+    """A fresh toy captioner, which remembers nothing yet."""
+    made = tiny_blip()
+    settings = {"max_new_tokens": 8, **settings}
+    return BlipCaptioner(made.model, made.processor, card=tiny_card("tiny-blip", 0), **settings)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder as ``save_pretrained`` makes it."""
+    made = tiny_blip()
+    path = tmp_path_factory.mktemp("blip")
+    made.model.save_pretrained(path)
+    made.processor.save_pretrained(path)
+    return path
+
+
+def documented(made: BlipCaptioner, picture: np.ndarray, **settings: Any) -> str:
+    """The call that transformers documents for image captioning, for one picture."""
+    text = {"text": made.prompt} if made.prompt else {}
+    inputs = made.processor(images=Image.fromarray(picture), return_tensors="pt", **text)
+    out = made.model.generate(**inputs, **settings)
+    return str(made.processor.decode(out[0], skip_special_tokens=True)).strip()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_beams": 1, "max_new_tokens": 12},
+        {"num_beams": 3, "max_new_tokens": 8},
+        {"num_beams": 2, "max_new_tokens": 8, "repetition_penalty": 1.7},
+    ],
+)
+def test_captions_are_those_of_the_documented_call(settings: dict[str, Any]) -> None:
+    made = captioner(**settings)
+    images = pictures(*SIZES)
+    captions = made.caption(images)
+    assert captions == [documented(made, image, **settings) for image in images]
+    assert len(set(captions)) > 1, "toy captions that are all alike would prove nothing"
+
+
+def test_the_settings_matter() -> None:
+    images = pictures(*SIZES)
+    greedy, beams, short = (
+        captioner(**kw).caption(images) for kw in ({"num_beams": 1}, {"num_beams": 3}, {"max_new_tokens": 2})
+    )
+    assert greedy != beams
+    assert max(map(len, short)) < max(map(len, beams))
+    repeated = captioner(num_beams=1, max_new_tokens=20).caption(images)
+    penalised = captioner(num_beams=1, max_new_tokens=20, repetition_penalty=2.0).caption(images)
+    assert repeated != penalised
+
+
+def test_a_prompt_is_continued_and_left_out() -> None:
+    made = captioner(prompt="a photo of")
+    images = pictures(*SIZES)
+    answers = [documented(made, image, num_beams=3, max_new_tokens=8) for image in images]
+    assert all(answer.startswith("a photo of") for answer in answers)
+    assert made.caption(images) == [answer.removeprefix("a photo of").strip() for answer in answers]
+    assert made.caption(images) != captioner().caption(images)
+    assert captioner(prompt="A photo, OF ").caption(images) == captioner(prompt="a photo , of").caption(images)
+
+
+def test_a_batch_gives_what_its_pictures_give_one_by_one_in_any_order() -> None:
+    images = pictures(*SIZES)
+    together = captioner(batch_size=4).caption(images)
+    assert together == [captioner().caption([image])[0] for image in images]
+    assert together[::-1] == captioner().caption(images[::-1])
+    assert together == captioner(batch_size=1).caption(images)
+    assert captioner().caption([]) == []
+
+
+def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = captioner(batch_size=2)
+    sizes: list[int] = []
+    generate = made.model.generate
+    monkeypatch.setattr(
+        made.model, "generate", lambda **inputs: sizes.append(len(inputs["pixel_values"])) or generate(**inputs)
+    )
+    made.caption(pictures(*SIZES[:5]))
+    assert sizes == [2, 2, 1]
+
+
+def test_a_picture_is_described_once_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = captioner()
+    calls: list[int] = []
+    generate = made.model.generate
+    monkeypatch.setattr(made.model, "generate", lambda **inputs: calls.append(1) or generate(**inputs))
+    images = pictures(*SIZES[:2])
+    assert made.caption(images) == made.caption(images)
+    assert len(calls) == 1
+
+
+def test_a_picture_its_owner_changes_is_described_anew() -> None:
+    made = captioner()
+    image = pictures((32, 32))[0].copy()
+    before = made.caption([image])
+    image[:] = pictures((32, 32), seed=1)[0]
+    assert made.caption([image]) == captioner().caption([image]) != before
+
+
+def test_nothing_is_drawn_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = captioner()
+    made.model.text_decoder.generation_config.do_sample = True  # as a checkpoint may ask
+    made.model.text_decoder.generation_config.temperature = 5.0
+    states = random_states()
+    captions = made.caption(pictures(*SIZES))
+    assert random_states() == states
+    assert captions == captioner().caption(pictures(*SIZES))
+
+
+def test_building_leaves_the_random_generators_alone_and_is_seeded() -> None:
+    states = random_states()
+    one, again, other = tiny_blip(3), tiny_blip(3), tiny_blip(4)
+    assert random_states() == states
+    for a, b in zip(one.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not all(torch.equal(a, b) for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True))
+
+
+def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
+    loaded = BlipCaptioner.load(folder, device="cpu", max_new_tokens=8)
+    images = pictures(*SIZES)
+    assert loaded.caption(images) == captioner().caption(images)
+    assert loaded.card.source == str(folder)
+    assert loaded.card.licence == "unknown"
+    assert not loaded.model.training
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+    assert isinstance(loaded, Captioner)
+
+
+def test_dtype_is_what_was_asked_for_whatever_the_file_holds(folder: Path, tmp_path: Path) -> None:
+    half = BlipCaptioner.load(folder, device="cpu", dtype="bfloat16", max_new_tokens=8)
+    assert half.model.dtype == torch.bfloat16
+    assert all(isinstance(caption, str) for caption in half.caption(pictures(*SIZES)))
+    half.model.save_pretrained(tmp_path)
+    half.processor.save_pretrained(tmp_path)
+    assert BlipCaptioner.load(tmp_path, device="cpu").model.dtype == torch.float32
+    assert BlipCaptioner.load(tmp_path, device="cpu", dtype="bfloat16").model.dtype == torch.bfloat16
+
+
+def test_a_hub_name_is_found_in_the_cache_with_its_commit(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MissingWeights, match=f"zsavs download {DEFAULT}"):
+        BlipCaptioner.load()
+    into_hub_cache(folder, DEFAULT, tmp_path)
+    card = BlipCaptioner.load(device="cpu").card
+    assert (card.source, card.revision, card.licence) == (DEFAULT, COMMIT, "BSD-3-Clause")
+
+
+def test_broken_checkpoints_are_one_clear_error(folder: Path, tmp_path: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(MissingWeights, match="no such folder"):
+        BlipCaptioner.load(tmp_path / "nowhere")
+    with pytest.raises(MissingWeights):
+        BlipCaptioner.load(copy_with(folder, tmp_path / "empty", None))
+    with pytest.raises(WeightsError):
+        BlipCaptioner.load(copy_with(folder, tmp_path / "cut", whole[: len(whole) // 2]))
+
+
+def test_nothing_is_asked_of_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the hub's client may go online, and even for what is not here."""
+    attempts = watch_the_network(monkeypatch)
+    BlipCaptioner.load(folder, device="cpu").caption(pictures((8, 8)))
+    for absent in (DEFAULT, "org/absent"):
+        with pytest.raises(MissingWeights):
+            BlipCaptioner.load(absent)
+    assert attempts == []
+
+
+def test_a_pickle_that_would_run_code_is_refused(folder: Path, tmp_path: Path) -> None:
+    evidence = tmp_path / "ran"
+    bad = copy_with(folder, tmp_path / "bad", harmful_pickle(evidence), "pytorch_model.bin")
+    with pytest.raises(WeightsError):
+        BlipCaptioner.load(bad)
+    assert not evidence.exists()
+
+
+def test_weights_that_the_file_lacks_are_not_made_up(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save
+
+    weights = load_file(folder / "model.safetensors")
+    del weights["vision_model.post_layernorm.weight"]
+    with pytest.raises(WeightsError, match=r"vision_model\.post_layernorm\.weight"):
+        BlipCaptioner.load(copy_with(folder, tmp_path / "gap", save(weights, {"format": "pt"})))
+
+
+def test_input_that_is_no_picture_is_refused() -> None:
+    made = captioner()
+    image = pictures((8, 8))[0]
+    for wrong in (image, [image.astype(np.float32)], [image[:, :, :1]], [image[:0]], ["a.jpg"]):
+        with pytest.raises(ImageError):
+            made.caption(wrong)  # type: ignore[arg-type]
+    for settings in ({"batch_size": 0}, {"num_beams": 0}, {"max_new_tokens": 0}, {"repetition_penalty": 0.0}):
+        with pytest.raises(InputError):
+            captioner(**settings)
+    with pytest.raises(InputError, match="at most 64"):
+        captioner(prompt="dog " * 60)
+
+
+def test_importing_is_light_and_the_cards_are_whole() -> None:
+    assert not {"torch", "transformers"} & imported_by("zsavs.models.blip")
+    assert DEFAULT in CARDS
+    assert all(card.size_mb > 0 and card.licence and card.source == name for name, card in CARDS.items())

@@ -1,0 +1,125 @@
+"""On a device that is not the CPU, a pretended one: answers stay the same, nothing is left behind, few waits."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from adapter_uses import USES
+from limits import ROOT
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"),
+    reason="NOT RUN: this torch knows no devices made in Python",
+)
+
+#: Runs in a process of its own: for each use of each adapter how far its answer on the device is from that on the CPU,
+#: and how often the processor waits for the device.
+SCRIPT = """
+import json
+import torch
+import pretended_device
+from adapter_uses import USES, far_off, on_device
+
+report = {}
+for name, (make, uses) in USES.items():
+    for dtype in (torch.float32, torch.bfloat16):
+        near = on_device(make(), "cpu", dtype)
+        with pretended_device.pretended():
+            far = on_device(make(), pretended_device.DEVICE, dtype)
+        for use, ask in uses.items():
+            wanted = ask(near)
+            with pretended_device.pretended() as waits:
+                got = ask(far)
+            report[f"{name} {use} {str(dtype)[6:]}"] = [far_off(got, wanted), len(waits)]
+print(json.dumps(report))
+"""
+
+#: Uses whose answers are chosen among many that are about as good, so that rounding to bfloat16 changes the choice.
+CHOSEN = ("grounding_dino", "mm_grounding_dino", "owlv2")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, list[float]]:
+    path = os.pathsep.join([str(ROOT), str(HELPERS)])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_every_adapter_gives_on_another_device_what_it_gives_on_the_cpu(report: dict[str, list[float]]) -> None:
+    assert len(report) == 2 * sum(len(uses) for _, uses in USES.values())
+    for use, (distance, _) in report.items():
+        if use.endswith("float32"):
+            assert distance < 1e-3, use
+        elif not use.startswith(CHOSEN):
+            assert distance < 0.02, use
+
+
+def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[str, list[float]]) -> None:
+    waits = {use.removesuffix(" float32"): count for use, (_, count) in report.items() if use.endswith("float32")}
+    # Once, for the answer; transformers looks whether a mask of texts hides anything.
+    once = (
+        "clap sounds",
+        "open_clip pictures",
+        "open_clip texts",
+        "imagebind sounds",
+        "imagebind texts",
+        "pe_av sounds",
+    )
+    assert {use: waits[use] for use in (*once, "clap texts")} == {**dict.fromkeys(once, 1), "clap texts": 2}
+    # Four pictures with boxes, five with points, in batches of four.
+    assert (waits["sam2 boxes"], waits["sam2 points"]) == (1, 2)
+    # Three batches of pictures, each with its boxes and its scores, and the texts, whose mask is looked at twice.
+    assert waits["owlv2 boxes"] == 3 * 2 + 3
+
+
+def test_the_pretended_device_finds_what_a_gpu_would() -> None:
+    script = """
+import torch, pretended_device
+from zsavs.models import embedding
+with pretended_device.pretended() as waits:
+    near = torch.ones(2, 3)
+    far = embedding.onto(near, pretended_device.DEVICE)
+    assert not waits
+    try:
+        far + near
+    except RuntimeError as error:
+        print("mixed:", error)
+    try:
+        far.numpy()
+    except (RuntimeError, TypeError) as error:
+        print("array:", error)
+    early = embedding.sent_for(2 * far)
+    print("early:", early[0].tolist())
+    assert not waits
+    embedding.arrived(pretended_device.DEVICE)
+    print("late:", early[0].tolist(), len(waits), float(far.sum()), len(waits))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HELPERS)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    mixed, array, early, late = done.stdout.splitlines()
+    assert mixed.startswith("mixed: aten.add.Tensor: tensors on far:0 and on the CPU")
+    assert array.startswith("array: ")
+    assert early == "early: [nan, nan, nan]"
+    assert late == "late: [2.0, 2.0, 2.0] 1 6.0 2"

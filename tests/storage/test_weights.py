@@ -1,0 +1,369 @@
+"""Nothing is fetched unless somebody asks, size and licence are said first, and every failure says what to do."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+import zsavs
+from zsavs import presets
+from zsavs.build import strategies_of
+from zsavs.cli.main import main
+from zsavs.errors import MissingWeights, WeightsError
+from zsavs.storage.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
+
+CARD = WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", verified="model card")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub cache of this test's own."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def put(hub: Path, repository: str, files: dict[str, str], revision: str = "main", commit: str = "c0ffee") -> Path:
+    """Put a snapshot into the cache, as the hub's own client lays it out."""
+    root = hub / f"models--{repository.replace('/', '--')}"
+    snapshot = root / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for name, text in files.items():
+        (snapshot / name).write_text(text)
+    (root / "refs").mkdir(exist_ok=True)
+    (root / "refs" / revision).write_text(commit)
+    return snapshot
+
+
+# -------------------------------------------------------------------------------- locate
+def test_a_folder_or_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert locate(tmp_path) == locate(str(tmp_path)) == tmp_path
+    assert locate(tmp_path / "model.safetensors") == tmp_path / "model.safetensors"
+
+
+def test_a_folder_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    assert locate("~/weights") == tmp_path / "weights"
+
+
+def test_a_folder_wins_over_a_repository_of_the_same_name(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(hub, "org/clap", {"model.safetensors": ""})
+    (tmp_path / "org" / "clap").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert locate("org/clap") == Path("org/clap")
+
+
+def test_a_repository_in_the_cache(hub: Path) -> None:
+    snapshot = put(hub, "org/clap", {"model.safetensors": ""})
+    old = put(hub, "org/clap", {"model.safetensors": ""}, revision="v1", commit="0ld")
+    assert locate("org/clap") == snapshot
+    assert locate("org/clap", "v1") == old
+    assert CARD.at(snapshot) == WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", revision="c0ffee")
+
+
+def test_a_snapshot_without_the_copies_that_were_not_fetched_is_whole(hub: Path) -> None:
+    """The hub's client keeps the list of all files of a repository, and misses those that were left out on purpose."""
+    trees = pytest.importorskip("huggingface_hub._tree_cache", reason="an older client, which keeps no such list")
+    snapshot = put(hub, "org/clap", {"model.safetensors": "", "config.json": "{}"})
+    listed = ("model.safetensors", "config.json", "pytorch_model.bin", "README.md")
+    entries = {name: trees.TreeCacheEntry(size=1, blob_id="b") for name in listed}
+    trees.write_tree_cache(str(snapshot.parents[1]), snapshot.name, entries)
+    with pytest.raises(LocalEntryNotFoundError):  # what the client says by itself
+        huggingface_hub.snapshot_download("org/clap", local_files_only=True, cache_dir=hub)
+    assert locate("org/clap") == snapshot
+    assert is_local("org/clap")
+
+
+def test_the_card_of_a_folder_says_which(tmp_path: Path) -> None:
+    card = CARD.at(tmp_path)
+    assert (card.source, card.revision, card.licence) == (str(tmp_path), "local folder", "Apache-2.0")
+    assert card.as_dict()["size_mb"] == 614
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_is_missing_is_named_with_the_command_and_the_folder() -> None:
+    with pytest.raises(MissingWeights) as error:
+        locate("org/clap", "v2")
+    message = str(error.value)
+    assert "org/clap (revision v2) are not on this machine" in message
+    assert f"looked in {cache_folder()}" in message
+    assert "zsavs download org/clap" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["clap", "./clap", "/no/such/folder", "~/no-such-folder", "a/b/c", "org/../clap"])
+@pytest.mark.usefixtures("hub")
+def test_what_is_no_hub_name_is_not_looked_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", forbidden)
+    with pytest.raises(MissingWeights, match=r"no such folder; give a folder made by save_pretrained, or a hub name"):
+        locate(name)
+
+
+@pytest.mark.parametrize("name", ["x/" + "y" * 300, "~nobody-of-that-name/x", "org/cl\0ap", "org/.clap", "-/-"])
+@pytest.mark.usefixtures("hub")
+def test_odd_names_are_one_clear_error(name: str) -> None:
+    with pytest.raises(MissingWeights) as error:
+        locate(name)
+    assert "\n" not in str(error.value)
+
+
+def forbidden(*_: Any, **__: Any) -> Any:
+    raise AssertionError("somebody tried to fetch something")
+
+
+def test_locating_never_fetches(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    real = huggingface_hub.snapshot_download
+
+    def note(name: str, **settings: Any) -> str:
+        asked.append(settings)
+        return str(real(name, **settings))
+
+    put(hub, "org/clap", {"model.safetensors": ""})
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", note)
+    locate("org/clap")
+    assert [settings["local_files_only"] for settings in asked] == [True]
+
+
+def test_a_broken_file_has_to_go_before_it_is_fetched_again(hub: Path, tmp_path: Path) -> None:
+    snapshot = put(hub, "org/clap--2", {"config.json": "{"})
+    remedy = f"delete {hub / 'models--org--clap--2'} and run: zsavs download org/clap--2"
+    assert fetch_again(snapshot) == fetch_again(snapshot / "config.json") == remedy
+    assert "delete" not in fetch_again(tmp_path), "a folder of the user's own is not ours to throw away"
+
+
+# ------------------------------------------------------------------------------ is it here
+def test_a_checkpoint_is_here_if_its_weights_are(hub: Path, tmp_path: Path) -> None:
+    assert not is_local("org/clap")
+    snapshot = put(hub, "org/clap", {"config.json": "{}"})
+    assert not is_local("org/clap"), "a configuration alone is no checkpoint"
+    for suffix in (".safetensors", ".bin", ".pt", ".pth"):
+        (snapshot / f"model{suffix}").write_text("")
+        assert is_local("org/clap")
+        (snapshot / f"model{suffix}").unlink()
+    assert not is_local(tmp_path / "missing")
+    (tmp_path / "weights.pt").write_text("")
+    assert is_local(tmp_path / "weights.pt")
+    assert is_local(tmp_path)
+
+
+def fill_preset(hub: Path, name: str) -> None:
+    for card in presets.preset_cards(name).values():
+        if not is_local(card.source):
+            put(hub, card.source, {"model.safetensors": ""}, card.revision)
+
+
+def test_a_cache_that_may_not_be_looked_into_holds_nothing(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Simulated, as nothing is closed to root: whatever looks beneath the cache's folder, or lists a folder, fails."""
+    (tmp_path / "listed").mkdir()
+    looked = Path.is_file
+
+    def closed(path: Path) -> bool:
+        if hub in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return looked(path)
+
+    def closed_folder(path: Path) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "is_file", closed)
+        with pytest.raises(MissingWeights, match=r"imagebind_huge\.pth are not on this machine"):
+            locate("https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth")
+        assert main(["doctor"]) == 0
+        assert "imagebind lacks" in capsys.readouterr().out
+        patched.setattr(Path, "iterdir", closed_folder)
+        assert not is_local(tmp_path / "listed")
+
+
+def test_the_first_preset_that_is_here(hub: Path) -> None:
+    with pytest.raises(MissingWeights) as error:
+        presets.first_preset_here(["base", "large"])
+    message = str(error.value)
+    assert "zsavs download base" in message
+    assert "zsavs demo" in message
+    for card in presets.preset_cards("base").values():
+        assert f"{card.source} ({card.size_mb} MB, {card.licence})" in message
+    fill_preset(hub, "large")
+    assert presets.first_preset_here(["base", "large"]) == "large"
+    fill_preset(hub, "base")
+    assert presets.first_preset_here(["base", "large"]) == "base"
+    assert presets.first_preset_here(["toy"]) == "toy"
+
+
+# ----------------------------------------------------------------------------- what to fetch
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        (["model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack"], ["model.safetensors"]),
+        (["pytorch_model.bin", "model.pt"], ["pytorch_model.bin"]),
+        (["sam.pt"], ["sam.pt"]),
+        (["open_clip_model.safetensors", "model.safetensors"], ["open_clip_model.safetensors"]),
+        (["open_clip_pytorch_model.bin", "model.safetensors"], ["open_clip_pytorch_model.bin"]),
+        (["model.fp16.safetensors", "model.safetensors"], ["model.safetensors"]),
+        (
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.fp16.safetensors"],
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+        ),
+        (["model-00001-of-00001.safetensors", "model.safetensors"], ["model.safetensors"]),
+        (["a.safetensors", "b.safetensors"], ["a.safetensors", "b.safetensors"]),
+        (["onnx/model.safetensors", "sub/config.json", "x.bin"], ["x.bin"]),
+        (["README.md", ".gitattributes", "image.png"], []),
+    ],
+)
+def test_one_copy_of_the_weights_is_fetched(files: list[str], wanted: list[str]) -> None:
+    small = ["config.json", "preprocessor_config.json", "merges.txt", "tokenizer.model", "chat_template.jinja"]
+    assert files_to_fetch([*files, *small]) == sorted([*wanted, *small])
+
+
+# --------------------------------------------------------------------------------- download
+class Hub:
+    """Stands for the hub; notes in which order things happen."""
+
+    def __init__(self, files: list[str] | Exception, fetched: str | Exception) -> None:
+        self.files, self.fetched = files, fetched
+        self.events: list[Any] = []
+
+    def say(self, line: str) -> None:
+        self.events.append(("said", line))
+
+    def list_repo_files(self, source: str, revision: str) -> list[str]:
+        self.events.append(("listed", source, revision))
+        if isinstance(self.files, Exception):
+            raise self.files
+        return self.files
+
+    def snapshot_download(self, source: str, **settings: Any) -> str:
+        self.events.append(("fetched", source, settings))
+        if isinstance(self.fetched, Exception):
+            raise self.fetched
+        return self.fetched
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hub]:
+    def connect(files: Any = ("config.json", "model.safetensors"), fetched: Any = "/hub/x") -> Hub:
+        hub = Hub(files if isinstance(files, Exception) else list(files), fetched)
+        monkeypatch.setattr(huggingface_hub, "HfApi", lambda: hub)
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", hub.snapshot_download)
+        return hub
+
+    return connect
+
+
+def test_size_and_licence_are_said_before_anything_is_asked(connect: Any) -> None:
+    hub = connect(["config.json", "model.safetensors", "pytorch_model.bin"])
+    assert download(CARD, hub.say) == Path("/hub/x")
+    assert [event[0] for event in hub.events] == ["said", "listed", "fetched"]
+    assert hub.events[0][1] == "org/clap (revision main): about 614 MB, licence Apache-2.0 (model card)"
+    wanted = {"revision": "main", "allow_patterns": ["config.json", "model.safetensors"]}
+    assert hub.events[2] == ("fetched", "org/clap", wanted)
+
+
+def test_an_unknown_size_is_said_to_be_unknown(connect: Any) -> None:
+    hub = connect()
+    download(WeightCard("org/x", "unknown", 0, "unknown", verified="no card"), hub.say)
+    assert hub.events[0][1] == "org/x (revision main): size unknown, licence unknown (no card)"
+
+
+def response_error(kind: type[HfHubHTTPError], text: str) -> HfHubHTTPError:
+    """An error of the hub without the HTTP library that this version is built on."""
+    error = kind.__new__(kind)
+    error.args = (text,)
+    return error
+
+
+class ConnectError(Exception):
+    """What an HTTP library raises that does not derive from OSError."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        response_error(HfHubHTTPError, "404 Client Error"),
+        response_error(GatedRepoError, "401 Client Error\nLog in first"),
+        OfflineModeIsEnabled("Cannot reach the hub: offline mode is enabled."),
+        LocalEntryNotFoundError("no connection, and not in the cache"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        TimeoutError("timed out"),
+        ConnectError("[Errno 111] Connection refused"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("moment", ["files", "fetched"])
+def test_a_hub_out_of_reach_says_what_to_check(connect: Any, error: Exception, moment: str) -> None:
+    hub = connect(**{moment: error})
+    with pytest.raises(MissingWeights) as raised:
+        download(CARD, hub.say)
+    message = str(raised.value)
+    assert message.startswith("org/clap: could not be fetched (")
+    assert "HF_HUB_OFFLINE must be off" in message
+    assert str(cache_folder()) in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), PermissionError(errno.EACCES, "Permission denied")],
+)
+def test_a_full_disk_says_to_free_space(connect: Any, error: OSError) -> None:
+    with pytest.raises(WeightsError, match=r"broke off .*Free some space in .*HF_HOME.*run the same command") as raised:
+        download(CARD, connect(fetched=error).say)
+    assert not isinstance(raised.value, MissingWeights)
+
+
+def test_offline_mode_is_respected_for_real() -> None:
+    """The tests run with HF_HUB_OFFLINE=1; the real client refuses before it opens a socket."""
+    assert constants.HF_HUB_OFFLINE
+    said: list[str] = []
+    with pytest.raises(MissingWeights, match="HF_HUB_OFFLINE must be off"):
+        download(CARD, said.append)
+    assert len(said) == 1
+
+
+def test_a_network_that_is_down_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real client in online mode with every socket refused: one sentence, whatever its HTTP library raises."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("time.sleep", lambda _: None)  # it tries several times
+    with pytest.raises(MissingWeights, match="tests touch no network"):
+        download(CARD, lambda _: None)
+
+
+# --------------------------------------------------------------------------------- building
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(("preset", "strategy"), [(p, s) for p in ("base", "large") for s in strategies_of(p)])
+def test_building_fetches_nothing_and_says_what_is_missing(
+    preset: str, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub, "HfApi", forbidden)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", forbidden)
+    # No preset with weights has an audio captioner.
+    named = {"audio_captioner": "whisper:org/captioner"} if strategy == "caption" else {}
+    with pytest.raises(MissingWeights, match=r"not on this machine.*zsavs download \S+/\S+"):
+        zsavs.build_pipeline(strategy, preset=preset, device="cpu", **named)
+
+
+def test_every_preset_names_known_checkpoints() -> None:
+    for name in zsavs.list_components("preset"):
+        for role, card in presets.preset_cards(name).items():
+            assert card.size_mb > 0
+            if (name, role) == ("imagebind", "joint"):
+                assert card.licence == "CC-BY-NC-SA-4.0", "the one that is not, and its preset says so"
+                assert "NON-COMMERCIAL" in presets.PRESETS[name].summary
+                continue
+            assert card.source.count("/") == 1, (name, role)
+            assert card.source.startswith("zsavs:nano/") == (name == "nano"), (name, role)
+            assert card.licence in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC0-1.0"), "permissive licences only"
+            assert card.trained_on

@@ -1,0 +1,388 @@
+"""Every strategy in the toy world: the sound decides, and a sound that says nothing finds nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from paired_world import make_world
+from toy_strategies import COLOURS, EARS, EYES, STRATEGIES
+
+import zsavs
+from zsavs.algebra.common_space import gate, ridge
+from zsavs.calibration.bank import Bank
+from zsavs.calibration.scorers import PictureScorer, SoundScorer
+from zsavs.errors import InputError, UnknownName, VocabularyError
+from zsavs.strategies.audio_to_text import AudioToText
+from zsavs.strategies.cross_modal import CrossModal
+from zsavs.strategies.fused import Fused
+from zsavs.testing import toy
+from zsavs.types import AudioClip, AVSample, Query
+
+LOOKS = [name for name in STRATEGIES if name in ("cross_modal", "fused label", "fused embedding", "cofactorization")]
+ONLY_HEARS = ["audio_to_text", "classify", "caption", "joint_embedding", "text_bridged", "textual_inversion"]
+CALIBRATED = [name for name, strategy in STRATEGIES.items() if hasattr(strategy, "min_z")]
+SIZE = (60, 90)
+
+every = pytest.mark.parametrize("name", STRATEGIES)
+every_that_looks = pytest.mark.parametrize("name", LOOKS)
+
+
+def heard(query: Query) -> tuple[str, ...]:
+    """Colours of a query, in its order ("red thing" counts as red)."""
+    return tuple(phrase.split()[0] for phrase in query.phrases)
+
+
+def mixture(**levels: float) -> AudioClip:
+    """Several hums, each at a level of its own."""
+    wave = sum(toy.tone(colour, seconds=1.0, level=level).waveform for colour, level in levels.items())
+    return AudioClip(np.asarray(wave), 16_000)
+
+
+def noise(dbfs: float, seed: int = 0) -> AudioClip:
+    rng = np.random.default_rng(seed)
+    wave = 10 ** (dbfs / 20) * rng.standard_normal((1, 32_000))
+    return AudioClip(np.clip(wave, -1, 1), 16_000)
+
+
+def picture(*visible: str, seed: int = 0) -> AVSample:
+    return toy.scene(visible, (), size_hw=SIZE, seed=seed)[0]
+
+
+def test_every_registered_strategy_is_tested_here() -> None:
+    assert {name.split()[0] for name in STRATEGIES} >= set(zsavs.list_components("strategy"))
+
+
+# -------------------------------------------------------------------------- the sound decides
+@every
+def test_the_sound_decides(name: str) -> None:
+    """One picture of three colours: whichever hums is looked for, and it alone."""
+    view = picture("red", "blue", "green")
+    samples = [replace(view, audio=toy.tone(colour)) for colour in ("red", "blue", "green")]
+    assert [heard(query) for query in STRATEGIES[name].query(samples)] == [("red",), ("blue",), ("green",)]
+
+
+@every
+def test_two_sources_are_two_rows_with_names_of_their_own(name: str) -> None:
+    (query,) = STRATEGIES[name].query([replace(picture("red", "blue", "green"), audio=toy.tone("red", "green"))])
+    assert sorted(heard(query)) == ["green", "red"]
+    assert (np.diff(query.weights) <= 0).all()
+    assert query.weights.min() > 0.5
+
+
+@every
+def test_never_more_than_top_k(name: str) -> None:
+    strategy = STRATEGIES[name]
+    everything = replace(picture(*COLOURS[:4]), audio=toy.tone(*COLOURS[:4]))
+    before = strategy.top_k
+    try:
+        for top_k in (0, 1, 2):
+            strategy.top_k, strategy.max_gap = top_k, 100.0
+            assert len(strategy.query([everything])[0]) == top_k
+    finally:
+        strategy.top_k, strategy.max_gap = before, 2.0
+
+
+@pytest.mark.parametrize("limit", [{"top_k": -1}, {"top_k": 1.5}, {"min_z": math.nan}, {"max_gap": "far"}])
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in CALIBRATED}))
+def test_limits_that_mean_nothing_are_refused(name: str, limit: dict[str, Any]) -> None:
+    """With -1 the last source would be left out, with NaN all of them, and nothing said."""
+    with pytest.raises(InputError, match=f"{name}: {next(iter(limit))} is a"):
+        zsavs.build_pipeline(name, preset="toy", device="cpu", **limit)
+
+
+@every
+def test_no_samples(name: str) -> None:
+    assert STRATEGIES[name].query([]) == []
+
+
+# ------------------------------------------------------------ a sound that says nothing
+@every
+@pytest.mark.parametrize("dbfs", [-60, -50, -40, -30, -20, -12, -6])
+def test_white_noise_finds_nothing(name: str, dbfs: float) -> None:
+    view = picture("red", "blue", "green")
+    for seed in range(3):
+        assert len(STRATEGIES[name].query([replace(view, audio=noise(dbfs, seed))])[0]) == 0
+
+
+@every
+@pytest.mark.parametrize(
+    "clip",
+    [
+        AudioClip(np.zeros((1, 16_000), np.float32), 16_000),
+        AudioClip(np.zeros((2, 1), np.float32), 8_000),
+        AudioClip(np.full((1, 16_000), 0.5, np.float32), 16_000),  # an offset is no sound
+        AudioClip(np.full((1, 1), 1e-3, np.float32), 44_100),
+        toy.tone("red", level=3e-5),  # below -90 dBFS: what a 16-bit file cannot hold
+        toy.tone("red", "blue", level=3e-4),  # below -70 dBFS
+        toy.tone("blue", level=1e-40),
+    ],
+    ids=["silence", "one sample", "offset", "click", "inaudible", "far away", "denormal"],
+)
+def test_silence_and_near_silence_find_nothing(name: str, clip: AudioClip) -> None:
+    assert len(STRATEGIES[name].query([replace(picture("red", "blue", "green"), audio=clip)])[0]) == 0
+
+
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_it_is_the_threshold_that_rejects(name: str) -> None:
+    """Rejection is calibrated evidence and no special case: with no threshold there would be an answer."""
+    strategy = STRATEGIES[name]
+    before = strategy.min_z
+    try:
+        strategy.min_z = -100.0
+        (query,) = strategy.query([replace(picture("red", "blue", "green"), audio=noise(-20))])
+        if not name.startswith(("fused", "cofact")):  # which also ask for what is seen to agree
+            assert len(query) > 0
+    finally:
+        strategy.min_z = before
+
+
+@every_that_looks
+def test_a_source_out_of_view_finds_nothing(name: str) -> None:
+    view = picture("red", "blue")
+    for colour in ("yellow", "green", "purple", "orange"):
+        assert len(STRATEGIES[name].query([replace(view, audio=toy.tone(colour))])[0]) == 0
+
+
+@every_that_looks
+def test_an_empty_picture_finds_nothing(name: str) -> None:
+    assert len(STRATEGIES[name].query([replace(picture(), audio=toy.tone("red"))])[0]) == 0
+
+
+@pytest.mark.parametrize("name", ONLY_HEARS)
+def test_what_only_hears_asks_for_what_is_out_of_view(name: str) -> None:
+    """The picture plays no part until the detector looks for the name."""
+    (query,) = STRATEGIES[name].query([replace(picture("red"), audio=toy.tone("green"))])
+    assert heard(query) == ("green",)
+
+
+# ------------------------------------------------------------- fused: better than either alone
+def hard_cases() -> list[tuple[str, AVSample]]:
+    """The picture shows the target and a silent distractor, the sound is the target and an off-screen source.
+
+    Which of the two is larger or louder alternates, so that one modality alone is right half the time.
+    """
+    cases = []
+    for number, (target, distractor, off_screen) in enumerate(permutations(COLOURS, 3)):
+        loud, quiet = (0.3, 0.18) if number % 2 else (0.18, 0.3)
+        # The disc on the left is the larger one for some seeds; both orders occur.
+        order = (target, distractor) if number % 3 else (distractor, target)
+        view = picture(*order, seed=number % 7)
+        cases.append((target, replace(view, audio=mixture(**{target: loud, off_screen: quiet}))))
+    return cases
+
+
+@pytest.mark.parametrize("variant", ["label", "embedding"])
+def test_fused_finds_what_is_both_heard_and_seen(variant: Any) -> None:
+    cases = hard_cases()
+    targets = [COLOURS.index(target) for target, _ in cases]
+    heard_best = SoundScorer(EARS)([sample.audio for _, sample in cases], COLOURS).argmax(axis=1)
+    seen_best = PictureScorer(EYES)([sample.image for _, sample in cases], COLOURS).argmax(axis=1)
+    hearing, seeing = float((heard_best == targets).mean()), float((seen_best == targets).mean())
+    fused = Fused(EARS, EYES, COLOURS, variant=variant, min_z=0.0, top_k=1)
+    right = [
+        heard(query) == (target,) for (target, _), query in zip(cases, fused.query([s for _, s in cases]), strict=True)
+    ]
+    assert 0.3 < hearing < 0.7, "a hard case is one that hearing alone does not settle"
+    assert 0.3 < seeing < 0.7
+    assert np.mean(right) > max(hearing, seeing) + 0.25
+    assert np.mean(right) > 0.9
+
+
+class Lookup:
+    """Both sides of a world of given embeddings: a clip and a picture carry their number, a label its own."""
+
+    space = "lookup"
+
+    def __init__(self, text: Any, items: Any, usual: Any) -> None:
+        self.text, self.items = text.astype(np.float32), items.astype(np.float32)
+        self.sound_bank = self.picture_bank = Bank(usual, "the world's own")
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        return np.asarray(self.text[[int(re.sub(r"\D", "", phrase)) for phrase in phrases]])
+
+    def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
+        return np.asarray(self.items[[clip.sample_rate_hz - 1 for clip in clips]])
+
+    def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.asarray(self.items[[256 * int(image[0, 0, 0]) + int(image[0, 0, 1]) for image in images]])
+
+
+def numbered(number: int) -> AVSample:
+    image = np.array([[[number // 256, number % 256, 0]]], np.uint8)
+    return AVSample(image, AudioClip(np.zeros((1, 1), np.float32), number + 1))
+
+
+@pytest.mark.parametrize("variant", ["label", "embedding"])
+def test_fused_in_spaces_with_a_gap_between_modalities(variant: Any) -> None:
+    """Seventy labels, 1024 and 512 dimensions, means far from 0: what real spaces are like and the toy one is not."""
+    world = make_world(1, scenes=200, noise=1.0)
+    ears, eyes = Lookup(world.x, world.sounds, world.sound_bank), Lookup(world.y, world.pictures, world.picture_bank)
+    labels = [f"thing {number}" for number in range(70)]
+    everything: dict[str, Any] = {"min_z": -100.0, "min_seen": -100.0, "top_k": 1}
+    strategy = Fused(ears, eyes, labels, variant=variant, **everything)
+    queries = strategy.query([numbered(number) for number in range(200)])
+    right = [query.phrases == (labels[target],) for query, target in zip(queries, world.targets, strict=True)]
+    alone = SoundScorer(ears).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
+    assert np.mean(alone) < 0.65
+    assert np.mean(right) > 0.9
+
+
+def test_alpha_weighs_hearing_against_seeing() -> None:
+    """With alpha 1 the ranking is the sound's, with 0 the picture's."""
+    view = replace(picture("red", "blue", seed=1), audio=mixture(red=0.2, blue=0.3))
+    settings: dict[str, Any] = {"min_z": -100.0, "max_gap": 100.0, "top_k": 6}
+    ranks = {}
+    for alpha in (0.0, 1.0):
+        (query,) = Fused(EARS, EYES, COLOURS, alpha=alpha, **settings).query([view])
+        ranks[alpha] = [phrase for phrase in heard(query) if phrase in ("red", "blue")]
+    z_heard = SoundScorer(EARS)([view.audio], ["red", "blue"])[0]
+    z_seen = PictureScorer(EYES)([view.image], ["red", "blue"])[0]
+    assert ranks[0.0] != ranks[1.0], "an example in which they disagree"
+    assert ranks[1.0] == sorted(("red", "blue"), key=lambda c: -z_heard[("red", "blue").index(c)])
+    assert ranks[0.0] == sorted(("red", "blue"), key=lambda c: -z_seen[("red", "blue").index(c)])
+
+
+def test_the_label_score_is_the_log_linear_pool() -> None:
+    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
+    heard_z, seen_z = SoundScorer(EARS)([sample.audio], ["red"]), PictureScorer(EYES)([sample.image], ["red"])
+    for settings, alpha, least in (
+        ({}, 0.5, 0.5 * 2.0),
+        ({"alpha": 0.3}, 0.3, 0.3 * 2.0),
+        ({"alpha": 0.3, "min_z": 1.0, "min_seen": 0.2}, 0.3, 0.3 * 1.0 + 0.7 * 0.2),
+    ):
+        (query,) = Fused(EARS, EYES, COLOURS, **settings).query([sample])  # type: ignore[arg-type]
+        z = float(alpha * heard_z[0, 0] + (1 - alpha) * seen_z[0, 0])
+        assert query.phrases == ("red",)
+        assert query.weights == pytest.approx(1 / (1 + np.exp(least - z)), abs=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["label", "embedding"])
+def test_min_seen_is_how_much_a_label_must_be_seen(variant: Any) -> None:
+    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
+    (seen,) = PictureScorer(EYES)([sample.image], ["red"])[0]
+    for min_seen, found in ((0.0, ("red",)), (seen - 0.01, ("red",)), (seen + 0.01, ())):
+        (query,) = Fused(EARS, EYES, COLOURS, variant=variant, min_seen=float(min_seen)).query([sample])
+        if variant == "label" or not min_seen or not found:  # the gated product has a threshold of its own
+            assert heard(query) == found, min_seen
+
+
+def test_an_unknown_variant_suggests() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'label'"):
+        Fused(EARS, EYES, COLOURS, variant="lable")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])
+def test_a_share_beyond_the_whole_is_refused(alpha: float) -> None:
+    with pytest.raises(InputError, match="alpha"):
+        Fused(EARS, EYES, COLOURS, alpha=alpha)
+
+
+def test_a_single_label_cannot_be_told_apart() -> None:
+    with pytest.raises(VocabularyError, match="needs two at least; use variant='label'"):
+        Fused(EARS, EYES, ["red"], variant="embedding")
+    sample = replace(picture("red"), audio=toy.tone("red"))
+    assert heard(Fused(EARS, EYES, ["red"]).query([sample])[0]) == ("red",)
+
+
+def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    from zsavs.strategies import fused as module
+
+    real = module.ridge
+    monkeypatch.setattr(module, "ridge", lambda x, y: calls.append(len(x)) or real(x, y))
+    strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
+    for _ in range(3):
+        strategy.query([picture("red")])
+    assert calls == [6]
+
+
+def test_the_embedding_score_is_the_gated_product_against_all_pairs_of_the_banks() -> None:
+    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
+    strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
+    sounds, pictures = strategy.hear.bank.embeddings, strategy.look.bank.embeddings
+    mapping = ridge(strategy.hear.text(COLOURS), strategy.look.text(COLOURS))
+    labels = mapping.centred_targets(strategy.look.text(COLOURS)).astype(float)
+
+    def scores(some_sounds: Any, some_pictures: Any) -> NDArray[np.float64]:
+        mapped = mapping(some_sounds - sounds.mean(axis=0))
+        return np.array([gate(mapped, view) @ labels.T for view in some_pictures - pictures.mean(axis=0)])
+
+    usual = scores(sounds, pictures)
+    z = scores(EARS.encode_audio([sample.audio]), EYES.encode_image([sample.image]))[0, 0] - usual.mean(axis=(0, 1))
+    (query,) = strategy.query([sample])
+    assert query.phrases == ("red",)
+    assert query.weights == pytest.approx(1 / (1 + np.exp(-z[0] / usual.std())), abs=1e-5)
+
+
+# -------------------------------------------------------------------- cross-modal verification
+class Captions:
+    """A captioner that says what it is told to."""
+
+    def __init__(self, *captions: str) -> None:
+        self.captions = list(captions)
+
+    def caption(self, items: Sequence[Any]) -> list[str]:
+        assert len(items) == len(self.captions)
+        return self.captions
+
+
+class NotingEars(toy.ToyEars):
+    """Notes the texts that it is asked to embed."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += phrases
+        return super().encode_text(phrases)
+
+
+@pytest.mark.parametrize("sound", ["red", "blue", "green"])
+def test_every_noun_is_scored_and_not_the_caption(sound: str) -> None:
+    """The published code embeds the whole caption and so always answers with its first noun."""
+    ears = NotingEars()
+    strategy = CrossModal(Captions("a red ball and a blue car next to a green bird"), ears)
+    (query,) = strategy.query([replace(picture("red"), audio=toy.tone(sound))])
+    assert query.phrases == ({"red": "red ball", "blue": "blue car", "green": "green bird"}[sound],)
+    asked = {text for text in ears.texts for noun in ("ball", "car", "bird") if noun in text}
+    assert all(sum(noun in text for noun in ("ball", "car", "bird")) == 1 for text in asked)
+    assert len(asked) >= 3
+
+
+def test_each_sound_is_scored_against_its_own_caption() -> None:
+    captions = Captions("a red thing", "a blue thing and a red thing", "", "a purple thing")
+    sounds = ("red", "blue", "red", "red")
+    samples = [replace(picture(), audio=toy.tone(sound)) for sound in sounds]
+    queries = CrossModal(captions, EARS).query(samples)
+    assert [heard(query) for query in queries] == [("red",), ("blue",), (), ()]
+
+
+def test_a_noun_cutter_of_ones_own() -> None:
+    strategy = CrossModal(Captions("red, blue"), EARS, nouns=lambda caption: caption.split(", "))
+    (query,) = strategy.query([replace(picture(), audio=toy.tone("blue"))])
+    assert query.phrases == ("blue",)
+
+
+# ---------------------------------------------------------------------------------- vocabulary
+@pytest.mark.parametrize("make", [lambda v: AudioToText(EARS, v), lambda v: Fused(EARS, EYES, v)])
+def test_a_vocabulary_by_name_by_list_or_not_at_all(make: Any) -> None:
+    assert "dog" in make("everyday").vocabulary
+    assert make(["red", " red ", "blue"]).vocabulary == ("red", "blue")
+    with pytest.raises(VocabularyError):
+        make([])
+    with pytest.raises(UnknownName):
+        make("everday")
+
+
+def test_a_label_in_words_of_its_own_is_answered_in_those_words() -> None:
+    strategy = AudioToText(EARS, ["my RED siren", "Blue whale"])
+    sample = replace(picture("red"), audio=toy.tone("blue"))
+    assert strategy.query([sample])[0].phrases == ("Blue whale",)

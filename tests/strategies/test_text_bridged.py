@@ -1,0 +1,242 @@
+"""A recording taken apart by label texts: how many sources, which, what each embeds to, and when to stop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from joint_world import NAMES, World, unit
+from numpy.typing import NDArray
+
+from zsavs.algebra.log_linear_pooling import log_linear, sure_share
+from zsavs.calibration.scorers import common_part, standardise
+from zsavs.decomposition import attend, pursue
+from zsavs.errors import InputError
+from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.text_bridged import TextBridged
+from zsavs.testing import toy
+from zsavs.types import AudioClip, AVSample
+
+COLOURS = tuple(toy.COLOURS)
+SETTINGS: dict[str, Any] = {"top_k": 3, "min_z": 2.5, "max_gap": 2.0, "attention": 0.0}
+
+
+class Flat:
+    """A space without gap or noise: 12 axes, a label on each of the first six, a bank that varies evenly."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.bank = 0.1 * rng.standard_normal((400, 12))
+        self.bank -= self.bank.mean(axis=0)
+        self.text = np.eye(12)[:6]
+
+    def sources(self, sound: Any, **settings: Any) -> list[tuple[int, float, NDArray[np.float32]]]:
+        found = pursue(np.asarray(sound, float), self.bank, self.text, **(SETTINGS | settings))
+        return [(source.label, source.z, source.embedding) for source in found]
+
+
+def axes(**amounts: float) -> NDArray[np.float64]:
+    """A mixture: ``axes(a=1, c=0.5)``."""
+    row = np.zeros(12)
+    for letter, amount in amounts.items():
+        row["abcdefghijkl".index(letter)] = amount
+    return row
+
+
+# --------------------------------------------------------------------------- decomposition
+def test_two_sources_and_what_each_is() -> None:
+    (first, _, a), (second, _, c) = Flat().sources(unit(axes(a=0.8, c=0.6)))
+    assert (first, second) == (0, 2)
+    assert a[0] > 0.97
+    assert abs(a[2]) < 0.25
+    assert c[2] > 0.97
+
+
+def test_what_is_left_must_be_above_usual() -> None:
+    flat = Flat()
+    assert [label for label, *_ in flat.sources(axes(a=0.97, c=0.2))] == [0]
+    assert [label for label, *_ in flat.sources(axes(a=0.97, c=0.2), min_z=1.0, max_gap=99.0)] == [0, 2]
+    assert [label for label, *_ in flat.sources(axes(a=0.97, c=0.2), min_z=1.0)] == [0], "too far below the first"
+    assert flat.sources(axes(l=1.0)) == []
+
+
+def test_at_most_top_k() -> None:
+    mixture = unit(axes(a=1, b=0.9, c=0.8, d=0.7))
+    for top_k in (0, 1, 2, 3, 4):
+        assert len(Flat().sources(mixture, top_k=top_k, max_gap=99.0)) == top_k
+    assert len(Flat().sources(mixture, top_k=50, max_gap=99.0, min_z=-99.0)) <= 6
+
+
+def test_another_word_for_the_same_is_no_second_source() -> None:
+    flat = Flat()
+    flat.text[1] = unit(axes(a=0.9, b=np.sqrt(1 - 0.81)))
+    one = unit(axes(a=1.0, j=0.3))
+    heard = standardise(one[None], flat.bank, flat.text)[0]
+    assert heard[1] > 2.5, "by itself it would be heard"
+    assert [label for label, *_ in flat.sources(one, max_gap=99.0)] == [0]
+
+
+def test_amounts_are_never_negative() -> None:
+    """A label that would have to be taken away is left out, and the others are found all the same."""
+    rng = np.random.default_rng(1)
+    flat = Flat()
+    for _ in range(50):
+        flat.text = unit(np.eye(12)[:6] + 0.5 * rng.standard_normal((6, 12)))
+        sound = unit(rng.standard_normal(12))
+        found = flat.sources(sound, min_z=-99.0, max_gap=99.0, top_k=6)
+        directions = (flat.text - common_part(flat.text))[[label for label, *_ in found]]
+        amounts = np.linalg.lstsq(directions.T, sound - flat.bank.mean(axis=0), rcond=None)[0]
+        assert len(found) < 2 or (amounts > 0).all()
+
+
+def test_the_first_source_is_the_best_label_at_its_own_score() -> None:
+    """So nothing is heard exactly where the label scores say so."""
+    world = World()
+    bank = world.sound_bank.embeddings
+    for number in range(20):
+        sound = world.encode_audio([world.sound(NAMES[number])])[0]
+        z = standardise(sound[None], bank, world.texts[:40])[0]
+        (first,) = pursue(sound, bank, world.texts[:40], **SETTINGS | {"top_k": 1, "min_z": -99.0})
+        assert first.label == z.argmax()
+        assert first.z == pytest.approx(z.max(), abs=1e-4)
+        assert pursue(sound, bank, world.texts[:40], **SETTINGS | {"min_z": float(z.max()) + 0.01}) == []
+
+
+def test_attention_turns_towards_the_texts_and_keeps_the_length() -> None:
+    own, directions = axes(a=0.6, k=0.8), np.eye(12)[:6]
+    z = own @ directions.T / 0.1
+    for share, cosine in ((0.0, 0.6), (1.0, 1.0)):
+        turned = attend(own, z, directions, share)
+        assert np.linalg.norm(turned) == pytest.approx(1.0)
+        assert turned[0] == pytest.approx(cosine, abs=1e-3)
+    assert 0.6 < attend(own, z, directions, 0.5)[0] < 1.0
+
+
+def test_attention_brings_a_noisy_sound_nearer_to_a_clean_one() -> None:
+    """In a noisy space, between no attention and half of it, every source's label stands out more."""
+    world = World(noise=1.2, shift=0.0)
+    bank, text = world.sound_bank.embeddings, world.texts[:40]
+    clean = unit(world.gap["sound"] + world.things + world.quirks["sound"]) - bank.mean(axis=0)
+    nearer = []
+    for number in range(30):
+        sound = world.encode_audio([world.sound(NAMES[number])])[0]
+        rows = [
+            pursue(sound, bank, text, **SETTINGS | {"min_z": -99.0, "top_k": 1, "attention": share})[0].embedding
+            for share in (0.0, 0.5)
+        ]
+        before, after = (float(unit(row - bank.mean(axis=0)) @ unit(clean[number])) for row in rows)
+        nearer.append(after > before)
+    assert np.mean(nearer) > 0.85
+
+
+# ------------------------------------------------------------------------------- pooling
+def test_the_pool_is_the_product_of_both_answers() -> None:
+    heard, seen = np.array([2.0, 0.0, -1.0]), np.array([0.0, 1.0, 3.0])
+    product = np.exp(0.3 * heard) * np.exp(0.7 * seen)
+    assert np.exp(log_linear(heard, seen, 0.3)) == pytest.approx(product)
+    assert log_linear(heard[None, None], seen[None, :, None].repeat(3, 2), np.full((1, 3, 1), 0.5)).shape == (1, 3, 3)
+
+
+def test_the_surer_side_counts_more() -> None:
+    sure, unsure, middling = np.array([9.0, 0, 0]), np.zeros(3), np.array([2.0, 0, 0])
+    assert sure_share(sure, unsure)[0] > 0.95
+    assert sure_share(unsure, sure)[0] < 0.05
+    assert sure_share(middling, middling)[0] == pytest.approx(0.5)
+    assert sure_share(100 * sure, 50 * sure)[0] == pytest.approx(0.5), "both certain: no 0 / 0"
+    assert sure_share(np.zeros((4, 1, 3)), np.zeros((1, 5, 3))) == pytest.approx(np.full((4, 5, 1), 0.5))
+
+
+# ------------------------------------------------------------------------------- windows
+def samples_of(*clips: AudioClip) -> list[AVSample]:
+    return [AVSample(np.full((20, 20, 3), 128, np.uint8), clip) for clip in clips]
+
+
+def then(*clips: AudioClip) -> AudioClip:
+    return AudioClip(np.concatenate([clip.waveform for clip in clips], axis=1), clips[0].sample_rate_hz)
+
+
+class Counting(toy.ToySenses):
+    """Remembers how long the clips were that it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def encode_audio(self, clips: Any) -> NDArray[np.float32]:
+        self.heard += [clip.waveform.shape[1] for clip in clips]
+        return super().encode_audio(clips)
+
+
+def test_sources_one_after_the_other_are_both_heard() -> None:
+    """A second of one hum in half a minute of another one is lost in the whole, and not in its window."""
+    clip = then(toy.tone("red", seconds=26), toy.tone("green", seconds=4))
+    bridged, whole = TextBridged(toy.ToySenses(), COLOURS), JointEmbedding(toy.ToySenses(), COLOURS)
+    (query,) = bridged.query(samples_of(clip))
+    assert sorted(query.phrases) == ["green", "red"]
+    assert [q.phrases for q in whole.query(samples_of(clip))] == [("red",)]
+
+
+def test_windows_are_few_equally_long_and_cover_the_recording() -> None:
+    ears = Counting()
+    bridged = TextBridged(ears, COLOURS, window_s=2.0, max_windows=8)
+    _ = bridged.hear.bank
+    for seconds, count in ((1.0, 1), (2.0, 1), (2.5, 2), (4.0, 3), (6.0, 5), (9.0, 8), (60.0, 8)):
+        ears.heard = []
+        bridged.query(samples_of(toy.tone("red", seconds=seconds)))
+        assert len(ears.heard) == count, seconds
+        assert set(ears.heard) == {int(16_000 * min(seconds, 2.0))}
+    late = then(toy.tone(seconds=58), toy.tone("blue"))
+    assert bridged.query(samples_of(late))[0].phrases == ("blue",)
+
+
+def test_a_label_is_one_row_however_many_windows_hear_it() -> None:
+    (query,) = TextBridged(toy.ToySenses(), COLOURS, window_s=1.0).query(samples_of(toy.tone("red", seconds=9)))
+    assert query.phrases == ("red",)
+
+
+def test_a_label_is_as_sure_as_in_its_best_window() -> None:
+    """Wherever that is: the hum alone is heard better than in company."""
+    bridged = TextBridged(toy.ToySenses(), COLOURS, window_s=2.0)
+    alone, company = toy.tone("red"), toy.tone("red", "green", "blue")
+    (best,), (worse,) = bridged.query(samples_of(alone)), bridged.query(samples_of(company))
+    least = worse.weights[worse.phrases.index("red")]
+    for clip in (then(alone, company), then(company, alone)):
+        (query,) = bridged.query(samples_of(clip))
+        assert query.weights[query.phrases.index("red")] == pytest.approx(best.weights[0], abs=1e-4)
+    assert least < best.weights[0] - 0.005
+
+
+def test_windows_of_a_batch_do_not_mix() -> None:
+    clips = [toy.tone("red", seconds=9), toy.tone("blue"), toy.tone(seconds=7), toy.tone("green", "red", seconds=5)]
+    bridged = TextBridged(toy.ToySenses(), COLOURS)
+    heard = [set(query.phrases) for query in bridged.query(samples_of(*clips))]
+    assert heard == [{"red"}, {"blue"}, set(), {"green", "red"}]
+
+
+def test_rows_of_a_mixture_are_apart_and_each_near_its_own_sound() -> None:
+    (query,) = TextBridged(toy.ToySenses(), COLOURS).query(samples_of(toy.tone("red", "green")))
+    assert query.embeddings is not None
+    alone = toy.ToySenses().encode_audio([toy.tone(phrase) for phrase in query.phrases])
+    likeness = query.embeddings @ alone.T
+    assert likeness.diagonal().min() > 0.9
+    assert likeness[~np.eye(2, dtype=bool)].max() < 0.3
+
+
+def test_few_labels_are_not_confused_by_their_mean() -> None:
+    """Of two labels the mean is half of each: taking one away must not put the other one in."""
+    for vocabulary in (("red", "blue"), ("red",), ("red", "blue", "green")):
+        (query,) = TextBridged(toy.ToySenses(), vocabulary).query(samples_of(toy.tone("red")))
+        assert query.phrases == ("red",)
+
+
+@pytest.mark.parametrize("settings", [{"window_s": 0}, {"window_s": math.nan}, {"max_windows": 0}])
+def test_windows_must_be_some(settings: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="window_s is a number of seconds above 0 and max_windows at least 1"):
+        TextBridged(toy.ToySenses(), COLOURS, **settings)  # type: ignore[arg-type]
+
+
+def test_attention_must_be_a_share() -> None:
+    for share in (-0.1, 1.1):
+        with pytest.raises(InputError, match=f"attention is a share and lies in .0, 1., got {share}"):
+            TextBridged(toy.ToySenses(), COLOURS, attention=share)

@@ -1,0 +1,155 @@
+"""Every registered component keeps its contract: real classes at toy size, and whole pipelines of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import zsavs
+from zsavs import testing
+from zsavs.grounding.full_frame import FullFrame
+from zsavs.grounding.peaks import PeakRegions
+from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
+from zsavs.grounding.refined import RefinedBoxes
+from zsavs.registry import ROLES, list_components
+from zsavs.segmentation.closer import CloserLook
+from zsavs.testing import toy
+from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
+from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
+from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
+from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.sounds import tiny_ast, tiny_whisper
+from zsavs.verification.clip import ClipVerifier
+from zsavs.verification.joint import JointVerifier
+from zsavs.verification.selection import TrustGrounder
+
+#: A part for every registered name. A new component is added here, or the first test fails.
+PARTS: dict[tuple[str, str], Callable[[], Any]] = {
+    ("audio_text", "clap"): tiny_clap,
+    ("audio_text", "imagebind"): tiny_imagebind,
+    ("audio_text", "pe_av"): tiny_pe_av,
+    ("audio_text", "toy"): toy.ToyEars,
+    ("image_text", "imagebind"): tiny_imagebind,
+    ("image_text", "open_clip"): tiny_open_clip,
+    ("image_text", "pe_av"): tiny_pe_av,
+    ("image_text", "toy"): toy.ToyEyes,
+    ("joint", "imagebind"): tiny_imagebind,
+    ("joint", "pe_av"): tiny_pe_av,
+    ("joint", "toy"): toy.ToySenses,
+    ("captioner", "blip"): tiny_blip,
+    ("captioner", "toy"): toy.ToyCaptioner,
+    ("audio_tagger", "ast"): tiny_ast,
+    ("audio_tagger", "toy"): toy.ToyTagger,
+    ("audio_captioner", "toy"): toy.ToyAudioCaptioner,
+    ("audio_captioner", "whisper"): tiny_whisper,
+    ("grounder", "full_frame"): FullFrame,
+    ("grounder", "grounding_dino"): tiny_grounding_dino,
+    ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
+    ("grounder", "peaks"): lambda: PeakRegions(tiny_sam2()),
+    ("grounder", "refined"): lambda: RefinedBoxes(tiny_grounding_dino(), tiny_sam2()),
+    ("grounder", "owlv2"): tiny_owlv2,
+    ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
+    ("grounder", "toy"): toy.ToyGrounder,
+    ("grounder", "toy_peaks"): toy.ToyPeaks,
+    ("grounder", "toy_segments"): toy.ToySegments,
+    ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),
+    ("verifier", "joint"): lambda: JointVerifier(tiny_imagebind(), ("red", "blue", "dog"), silent=("tree",)),
+    ("verifier", "trust_grounder"): TrustGrounder,
+    ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
+    ("segmenter", "sam2"): tiny_sam2,
+    ("segmenter", "toy"): toy.ToySegmenter,
+}
+
+CHECKS: dict[str, Callable[[Any], None]] = {
+    "audio_text": testing.check_encoder,
+    "image_text": testing.check_encoder,
+    "joint": testing.check_encoder,
+    "captioner": testing.check_captioner,
+    "audio_tagger": testing.check_audio_tagger,
+    "audio_captioner": lambda made: testing.check_captioner(made, [s.audio for s in testing.example_samples()]),
+    "grounder": testing.check_grounder,
+    "verifier": testing.check_verifier,
+    "segmenter": testing.check_segmenter,
+}
+
+#: Random weights hear nothing in particular: thresholds under which every phrase stays, and weights still differ.
+OPEN = {"min_z": -3.0, "max_gap": 1e6, "top_k": 4}
+#: The same for strategies that hear without similarities; random words name nothing visible.
+OPEN_BY_STRATEGY: dict[str, dict[str, Any]] = {
+    "classify": {"min_probability": 0.0, "top_k": 4},
+    "caption": {"nouns": lambda caption: [*caption.split()[:1], *WORDS], "top_k": 4},
+}
+WORDS = ("dog", "cat", "piano", "siren")
+
+
+@pytest.fixture(scope="module")
+def tiny_parts() -> dict[str, Any]:
+    """One of each role, real classes with random weights; the captioner's random words stay random words."""
+    return {
+        "audio_text": tiny_clap(),
+        "image_text": tiny_open_clip(),
+        "joint": tiny_imagebind(),
+        "captioner": tiny_blip(),
+        "audio_tagger": tiny_ast(),
+        "audio_captioner": tiny_whisper(),
+        "grounder": tiny_grounding_dino(),
+        "segmenter": tiny_sam2(),
+    }
+
+
+def test_no_registered_component_is_left_out() -> None:
+    registered = {(role, name) for role in ROLES for name in list_components(role)}
+    assert registered == set(PARTS)
+
+
+@pytest.mark.parametrize(("role", "name"), sorted(PARTS))
+def test_component_keeps_its_contract(role: str, name: str) -> None:
+    CHECKS[role](PARTS[role, name]())
+
+
+#: Further ways of strategies that have several.
+VARIANTS = {"fused": ["embedding"], "cofactorization": ["gradient"]}
+#: What else keeps a strategy from answering under random weights.
+OPEN_TO_SEEING: dict[str, dict[str, Any]] = {
+    "fused": {"min_seen": -3.0},
+    "cofactorization": {"min_seen": -3.0, "min_agreement": 0.0, "min_share": 0.0, "steps": 20},
+}
+
+
+@pytest.mark.parametrize("variant", ["", "embedding", "gradient"])
+@pytest.mark.parametrize("name", zsavs.list_components("strategy"))
+def test_strategy_keeps_its_contract_with_real_classes(name: str, variant: str, tiny_parts: dict[str, Any]) -> None:
+    if variant and variant not in VARIANTS.get(name, []):
+        pytest.skip("not one of its variants")
+    settings: dict[str, Any] = {**OPEN_BY_STRATEGY.get(name, OPEN), **OPEN_TO_SEEING.get(name, {})}
+    settings |= {"variant": variant} if variant else {}
+    if name == "cross_modal":
+        settings["nouns"] = lambda caption: [*WORDS, *caption.split()[:1]]
+    pipe = zsavs.build_pipeline(name, preset="toy", vocabulary=WORDS, **settings, **tiny_parts)
+    testing.check_strategy(pipe.strategy, silence_is_empty=False)
+
+
+@pytest.mark.parametrize("name", zsavs.list_components("strategy"))
+def test_whole_pipeline_of_real_classes(name: str, tiny_parts: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {**OPEN_BY_STRATEGY.get(name, OPEN), **OPEN_TO_SEEING.get(name, {})}
+    if name == "cross_modal":
+        settings["nouns"] = lambda _: list(WORDS)
+    pipe = zsavs.build_pipeline(name, preset="toy", vocabulary=WORDS, **settings, **tiny_parts)
+    pipe = replace(pipe, verifier=TrustGrounder())  # so that every box gets its mask
+    samples = testing.example_samples()
+    together = pipe.batch(samples)
+    for sample, result in zip(samples, together, strict=True):
+        assert result.score_map.shape == sample.size_hw
+        assert np.array_equal(result.mask, result.score_map > 0.5)
+        fresh = zsavs.AVSample(sample.image.copy(), sample.audio, sample.name)
+        alone = pipe(fresh)
+        assert alone.phrases == result.phrases
+        assert np.abs(alone.score_map - result.score_map).max() < 1e-3
+        again = pipe(zsavs.AVSample(sample.image.copy(), sample.audio, sample.name))
+        assert again.to_json().split('"timings_s"')[0] == alone.to_json().split('"timings_s"')[0]
+    assert any(len(result) for result in together)
+    assert together[0].meta["models"]["segmenter"]["licence"]

@@ -1,0 +1,43 @@
+"""Every preset's architectures at full size, with random weights, on real pictures and sounds (make test-full)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zsavs.presets import PRESETS
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = Path(os.environ.get("ZSAVS_SAMPLES", ROOT.parent / "shared" / "samples"))
+
+PRESETS_WITH_WEIGHTS = sorted(
+    name for name, preset in PRESETS.items() if any(p.checkpoint for p in preset.parts.values())
+)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("preset", PRESETS_WITH_WEIGHTS)
+def test_full_size_preset_runs_on_a_real_pair(preset: str, record_property: Callable[[str, object], None]) -> None:
+    picture, recording = SAMPLES / "dog_image.jpg", SAMPLES / "dog_audio.wav"
+    if not picture.exists():
+        pytest.skip(f"NOT RUN: needs a real pair, {picture} and {recording}; set ZSAVS_SAMPLES to their folder")
+    # A process of its own: the peak memory is that of this preset.
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "full_size.py"), preset, str(picture), str(recording)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    report = json.loads(done.stdout)
+    record_property("report", done.stdout.strip())
+    assert set(report["strategies"]) >= {"audio_to_text", "cross_modal", "fused"}
+    for name, strategy in report["strategies"].items():
+        assert strategy["heard"] > 0, f"{name}: no stage after the query had work to do"
+        assert strategy["stages_s"]["segment"] > 0.01, f"{name}: nothing was segmented"

@@ -1,0 +1,240 @@
+"""Banks from a user's own files: what a preset's encoders answer to recordings and pictures that nobody labelled.
+
+Files are read one after the other and forgotten once they are embedded; only embeddings are kept, and of more files
+than ``limit`` only some. Which ones depends on nothing but their names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.build import build_parts
+from zsavs.calibration.bank import probe
+from zsavs.calibration.user_bank import KINDS, BankFolder, OwnBank
+from zsavs.datasets.trees import is_there
+from zsavs.errors import InputError, OutputError
+from zsavs.media.audio import load_audio
+from zsavs.media.image import shrink
+from zsavs.media.image_file import load_image
+from zsavs.pipeline import WORKING_PIXELS
+from zsavs.presets import find_preset
+
+__all__ = ["MIN_ITEMS", "find_files", "make_banks"]
+
+#: A mean over n items is off by 1 / sqrt(n) of their spread: with 32 by 0.18, and every threshold with it.
+MIN_ITEMS = 32
+
+#: Values (samples or colours) that are in memory at once before they are embedded; one file may have more.
+_MAX_VALUES = 2**24
+_MAX_BATCH = 8
+
+
+class _Medium(NamedTuple):
+    """How the files of one kind of bank are called, told by their names, read and embedded."""
+
+    noun: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path], Any]
+    size: Callable[[Any], int]
+    verb: str
+
+
+def _read_picture(path: Path) -> NDArray[np.uint8]:
+    """A picture at the size at which pipelines look at it."""
+    return shrink(load_image(path), WORKING_PIXELS)
+
+
+#: Formats that cannot be decoded are among the suffixes: a user's recordings must not be passed over in silence.
+_MEDIA = {
+    "sound_bank": _Medium(
+        "recordings",
+        (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".m4a", ".aac"),
+        load_audio,
+        lambda clip: int(clip.waveform.size),
+        "encode_audio",
+    ),
+    "picture_bank": _Medium(
+        "pictures",
+        (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif"),
+        _read_picture,
+        lambda image: int(image.size),
+        "encode_image",
+    ),
+}
+
+
+def make_banks(
+    preset: str,
+    out: str | os.PathLike[str],
+    *,
+    audio: str | os.PathLike[str] | None = None,
+    images: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    limit: int = 2000,
+    on_start: Callable[[int], Any] = lambda count: None,
+    on_item: Callable[[], Any] = lambda: None,
+    on_skip: Callable[[Path, str], Any] = lambda path, reason: None,
+) -> list[OwnBank]:
+    """Compute the banks of a preset's encoders from a user's files, and write them into a folder.
+
+    Nothing is written unless everything went well. Use the folder with ``build_pipeline(..., bank=out)``.
+
+    Args:
+        preset, device, dtype: as for :func:`zsavs.build_pipeline`.
+        out: the folder; a bank that is in it is replaced.
+        audio: a folder with recordings, also in folders below it; None to leave the encoders' sound banks alone.
+        images: likewise with pictures.
+        limit: the most files of each, at least ``MIN_ITEMS``; of more, an even choice by a hash of their names.
+        on_start: called with the number of files.
+        on_item: called after each of them.
+        on_skip: called with each file or folder that cannot be read, and the reason.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: no folder, or too few files that can be read, or files that are nearly all the same.
+        UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
+        OutputError: the folder cannot be written.
+    """
+    roots = {kind: Path(root).expanduser() for kind, root in _given(audio, images).items()}
+    if (folder := Path(out).expanduser()).exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file, and the bank goes into a folder; name another one with --out.")
+    if limit < MIN_ITEMS:
+        raise InputError(f"a limit of {limit} files: a bank needs at least {MIN_ITEMS}.")
+    left_out: dict[str, int] = dict.fromkeys(roots, 0)
+
+    def skip(kind: str, path: Path, reason: str) -> None:
+        left_out[kind] += 1
+        on_skip(path, reason)
+
+    files = {
+        kind: find_files(root, _MEDIA[kind].suffixes, limit, lambda p, r, kind=kind: skip(kind, p, r))  # type: ignore[misc]
+        for kind, root in roots.items()
+    }
+    for kind, paths in files.items():
+        _enough(len(paths), roots[kind], _MEDIA[kind].noun)
+    encoders = build_parts([role for role in KINDS if role in find_preset(preset).parts], preset, device, dtype)
+    on_start(sum(map(len, files.values())))
+    banks = []
+    for kind, paths in files.items():
+        medium = _MEDIA[kind]
+        listeners = [encoder for role, encoder in encoders.items() if kind in KINDS[role]]
+        rows: list[list[NDArray[np.float32]]] = [[] for _ in listeners]
+        for batch in _read(paths, medium, on_item, lambda p, r, kind=kind: skip(kind, p, r)):  # type: ignore[misc]
+            for encoder, kept in zip(listeners, rows, strict=True):
+                kept.append(getattr(encoder, medium.verb)(batch))
+        count = sum(map(len, rows[0])) if rows else 0
+        _enough(count, roots[kind], medium.noun, f"; {left_out[kind]} of {len(paths)} cannot be read")
+        source = f"{count} {medium.noun} in {os.path.realpath(roots[kind])} ({left_out[kind]} could not be read)"
+        for encoder, kept in zip(listeners, rows, strict=True):
+            embeddings = np.concatenate(kept).astype(np.float32)
+            different = len(np.unique(embeddings.round(4), axis=0))
+            _enough(different, roots[kind], f"different {medium.noun}", f"; {count} are there")
+            banks.append(OwnBank(kind, encoder.space, embeddings, probe(encoder, kind), source))
+    BankFolder.write(out, banks)
+    return banks
+
+
+def find_files(
+    root: Path, suffixes: Sequence[str], limit: int, on_skip: Callable[[Path, str], Any] = lambda path, reason: None
+) -> list[Path]:
+    """Files in a folder and those below it, in the order of their names; links are followed, and no folder is entered
+    twice.
+
+    Args:
+        root: the folder.
+        suffixes: in lower case, with their dots; other files, and hidden ones, are passed over.
+        limit: the most files. Of more, those with the smallest hash of their path from ``root``: an even choice, the
+            same on every machine, in memory that does not grow with the number of files.
+        on_skip: called with each folder that cannot be listed, and the reason.
+
+    Raises:
+        InputError: ``root`` is no folder.
+    """
+    if not is_there(root, folder=True):
+        raise InputError(f"{root}: no such folder; give a folder with your own files.")
+
+    def rank(path: Path) -> bytes:
+        return hashlib.blake2b(os.fsencode(path.relative_to(root)), digest_size=16).digest()
+
+    chosen = heapq.nsmallest(limit, _walk(root, tuple(suffixes), on_skip), key=rank)
+    # A file that several links lead to says what it says once.
+    return sorted({os.path.realpath(path): path for path in sorted(chosen, reverse=True)}.values())
+
+
+def _walk(root: Path, suffixes: tuple[str, ...], on_skip: Callable[[Path, str], Any]) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second way to the same place
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                below = []
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if _is_folder(entry):
+                        below.append(folder / entry.name)
+                    elif entry.name.lower().endswith(suffixes):
+                        yield folder / entry.name
+        except OSError as error:
+            on_skip(folder, f"cannot be listed ({error.strerror})")
+            continue
+        waiting += sorted(below, reverse=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link that leads round in a circle is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _read(
+    paths: Sequence[Path], medium: _Medium, on_item: Callable[[], Any], on_skip: Callable[[Path, str], Any]
+) -> Iterator[list[Any]]:
+    """Batches of what can be read, few enough to fit into memory."""
+    batch: list[Any] = []
+    size = 0
+    for path in paths:
+        try:
+            batch.append(medium.read(path))
+            size += medium.size(batch[-1])
+        except InputError as error:
+            on_skip(path, str(error))
+        on_item()
+        if len(batch) == _MAX_BATCH or size > _MAX_VALUES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _given(audio: Any, images: Any) -> Mapping[str, Any]:
+    given = {kind: root for kind, root in (("sound_bank", audio), ("picture_bank", images)) if root is not None}
+    if not given:
+        raise InputError("give a folder with recordings, a folder with pictures, or both.")
+    return given
+
+
+def _enough(count: int, root: Path, what: str, more: str = "") -> None:
+    if count < MIN_ITEMS:
+        raise InputError(
+            f"{root}: {count} {what}{more}. A bank needs at least {MIN_ITEMS}: what is usual is only known up to "
+            f"1 / sqrt(count) of its spread."
+        )

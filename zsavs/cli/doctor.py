@@ -1,0 +1,100 @@
+"""``zsavs doctor``: what is installed, whether it fits together, and which presets are present."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from zsavs.presets import PRESETS, missing_weights
+from zsavs.storage.weights import cache_folder
+from zsavs.version import __version__
+
+__all__ = ["examine"]
+
+_PACKAGES = ("torch", "torchvision", "transformers", "open_clip_torch", "numpy", "pillow", "soundfile", "soxr")
+
+
+def examine() -> tuple[bool, list[str]]:
+    """Look the installation over.
+
+    Returns:
+        Whether zsavs can run here, and lines to print: each starts with "ok", "--" (worth knowing) or "!!" (broken).
+    """
+    lines = [f"ok  zsavs {__version__}, Python {platform.python_version()}, {platform.platform()}"]
+    for name in _PACKAGES:
+        try:
+            lines.append(f"ok  {name} {version(name)}")
+        except PackageNotFoundError:
+            lines.append(f"!!  {name} is not installed; run: pip install zsavs")
+    lines += [
+        _try(
+            "torchvision fits torch",
+            "import torchvision.ops",
+            "run: pip install -U torch torchvision",
+        ),
+        _try("transformers imports its models", "from transformers import ClapModel, Sam2Model", "see the next lines"),
+        _torchaudio(),
+        *_devices(),
+        f"ok  weights are looked for in {cache_folder()}",
+    ]
+    for name in PRESETS:
+        lacking = missing_weights(name)
+        if lacking:
+            megabytes = sum(card.size_mb for card in lacking)
+            lines.append(f"--  preset {name} lacks {len(lacking)} checkpoints, {megabytes} MB: zsavs download {name}")
+        else:
+            lines.append(f"ok  preset {name} is present")
+    return not any(line.startswith("!!") for line in lines), lines
+
+
+def _run(code: str) -> str | None:
+    """Run a few imports in a fresh interpreter, as a broken one can take the process down: None, or its last words."""
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        return "no answer within two minutes"
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+def _try(what: str, code: str, remedy: str) -> str:
+    problem = _run(code)
+    return f"ok  {what}" if problem is None else f"!!  not so: {what} ({problem}); {remedy}"
+
+
+def _torchaudio() -> str:
+    try:
+        found = version("torchaudio")
+    except PackageNotFoundError:
+        return "ok  no torchaudio (none is needed)"
+    problem = _run("import torchaudio")
+    if problem is None:
+        return f"--  torchaudio {found} is installed; zsavs does not use it"
+    return (
+        f"!!  torchaudio {found} does not fit torch and breaks every model of transformers ({problem}); "
+        f"run: pip uninstall torchaudio"
+    )
+
+
+def _devices() -> list[str]:
+    try:
+        import torch
+    except Exception as error:
+        return [f"!!  torch cannot be imported ({error}); run: pip install -U torch torchvision"]
+    lines = [f"ok  CPU with {torch.get_num_threads()} threads"]
+    for number in range(torch.cuda.device_count()):
+        name = torch.cuda.get_device_name(number)
+        try:
+            free, total = torch.cuda.mem_get_info(number)
+        except RuntimeError as error:  # a card that is broken, or full to the last byte
+            lines.append(f"!!  cuda:{number} {name} does not answer ({error}); check nvidia-smi")
+            continue
+        lines.append(f"ok  cuda:{number} {name}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free")
+    if torch.backends.mps.is_available():
+        lines.append("ok  mps (Apple)")
+    if len(lines) == 1:
+        lines.append("--  no GPU; everything works on the CPU, large models slowly")
+    return lines

@@ -1,0 +1,100 @@
+"""What the command line writes and tells of a pipeline's answer; everything heavy is imported when it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_labels", "describe", "stems", "write_answer", "write_sheet"]
+
+
+def stems(pictures: list[str]) -> list[str]:
+    """What the files of each picture begin with: its name, with a number where several are called the same."""
+    taken: list[str] = []
+    for picture in pictures:
+        stem = free = Path(picture).stem
+        number = 1
+        while free in taken:
+            number += 1
+            free = f"{stem}-{number}"
+        taken.append(free)
+    return taken
+
+
+def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> Path:
+    """Put the cards of all pairs and strategies on one page, so many in a row."""
+    from PIL import Image
+
+    from zsavs import draw
+    from zsavs.storage.files import write_atomically
+
+    cards = [Image.open(answer["files"]["card"]).convert("RGB") for own in answers for answer in own.values()]
+    page = draw.contact_sheet(cards, columns)
+    write_atomically(path, lambda file: page.save(file, format="PNG"))
+    return path
+
+
+def write_answer(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
+    """Write a result's files and its card; return what to tell about it."""
+    from zsavs.storage.files import write_atomically
+
+    picture = result.card(sample.audio, title)
+    files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
+    write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
+    return {
+        "objects": [
+            {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
+            for phrase, score, box, n in zip(
+                result.phrases, result.scores, result.boxes_xyxy, result.masks.sum(axis=(1, 2)), strict=True
+            )
+        ],
+        "heard": _heard(result.queries),
+        "timings_s": {stage: round(seconds, 4) for stage, seconds in result.timings.items()},
+        "files": {name: str(path) for name, path in files.items()},
+    }
+
+
+def _heard(query: Any) -> list[dict[str, Any]]:
+    """What was heard, and when, if that is known."""
+    rows: list[dict[str, Any]] = [
+        {"phrase": phrase, "weight": round(float(weight), 4)}
+        for phrase, weight in zip(query.phrases, query.weights, strict=True)
+    ]
+    for row, times in zip(rows, query.times or (), strict=False):
+        row["times_s"] = [[round(on, 3), round(off, 3)] for on, off in times]
+    return rows
+
+
+def add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
+    """Write the label map of a result, and add it and each object's class to what is told."""
+    from zsavs import draw
+    from zsavs.language.label_maps import classes_of, label_map, text_side
+    from zsavs.language.label_sets import avss_palette
+    from zsavs.storage.files import write_atomically
+
+    classes = classes_of(name, text_side(verifier))
+    path = Path(folder) / f"{stem}_{name}.png"
+    picture = draw.label_picture(label_map(result, classes), avss_palette() if name == "avss" else None)
+    write_atomically(path, lambda file: picture.save(file, format="PNG"))
+    answer["files"]["labels"] = str(path)
+    answer["label_set"] = name
+    for row in answer["objects"]:
+        found = classes(row["phrase"])
+        row["class"] = classes.classes[found] if found else None
+
+
+def describe(answer: dict[str, Any]) -> list[str]:
+    """An answer in lines: what was heard, what was found where, and the files."""
+    from zsavs.types import when
+
+    named = [f"{row['phrase']} {row['weight']:.2f}{when(row.get('times_s', ()))}" for row in answer["heard"]]
+    heard = ", ".join(named) or "nothing it knows"
+    lines = [f"heard: {heard}"]
+    for row in answer["objects"]:
+        x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
+        kind = f" ({row['class'] or 'no class of ' + answer['label_set']})" if "class" in row else ""
+        place = f"({x0}, {y0})-({x1}, {y1})"
+        lines.append(f"found: {row['phrase']}{kind} {row['score']:.2f}, {row['pixels']} pixels in {place}")
+    if not answer["objects"]:
+        lines.append("found: nothing in view is sounding")
+    return [*lines, f"wrote: {answer['files']['card']} and {len(answer['files']) - 1} files beside it"]

@@ -1,0 +1,9 @@
+"""Words: vocabularies, prompt templates, noun phrases, and which phrase means which label.
+
+- :mod:`~zsavs.language.vocabulary`: lists of labels, shipped or yours.
+- :mod:`~zsavs.language.prompts`: prompt templates, and the ensemble over them.
+- :mod:`~zsavs.language.noun_phrases`: the noun phrases of a caption.
+- :mod:`~zsavs.language.sound_sources`: the visible source of a sound that a tagger or a captioner names.
+- :mod:`~zsavs.language.label_sets`: the classes of the benchmarks.
+- :mod:`~zsavs.language.label_maps`: from free phrases to those classes, and to a label map.
+"""

@@ -1,0 +1,65 @@
+"""Videos: frames one after the other, each with the sound of its own time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import AudioError, InputError
+from zsavs.media.audio import around, load_audio
+from zsavs.media.image_file import load_image
+from zsavs.types import AudioClip, AVSample
+
+__all__ = ["frames_with_sound"]
+
+
+def frames_with_sound(
+    frames: Iterable[NDArray[np.uint8] | str | PathLike[str]],
+    audio: AudioClip | str | PathLike[str],
+    *,
+    fps: float = 1.0,
+    context_s: float = 1.0,
+) -> Iterator[AVSample]:
+    """Give each frame of a video its sound. Frame t, from 0, is what is seen in [t / fps, (t + 1) / fps).
+
+    Args:
+        frames: pictures (H, W, 3) uint8, or files; taken one at a time.
+        audio: the sound of the whole video, from its start; a file is read whole.
+        fps: frames a second. AVSBench has one, each at the end of the second that it stands for.
+        context_s: seconds of sound for each frame, the frame's own time in the middle; ``math.inf`` for all of it. See
+            :func:`zsavs.media.audio.around`.
+
+    Yields:
+        Samples, named after their numbers.
+
+    Raises:
+        InputError: ``fps`` or ``context_s`` is not above 0.
+        AudioError: the sound cannot be read, or ends before a frame begins.
+        ImageError: a frame is no picture.
+    """
+    try:
+        in_range = 0 < fps < math.inf and context_s > 0
+    except TypeError:
+        in_range = False
+    if not in_range:
+        raise InputError(f"fps and context_s must be numbers above 0, got {fps!r} and {context_s!r}.")
+    if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
+        raise InputError(f"frames: expected pictures or files one after the other, got {type(frames).__name__}.")
+    clip = audio if isinstance(audio, AudioClip) else load_audio(audio, max_duration_s=math.inf)
+    return _samples(frames, clip, fps, context_s)
+
+
+def _samples(frames: Iterable[object], clip: AudioClip, fps: float, context_s: float) -> Iterator[AVSample]:
+    for number, frame in enumerate(frames):
+        begin = number / fps
+        if begin >= clip.duration_s:
+            raise AudioError(
+                f"{clip.source or 'the sound'}: is {clip.duration_s:.2f} s long, and frame {number} at {fps:g} frames "
+                f"a second begins at {begin:.2f} s; check fps, or leave out the frames without sound."
+            )
+        picture = frame if isinstance(frame, np.ndarray) else load_image(frame)  # type: ignore[arg-type]
+        yield AVSample(picture, around(clip, begin, 1 / fps, context_s), f"frame {number}")
