@@ -1,7 +1,7 @@
-"""Run the architectures of a preset at full size, with random weights, on one picture and its sound.
+"""Run the architectures of a preset at full size, with random weights, on one image and its sound.
 
-    python benchmarks/full_size.py base PICTURE RECORDING
-    python benchmarks/full_size.py large PICTURE RECORDING --strategy fused
+    python benchmarks/full_size.py base IMAGE RECORDING
+    python benchmarks/full_size.py large IMAGE RECORDING --strategy fused
 
 Nothing is downloaded: the models are built from their configurations. So times and memory are those of the real
 checkpoints, and the answers mean nothing; thresholds are lowered so that every stage has work to do (three phrases,
@@ -145,7 +145,7 @@ def lowered(strategy: str) -> dict[str, Any]:
     return {"caption": nouns, "cross_modal": clap | nouns, "fused": clap | {"min_seen": -1e3}}.get(strategy, clap)
 
 
-def measure(preset: str, picture: str, recording: str, strategies: list[str], device: str = "cpu") -> dict[str, Any]:
+def measure(preset: str, image: str, recording: str, strategies: list[str], device: str = "cpu") -> dict[str, Any]:
     """Build a preset, run each strategy once on fresh samples, and report seconds and gigabytes."""
     torch.manual_seed(0)
     begin = time.perf_counter()
@@ -168,7 +168,7 @@ def measure(preset: str, picture: str, recording: str, strategies: list[str], de
         if name != "classify":
             pipe.strategy.hear.bank  # noqa: B018 - the statistics, computed once for each model and kept
         bank = time.perf_counter() - start
-        result = pipe(zsavs.AVSample.from_files(picture, recording))
+        result = pipe(zsavs.AVSample.from_files(image, recording))
         report["strategies"][name] = {
             "heard": len(result.queries),
             "masks": len(result),
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     names = arguments.strategy or strategies_of(arguments.preset)
-    print(json.dumps(measure(arguments.preset, arguments.picture, arguments.recording, names, arguments.device)))
+    print(json.dumps(measure(arguments.preset, arguments.image, arguments.recording, names, arguments.device)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Feed damaged pictures and recordings to the two doorways, ``load_image`` and ``load_audio``, and see that they hold.
+"""Feed damaged images and recordings to the two doorways, ``load_image`` and ``load_audio``, and see that they hold.
 
 Run: ``python benchmarks/fuzz.py --minutes 10 --seed 0``. Small files of every format are mutated; a mutant that
 reaches a line of ``zsavs.media`` or of Pillow's decoders that nothing reached before, or that is answered in words not
 heard before, joins the corpus. Each case runs in a worker process under a time and a memory limit. A doorway holds if
-it returns a valid picture or clip, the same one when asked again, or refuses with its own error in one line that names
+it returns a valid image or clip, the same one when asked again, or refuses with its own error in one line that names
 the file. Anything else is a finding and is written to ``--findings``: another error, no memory left, a crash, a hang.
 
 ``--executions N`` stops after N cases in place of a time, and then the same seed does the same everything.
@@ -40,7 +40,7 @@ from PIL import Image, ImageCms, features
 #: What a case may take.
 SECONDS = 10.0
 MEBIBYTES = 1024
-#: Keeps a picture that is allowed small against the memory limit.
+#: Keeps an image that is allowed small against the memory limit.
 MAX_PIXELS = 2_000_000
 MAX_SECONDS = 20.0
 #: Longer mutants are cut: a case is to take a millisecond.
@@ -84,8 +84,8 @@ class Outcome(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------- seeds
-def pictures() -> Iterator[bytes]:
-    """A small picture in every format, mode and compression that Pillow writes here."""
+def images() -> Iterator[bytes]:
+    """A small image in every format, mode and compression that Pillow writes here."""
     rng = np.random.default_rng(0)
     colour = Image.fromarray(rng.integers(0, 256, (23, 31, 3), dtype=np.uint8))
     deep = Image.fromarray(rng.integers(0, 65536, (23, 31), dtype=np.uint16))
@@ -114,13 +114,13 @@ def pictures() -> Iterator[bytes]:
         ("JPEG2000", colour, {}),
         ("AVIF", colour, {"exif": exif}),
     ]
-    for name, picture, options in plans:
+    for name, image, options in plans:
         if {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}.get(name, "pil") in {
             "pil",
             *features.get_supported(),
         }:
             file = io.BytesIO()
-            picture.save(file, format=name, **options)
+            image.save(file, format=name, **options)
             yield file.getvalue()
 
 
@@ -218,7 +218,7 @@ def work(kind: str, pipe: Connection) -> None:
     """Answer the cases that come through the pipe until it is closed."""
     from zsavs import media
     from zsavs.errors import AudioError, ImageError
-    from zsavs.media.audio import load_audio
+    from zsavs.media.audio_file import load_audio
     from zsavs.media.image_file import load_image
 
     warnings.simplefilter("ignore")
@@ -273,7 +273,7 @@ def checked(load: Callable[[Path], Any], path: Path, own: type[Exception], *, ag
 
 
 def contents(loaded: Any) -> np.ndarray[Any, Any]:
-    """The array of a picture or a clip."""
+    """The array of an image or a clip."""
     return loaded if isinstance(loaded, np.ndarray) else np.asarray(loaded.waveform)
 
 
@@ -332,7 +332,7 @@ def main() -> int:
     arguments = parser.parse_args()
     kinds = arguments.kind or KINDS
     rng = random.Random(arguments.seed)
-    corpus = {kind: list(pictures() if kind == "image" else recordings()) for kind in kinds}
+    corpus = {kind: list(images() if kind == "image" else recordings()) for kind in kinds}
     given = {kind: len(files) for kind, files in corpus.items()}
     workers = {kind: Worker(kind) for kind in kinds}
     reached: dict[str, set[tuple[str, int]]] = {kind: set() for kind in kinds}

@@ -1,11 +1,11 @@
-"""Run ImageBind's towers at their published size over pairs of pictures and sounds: time, memory, similarities.
+"""Run ImageBind's towers at their published size over pairs of images and sounds: time, memory, similarities.
 
     python benchmarks/imagebind_huge.py dog.jpg dog.wav car.jpg car.wav bird.jpg bird.wav
-    python benchmarks/imagebind_huge.py PICTURE SOUND --checkpoint imagebind_huge.pth --texts "A dog." "A car" "A bird"
+    python benchmarks/imagebind_huge.py IMAGE SOUND --checkpoint imagebind_huge.pth --texts "A dog." "A car" "A bird"
 
 Without a checkpoint the weights are made from their names (tests/golden/fill.py), so that times and memory are those of
 the real ones, every run gives the same numbers, and the similarities mean nothing. With the real weights they are the
-tables of the official README: softmax over products of raw embeddings, pictures (or sounds) down, texts (or sounds)
+tables of the official README: softmax over products of raw embeddings, images (or sounds) down, texts (or sounds)
 across. Files are read as the official code reads them. Prints one JSON object.
 """
 
@@ -46,14 +46,14 @@ def filled() -> ImageBind:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path, metavar="PICTURE SOUND", help="pairs of files")
+    parser.add_argument("files", nargs="+", type=Path, metavar="IMAGE SOUND", help="pairs of files")
     parser.add_argument("--texts", nargs="+", default=["A dog.", "A car", "A bird"])
     parser.add_argument("--checkpoint", type=Path, help="the real weights")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
     if len(arguments.files) % 2:
-        parser.error("give a sound for every picture")
+        parser.error("give a sound for every image")
 
     seconds: dict[str, str] = {}
 
@@ -63,7 +63,7 @@ def main() -> None:
         seconds[what] = f"{time.perf_counter() - began:.1f}, of the processor {time.process_time() - began_cpu:.1f}"
         return result
 
-    def picture(path: Path) -> torch.Tensor:
+    def image(path: Path) -> torch.Tensor:
         with Image.open(path) as opened:
             return preprocess_image(np.asarray(opened.convert("RGB")))
 
@@ -74,11 +74,11 @@ def main() -> None:
     device = resolve_device(arguments.device)
     model = timed("weights", lambda: read(arguments.checkpoint) if arguments.checkpoint else filled())
     model = to_device(model.to(resolve_dtype(arguments.dtype, device)), device)
-    pixels = timed("picture preprocessing", lambda: torch.stack([picture(path) for path in arguments.files[::2]]))
+    pixels = timed("image preprocessing", lambda: torch.stack([image(path) for path in arguments.files[::2]]))
     mels = timed("sound preprocessing", lambda: torch.stack([sound(path) for path in arguments.files[1::2]]))
     ids = timed("text preprocessing", lambda: tokenize(arguments.texts))
     with torch.inference_mode():
-        looks = timed("picture tower", lambda: model.encode_image_tensor(pixels, raw=True).double().cpu())
+        looks = timed("image tower", lambda: model.encode_image_tensor(pixels, raw=True).double().cpu())
         sounds = timed("sound tower", lambda: model.encode_audio_mels(mels, raw=True).double().cpu())
         words = timed("text tower", lambda: model.encode_text_tokens(ids, raw=True).double().cpu())
 
@@ -92,7 +92,7 @@ def main() -> None:
         "dtype": str(model.dtype).removeprefix("torch."),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "pictures, sounds, texts": f"{len(pixels)}, {len(mels)}, {len(ids)}",
+        "images, sounds, texts": f"{len(pixels)}, {len(mels)}, {len(ids)}",
         "seconds": seconds,
         "peak memory in MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
         "raw length": {
@@ -100,8 +100,8 @@ def main() -> None:
             "sound": sounds[0].norm().item(),
             "text": words[0].norm().item(),
         },
-        "picture by text": table(looks, words),
-        "picture by sound": table(looks, sounds),
+        "image by text": table(looks, words),
+        "image by sound": table(looks, sounds),
         "sound by text": table(sounds, words),
     }
     print(json.dumps(report, indent=1))

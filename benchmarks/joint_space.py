@@ -4,7 +4,7 @@
 
 Prints the tables of joint_space.md: the toy world's scenes, and spaces of unit vectors (tests/helpers/joint_world.py)
 that get noisier and share more between all real items than the bank knows of. Beside the two strategies stands the rule
-of the earlier system, a softmax over the regions of one picture. One core, no weights, about a minute.
+of the earlier system, a softmax over the regions of one image. One core, no weights, about a minute.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import zsavs
-from zsavs.calibration.scorers import SoundScorer, log_softmax, standardise
+from zsavs.algebra.log_linear_pooling import log_softmax
+from zsavs.calibration.scorers import AudioScorer, standardise
 from zsavs.metrics.functional import jaccard
 from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.strategies.text_bridged import TextBridged
@@ -132,7 +133,7 @@ def evidence_row(settings: dict[str, float]) -> str:
     heard: dict[int, list[float]] = {1: [], 2: []}
     for seed in SEEDS:
         world, rng = World(seed, **settings), np.random.default_rng(seed)
-        ears, bridged, look = SoundScorer(world), TextBridged(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
+        ears, bridged, look = AudioScorer(world), TextBridged(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
         labels = look.alternatives
         for _ in range(SCENES):
             things = [NAMES[i] for i in rng.permutation(len(NAMES))[:2]]
@@ -140,15 +141,15 @@ def evidence_row(settings: dict[str, float]) -> str:
             sample, boxes = world.sample(visible, things[:1])
             sound = world.encode_audio([sample.audio])
             views = world.encode_image([sample.image[:, int(x0) : int(x1)] for x0, _, x1, _ in boxes])
-            pictures, centre = look.look.bank.embeddings, ears.bank.embeddings.mean(axis=0)
+            images, centre = look.look.bank.embeddings, ears.bank.embeddings.mean(axis=0)
             best = NAMES[int(ears.standardise(sound, NAMES)[0].argmax())]
             query = Query((best,), np.ones(1, np.float32), sound, world.space)
             (judged,) = look.verify([sample], [query], Boxes(boxes).ground([sample], [query]))
             said = log_softmax(ears.standardise(sound, labels), 0.35)
             shown = log_softmax(look.look.standardise(views, labels), 0.35)
             values = (
-                standardise(views, pictures, sound)[:, 0],
-                standardise(views, pictures, sound - centre)[:, 0],
+                standardise(views, images, sound)[:, 0],
+                standardise(views, images, sound - centre)[:, 0],
                 np.log(np.exp(said + shown).sum(axis=1) + 1e-300),
                 judged.evidence,
             )

@@ -4,7 +4,7 @@
     python benchmarks/one_pass.py --toy      # the toy world
     python benchmarks/one_pass.py --tiny     # real classes at toy size, random weights
 
-Every picture and sound is encoded once for all strategies. So is a picture by a detector that looks before it is asked,
+Every image and sound is encoded once for all strategies. So is an image by a detector that looks before it is asked,
 as OWLv2 does; Grounding DINO, which looks with the phrases in mind, is asked again where they differ. Prints one JSON
 object; seconds are the best of several runs.
 """
@@ -39,10 +39,10 @@ def fresh(samples: list[zsavs.AVSample]) -> list[zsavs.AVSample]:
 
 def tiny_parts() -> dict[str, Any]:
     """Real classes with random weights."""
+    from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
     from zsavs.testing.tiny.detectors import tiny_grounding_dino
     from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
     from zsavs.testing.tiny.segmenters import tiny_sam2
-    from zsavs.testing.tiny.sounds import tiny_ast, tiny_whisper
 
     return {
         "audio_text": tiny_clap(),

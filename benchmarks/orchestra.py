@@ -181,8 +181,8 @@ def page(dataset: Orchestra, measured: Measured, skipped: Sequence[str], title: 
             f"it. No strategy sees them."
         ),
         Paragraph(
-            f"shuffled: each picture with the sound of another scene, scored against what its own sound would have "
-            f"shown. {measured.lucky} of {measured.pairs} such pairs ({share} %) share a label with the picture by "
+            f"shuffled: each image with the sound of another scene, scored against what its own sound would have "
+            f"shown. {measured.lucky} of {measured.pairs} such pairs ({share} %) share a label with the image by "
             f"coincidence; {PERFECT}, which marks exactly the things that make the other sound, then reaches the J of "
             f"the last row."
         ),

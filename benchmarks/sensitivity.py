@@ -152,7 +152,7 @@ def diagram(pipe: Pipeline) -> list[str]:
     lines.append(f'  grounder["{type(pipe.grounder).__name__}: where it could be"] --> verifier')
     lines.append(f'  verifier["{type(pipe.verifier).__name__}: is that region it"] --> segmenter')
     lines.append(f'  segmenter["{type(pipe.segmenter).__name__}: which pixels"] --> result((result))')
-    lines.append("  picture((picture)) --> grounder & verifier & segmenter")
+    lines.append("  image((image)) --> grounder & verifier & segmenter")
     return [*lines, "```"]
 
 

@@ -10,7 +10,7 @@ Nothing is downloaded. Every strategy is run over the same pairs
     - (a) bare: the model calls of that run repeated on the same prepared tensors, with nothing around them;
     - (b) one by one: each pair by itself in float32, nothing shared between strategies, as earlier research code runs;
     - (c) plain: a script of Grounding DINO and SAM 2 with a fixed prompt, as text-prompted segmenters are used.
-Own work is everything but the model calls: preparing pictures and sounds, calibration, choosing, composing. Wall time
+Own work is everything but the model calls: preparing images and sounds, calibration, choosing, composing. Wall time
 suffers from other load on the machine; processor time does not, and stands beside it. Prints a table in Markdown, and
 writes all of it as JSON with --out.
 """
@@ -116,17 +116,17 @@ def full_size_strategies() -> tuple[str, ...]:
 
 
 def photo_sized(sample: zsavs.AVSample) -> zsavs.AVSample:
-    """The same pair with a picture of 480 x 640."""
+    """The same pair with an image of 480 x 640."""
     return zsavs.AVSample(np.array(Image.fromarray(sample.image).resize((640, 480))), sample.audio)
 
 
 def plain(parts: dict[str, Any], sample: zsavs.AVSample) -> NDArray[np.bool_]:
     """Boxes for a fixed prompt, the three best of them to masks: (3, H, W)."""
     dino, sam = parts["grounder"], parts["segmenter"]
-    picture = Image.fromarray(sample.image)
+    image = Image.fromarray(sample.image)
     height, width = sample.size_hw
     with torch.inference_mode():
-        seen = dino.image_processor(images=picture, return_tensors="pt").to(dino.device)
+        seen = dino.image_processor(images=image, return_tensors="pt").to(dino.device)
         asked = dino.tokenizer(PROMPT, return_tensors="pt", return_token_type_ids=True).to(dino.device)
         found = dino.model(**seen, **asked)
         best = found.logits[0].sigmoid().amax(dim=-1).topk(3).indices
@@ -134,7 +134,7 @@ def plain(parts: dict[str, Any], sample: zsavs.AVSample) -> NDArray[np.bool_]:
         square = sam.image_processor.size
         scale = torch.tensor([square["width"], square["height"]] * 2, device=dino.device)
         boxes = torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], dim=-1) * scale
-        pixels = sam.image_processor(images=picture, return_tensors="pt")["pixel_values"].to(sam.device)
+        pixels = sam.image_processor(images=image, return_tensors="pt")["pixel_values"].to(sam.device)
         masks = sam.model(pixel_values=pixels, input_boxes=boxes[None], multimask_output=False).pred_masks[0]
         large = torch.nn.functional.interpolate(masks, (height, width), mode="bilinear", align_corners=False)
         return np.asarray((large[:, 0] > 0).cpu().numpy())
@@ -263,7 +263,7 @@ def report_on(
         "threads": torch.get_num_threads(),
         "pairs": items,
         "batch_size": batch_size,
-        "picture_hw": list(world.samples[0].size_hw),
+        "image_hw": list(world.samples[0].size_hw),
         "load_s": round(built.wall, 2),
         "load_cpu_s": round(built.cpu, 2),
         "rows": [{**row, "targets": judge(row, device, models)} for row in rows],
@@ -285,8 +285,8 @@ def table(report: dict[str, Any]) -> str:
     per, bare = ("pairs_per_cpu_s", "bare_cpu_s") if cpu else ("pairs_per_s", "bare_wall_s")
     lines = [
         f"{report['models']} ({report['weights']} weights) on {report['device']}, {report['dtype']}, "
-        f"{report['threads']} thread(s), {report['pairs']} pairs of {report['picture_hw'][0]} x "
-        f"{report['picture_hw'][1]}, batches of {report['batch_size']}; loaded in {report['load_s']} s, peak memory "
+        f"{report['threads']} thread(s), {report['pairs']} pairs of {report['image_hw'][0]} x "
+        f"{report['image_hw'][1]}, batches of {report['batch_size']}; loaded in {report['load_s']} s, peak memory "
         f"{report['peak_memory_gb']} GB. Pairs per second of {'processor' if cpu else 'wall'} time.",
         "",
         "| strategy | together | bare (a) | one by one (b) | plain (c) | one pair, p50 / p95 | own work, one pair "

@@ -1,4 +1,4 @@
-"""One picture and its sound in, labelled masks out.
+"""One image and its sound in, labelled masks out.
 
 python examples/01_segment_one_frame.py                        # a scene that comes with zsavs, by preset nano
 python examples/01_segment_one_frame.py PHOTO RECORDING base   # your files, after: zsavs download base

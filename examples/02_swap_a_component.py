@@ -11,7 +11,7 @@ from zsavs.testing import toy
 
 sample, target = toy.scene(visible=("red", "blue", "green"), sounding=("green",))
 pipe = zsavs.build_pipeline("audio_to_text", preset="toy")
-without_detector = replace(pipe, grounder=FullFrame())  # the whole picture is every phrase's box
+without_detector = replace(pipe, grounder=FullFrame())  # the whole image is every phrase's box
 
 for name, candidate in {"with a detector": pipe, "without": without_detector}.items():
     result = candidate(sample)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 import zsavs
-from zsavs.calibration.scorers import SoundScorer
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.testing import check_strategy, toy
 
 
 class LoudestLabel:
     """Look for the one label that the sound is most unusually like."""
 
-    def __init__(self, audio_text: toy.ToyEars, labels: Sequence[str], min_z: float = 2.0) -> None:
-        self.hear = SoundScorer(audio_text)
+    def __init__(self, audio_text: toy.ToyAudioText, labels: Sequence[str], min_z: float = 2.0) -> None:
+        self.hear = AudioScorer(audio_text)
         self.labels, self.min_z = tuple(labels), min_z
 
     def query(self, samples: Sequence[zsavs.AVSample]) -> list[zsavs.Query]:
@@ -29,7 +29,7 @@ class LoudestLabel:
         ]
 
 
-strategy = LoudestLabel(toy.ToyEars(), tuple(toy.COLOURS))
+strategy = LoudestLabel(toy.ToyAudioText(), tuple(toy.COLOURS))
 check_strategy(strategy)  # raises if it ignored the sound, read a target or depended on the batch
 pipe = zsavs.build_pipeline(strategy, preset="toy")
 print(pipe(toy.scene(visible=("red", "blue"), sounding=("red",))[0]))

@@ -133,7 +133,7 @@ def test_a_preset_without_silent_things_has_no_silent_alternatives() -> None:
 
 
 # -------------------------------------------------------------------------------------- sharing
-class Counting(toy.ToyEars):
+class Counting(toy.ToyAudioText):
     """Ears that count how often they are loaded and how many clips they embed."""
 
     loaded = 0
@@ -203,12 +203,12 @@ def test_only_what_is_needed_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         if hasattr(cls, "load"):
             monkeypatch.setattr(cls, "load", classmethod(lambda cls, **_: loaded.append(cls.__name__) or cls()))
     build("audio_to_text", top_k=1, verifier="trust_grounder", device="cuda:7")
-    assert sorted(loaded) == ["ToyEars", "ToyGrounder", "ToySegmenter"]
+    assert sorted(loaded) == ["ToyAudioText", "ToyGrounder", "ToySegmenter"]
 
 
 # ------------------------------------------------------------------------------------- overrides
 def test_a_part_by_object() -> None:
-    ears, grounder = toy.ToyEars(), toy.ToyGrounder()
+    ears, grounder = toy.ToyAudioText(), toy.ToyGrounder()
     pipe = build("fused", audio_text=ears, grounder=grounder, verifier=TrustGrounder())
     assert pipe.strategy.hear.encoder is ears
     assert pipe.grounder is grounder
@@ -241,7 +241,7 @@ def test_a_strategy_object_in_place_of_a_name() -> None:
     assert pipe.strategy is mine
     assert pipe.meta["strategy"] == "Mine"
     assert pipe(example_samples()[0]).phrases == ("blue",)
-    assert build(AudioToText(toy.ToyEars(), ["red"])).meta["strategy"] == "AudioToText"
+    assert build(AudioToText(toy.ToyAudioText(), ["red"])).meta["strategy"] == "AudioToText"
 
 
 def test_a_built_strategy_takes_no_settings_but_parts() -> None:
@@ -276,7 +276,7 @@ def test_compare_with_nothing() -> None:
         compare(example_samples(), ["fused", "fussed"], preset="toy")
 
 
-class MemoEyes(toy.ToyEyes):
+class MemoEyes(toy.ToyImageText):
     """Eyes that remember, as the real adapters do, and count what they really compute."""
 
     computed = 0
@@ -289,12 +289,12 @@ class MemoEyes(toy.ToyEyes):
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         def compute(new: list[Any]) -> list[NDArray[np.float32]]:
             type(self).computed += len(new)
-            return list(toy.ToyEyes.encode_image(self, new))
+            return list(toy.ToyImageText.encode_image(self, new))
 
         return np.array(self._memo(images, compute), np.float32).reshape(len(images), -1)
 
 
-class MemoEars(toy.ToyEars):
+class MemoEars(toy.ToyAudioText):
     computed = 0
 
     def __init__(self) -> None:
@@ -305,14 +305,14 @@ class MemoEars(toy.ToyEars):
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         def compute(new: list[Any]) -> list[NDArray[np.float32]]:
             type(self).computed += len(new)
-            return list(toy.ToyEars.encode_audio(self, new))
+            return list(toy.ToyAudioText.encode_audio(self, new))
 
         return np.array(self._memo(clips, compute), np.float32).reshape(len(clips), -1)
 
 
 @pytest.mark.parametrize("working_pixels", [2048 * 2048, 1000])
-def test_compare_encodes_every_picture_and_sound_once(working_pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures above the working size, too, although it is a smaller copy that is encoded."""
+def test_compare_encodes_every_image_and_sound_once(working_pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images above the working size, too, although it is a smaller copy that is encoded."""
     monkeypatch.setattr("zsavs.pipeline.WORKING_PIXELS", working_pixels)
     monkeypatch.setitem(registry._BUILT_IN["audio_text"], "toy", f"{__name__}:MemoEars")
     monkeypatch.setitem(registry._BUILT_IN["image_text"], "toy", f"{__name__}:MemoEyes")
@@ -393,7 +393,7 @@ def test_a_plug_in_is_listed_and_built() -> None:
     assert "my_set" in list_components("dataset")
     pipe = build("mine", grounder="mine", colour="red")
     assert pipe.strategy.colour == "red"
-    assert isinstance(pipe.strategy.audio_text, toy.ToyEars), "parts by the name of their role"
+    assert isinstance(pipe.strategy.audio_text, toy.ToyAudioText), "parts by the name of their role"
     assert pipe.strategy.vocabulary == tuple(toy.COLOURS)
     assert pipe.grounder.checkpoint == "default"
     assert build("mine", grounder="mine:org/x").grounder.checkpoint == "org/x"
@@ -473,7 +473,7 @@ class Asks(AudioToText):
 
 def test_a_strategy_gets_the_stages_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry._BUILT_IN["strategy"], "asks", f"{__name__}:Asks")
-    for strategy in ("asks", Asks(toy.ToyEars(), ("red",))):
+    for strategy in ("asks", Asks(toy.ToyAudioText(), ("red",))):
         pipe = build(strategy)
         assert type(pipe.grounder).__name__ == "FullFrame"
         assert isinstance(pipe.verifier, TrustGrounder)
@@ -513,7 +513,7 @@ def test_a_stage_that_is_asked_for_and_not_there_is_named() -> None:
         stages = {"grounder": "segmentz"}  # noqa: RUF012
 
     with pytest.raises(UnknownName, match="no grounder named 'segmentz'"):
-        build(Wants(toy.ToyEars(), ("red",)))
+        build(Wants(toy.ToyAudioText(), ("red",)))
 
 
 def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,7 +527,7 @@ def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest
         r'or give one: joint="NAME" or "NAME:CHECKPOINT", NAME from imagebind, .*toy',
     ):
         build("joint_embedding", preset="lean")
-    assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.hear.encoder, toy.ToySenses)
+    assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.hear.encoder, toy.ToyJoint)
     assert strategies_of("lean") == [n for n in strategies_of("toy") if n not in JOINT]
 
 

@@ -300,7 +300,7 @@ def test_a_pipelines_score_map_fits_into_sixteen_bits() -> None:
     assert AVSResult.load(result.to_json()).score_map.tobytes() == result.score_map.tobytes()
 
 
-def test_pictures_of_one_pixel() -> None:
+def test_images_of_one_pixel() -> None:
     for size in ((1, 1), (1, 500), (500, 1)):
         sample = toy.scene((), ("red",), size_hw=size)[0]
         assert build()(sample).masks.shape == (0, *size)
@@ -308,7 +308,7 @@ def test_pictures_of_one_pixel() -> None:
         assert build("cross_modal")(red).mask.all()
 
 
-# ---------------------------------------------------------------------------- huge pictures
+# ---------------------------------------------------------------------------- huge images
 class Watching(toy.ToySegmenter):
     """Notes the size at which it works."""
 
@@ -321,18 +321,18 @@ class Watching(toy.ToySegmenter):
 
 
 def huge() -> AVSample:
-    """A 24-megapixel picture: grey, with a red square on the right and a blue one on the left."""
+    """A 24-megapixel image: grey, with a red square on the right and a blue one on the left."""
     image = np.full((4000, 6000, 3), 128, np.uint8)
     image[1000:3000, 4000:5500] = toy.COLOURS["red"]
     image[500:1500, 500:1500] = toy.COLOURS["blue"]
     return AVSample(image, toy.tone("red", seconds=0.5), name="huge")
 
 
-def test_a_huge_picture_is_worked_on_small_and_answered_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_image_is_worked_on_small_and_answered_large(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = huge()
     height, width = module._working_size(sample).size_hw
     assert 0.9 < height * width / module.WORKING_PIXELS <= 1
-    monkeypatch.setattr(module, "WORKING_PIXELS", 600 * 400)  # as the toy models are slow on large pictures
+    monkeypatch.setattr(module, "WORKING_PIXELS", 600 * 400)  # as the toy models are slow on large images
     monkeypatch.setattr(module, "_shrunk", Memo())
     before = sample.image.copy()
     segmenter = Watching()
@@ -349,7 +349,7 @@ def test_a_huge_picture_is_worked_on_small_and_answered_large(monkeypatch: pytes
     assert np.array_equal(sample.image, before)
 
 
-def test_a_picture_at_the_limit_is_not_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_image_at_the_limit_is_not_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WORKING_PIXELS", 60 * 80)
     segmenter = Watching()
     pipe = dataclasses.replace(build(), segmenter=segmenter)
@@ -373,11 +373,11 @@ def test_two_pipelines_see_the_same_small_copy(monkeypatch: pytest.MonkeyPatch) 
     reference = weakref.ref(first)
     del first, second, sample
     gc.collect()
-    assert reference() is None, "the small copy goes with the picture"
+    assert reference() is None, "the small copy goes with the image"
 
 
-def test_memory_does_not_grow_with_the_number_of_regions_times_the_picture() -> None:
-    """Twenty unselected regions on a large picture: their maps are stretched one at a time."""
+def test_memory_does_not_grow_with_the_number_of_regions_times_the_image() -> None:
+    """Twenty unselected regions on a large image: their maps are stretched one at a time."""
     from zsavs.composition import compose
 
     maps = np.full((20, 100, 100), -5, np.float32)

@@ -29,7 +29,7 @@ HEIGHT, WIDTH = 5, 7
 
 
 def result(**changes: Any) -> AVSResult:
-    """Two overlapping objects on a small picture."""
+    """Two overlapping objects on a small image."""
     masks = np.zeros((2, HEIGHT, WIDTH), np.bool_)
     masks[0, 1:4, 2:6] = True
     masks[1, 3:, 0] = True
@@ -85,7 +85,7 @@ def same(one: AVSResult, other: AVSResult) -> bool:
         ({"score_map": np.ones((HEIGHT, WIDTH), np.float32)}, "exactly where one of the masks is set"),
         (
             {"frame": np.zeros((HEIGHT + 1, WIDTH, 3), np.uint8)},
-            r"frame: expected a picture of \(5, 7\), got .*\(6, 7, 3\)",
+            r"frame: expected an image of \(5, 7\), got .*\(6, 7, 3\)",
         ),
         ({"frame": np.zeros((HEIGHT, WIDTH), np.uint8)}, r"frame: expected"),
     ],
@@ -143,13 +143,13 @@ def test_repr_says_what_was_found() -> None:
     assert repr(result()) == "AVSResult(2 masks, 5x7: 'dog' 0.90, 'собака 犬' 0.10)"
 
 
-def test_overlay_refuses_a_picture_of_another_size() -> None:
-    with pytest.raises(ContractError, match=r"expected a picture of \(5, 7\), got \(7, 5\)"):
+def test_overlay_refuses_a_image_of_another_size() -> None:
+    with pytest.raises(ContractError, match=r"expected an image of \(5, 7\), got \(7, 5\)"):
         result().overlay(np.zeros((WIDTH, HEIGHT, 3), np.uint8))
 
 
 # ---------------------------------------------------------------------------- round trip
-def test_json_restores_everything_but_the_picture() -> None:
+def test_json_restores_everything_but_the_image() -> None:
     one = result(frame=np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     text = one.to_json()
     assert "собака 犬" in text, "a person can read it"
@@ -204,8 +204,8 @@ def test_a_name_that_is_not_utf8_survives(tmp_path: Path) -> None:
 
 # --------------------------------------------------------------------------------- files
 def test_the_four_files_are_there_and_right(tmp_path: Path, rng: np.random.Generator) -> None:
-    picture = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    one = result(frame=picture)
+    image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    one = result(frame=image)
     files = one.save(tmp_path / "a" / "b", "dog.x")
     assert files == {
         "overlay": tmp_path / "a" / "b" / "dog.x_overlay.png",
@@ -221,7 +221,7 @@ def test_the_four_files_are_there_and_right(tmp_path: Path, rng: np.random.Gener
         values = np.asarray(levels)
         assert values.dtype == np.uint16
         assert np.array_equal(values, np.rint(one.score_map * 65535).astype(np.uint16))
-        assert np.array_equal(values > 32767, one.mask), "the threshold can be found again in the 16-bit picture"
+        assert np.array_equal(values > 32767, one.mask), "the threshold can be found again in the 16-bit image"
     with Image.open(files["overlay"]) as overlay:
         assert overlay.size == (WIDTH, HEIGHT)
         assert overlay.format == "PNG"
@@ -517,7 +517,7 @@ def test_coco_api_reads_the_masks_if_it_is_here() -> None:
 
 
 # ------------------------------------------------------------------------------------- card
-def test_a_card_needs_the_picture_and_shows_it() -> None:
+def test_a_card_needs_the_image_and_shows_it() -> None:
     audio = AudioClip(np.zeros((1, 1600), np.float32), 16_000)
     frame = np.full((40, 60, 3), 90, np.uint8)
     result = AVSResult.nothing((40, 60), frame=frame)
@@ -525,7 +525,7 @@ def test_a_card_needs_the_picture_and_shows_it() -> None:
     assert page.width > 500
     assert (90, 90, 90) in {color for _, color in page.getcolors(1 << 24)}
     loaded = AVSResult.load(result.to_json())
-    with pytest.raises(ContractError, match="picture that belongs"):
+    with pytest.raises(ContractError, match="image that belongs"):
         loaded.card(audio)
     assert loaded.card(audio, "a title", frame).tobytes() == page.tobytes()
 

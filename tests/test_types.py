@@ -95,7 +95,7 @@ def test_duration_and_repr() -> None:
     assert "1 channel," in repr(clip(np.zeros((1, 8), np.float32)))
 
 
-# ------------------------------------------------------------------------------- picture
+# ------------------------------------------------------------------------------- image
 SOUND = AudioClip(np.zeros((1, 16), np.float32), 16_000)
 
 
@@ -112,7 +112,7 @@ SOUND = AudioClip(np.zeros((1, 16), np.float32), 16_000)
         (np.zeros((1, 4, 5, 3), np.uint8), r"\(1, 4, 5, 3\)"),
     ],
 )
-def test_a_wrong_picture_is_refused_with_the_reason(image: Any, says: str) -> None:
+def test_a_wrong_image_is_refused_with_the_reason(image: Any, says: str) -> None:
     with pytest.raises(ImageError, match=says) as error:
         AVSample(image, SOUND)
     assert one_line(error).startswith("AVSample: ")
@@ -371,7 +371,7 @@ def test_rows_of_proposals_by_number_and_by_mask() -> None:
     assert len(found.rows([])) == 0
 
 
-def test_a_sample_with_another_sound_shares_the_picture_itself() -> None:
+def test_a_sample_with_another_sound_shares_the_image_itself() -> None:
     sample = AVSample(np.zeros((4, 5, 3), np.uint8), AudioClip(np.zeros((1, 10), np.float32), 100))
     other = replace(sample, audio=AudioClip(np.ones((1, 10), np.float32), 100))
     assert other.image is sample.image

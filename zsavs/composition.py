@@ -1,6 +1,6 @@
 """From judged regions and their mask logits to the result: the one place where a mask is thresholded.
 
-Probabilities are kept in steps of 1/65535, which is what a 16-bit picture holds: a saved score map is the score map.
+Probabilities are kept in steps of 1/65535, which is what a 16-bit image holds: a saved score map is the score map.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError
-from zsavs.media.image import resize_map
+from zsavs.media.resize import resize_map
 from zsavs.types import Proposals
 
 __all__ = ["Composition", "compose"]
@@ -42,7 +42,7 @@ def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[in
     Args:
         logits: (R, h, w) float32, one map for each proposal, of any size; above 0 is inside.
         proposals: R judged regions.
-        size_hw: height and width of the picture as displayed; maps are stretched to it one at a time.
+        size_hw: height and width of the image as displayed; maps are stretched to it one at a time.
 
     Raises:
         ContractError: the number of maps is not that of the regions, they are no floats, or one is not finite.

@@ -4,7 +4,7 @@
 
     ZsavsError
     ├── InputError                what you handed over cannot be used
-    │   ├── ImageError            a picture: missing, broken, too large, wrong array
+    │   ├── ImageError            an image: missing, broken, too large, wrong array
     │   ├── AudioError            a recording: missing, broken, empty, wrong array
     │   ├── VocabularyError       a list of labels: missing, empty, unreadable
     │   └── ResultFileError       a saved result that cannot be read back
@@ -54,7 +54,7 @@ class InputError(ZsavsError):
 
 
 class ImageError(InputError):
-    """A picture is missing, broken, too large, or an array that is not a picture."""
+    """An image is missing, broken, too large, or an array that is not an image."""
 
 
 class AudioError(InputError):

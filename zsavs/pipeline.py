@@ -13,24 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import zsavs
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
-from zsavs.media.image import shrink
+from zsavs.media.resize import WORKING_PIXELS, shrink
 from zsavs.models.compiled import compile_towers
 from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
 from zsavs.storage.memo import Memo
 from zsavs.storage.prefetch import ahead
-from zsavs.temporal.frames import frames_with_sound
+from zsavs.temporal.frames import frames_with_audio
 from zsavs.temporal.smoothing import Smoother
 from zsavs.types import AudioClip, AVSample, Proposals, Query
+from zsavs.version import __version__
 
 __all__ = ["Pipeline"]
-
-#: Models look at 1333 pixels a side at the most; a larger picture is worked on at this size, and its masks are
-#: stretched to the full size one at a time, so that memory does not grow with the picture times the regions.
-WORKING_PIXELS = 2048 * 2048
 
 #: What each stage is asked to do.
 _VERBS = {"strategy": "query", "grounder": "ground", "verifier": "verify", "segmenter": "segment"}
@@ -43,7 +39,7 @@ class Pipeline:
     """One strategy and the three stages after it; swap any with :func:`dataclasses.replace`, the rest is shared.
 
     Args:
-        strategy: sound and picture to phrases.
+        strategy: sound and image to phrases.
         grounder: phrases to boxes.
         verifier: boxes to judged boxes.
         segmenter: boxes to mask logits.
@@ -101,18 +97,18 @@ class Pipeline:
         """Answer for every frame of one video with the sound of its own time, lazily and in order.
 
         Args:
-            frames, audio, fps, context_s: see :func:`zsavs.temporal.frames.frames_with_sound`.
+            frames, audio, fps, context_s: see :func:`zsavs.temporal.frames.frames_with_audio`.
             smooth: how much a frame counts for the next one, in [0, 1): what is heard is smoothed over the frames
                 before it is decided what to look for (:class:`zsavs.temporal.smoothing.Smoother`). 0 is off: every
                 frame for itself. With 0.5, six frames on either side count, and as many are held in memory.
             batch_size: frames that go through the models together, at least 1; the answers do not depend on it.
 
         Raises:
-            InputError, AudioError, ImageError: as :func:`zsavs.temporal.frames.frames_with_sound`; ``smooth`` out of
+            InputError, AudioError, ImageError: as :func:`zsavs.temporal.frames.frames_with_audio`; ``smooth`` out of
             range.
         """
         smoother = Smoother(smooth)
-        samples = frames_with_sound(frames, audio, fps=fps, context_s=context_s)
+        samples = frames_with_audio(frames, audio, fps=fps, context_s=context_s)
         return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
 
     def _smoothed(self, samples: Iterator[AVSample], smoother: Smoother, batch_size: int) -> Iterator[AVSResult]:
@@ -200,7 +196,7 @@ class Pipeline:
                     score_map=whole.score_map,
                     queries=Query(query.phrases, query.weights, times=query.times),
                     timings=timings,
-                    meta={"zsavs": zsavs.__version__, "sample": sample.name, **self.meta, **_noted(query)},
+                    meta={"zsavs": __version__, "sample": sample.name, **self.meta, **_noted(query)},
                     frame=sample.image,
                 )
             )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zsavs.errors import MissingWeights, UnknownName
-from zsavs.registry import find_component
-from zsavs.storage.weights import WeightCard, is_local
+from zsavs.errors import UnknownName
 
-__all__ = ["PRESETS", "Part", "Preset", "find_preset", "first_preset_here", "preset_cards"]
+__all__ = ["PRESETS", "Part", "Preset", "find_preset"]
 
 
 @dataclass(frozen=True)
@@ -161,42 +158,3 @@ def find_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]
-
-
-def preset_cards(name: str) -> dict[str, WeightCard]:
-    """Role to weight card, for the roles of a preset that load a checkpoint.
-
-    Raises:
-        UnknownName: no such preset.
-    """
-    cards = {}
-    for role, part in find_preset(name).parts.items():
-        kind = role.partition(".")[0]
-        while not hasattr(find_component(kind, part.name), "load") and (part.around or part.checkpoint):
-            part = part.around or Part.named(part.checkpoint)  # it goes around another part of its role
-        if part.checkpoint:
-            home = sys.modules[find_component(kind, part.name).__module__]
-            cards[role] = home.CARDS[part.checkpoint]
-    return cards
-
-
-def missing_weights(name: str) -> list[WeightCard]:
-    """Cards of the checkpoints of a preset that are not on this machine."""
-    return [card for card in preset_cards(name).values() if not is_local(card.source, card.revision)]
-
-
-def first_preset_here(names: Sequence[str]) -> str:
-    """The first of some presets whose weights are all on this machine.
-
-    Raises:
-        MissingWeights: none is; says what the first one lacks and how to fetch it.
-    """
-    for name in names:
-        if not missing_weights(name):
-            return name
-    lacking = missing_weights(names[0])
-    listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in lacking)
-    raise MissingWeights(
-        f"no preset is on this machine. {names[0]!r} lacks {listed}. Fetch them with: zsavs download {names[0]} "
-        f"(to see how zsavs works without any weights: zsavs demo)"
-    )

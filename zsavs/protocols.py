@@ -55,10 +55,10 @@ class AudioTextEncoder(TextEncoder, Protocol):
 
 @runtime_checkable
 class ImageTextEncoder(TextEncoder, Protocol):
-    """Pictures and text in one space (CLIP, SigLIP)."""
+    """Images and text in one space (CLIP, SigLIP)."""
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows."""
+        """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows."""
         ...
 
 
@@ -77,10 +77,10 @@ class AudioTokenEncoder(AudioTextEncoder, Protocol):
 
 @runtime_checkable
 class ImageTokenEncoder(ImageTextEncoder, Protocol):
-    """Pictures and text in one space, and what the picture's embedding is made of."""
+    """Images and text in one space, and what the image's embedding is made of."""
 
     def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
-        """For each picture, whole, a grid of features before the head: (h, w, C), of any scale and sign.
+        """For each image, whole, a grid of features before the head: (h, w, C), of any scale and sign.
 
         Args:
             images: each (H, W, 3) uint8 RGB.
@@ -95,7 +95,7 @@ class ImageTokenEncoder(ImageTextEncoder, Protocol):
 
 @runtime_checkable
 class JointEncoder(AudioTextEncoder, ImageTextEncoder, Protocol):
-    """Sound, pictures and text in one space (ImageBind, PE-AV)."""
+    """Sound, images and text in one space (ImageBind, PE-AV)."""
 
 
 #: The way back through a text tower: the gradient of anything with respect to N rows (N, D) gives its gradient with
@@ -136,10 +136,10 @@ class AudioTagger(Protocol):
 
 @runtime_checkable
 class Captioner(Protocol):
-    """Describes pictures in words."""
+    """Describes images in words."""
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """One sentence for each picture."""
+        """One sentence for each image."""
         ...
 
 
@@ -168,7 +168,7 @@ class Strategy(Protocol):
 
 @runtime_checkable
 class Grounder(Protocol):
-    """Says where in the picture each phrase of the query could be."""
+    """Says where in the image each phrase of the query could be."""
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
         """Candidate boxes for each sample; none where the query is empty."""

@@ -17,6 +17,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from zsavs.errors import BrokenInstallation, UnknownName
+from zsavs.language.vocabulary import vocabulary_names
+from zsavs.presets import PRESETS
 
 __all__ = ["ROLES", "find_component", "list_components"]
 
@@ -49,18 +51,18 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "clap": "zsavs.models.clap:ClapEncoder",
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
-        "toy": "zsavs.testing.toy:ToyEars",
+        "toy": "zsavs.testing.toy:ToyAudioText",
     },
     "image_text": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
-        "toy": "zsavs.testing.toy:ToyEyes",
+        "toy": "zsavs.testing.toy:ToyImageText",
     },
     "joint": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
-        "toy": "zsavs.testing.toy:ToySenses",
+        "toy": "zsavs.testing.toy:ToyJoint",
     },
     "captioner": {
         "blip": "zsavs.models.blip:BlipCaptioner",
@@ -148,12 +150,8 @@ def list_components(kind: str) -> list[str]:
         UnknownName: no such kind.
     """
     if kind == "preset":
-        from zsavs.presets import PRESETS
-
         return sorted(PRESETS)
     if kind == "vocabulary":
-        from zsavs.language.vocabulary import vocabulary_names
-
         return vocabulary_names()
     if kind not in _GROUPS:
         raise UnknownName("kind of component", kind, ["preset", "vocabulary", *_GROUPS])

@@ -48,9 +48,9 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, eq=False)
 class AVSResult:
-    """The sounding objects of one picture. No objects is an answer, not an error.
+    """The sounding objects of one image. No objects is an answer, not an error.
 
-    Everything is in the coordinates of the picture as displayed. Two invariants hold, and are checked:
+    Everything is in the coordinates of the image as displayed. Two invariants hold, and are checked:
     ``mask == masks.any(0)`` and ``mask == (score_map > 0.5)``. Inside a selected region the score map is the
     probability of its mask; regions that were considered and not selected enter at less than 0.5, so that metrics
     over the soft map see the whole ranking.
@@ -61,12 +61,12 @@ class AVSResult:
         phrases: N labels, in the words of the vocabulary or the caption.
         scores: (N,) float32 in [0, 1], how sure we are that this object is there and sounds.
         score_map: (H, W) float32 in [0, 1].
-        queries: what was heard, with weights, whether it was found in the picture or not, and when, if that is known.
+        queries: what was heard, with weights, whether it was found in the image or not, and when, if that is known.
         timings: seconds for each stage, and for a test-time optimisation apart from the query that it serves; a
             batch's time is shared equally among its items.
         meta: strategy and settings, preset, models with revisions and licences, and under "notes" what the strategy
             says of this sample (the steps of a test-time optimisation); plain JSON values.
-        frame: the picture itself, kept for :meth:`save`; not part of the saved result.
+        frame: the image itself, kept for :meth:`save`; not part of the saved result.
 
     Raises:
         ContractError: shapes disagree, or an invariant is broken.
@@ -117,11 +117,11 @@ class AVSResult:
         if not np.array_equal(self.mask, self.masks.any(axis=0)):
             raise ContractError("AVSResult: score_map > 0.5 must hold exactly where one of the masks is set.")
         if self.frame is not None and self.frame.shape != (*size, 3):
-            raise ContractError(f"AVSResult.frame: expected a picture of {size}, got an array of {self.frame.shape}.")
+            raise ContractError(f"AVSResult.frame: expected an image of {size}, got an array of {self.frame.shape}.")
 
     @classmethod
     def nothing(cls, size_hw: tuple[int, int], **rest: Any) -> AVSResult:
-        """The answer "nothing in view is sounding" for a picture of ``size_hw`` (height, width)."""
+        """The answer "nothing in view is sounding" for an image of ``size_hw`` (height, width)."""
         return cls(
             masks=np.zeros((0, *size_hw), np.bool_),
             boxes_xyxy=np.zeros((0, 4), np.float32),
@@ -144,16 +144,16 @@ class AVSResult:
         found = ", ".join(f"{p!r} {s:.2f}" for p, s in zip(self.phrases, self.scores, strict=True))
         return f"AVSResult({len(self)} mask{'s'[: len(self) != 1]}, {height}x{width}{': ' if found else ''}{found})"
 
-    # ------------------------------------------------------------------ pictures
+    # ------------------------------------------------------------------ images
     def overlay(self, image: NDArray[np.uint8] | None = None) -> Image.Image:
-        """Draw the masks, labels and scores over the picture.
+        """Draw the masks, labels and scores over the image.
 
         Args:
-            image: (H, W, 3) uint8; the picture that the result was made from if it is left out. A result that was
+            image: (H, W, 3) uint8; the image that the result was made from if it is left out. A result that was
                 read back from a file has none: its masks are then drawn on a transparent ground.
 
         Raises:
-            ContractError: the picture's size is not that of the result.
+            ContractError: the image's size is not that of the result.
         """
         from zsavs import draw
 
@@ -161,25 +161,25 @@ class AVSResult:
         if image is None:
             return draw.mask_layer(self.masks, self.phrases, self.scores)
         if np.shape(image)[:2] != self.score_map.shape:
-            raise ContractError(f"overlay: expected a picture of {self.score_map.shape}, got {np.shape(image)[:2]}.")
+            raise ContractError(f"overlay: expected an image of {self.score_map.shape}, got {np.shape(image)[:2]}.")
         return draw.overlay(image, self.masks, self.phrases, self.scores, self.boxes_xyxy)
 
     def card(self, audio: AudioClip, title: str = "", image: NDArray[np.uint8] | None = None) -> Image.Image:
-        """Draw a page to show: the picture with what sounds, its sound, and what was heard.
+        """Draw a page to show: the image with what sounds, its sound, and what was heard.
 
         Args:
             audio: the sound that the result was made from.
-            title: a line above the picture.
-            image: (H, W, 3) uint8; the picture that the result was made from if it is left out.
+            title: a line above the image.
+            image: (H, W, 3) uint8; the image that the result was made from if it is left out.
 
         Raises:
-            ContractError: a result that was read back from a file needs the picture, of its size.
+            ContractError: a result that was read back from a file needs the image, of its size.
         """
         from zsavs import draw
 
         image = self.frame if image is None else image
         if image is None or np.shape(image)[:2] != self.score_map.shape:
-            raise ContractError(f"card: give the picture that belongs to this result, {self.score_map.shape} pixels.")
+            raise ContractError(f"card: give the image that belongs to this result, {self.score_map.shape} pixels.")
         heard = list(zip(self.queries.phrases, map(float, self.queries.weights), strict=True))
         return draw.card(image, self.masks, self.phrases, self.scores, self.boxes_xyxy, audio, heard, title=title)
 
@@ -201,7 +201,7 @@ class AVSResult:
         """
         from zsavs.language.label_maps import classes_of, label_map, text_side
 
-        return label_map(self, classes_of(label_set, text_side(encoder)))
+        return label_map(self.phrases, self.masks, classes_of(label_set, text_side(encoder)))
 
     # --------------------------------------------------------------------- files
     def save(self, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:
@@ -235,18 +235,18 @@ class AVSResult:
         }
         levels = np.rint(self.score_map * np.float32(65535)).astype(np.uint16)
         text = self.to_json().encode()
-        pictures = {
+        images = {
             "overlay": self.overlay(),
             "mask": Image.fromarray(self.mask.astype(np.uint8) * 255),
             "score_map": Image.fromarray(levels),
         }
-        for name, picture in pictures.items():
-            write_atomically(files[name], lambda file, picture=picture: picture.save(file, format="PNG"))  # type: ignore[misc]
+        for name, image in images.items():
+            write_atomically(files[name], lambda file, image=image: image.save(file, format="PNG"))  # type: ignore[misc]
         write_atomically(files["json"], lambda file: file.write(text))
         return files
 
     def to_json(self) -> str:
-        """The whole result but the picture, exactly, as JSON text; :meth:`load` restores it.
+        """The whole result but the image, exactly, as JSON text; :meth:`load` restores it.
 
         Raises:
             ContractError: ``meta`` or ``timings`` hold something that JSON does not.
@@ -281,7 +281,7 @@ class AVSResult:
     def load(cls, source: str | os.PathLike[str]) -> AVSResult:
         """Read a result back: masks, boxes, scores and score map bit for bit.
 
-        Query embeddings and priors, and the picture, are not saved.
+        Query embeddings and priors, and the image, are not saved.
 
         Args:
             source: the path of a JSON file written by :meth:`save`, or the text that :meth:`to_json` gave.
@@ -356,7 +356,7 @@ def _size(size_hw: list[int], objects: int) -> tuple[int, int]:
     """
     height, width = size_hw
     if not (type(height) is int and type(width) is int and height >= 1 and width >= 1):
-        raise ValueError(f"a picture cannot have {height!r} x {width!r} pixels")
+        raise ValueError(f"an image cannot have {height!r} x {width!r} pixels")
     if (objects + 4) * height * width > _MAX_BYTES:
         raise ValueError(f"{objects} masks of {height}x{width} pixels are more than the {_MAX_BYTES >> 30} GiB read")
     return height, width

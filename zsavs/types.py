@@ -53,15 +53,15 @@ def when(times: Iterable[Sequence[float]]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class AVSample:
-    """One picture and the sound that goes with it.
+    """One image and the sound that goes with it.
 
     Args:
         image: (H, W, 3) uint8 RGB, as people see it (orientation applied), H and W at least 1.
-        audio: the sound heard while the picture was taken.
+        audio: the sound heard while the image was taken.
         name: a name for messages and file names; no component may read an answer out of it.
 
     Raises:
-        ImageError: the array is not a picture.
+        ImageError: the array is not an image.
         AudioError: ``audio`` is not an :class:`AudioClip`.
     """
 
@@ -84,12 +84,12 @@ class AVSample:
     @classmethod
     def from_files(cls, image: str | PathLike[str], audio: str | PathLike[str]) -> AVSample:
         """Read an image and its audio; see :func:`zsavs.media.image_file.load_image` and
-        :func:`zsavs.media.audio.load_audio`.
+        :func:`zsavs.media.audio_file.load_audio`.
 
         Raises:
             ImageError, AudioError: naming the file and the remedy.
         """
-        from zsavs.media.audio import load_audio
+        from zsavs.media.audio_file import load_audio
         from zsavs.media.image_file import load_image
 
         return cls(load_image(image), load_audio(audio), name=str(image))
@@ -130,7 +130,7 @@ class Query:
         weights: (K,) in [0, 1], how sure the strategy is that the source sounds.
         embeddings: optional (K, D) unit rows, one per phrase, in the embedding space named ``space``.
         space: name of that space; given exactly when ``embeddings`` or ``meanings`` are.
-        prior: optional (h, w) map in [0, 1] of where to look, stretched over the picture, or (K, h, w), one for each
+        prior: optional (h, w) map in [0, 1] of where to look, stretched over the image, or (K, h, w), one for each
             row; 1 says nothing against a place.
         maps: optional (K, h, w) in [0, 1], for each row where the strategy found its source, for grounders that look
             there; unlike the prior it is no evidence against other places.
@@ -216,7 +216,7 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """Candidate regions of one picture.
+    """Candidate regions of one image.
 
     Args:
         boxes_xyxy: (R, 4) absolute pixels, x to the right and y down, x0 < x1 and y0 < y1.

@@ -137,7 +137,7 @@ def test_the_gate_by_hand() -> None:
     assert gated == pytest.approx(np.array([2.0, -3.0, 0.0, 0.0]) / np.sqrt(13))
 
 
-def test_the_gate_takes_many_sounds_against_one_picture(rng: np.random.Generator) -> None:
+def test_the_gate_takes_many_sounds_against_one_image(rng: np.random.Generator) -> None:
     a, v = rng.standard_normal((6, 5)), rng.standard_normal(5)
     assert np.array_equal(gate(a, v), np.concatenate([gate(row[None], v) for row in a]))
 
@@ -155,23 +155,23 @@ def accuracy(scores: Rows, targets: NDArray[np.int64]) -> float:
 def test_the_gate_finds_what_is_both_heard_and_seen_and_the_raw_product_does_not(world: World) -> None:
     mapping = ridge(world.x, world.y)
     heard = mapping(world.sounds - world.sound_bank.mean(axis=0))
-    seen = unit(world.pictures - world.picture_bank.mean(axis=0))
+    seen = unit(world.images - world.picture_bank.mean(axis=0))
     labels = mapping.centred_targets(world.y)
     sound_only = accuracy(
         (world.sounds - world.sound_bank.mean(axis=0)) @ unit(world.x - world.x.mean(axis=0)).T, world.targets
     )
-    picture_only = accuracy(seen @ labels.T, world.targets)
+    image_only = accuracy(seen @ labels.T, world.targets)
     gated = accuracy(
         np.concatenate([gate(a[None], v) for a, v in zip(heard, seen, strict=True)]) @ labels.T, world.targets
     )
 
     # Two spaces cannot even be multiplied without a map or a cut; the first 512 coordinates stand for any such choice.
-    raw = accuracy((world.sounds[:, :512] * world.pictures) @ world.y.T, world.targets)
+    raw = accuracy((world.sounds[:, :512] * world.images) @ world.y.T, world.targets)
     in_one_space = accuracy((heard * seen) @ labels.T, world.targets)
 
     # One modality alone cannot tell the target from its own second source: about one half.
     assert 0.3 < sound_only < 0.65
-    assert 0.3 < picture_only < 0.65
+    assert 0.3 < image_only < 0.65
     assert gated > 0.9
     assert raw < 0.1, "chance is 0.014"
     assert in_one_space < 0.3, "a plain product is no better for being taken in the common space"

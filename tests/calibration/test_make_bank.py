@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,22 +17,30 @@ import soundfile
 from PIL import Image
 
 import zsavs
-from zsavs.build import build_parts
+from zsavs.build import build_encoders, build_parts
 from zsavs.calibration import bank
 from zsavs.calibration.make_bank import MIN_ITEMS, find_files, make_banks
 from zsavs.calibration.scorers import standardise
-from zsavs.calibration.user_bank import BankFolder
+from zsavs.calibration.user_bank import UserBank
 from zsavs.cli.main import main
 from zsavs.errors import InputError, OutputError
-from zsavs.media.audio import load_audio
+from zsavs.media.audio_file import load_audio
 from zsavs.testing import toy
 
 COUNT = MIN_ITEMS + 2
 
 
+def toy_encoders() -> dict[str, Any]:
+    return build_encoders("toy")
+
+
+def nano_encoders() -> dict[str, Any]:
+    return build_encoders("nano", "cpu")
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Just enough short recordings and small pictures, in folders below one another."""
+    """Just enough short recordings and small images, in folders below one another."""
     root, rng = tmp_path_factory.mktemp("own"), np.random.default_rng(5)
     colours = list(toy.COLOURS)
     for number in range(COUNT):
@@ -50,14 +59,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def nano_bank(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bank")
-    make_banks("nano", out, audio=files / "audio", images=files / "images", device="cpu")
+    make_banks(nano_encoders, out, audio=files / "audio", images=files / "images")
     return out
 
 
 # ------------------------------------------------------------------------------ what is computed
 def test_rows_are_the_encoders_answers_in_the_order_of_the_names(files: Path, nano_bank: Path) -> None:
     ears = build_parts(["audio_text"], "nano", "cpu")["audio_text"]
-    sounds = next(b for b in BankFolder(nano_bank).banks if b.kind == "sound_bank")
+    sounds = next(b for b in UserBank(nano_bank).banks if b.kind == "sound_bank")
     paths = sorted((files / "audio").rglob("*.wav"))
     assert sounds.rows.shape[0] == len(paths) == COUNT
     for place in (0, COUNT - 1):
@@ -66,12 +75,12 @@ def test_rows_are_the_encoders_answers_in_the_order_of_the_names(files: Path, na
 
 
 def test_the_same_files_give_the_same_bytes(files: Path, nano_bank: Path, tmp_path: Path) -> None:
-    make_banks("nano", tmp_path, audio=files / "audio", images=files / "images", device="cpu")
+    make_banks(nano_encoders, tmp_path, audio=files / "audio", images=files / "images")
     assert (tmp_path / "bank.npz").read_bytes() == (nano_bank / "bank.npz").read_bytes()
 
 
 def test_a_joint_encoder_gets_both_kinds(files: Path, tmp_path: Path) -> None:
-    banks = make_banks("toy", tmp_path, audio=files / "audio", images=files / "images")
+    banks = make_banks(toy_encoders, tmp_path, audio=files / "audio", images=files / "images")
     assert [b.kind for b in banks] == ["sound_bank", "sound_bank", "picture_bank", "picture_bank"]
     joint = zsavs.build_pipeline("joint_embedding", preset="toy", bank=tmp_path).strategy.hear.encoder
     assert len(joint.sound_bank.embeddings) == len(joint.picture_bank.embeddings) == COUNT
@@ -83,14 +92,14 @@ def test_a_pipeline_scores_against_it_and_says_so(files: Path, nano_bank: Path) 
     usual = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
     clip = load_audio(next((files / "audio").rglob("*.wav")))
     hear = mine.strategy.hear
-    rows = next(b for b in BankFolder(nano_bank).banks if b.kind == "sound_bank").rows
+    rows = next(b for b in UserBank(nano_bank).banks if b.kind == "sound_bank").rows
     labels = list(mine.strategy.vocabulary)
     assert np.array_equal(hear([clip], labels), standardise(hear.embed([clip]), rows, hear.text(labels)))
     assert np.abs(hear([clip], labels) - usual.strategy.hear([clip], labels)).max() > 0.5
 
     told = mine(zsavs.AVSample(np.zeros((32, 32, 3), np.uint8), clip)).meta["banks"]
     assert told["audio_text"]["sound_bank"].startswith(f"{COUNT} recordings in {(files / 'audio').resolve()} (0 could")
-    assert told["image_text"]["picture_bank"].startswith(f"{COUNT} pictures in ")
+    assert told["image_text"]["picture_bank"].startswith(f"{COUNT} images in ")
     assert usual.meta["banks"]["audio_text"] == {"sound_bank": "shipped with the model"}
 
 
@@ -105,7 +114,7 @@ def test_the_encoder_of_others_stays_as_it_is_and_weights_are_shared(nano_bank: 
 
 
 def test_without_a_bank_of_a_kind_the_encoders_own_is_used(files: Path, tmp_path: Path) -> None:
-    make_banks("toy", tmp_path, audio=files / "audio")
+    make_banks(toy_encoders, tmp_path, audio=files / "audio")
     told = zsavs.build_pipeline("fused", preset="toy", bank=tmp_path).meta["banks"]
     assert told["image_text"] == {"picture_bank": "synthetic items, version 1, seed 0"}
     assert "recordings" in told["audio_text"]["sound_bank"]
@@ -124,7 +133,7 @@ def test_a_bank_of_the_same_model_with_other_weights_is_refused(nano_bank: Path)
     answer = ears.encode_audio
     ears.encode_audio = lambda clips: answer(clips)[:, ::-1]  # the name of the space is the same
     with pytest.raises(InputError, match="other weights"):
-        BankFolder(nano_bank).calibrated(ears, ["sound_bank"], "the ears")
+        UserBank(nano_bank).calibrated(ears, ["sound_bank"], "the ears")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 half an archive", b"text"])
@@ -152,7 +161,7 @@ def test_what_cannot_be_read_is_reported_and_left_out(
         assert sum(name in line for line in said.err.splitlines() if "left out" in line) == 1
     assert f"{COUNT} recordings in {audio.resolve()} (3 could not be read)" in said.out
     assert "notes.txt" not in said.err
-    assert len(BankFolder(out).banks[0].rows) == COUNT
+    assert len(UserBank(out).banks[0].rows) == COUNT
 
 
 def test_links_that_lead_in_a_circle_and_twice_to_one_place(files: Path, tmp_path: Path) -> None:
@@ -199,24 +208,24 @@ def test_copies_of_one_file_are_no_bank(files: Path, tmp_path: Path) -> None:
     data = next((files / "images").iterdir()).read_bytes()
     for number in range(COUNT):
         (tmp_path / f"{number}.png").write_bytes(data)
-    with pytest.raises(InputError, match=f"1 different pictures; {COUNT} are there"):
-        make_banks("toy", tmp_path / "bank", images=tmp_path)
+    with pytest.raises(InputError, match=f"1 different images; {COUNT} are there"):
+        make_banks(toy_encoders, tmp_path / "bank", images=tmp_path)
 
 
 def test_a_bank_that_could_not_be_written_is_not_computed(files: Path, tmp_path: Path) -> None:
     (tmp_path / "bank").write_bytes(b"something else")
     embedded: list[int] = []
     with pytest.raises(OutputError, match="is a file"):
-        make_banks("nano", tmp_path / "bank", audio=files / "audio", on_start=embedded.append)
+        make_banks(nano_encoders, tmp_path / "bank", audio=files / "audio", on_start=embedded.append)
     assert not embedded
 
 
 def test_a_failure_leaves_the_earlier_bank(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_banks("toy", tmp_path, audio=files / "audio")
+    make_banks(toy_encoders, tmp_path, audio=files / "audio")
     before = (tmp_path / "bank.npz").read_bytes()
     monkeypatch.setattr(np, "savez", lambda file, **_: file.write(b"half") and (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OutputError, match="full"):
-        make_banks("toy", tmp_path, images=files / "images")
+        make_banks(toy_encoders, tmp_path, images=files / "images")
     assert [path.name for path in tmp_path.iterdir()] == ["bank.npz"]
     assert (tmp_path / "bank.npz").read_bytes() == before
 
@@ -250,14 +259,14 @@ def test_ctrl_c_is_130_and_leaves_nothing(files: Path, tmp_path: Path) -> None:
 def test_segment_and_eval_take_it(
     files: Path, nano_bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = str(next((files / "images").iterdir()))
+    image = str(next((files / "images").iterdir()))
     sound = str(next((files / "audio").rglob("*.wav")))
     words = ["--preset", "nano", "--device", "cpu", "--bank", str(nano_bank), "--out", str(tmp_path / "out")]
-    assert main(["segment", picture, sound, "--strategy", "fused", *words]) == 0
+    assert main(["segment", image, sound, "--strategy", "fused", *words]) == 0
     saved = zsavs.AVSResult.load(next((tmp_path / "out").glob("*.json")))
     assert str(COUNT) in saved.meta["banks"]["audio_text"]["sound_bank"]
     capsys.readouterr()
-    make_banks("toy", tmp_path / "toy", audio=files / "audio")
+    make_banks(toy_encoders, tmp_path / "toy", audio=files / "audio")
     run = ["eval", "--dataset", "orchestra", "--preset", "toy", "--strategy", "fused", "--limit", "1"]
     assert main([*run, "--out", str(tmp_path / "run")]) == 0
     assert main([*run, "--out", str(tmp_path / "run"), "--bank", str(tmp_path / "toy")]) == 1

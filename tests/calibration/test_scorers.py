@@ -18,16 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from zsavs.algebra.directions import common_part
+from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration import bank
-from zsavs.calibration.bank import Bank, synthetic_pictures, synthetic_sounds
-from zsavs.calibration.scorers import (
-    PictureScorer,
-    SoundScorer,
-    common_part,
-    evidence_to_query,
-    log_softmax,
-    standardise,
-)
+from zsavs.calibration.bank import Bank, synthetic_audio, synthetic_images
+from zsavs.calibration.scorers import AudioScorer, ImageScorer, evidence_to_query, standardise
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.storage.disk_cache import cache_folder
 from zsavs.testing import toy
@@ -121,14 +116,14 @@ def test_other_phrases_never_change_a_phrases_score(seed: int) -> None:
 
 def test_a_scorer_is_the_same_arithmetic_from_items_and_phrases() -> None:
     encoder = Encoder()
-    hear, look = SoundScorer(encoder), PictureScorer(encoder)
-    clips, views = synthetic_sounds()[3:6], synthetic_pictures()[3:6]
+    hear, look = AudioScorer(encoder), ImageScorer(encoder)
+    clips, views = synthetic_audio()[3:6], synthetic_images()[3:6]
     phrases = ["dog", "piano"]
     assert np.array_equal(
         hear(clips, phrases),
         standardise(
             encoder.encode_audio(clips),
-            encoder.encode_audio(synthetic_sounds()),
+            encoder.encode_audio(synthetic_audio()),
             embed_phrases(encoder, phrases, templates("sound")),
         ),
     )
@@ -136,7 +131,7 @@ def test_a_scorer_is_the_same_arithmetic_from_items_and_phrases() -> None:
         look(views, phrases),
         standardise(
             encoder.encode_image(views),
-            encoder.encode_image(synthetic_pictures()),
+            encoder.encode_image(synthetic_images()),
             embed_phrases(encoder, phrases, templates("photo")),
         ),
     )
@@ -145,8 +140,8 @@ def test_a_scorer_is_the_same_arithmetic_from_items_and_phrases() -> None:
 
 
 def test_no_phrases_and_no_items() -> None:
-    hear = SoundScorer(Encoder())
-    assert hear(synthetic_sounds()[:2], []).shape == (2, 0)
+    hear = AudioScorer(Encoder())
+    assert hear(synthetic_audio()[:2], []).shape == (2, 0)
     assert hear([], ["dog"]).shape == (0, 1)
 
 
@@ -224,8 +219,8 @@ def test_log_softmax() -> None:
 
 
 # ------------------------------------------------------------------------ synthetic items
-def test_synthetic_sounds_are_sounds() -> None:
-    sounds = synthetic_sounds()
+def test_synthetic_audio_are_sounds() -> None:
+    sounds = synthetic_audio()
     assert len(sounds) >= 30
     assert not sounds[0].waveform.any(), "digital silence is what is usual, too"
     for clip in sounds:
@@ -235,26 +230,26 @@ def test_synthetic_sounds_are_sounds() -> None:
     assert len({clip.waveform.tobytes() for clip in sounds}) == len(sounds)
 
 
-def test_synthetic_pictures_are_pictures() -> None:
-    pictures = synthetic_pictures()
-    assert len(pictures) >= 30
-    assert all(picture.shape == (224, 224, 3) and picture.dtype == np.uint8 for picture in pictures)
-    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
-    assert {0, 255} <= set(np.unique(np.concatenate([picture.ravel() for picture in pictures])))
+def test_synthetic_images_are_images() -> None:
+    images = synthetic_images()
+    assert len(images) >= 30
+    assert all(image.shape == (224, 224, 3) and image.dtype == np.uint8 for image in images)
+    assert len({image.tobytes() for image in images}) == len(images)
+    assert {0, 255} <= set(np.unique(np.concatenate([image.ravel() for image in images])))
 
 
 def test_synthetic_items_are_the_same_in_every_process() -> None:
     code = (
-        "import hashlib, numpy; from zsavs.calibration.bank import synthetic_pictures as p, synthetic_sounds as s;"
+        "import hashlib, numpy; from zsavs.calibration.bank import synthetic_images as p, synthetic_audio as s;"
         "numpy.random.seed(5); print(hashlib.sha256(b''.join([x.tobytes() for x in p()] +"
         " [x.waveform.tobytes() for x in s()])).hexdigest())"
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     state = np.random.get_state()[1].tolist()  # type: ignore[index]
-    synthetic_pictures.cache_clear()
-    synthetic_sounds.cache_clear()
+    synthetic_images.cache_clear()
+    synthetic_audio.cache_clear()
     here = hashlib.sha256(
-        b"".join([x.tobytes() for x in synthetic_pictures()] + [x.waveform.tobytes() for x in synthetic_sounds()])
+        b"".join([x.tobytes() for x in synthetic_images()] + [x.waveform.tobytes() for x in synthetic_audio()])
     ).hexdigest()
     assert there.strip() == here
     assert np.random.get_state()[1].tolist() == state, "the global generator is nobody's"  # type: ignore[index]
@@ -262,21 +257,21 @@ def test_synthetic_items_are_the_same_in_every_process() -> None:
 
 def test_changed_items_need_a_new_version() -> None:
     """People keep statistics of the old ones. If this fails, raise ``bank._VERSION`` and write new numbers."""
-    waves = [clip.waveform.astype(float) for clip in synthetic_sounds()]
+    waves = [clip.waveform.astype(float) for clip in synthetic_audio()]
     sounds = sum(n * (np.sqrt((w**2).mean()) + np.abs(np.diff(w)).mean()) for n, w in enumerate(waves, 1))
-    views = [view.astype(float) for view in synthetic_pictures()]
-    pictures = sum(n * (v.mean() + v[:112].mean() + v[:, :112, 0].mean() + v.std()) for n, v in enumerate(views, 1))
+    views = [view.astype(float) for view in synthetic_images()]
+    images = sum(n * (v.mean() + v[:112].mean() + v[:, :112, 0].mean() + v.std()) for n, v in enumerate(views, 1))
     assert bank._VERSION == 1
     assert (len(waves), len(views)) == (42, 40)
     assert sounds == pytest.approx(108.327493, rel=1e-6)
-    assert pictures == pytest.approx(346395.4534, rel=1e-6)
+    assert images == pytest.approx(346395.4534, rel=1e-6)
 
 
 def test_items_cannot_be_changed_by_a_model() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        synthetic_pictures()[0][0] = 1
+        synthetic_images()[0][0] = 1
     with pytest.raises(ValueError, match="read-only"):
-        synthetic_sounds()[0].waveform[0] = 1
+        synthetic_audio()[0].waveform[0] = 1
 
 
 # --------------------------------------------------------------------- statistics on disk
@@ -286,21 +281,21 @@ def files(folder: Path) -> list[Path]:
 
 def test_statistics_are_computed_once_for_each_model_ever(cache: Path) -> None:
     first = Encoder()
-    known = bank.of_sounds(first)
-    assert first.encoded == len(synthetic_sounds()) + 1, "the last item twice: it is the fingerprint"
-    assert bank.of_sounds(first) is known
-    assert first.encoded == len(synthetic_sounds()) + 1
+    known = bank.of_audio(first)
+    assert first.encoded == len(synthetic_audio()) + 1, "the last item twice: it is the fingerprint"
+    assert bank.of_audio(first) is known
+    assert first.encoded == len(synthetic_audio()) + 1
 
     again = Encoder()  # the same weights, another object or another day
-    assert np.array_equal(bank.of_sounds(again).embeddings, known.embeddings)
+    assert np.array_equal(bank.of_audio(again).embeddings, known.embeddings)
     assert again.encoded == 1
     assert len(files(cache)) == 1
 
 
 def test_other_weights_never_meet_these_statistics(cache: Path) -> None:
     one, other = Encoder(seed=0), Encoder(seed=1)
-    assert not np.allclose(bank.of_sounds(one).embeddings, bank.of_sounds(other).embeddings)
-    assert other.encoded == len(synthetic_sounds()) + 1
+    assert not np.allclose(bank.of_audio(one).embeddings, bank.of_audio(other).embeddings)
+    assert other.encoded == len(synthetic_audio()) + 1
     assert len(files(cache)) == 2
 
 
@@ -308,31 +303,31 @@ def test_another_space_and_another_kind_are_kept_apart(cache: Path) -> None:
     one, other = Encoder(), Encoder()
     other.space = "another"
     for encoder in (one, other):
-        bank.of_sounds(encoder)
-        bank.of_pictures(encoder)
+        bank.of_audio(encoder)
+        bank.of_images(encoder)
     assert len(files(cache)) == 4
     assert sorted(path.name.split("-")[0] for path in files(cache)) == ["picture_bank"] * 2 + ["sound_bank"] * 2
 
 
 def test_the_bank_says_what_it_was_made_from() -> None:
-    assert bank.of_sounds(Encoder()).source == f"{len(synthetic_sounds())} synthetic items, version 1, seed 0"
+    assert bank.of_audio(Encoder()).source == f"{len(synthetic_audio())} synthetic items, version 1, seed 0"
 
 
 def test_statistics_are_never_pickled(cache: Path) -> None:
     encoder = Encoder()
-    bank.of_sounds(encoder)
+    bank.of_audio(encoder)
     (path,) = files(cache)
     assert np.load(path, allow_pickle=False).dtype == np.float32
     evil = np.empty(2, object)
     evil[:] = [print, "would run"]
     np.save(path, evil, allow_pickle=True)
     fresh = Encoder()
-    bank.of_sounds(fresh)
-    assert fresh.encoded == len(synthetic_sounds()) + 1, "not loaded, but computed again"
+    bank.of_audio(fresh)
+    assert fresh.encoded == len(synthetic_audio()) + 1, "not loaded, but computed again"
 
 
 def kept(width: int = 16) -> NDArray[np.float32]:
-    return Encoder(width=width).encode_audio(synthetic_sounds())
+    return Encoder(width=width).encode_audio(synthetic_audio())
 
 
 def npy(array: NDArray[Any]) -> bytes:
@@ -362,25 +357,25 @@ def npy(array: NDArray[Any]) -> bytes:
 def test_a_damaged_file_is_computed_again_and_replaced(
     cache: Path, content: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bank.of_sounds(Encoder())
+    bank.of_audio(Encoder())
     (path,) = files(cache)
     good = path.read_bytes()
     path.write_bytes(content() if callable(content) else content)
     encoder = Encoder()
     with caplog.at_level(logging.WARNING, "zsavs"):
-        statistics = bank.of_sounds(encoder)
+        statistics = bank.of_audio(encoder)
     assert np.array_equal(statistics.embeddings, kept())
     assert path.read_bytes() == good
     assert str(path) in caplog.text
 
 
 def test_a_file_that_is_a_folder_only_warns(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
-    bank.of_sounds(Encoder())
+    bank.of_audio(Encoder())
     (path,) = files(cache)
     path.unlink()
     path.mkdir()
     with caplog.at_level(logging.WARNING, "zsavs"):
-        assert np.array_equal(bank.of_sounds(Encoder()).embeddings, kept())
+        assert np.array_equal(bank.of_audio(Encoder()).embeddings, kept())
     assert "are not kept" in caplog.text
 
 
@@ -390,7 +385,7 @@ def test_a_cache_that_cannot_be_written_only_warns(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ZSAVS_CACHE", str(tmp_path / "file" / "cache"))
     with caplog.at_level(logging.WARNING, "zsavs"):
-        assert np.array_equal(bank.of_sounds(Encoder()).embeddings, kept())
+        assert np.array_equal(bank.of_audio(Encoder()).embeddings, kept())
     assert "calibration statistics are not kept" in caplog.text
 
 
@@ -426,9 +421,9 @@ def test_a_bank_that_comes_with_the_encoder_is_used(cache: Path) -> None:
     encoder = Encoder()
     own = Bank(np.eye(16, dtype=np.float32), "recordings of my street")
     encoder.sound_bank = own  # type: ignore[attr-defined]
-    assert SoundScorer(encoder).bank is own
+    assert AudioScorer(encoder).bank is own
     assert encoder.encoded == 0
-    assert PictureScorer(encoder).bank is not own
+    assert ImageScorer(encoder).bank is not own
     assert len(files(cache)) == 1
 
 
@@ -445,7 +440,7 @@ def test_an_encoder_need_not_be_hashable_and_equal_ones_are_not_the_same() -> No
 
         __hash__ = None  # type: ignore[assignment]
 
-    one, other = bank.of_sounds(Plain(0)), bank.of_sounds(Plain(1))
+    one, other = bank.of_audio(Plain(0)), bank.of_audio(Plain(1))
     assert not np.allclose(one.embeddings, other.embeddings)
 
 
@@ -458,7 +453,7 @@ def test_a_bank_is_frozen_float32() -> None:
 
 # ------------------------------------------------------------------- it means something
 def test_only_what_is_heard_scores_high_in_the_toy_world() -> None:
-    z = SoundScorer(toy.ToyEars())([toy.tone("red"), toy.tone()], ["red", "blue", "green"])
+    z = AudioScorer(toy.ToyAudioText())([toy.tone("red"), toy.tone()], ["red", "blue", "green"])
     assert z[0].argmax() == 0
     assert z[0, 0] > 2.5
     assert z[0, 1:].max() < 1

@@ -17,7 +17,7 @@ import soundfile
 from PIL import Image
 
 import zsavs
-from zsavs import build
+from zsavs.build import pipelines
 from zsavs.cli import demo
 from zsavs.cli.main import main
 from zsavs.testing import toy
@@ -29,10 +29,10 @@ ROOT = Path(__file__).parents[2]
 def pair(tmp_path: Path) -> tuple[str, str]:
     """A toy scene as files: red and blue are visible, blue hums."""
     sample, _ = toy.scene(("red", "blue"), ("blue",))
-    picture, recording = tmp_path / "scene.png", tmp_path / "scene.wav"
-    Image.fromarray(sample.image).save(picture)
+    image, recording = tmp_path / "scene.png", tmp_path / "scene.wav"
+    Image.fromarray(sample.image).save(image)
     soundfile.write(recording, sample.audio.waveform.T, sample.audio.sample_rate_hz)
-    return str(picture), str(recording)
+    return str(image), str(recording)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_home_is_found_where_the_shell_has_left_it_alone(
     assert not (tmp_path / "~").exists()
 
 
-def test_segment_writes_the_pictures_and_says_what_sounds(
+def test_segment_writes_the_images_and_says_what_sounds(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -117,13 +117,13 @@ def test_segment_json_is_for_machines(
 
 
 def test_the_doorway_spellings_work(pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture, recording = pair
+    image, recording = pair
     for word in ("--methods", "--method", "--strategy"):
         words = [
             word,
             "fused",
             "--img_path",
-            picture,
+            image,
             "--wav_path",
             recording,
             "--preset",
@@ -152,7 +152,7 @@ def test_compare_puts_several_pairs_on_one_page_a_row_each(
     sample, _ = toy.scene(("red", "blue"), ("red",))
     soundfile.write(other / "red.wav", sample.audio.waveform.T, sample.audio.sample_rate_hz)
     Image.fromarray(sample.image).save(other / "scene.png")
-    pairs = [*pair, str(other / "scene.png"), str(other / "red.wav")]  # two pictures of one name
+    pairs = [*pair, str(other / "scene.png"), str(other / "red.wav")]  # two images of one name
     run = ["compare", *pairs, "--preset", "toy", "--strategy", "fused", "--strategy", "cross_modal"]
     run += ["--out", str(tmp_path / "out")]
     assert main(run) == 0
@@ -212,7 +212,7 @@ def test_eval_opens_the_data_set_with_the_options_given(
         assert said in capsys.readouterr().err
 
 
-def test_eval_keeps_pictures_in_a_run_folder_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_eval_keeps_images_in_a_run_folder_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ["eval", "--root", str(folder), "--preset", "toy", "--strategy", "fused", "--save-visuals"]
     assert main([*run, "2"]) == 2
     assert "--out" in capsys.readouterr().err
@@ -321,9 +321,9 @@ def test_doctor_finds_this_installation_healthy(capsys: pytest.CaptureFixture[st
     ("arguments", "code", "words"),
     [
         ([], 2, "COMMAND"),
-        (["segment"], 2, "give a picture and a recording"),
+        (["segment"], 2, "give an image and a recording"),
         (["segment", "a.jpg", "b.wav", "--nonsense"], 2, "unrecognized"),
-        (["compare", "a.jpg", "b.wav", "c.jpg"], 2, "c.jpg: a picture without a recording"),
+        (["compare", "a.jpg", "b.wav", "c.jpg"], 2, "c.jpg: an image without a recording"),
         (["segment", "a.jpg", "b.wav", "c.jpg", "d.wav"], 2, "unrecognized"),
         (["segment", "a.jpg", "b.wav", "--img_path", "c.jpg"], 2, "and not both"),
         (["segment", "--img_path", "a.jpg", "b.wav"], 2, "and not both"),
@@ -377,7 +377,7 @@ def test_wrong_options_are_one_line(
 def test_without_a_preset_what_ships_is_used_and_said(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build._say_limits.cache_clear()
+    pipelines._say_limits.cache_clear()
     assert main(["segment", *pair, "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().err
     assert "using preset nano" in said
@@ -439,9 +439,9 @@ def test_ctrl_c_is_130_and_one_line(folder: Path) -> None:
 
 @pytest.mark.parametrize("doorway", ["inference_demo.py", "eval.py"])
 def test_doorways_are_the_commands(doorway: str, pair: tuple[str, str], folder: Path, tmp_path: Path) -> None:
-    picture, recording = pair
+    image, recording = pair
     words = {
-        "inference_demo.py": ["--img_path", picture, "--wav_path", recording, "--out", str(tmp_path / "out")],
+        "inference_demo.py": ["--img_path", image, "--wav_path", recording, "--out", str(tmp_path / "out")],
         "eval.py": ["--test_data_path", str(folder)],
     }[doorway]
     done = subprocess.run(

@@ -85,15 +85,15 @@ def test_the_page_may_play_sounds_and_run_nothing(toy_demo: tuple[Path, list[str
     assert all("controls" in attributes for tag, attributes in page.tags if tag == "audio")
 
 
-def test_pictures_are_what_they_are_called(toy_demo: tuple[Path, list[str]]) -> None:
+def test_images_are_what_they_are_called(toy_demo: tuple[Path, list[str]]) -> None:
     for scene in demo.toy_scenes():
-        picture, truth, fused = (
+        image, truth, fused = (
             np.asarray(Image.open(toy_demo[0] / "page" / f"{scene.name}_{what}.png"))
             for what in ("picture", "truth", "fused")
         )
-        assert np.array_equal(picture, scene.sample.image)
+        assert np.array_equal(image, scene.sample.image)
         for drawn in (truth, fused):  # in the toy world the strategies are right
-            changed = (drawn != picture).any(axis=2)
+            changed = (drawn != image).any(axis=2)
             assert changed[scene.target].mean() > 0.95 if scene.sources else not changed.any()
             assert changed.mean() < 3 * scene.target.mean() + 0.01
 

@@ -12,7 +12,7 @@ from PIL import Image
 from zsavs.datasets import Dataset
 from zsavs.datasets.avsbench import MS3, S4
 from zsavs.errors import AudioError, ImageError, InputError, UnknownName
-from zsavs.media import audio
+from zsavs.media import audio_file
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,9 @@ def test_foreground_of_odd_palette_indices_is_foreground(tree):
     root, manifest = tree
     item = next(item for item in manifest["ms3"]["items"] if item["id"].startswith("d"))
     path = root / f"avsbench_data/Multi-sources/ms3_data/gt_masks/test/{item['id']}/{item['id']}_4.png"
-    with Image.open(path) as picture:
-        assert picture.mode == "P"
-        assert set(np.unique(picture)) == {0, 7}
+    with Image.open(path) as image:
+        assert image.mode == "P"
+        assert set(np.unique(image)) == {0, 7}
     assert MS3(root).load(f"{item['id']}/4").target.mask.sum() == item["areas"][3] > 0
 
 
@@ -123,7 +123,8 @@ def test_a_context_must_be_above_zero(tree, context_s):
 
 def test_a_recording_is_decoded_once_for_its_frames(tree, monkeypatch):
     decoded = []
-    monkeypatch.setattr("zsavs.datasets.sounds.load_audio", lambda path: decoded.append(path) or audio.load_audio(path))
+    load = audio_file.load_audio
+    monkeypatch.setattr("zsavs.datasets.audio.load_audio", lambda path: decoded.append(path) or load(path))
     dataset = S4(tree[0])
     for item in dataset:
         dataset.load(item)
@@ -167,7 +168,7 @@ def test_an_unknown_item_is_refused(tree, item):
 def test_a_missing_or_broken_file_names_itself_and_leaves_the_others_alone(tmp_path):
     make_ms3(tmp_path)
     dataset = MS3(tmp_path)
-    picture, sound, mask = dataset.files("-cTest0003_2/1")
+    image, sound, mask = dataset.files("-cTest0003_2/1")
     content = mask.read_bytes()
     mask.write_bytes(content[: len(content) // 2])
     with pytest.raises(ImageError, match=mask.name):
@@ -176,7 +177,7 @@ def test_a_missing_or_broken_file_names_itself_and_leaves_the_others_alone(tmp_p
     with pytest.raises(ImageError, match=mask.name):
         dataset.load("-cTest0003_2/1")
     mask.write_bytes(content)
-    picture.unlink()
+    image.unlink()
     with pytest.raises(ImageError, match=r"mp4_1\.png"):
         dataset.load("-cTest0003_2/1")
     assert dataset.load("-cTest0003_2/2").sample.image.any()

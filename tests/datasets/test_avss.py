@@ -58,20 +58,20 @@ def test_a_part_is_a_data_set_of_its_own(tree, reader, part):
     assert {item.split("/")[0] for item in reader(root)} == {part}
 
 
-def test_picture_and_labels_are_stretched_to_224_by_default(tree):
+def test_image_and_labels_are_stretched_to_224_by_default(tree):
     root, _ = tree
     sample, target = AVSS(root).load("v2/two0Video_05_9000_19000/1")
     assert sample.size_hw == target.size_hw == (224, 224)
     folder = root / "avsbench_semantic/v2/two0Video_05_9000_19000"
-    with Image.open(folder / "labels_semantic/1.png") as picture:
-        nearest = np.asarray(picture.resize((224, 224), Image.Resampling.NEAREST))
+    with Image.open(folder / "labels_semantic/1.png") as image:
+        nearest = np.asarray(image.resize((224, 224), Image.Resampling.NEAREST))
     assert np.array_equal(target.labels, nearest)
-    with Image.open(folder / "frames/1.jpg") as picture:
-        bilinear = np.asarray(picture.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
+    with Image.open(folder / "frames/1.jpg") as image:
+        bilinear = np.asarray(image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR))
     assert np.abs(sample.image.astype(int) - bilinear).max() <= 2  # decoders of JPEG may differ
 
 
-def test_picture_and_labels_may_have_sizes_of_their_own(tree):
+def test_image_and_labels_may_have_sizes_of_their_own(tree):
     sample, target = AVSS(tree[0], image_size=None, target_size=96).load("v2/two0Video_05_9000_19000/1")
     assert (sample.size_hw, target.size_hw) == ((64, 36), (96, 96))
 
@@ -82,7 +82,7 @@ def test_train_keeps_proportions_and_cuts_the_middle_out(tree):
     sample, target = AVSS(root, split="train").load(item)
     native = AVSS(root, split="train", **NATIVE).load(item)
     assert sample.size_hw == target.size_hw == (224, 224)
-    height, width = native.target.size_hw  # 36 x 64: the stretched picture is 224 x 398, from column 87 on
+    height, width = native.target.size_hw  # 36 x 64: the stretched image is 224 x 398, from column 87 on
     x = np.clip(((np.arange(224) + 87 + 0.5) * width / 398).astype(int), 0, width - 1)
     y = ((np.arange(224) + 0.5) * height / 224).astype(int)
     assert (target.labels == native.target.labels[y][:, x]).mean() > 0.99
@@ -108,8 +108,8 @@ def test_an_unknown_colour_is_background(tree):
     root, _ = tree
     target = AVSSV1M(root, encoding="labels_rgb", **NATIVE).load("v1m/-cTest0003_2/2").target
     path = root / "avsbench_semantic/v1m/-cTest0003_2/labels_rgb/2.png"
-    with Image.open(path) as picture:
-        assert picture.getpixel((29, 49)) == (1, 2, 3)
+    with Image.open(path) as image:
+        assert image.getpixel((29, 49)) == (1, 2, 3)
     assert not target.labels[-2:, -2:].any()
 
 

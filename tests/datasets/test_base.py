@@ -80,7 +80,7 @@ def test_a_sample_tells_nothing_of_its_target(root, reader):
                 assert not any(secret in thing.replace(dataset.name, "") for secret in secrets), thing
             else:
                 assert not any(np.shares_memory(thing, mask) for mask in masks)
-                # Neither the picture of another frame nor the rest of the recording hangs on to it.
+                # Neither the image of another frame nor the rest of the recording hangs on to it.
                 assert thing.nbytes <= max(sample.image.nbytes, sample.audio.waveform.nbytes)
     assert len(names) == len(dataset)
 
@@ -159,7 +159,7 @@ def test_a_long_list_takes_little_memory(tmp_path):
     tracemalloc.stop()
     assert first == "dog_barking/video00000000/1"
     assert len(dataset) == 5 * count
-    assert most < 600 * count  # bytes for a video of five frames; a picture would be 150 kB
+    assert most < 600 * count  # bytes for a video of five frames; an image would be 150 kB
 
 
 def test_frames_of_a_video_leave_no_recordings_behind(tmp_path):
@@ -167,7 +167,7 @@ def test_frames_of_a_video_leave_no_recordings_behind(tmp_path):
     rows = [["video_id", "split"], *([f"v{k:02d}", "test"] for k in range(12))]
     tree.table("ms3_meta_data.csv", rows)
     for k in range(12):
-        tree.picture(f"ms3_data/visual_frames/v{k:02d}/v{k:02d}.mp4_1.png", 8, 8)
+        tree.image(f"ms3_data/visual_frames/v{k:02d}/v{k:02d}.mp4_1.png", 8, 8)
         tree.grey(f"ms3_data/gt_masks/test/v{k:02d}/v{k:02d}_1.png", np.ones((8, 8), np.bool_))
         tree.stairs(f"ms3_data/audio_wav/test/v{k:02d}.wav", 5.0, rate=44100)
     dataset = MS3(tmp_path)
@@ -231,8 +231,8 @@ def test_a_check_of_a_complete_data_set_is_ok(root):
 def test_a_check_names_missing_and_broken_files(tmp_path):
     make_all(tmp_path)
     dataset = MS3(tmp_path)
-    picture, sound, _ = dataset.files("-cTest0003_2/1")
-    picture.unlink()
+    image, sound, _ = dataset.files("-cTest0003_2/1")
+    image.unlink()
     sound.unlink()
     dataset.files("dTest_0004_7/1")[2].write_bytes(b"broken")
     (test,) = check(MS3, tmp_path, split="test").splits

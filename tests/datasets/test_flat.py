@@ -64,18 +64,18 @@ def test_jpeg_masks_are_thresholded_after_the_resize(tmp_path):
     dataset = IS3(tmp_path)
     item = "accordion_baby_10467_baby"
     path = dataset.files(item)[2]
-    with Image.open(path) as picture:
-        assert len(np.unique(picture)) > 2  # JPEG has blurred the edges: 255 is not all there is
+    with Image.open(path) as image:
+        assert len(np.unique(image)) > 2  # JPEG has blurred the edges: 255 is not all there is
     ramp = np.linspace(0, 255, 50).astype(np.uint8)[None].repeat(20, axis=0)
     Image.fromarray(ramp).save(path, quality=60)
-    with Image.open(path) as picture:
-        after = np.asarray(picture.resize((224, 224), Image.Resampling.BICUBIC)) >= 128
-        before = np.asarray(picture.point(lambda value: 255 * (value >= 128)).resize((224, 224)))
+    with Image.open(path) as image:
+        after = np.asarray(image.resize((224, 224), Image.Resampling.BICUBIC)) >= 128
+        before = np.asarray(image.point(lambda value: 255 * (value >= 128)).resize((224, 224)))
     assert np.array_equal(dataset.load(item).target.mask, after)
     assert not np.array_equal(before >= 128, after)
 
 
-def test_masks_keep_the_size_of_the_picture_on_request(tmp_path):
+def test_masks_keep_the_size_of_the_image_on_request(tmp_path):
     items = make_is3(tmp_path, "IS3")["items"]
     target = IS3(tmp_path, target_size=None).load(items[0]["id"]).target
     assert target.size_hw == (112, 112)
@@ -87,7 +87,7 @@ def test_masks_keep_the_size_of_the_picture_on_request(tmp_path):
 def test_a_partial_is3_is_refused(tmp_path):
     make_is3(tmp_path, "IS3")
     (tmp_path / "IS3/audio_waw/fox_train_fox.wav").unlink()
-    with pytest.raises(InputError, match="audio_waw: nothing for 1 of 6 pictures, first 'fox_train_fox'"):
+    with pytest.raises(InputError, match="audio_waw: nothing for 1 of 6 images, first 'fox_train_fox'"):
         IS3(tmp_path)
     with pytest.raises(InputError, match="expected visual_frames/ or images/"):
         IS3(tmp_path / "IS3" / "images")
@@ -139,7 +139,7 @@ def test_names_of_ms3_are_not_cut_at_their_first_dot(lists):
     assert LocalisationMS3(root).load("dTest_0004_7/dTest_0004_7.mp4_5").target.video_id == "dTest_0004_7"
 
 
-def test_frames_of_a_video_are_a_group_and_so_are_objects_of_a_picture(lists):
+def test_frames_of_a_video_are_a_group_and_so_are_objects_of_a_image(lists):
     root, _ = lists
     s4 = LocalisationS4(root)
     target = s4.load("male_speech/_underscore4/_underscore4_2").target
@@ -172,9 +172,9 @@ def test_boxes_have_one_size_and_truths_have_names(lists):
 
 
 # ---------------------------------------------------------------------------------------------- folder
-@pytest.mark.parametrize("pictures", ["img", "image"])
-def test_a_folder_is_read_by_either_name_of_its_pictures(tmp_path, pictures):
-    items = make_folder(tmp_path, pictures)["items"]
+@pytest.mark.parametrize("images", ["img", "image"])
+def test_a_folder_is_read_by_either_name_of_its_images(tmp_path, images):
+    items = make_folder(tmp_path, images)["items"]
     dataset = Folder(tmp_path)
     assert list(dataset) == ["a_dog_1", "b.cat-2", "silent_3"]
     for item in items:
@@ -198,10 +198,10 @@ def test_jpeg_is_preferred_and_other_files_are_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(("lost", "message"), [("wav/b.cat-2.wav", "wav"), ("gt_seg/b.cat-2.jpg", "gt_seg")])
-def test_a_picture_without_a_partner_is_refused(tmp_path, lost, message):
+def test_a_image_without_a_partner_is_refused(tmp_path, lost, message):
     make_folder(tmp_path)
     (tmp_path / lost).unlink()
-    with pytest.raises(InputError, match=rf"{message}: nothing for 1 of 3 pictures, first 'b\.cat-2'"):
+    with pytest.raises(InputError, match=rf"{message}: nothing for 1 of 3 images, first 'b\.cat-2'"):
         Folder(tmp_path)
 
 
@@ -225,7 +225,7 @@ def test_a_mask_may_have_any_mode_that_shows_it(tmp_path):
     mask[1:4, 2:7] = 1
     red = np.zeros((6, 8, 3), np.uint8)
     red[..., 0] = 200 * mask
-    pictures = {
+    images = {
         "grey": Image.fromarray(255 * mask),
         "one_bit": Image.fromarray(255 * mask).convert("1"),
         "palette": Image.fromarray(mask).convert("P"),
@@ -233,8 +233,8 @@ def test_a_mask_may_have_any_mode_that_shows_it(tmp_path):
         "red_on_glass": Image.fromarray(np.dstack([red, 255 * mask])),
         "glass": Image.merge("LA", [Image.fromarray(255 * mask), Image.new("L", (8, 6), 255)]),
     }
-    for name, picture in pictures.items():
-        picture.save(tmp_path / f"{name}.png")
+    for name, image in images.items():
+        image.save(tmp_path / f"{name}.png")
         assert np.array_equal(read_mask(tmp_path / f"{name}.png"), mask == 1), name
         large = read_mask(tmp_path / f"{name}.png", (24, 32))
         assert large.shape == (24, 32)
@@ -255,7 +255,7 @@ def test_a_mask_that_is_none_is_refused(tmp_path):
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tiff")
     with pytest.raises(ImageError, match="mode 'F'"):
         read_mask(tmp_path / "float.tiff")
-    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(ImageError, match=r"text\.png: the mask cannot be read"):
         read_mask(tmp_path / "text.png")
     with pytest.raises(ImageError, match="no such file"):

@@ -156,7 +156,7 @@ def test_a_mask_that_does_not_belong_to_its_scene(scenes: tuple[Path, dict[str, 
     mask = root / "masks" / "single_000.png"
     right = np.asarray(Image.open(mask)).copy()
     for wrong, kind, words in (
-        (right[:-1], InputError, r"\(95, 128\) pixels, the picture .*single_000\.jpg has \(96, 128\)"),
+        (right[:-1], InputError, r"\(95, 128\) pixels, the image .*single_000\.jpg has \(96, 128\)"),
         (right + 3 * (right > 0), ImageError, "the value [45] stands for"),
         (np.where(right == 1, 0, right), InputError, "no pixel has the value 1, which is the sounding 'red'"),
     ):

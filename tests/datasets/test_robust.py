@@ -41,11 +41,11 @@ def test_every_frame_comes_under_every_condition(tree, reader, base):
         assert np.array_equal(sample.audio.waveform, own.sample.audio.waveform) == (condition == "positive")
 
 
-def test_the_conditions_of_a_frame_share_its_picture(tree):
+def test_the_conditions_of_a_frame_share_its_image(tree):
     dataset = RobustMS3(tree[0])
-    pictures = [dataset.load(item).sample.image for item in list(dataset)[:8]]
-    assert len({id(picture) for picture in pictures}) == 2
-    assert all(picture is pictures[0] for picture in pictures[:4])
+    images = [dataset.load(item).sample.image for item in list(dataset)[:8]]
+    assert len({id(image) for image in images}) == 2
+    assert all(image is images[0] for image in images[:4])
 
 
 def test_conditions_are_those_of_the_suite(tree):

@@ -10,8 +10,8 @@ import pytest
 from fixtures_datasets import STEP, VPO_IDS, make_vpo
 from PIL import Image
 
+from zsavs.datasets.audio import centre_crop, mix
 from zsavs.datasets.masks import read_ids
-from zsavs.datasets.sounds import centre_crop, mix
 from zsavs.datasets.vpo import VPOMS, VPOMSMI, VPOSS, VPOMSMIStereo, VPOMSStereo, VPOSSStereo
 from zsavs.errors import ImageError, InputError, UnknownName
 from zsavs.language.label_sets import vpo_classes, vpo_table
@@ -39,7 +39,7 @@ def steps_of(wave):
 
 @pytest.mark.parametrize(("reader", "part"), READERS)
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_every_picture_is_read_as_it_was_written(tree, reader, part, split):
+def test_every_image_is_read_as_it_was_written(tree, reader, part, split):
     root, manifest = tree
     dataset = reader(root, split=split)
     wanted = [item for item in manifest[part] if item["split"] == split]
@@ -90,7 +90,7 @@ def test_a_value_that_is_no_class_is_refused(tmp_path):
         read_ids(tmp_path / "colour.png", vpo_table())
 
 
-def test_pictures_of_one_instance_per_class_lie_in_the_tree_of_ms(tree):
+def test_images_of_one_instance_per_class_lie_in_the_tree_of_ms(tree):
     dataset = VPOMSMI(tree[0])
     trees = {path.parts[-3] for item in dataset for path in dataset.files(item)[:2]}
     assert trees == {"VPO-MS", "VPO-MSMI"}

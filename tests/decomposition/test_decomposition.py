@@ -69,7 +69,7 @@ def pitch_share(clip: AudioClip, colour: str) -> float:
     return float(EARS.encode_audio([clip])[0, COLOURS.index(colour)] ** 2)
 
 
-def picture(audio: AudioClip, *visible: str) -> AVSample:
+def image(audio: AudioClip, *visible: str) -> AVSample:
     return replace(toy.scene(visible or ("red", "blue"), ())[0], audio=audio)
 
 
@@ -106,7 +106,7 @@ def test_sets_of_times() -> None:
 
 # --------------------------------------------------------------------------------- windows
 def test_windows_tell_apart_what_sounds_one_after_the_other() -> None:
-    (components,) = SOUNDS["windows"].take_apart([after("red", "blue", "red")])
+    (components,) = SOUNDS["windows"].decompose([after("red", "blue", "red")])
     red, blue = (max(components, key=lambda part, c=c: pitch_share(part.clip, c)) for c in ("red", "blue"))
     assert pitch_share(red.clip, "red") > 0.65
     assert pitch_share(blue.clip, "blue") > 0.8
@@ -115,14 +115,14 @@ def test_windows_tell_apart_what_sounds_one_after_the_other() -> None:
 
 
 def test_windows_leave_whole_what_sounds_alike_all_along() -> None:
-    assert SOUNDS["windows"].take_apart([toy.tone("red", "blue", seconds=4.0), clip_of(np.zeros(RATE))]) == [[], []]
+    assert SOUNDS["windows"].decompose([toy.tone("red", "blue", seconds=4.0), clip_of(np.zeros(RATE))]) == [[], []]
 
 
 def test_pauses_are_not_heard() -> None:
     """Silence between two sounds is no third source, and no time of either."""
     pause = clip_of(np.zeros(3 * RATE))
     whole = clip_of(np.concatenate([toy.tone("red").waveform[0], pause.waveform[0], toy.tone("blue").waveform[0]]))
-    (components,) = SOUNDS["windows"].take_apart([whole])
+    (components,) = SOUNDS["windows"].decompose([whole])
     assert components
     for component in components:
         assert overlap(component.times, ((2.5, 4.5),)) == ()
@@ -150,7 +150,7 @@ def test_windows_are_equally_long_and_reach_both_ends(window_s: float, most: int
 # ------------------------------------------------------------------------------------- nmf
 def test_nmf_tells_apart_what_sounds_at_once() -> None:
     red, blue = swelling("red", 0.7), swelling("blue", 1.3)
-    (components,) = SOUNDS["nmf"].take_apart([clip_of(red + blue)])
+    (components,) = SOUNDS["nmf"].decompose([clip_of(red + blue)])
     for colour, alone in (("red", red), ("blue", blue)):
         part = max(components, key=lambda part, c=colour: pitch_share(part.clip, c))
         assert pitch_share(part.clip, colour) > 0.95
@@ -162,7 +162,7 @@ def test_nmf_says_when_each_note_sounds() -> None:
     red, blue = toy.tone("red", seconds=4.0).waveform[0].copy(), toy.tone("blue", seconds=4.0).waveform[0].copy()
     red[int(2.5 * RATE) :] = 0
     blue[: int(1.5 * RATE)] = 0
-    (components,) = SOUNDS["nmf"].take_apart([clip_of(red + blue)])
+    (components,) = SOUNDS["nmf"].decompose([clip_of(red + blue)])
     for colour, (on, off) in (("red", (0.0, 2.5)), ("blue", (1.5, 4.0))):
         part = max(components, key=lambda part, c=colour: pitch_share(part.clip, c))
         assert (part.times[0][0], part.times[-1][1]) == pytest.approx((on, off), abs=0.2)
@@ -171,7 +171,7 @@ def test_nmf_says_when_each_note_sounds() -> None:
 def test_components_add_up_to_the_recording_channel_by_channel() -> None:
     red, blue = swelling("red", 0.7), swelling("blue", 1.3)
     clip = clip_of([0.8 * red + 0.1 * blue, 0.2 * red + 0.9 * blue])
-    (components,) = SOUNDS["nmf"].take_apart([clip])
+    (components,) = SOUNDS["nmf"].decompose([clip])
     assert len(components) > 1
     assert sum(part.clip.waveform for part in components) == pytest.approx(clip.waveform, abs=0.02)
 
@@ -181,13 +181,13 @@ def test_components_add_up_to_the_recording_channel_by_channel() -> None:
 def test_noise_is_not_taken_apart_into_sources(seed: int, slope: float) -> None:
     """Brown noise, most of it in a few cells, may look like two components; they say no more than the noise."""
     clip = noise(seed, slope)
-    assert slope == 2.0 or SOUNDS["nmf"].take_apart([clip]) == [[]]
+    assert slope == 2.0 or SOUNDS["nmf"].decompose([clip]) == [[]]
     for method in SOUNDS.values():
-        assert not len(Decomposed(STRATEGIES["audio_to_text"], method).query([picture(clip)])[0])
+        assert not len(Decomposed(STRATEGIES["audio_to_text"], method).query([image(clip)])[0])
 
 
 def test_one_steady_tone_is_one_source() -> None:
-    assert SOUNDS["nmf"].take_apart([toy.tone("red"), toy.tone(), clip_of([[0.5]])]) == [[], [], []]
+    assert SOUNDS["nmf"].decompose([toy.tone("red"), toy.tone(), clip_of([[0.5]])]) == [[], [], []]
 
 
 def test_no_update_makes_a_factorisation_worse() -> None:
@@ -204,7 +204,7 @@ def test_no_update_makes_a_factorisation_worse() -> None:
 
 def test_the_same_recording_gives_the_same_bits() -> None:
     wave = swelling("red", 0.7) + swelling("blue", 1.3)
-    (one,), (other,) = (SpectrogramNMF().take_apart([clip_of(wave.copy())]) for _ in range(2))
+    (one,), (other,) = (SpectrogramNMF().decompose([clip_of(wave.copy())]) for _ in range(2))
     assert len(one) == len(other) > 1
     for a, b in zip(one, other, strict=True):
         assert a.times == b.times
@@ -224,7 +224,7 @@ def test_sparse_coding_finds_both_labels_of_one_embedding() -> None:
     sparse = SparseText(world, NAMES)
     alone = AudioToText(sparse.ears, NAMES, top_k=1)  # type: ignore[arg-type]
     pairs = [(NAMES[i], NAMES[i + 7]) for i in range(8)]
-    samples = [picture(loud_sound(world, *pair)) for pair in pairs]
+    samples = [image(loud_sound(world, *pair)) for pair in pairs]
     both = Decomposed(alone, sparse).query(samples)
     assert all(len(query) == 1 for query in alone.query(samples))
     assert sum(set(query.phrases) == set(pair) for query, pair in zip(both, pairs, strict=True)) >= 6
@@ -252,11 +252,11 @@ def test_ears_hear_embeddings_and_sounds_in_one_batch() -> None:
 
 def test_a_component_known_by_its_embedding_is_not_cut_into_sounds_that_are_not_its_own() -> None:
     """Windows shorter than the component: what they hold is everything that sounds there."""
-    senses = toy.ToySenses()
+    senses = toy.ToyJoint()
     own = senses.encode_audio([toy.tone("blue")])[0]
     source = EmbeddedClip(toy.tone("red", seconds=4.0).waveform, RATE, "", own, senses.space)
     bridged = TextBridged(Ears(senses), COLOURS, window_s=1.0)  # type: ignore[arg-type]
-    assert [query.phrases for query in bridged.query([picture(source)])] == [("blue",)]
+    assert [query.phrases for query in bridged.query([image(source)])] == [("blue",)]
     assert cut(source, 1.0, 8) == [(0.0, source)]
 
 
@@ -271,7 +271,7 @@ def test_what_cannot_be_heard_is_refused_by_name() -> None:
         zsavs.build_pipeline(STRATEGIES["fused label"], preset="toy", decomposition="sparse")
     with pytest.raises(UnknownName, match="windows"):
         zsavs.build_pipeline("fused", preset="toy", decomposition="window")
-    with pytest.raises(InputError, match="take_apart"):
+    with pytest.raises(InputError, match="decompose"):
         zsavs.build_pipeline("fused", preset="toy", decomposition=SpectrogramNMF)  # type: ignore[arg-type]
 
 
@@ -377,9 +377,9 @@ def test_a_batch_of_recordings_of_many_lengths_equals_them_one_by_one() -> None:
     clips = [after("red", "blue"), toy.tone("green"), after("blue"), clip_of(np.zeros(RATE)), noise(0, 1.0)]
     for method in SOUNDS.values():
         strategy = Decomposed(STRATEGIES["audio_to_text"], method)
-        together = strategy.query([picture(clip) for clip in clips])
+        together = strategy.query([image(clip) for clip in clips])
         for clip, query in zip(clips, together, strict=True):
-            (alone,) = strategy.query([picture(clip_of(clip.waveform.copy()))])
+            (alone,) = strategy.query([image(clip_of(clip.waveform.copy()))])
             assert (alone.phrases, alone.times) == (query.phrases, query.times)
             assert alone.weights == pytest.approx(query.weights, abs=1e-5)
 
@@ -394,7 +394,7 @@ def test_a_batch_of_recordings_of_many_lengths_equals_them_one_by_one() -> None:
 )
 def test_a_decomposition_finds_both_of_two_sources(method: str, audio: AudioClip) -> None:
     """In pixels: the strategy alone, which asks for one thing, leaves one of them out."""
-    sample = picture(audio, "red", "green", "blue")
+    sample = image(audio, "red", "green", "blue")
     alone, apart = (
         zsavs.build_pipeline("audio_to_text", preset="toy", top_k=1, decomposition=name)(sample)
         for name in (None, method)
@@ -408,7 +408,7 @@ def test_a_decomposition_finds_both_of_two_sources(method: str, audio: AudioClip
 
 def test_strategies_in_one_pass_share_components() -> None:
     clip = clip_of(swelling("red", 0.7) + swelling("blue", 1.3))
-    one, other = (SpectrogramNMF().take_apart([clip])[0] for _ in range(2))
+    one, other = (SpectrogramNMF().decompose([clip])[0] for _ in range(2))
     assert one
     assert all(a.clip is b.clip for a, b in zip(one, other, strict=True))
 

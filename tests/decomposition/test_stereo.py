@@ -142,7 +142,7 @@ def test_the_sound_says_which_of_two_identical_things() -> None:
             "audio_to_text",
             preset="toy",
             grounder=Discs(),
-            verifier=ClipVerifier(toy.ToyEyes(), COLOURS, silent=()),
+            verifier=ClipVerifier(toy.ToyImageText(), COLOURS, silent=()),
             segmenter=ToySegmenter(),
             stereo=stereo,
         )

@@ -1,4 +1,4 @@
-"""The pictures: what may change in a frame, where labels go, what a sound looks like, and what is on the card."""
+"""The images: what may change in a frame, where labels go, what a sound looks like, and what is on the card."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from PIL import Image
 
 from zsavs.draw import card, mask_layer, overlay, palette
 from zsavs.draw import text as text_module
+from zsavs.draw.audio import audio_strip, envelope, spectrogram, time_ticks
 from zsavs.draw.colours import GREY, INK, PAPER, QUIET, ink_on, spectrogram_ramp
 from zsavs.draw.labels import Label, place_labels
 from zsavs.draw.masks import extent
-from zsavs.draw.sound import envelope, sound_strip, spectrogram, time_ticks
 from zsavs.draw.text import set_line
 from zsavs.errors import AudioError, ContractError, ImageError
 from zsavs.types import AudioClip
@@ -122,7 +122,7 @@ def test_the_spectrogram_ramp_only_gets_darker() -> None:
 # The overlay ---------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_found_leaves_the_picture_as_it_is() -> None:
+def test_nothing_found_leaves_the_image_as_it_is() -> None:
     image, masks = scene(60, 90, 0)
     drawn = overlay(image, masks, [], [], None)
     assert drawn.mode == "RGB"
@@ -146,7 +146,7 @@ def test_only_the_mask_its_contour_and_its_label_change() -> None:
     np.testing.assert_array_equal(image, before)
 
 
-def test_the_contour_has_the_colour_of_the_mask_and_a_width_that_grows_with_the_picture() -> None:
+def test_the_contour_has_the_colour_of_the_mask_and_a_width_that_grows_with_the_image() -> None:
     widths = []
     for size in (200, 1600):
         image = np.full((size, size, 3), 128, np.uint8)
@@ -178,7 +178,7 @@ def test_overlapping_masks_blend_to_the_mean_of_their_colours_whatever_their_ord
     assert np.abs(first - second).max() > 40
 
 
-def test_the_layer_over_the_picture_is_the_overlay() -> None:
+def test_the_layer_over_the_image_is_the_overlay() -> None:
     image, masks = scene(200, 300, 4)
     args = (masks, ["a", "b", "c", "d"], [0.1, 0.2, 0.3, 0.4])
     layer = mask_layer(*args)
@@ -289,7 +289,7 @@ def test_a_label_avoids_another_mask() -> None:
     assert label.box[1] >= 250  # so it goes below
 
 
-def test_type_grows_with_the_picture_and_tiny_pictures_have_none() -> None:
+def test_type_grows_with_the_image_and_tiny_images_have_none() -> None:
     heights = []
     for size in (64, 640, 3000):
         mask = np.zeros((1, size, size), np.bool_)
@@ -410,8 +410,8 @@ def test_silence_is_pale_and_a_whisper_is_not_shown_as_a_shout() -> None:
     assert spectrogram(silence(), 50, 40).max() == 0
     assert spectrogram(clip(level=1e-4), 50, 40).max() < 0.7
     assert spectrogram(clip(level=0.5), 50, 40).max() == 1
-    quiet = np.asarray(sound_strip(clip(level=1e-4), 300, 200, 16))[:50]
-    loud = np.asarray(sound_strip(clip(level=0.5), 300, 200, 16))[:50]
+    quiet = np.asarray(audio_strip(clip(level=1e-4), 300, 200, 16))[:50]
+    loud = np.asarray(audio_strip(clip(level=0.5), 300, 200, 16))[:50]
     assert (quiet < 200).any(axis=-1).sum() < 0.2 * (loud < 200).any(axis=-1).sum()
 
 
@@ -440,9 +440,9 @@ def test_ticks_are_round_few_and_inside(duration: float) -> None:
     ids=str,
 )
 def test_odd_sounds_are_drawn(sound: AudioClip) -> None:
-    picture = sound_strip(sound, 500, 220, 16)
-    assert (picture.mode, picture.size) == ("RGB", (500, 220))
-    assert pixels_of(picture, QUIET) > 10  # the ticks of the axis
+    image = audio_strip(sound, 500, 220, 16)
+    assert (image.mode, image.size) == ("RGB", (500, 220))
+    assert pixels_of(image, QUIET) > 10  # the ticks of the axis
 
 
 def test_ten_minutes_take_bounded_time_and_memory() -> None:
@@ -452,7 +452,7 @@ def test_ten_minutes_take_bounded_time_and_memory() -> None:
     start = time.perf_counter()
     tracemalloc.start()
     try:
-        sound_strip(long, 1200, 270, 17)
+        audio_strip(long, 1200, 270, 17)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -486,7 +486,7 @@ def test_a_card_is_as_wide_as_a_slide_whatever_the_frame(height: int, width: int
     assert 400 <= page.height <= 1300
 
 
-def test_the_frame_on_a_card_is_the_picture() -> None:
+def test_the_frame_on_a_card_is_the_image() -> None:
     image, _ = scene(720, 1280, 0)
     page = card(image, np.zeros((0, 720, 1280), np.bool_), [], [], None, silence(), [])
     np.testing.assert_array_equal(np.asarray(page)[48 : 48 + 720, 48 : 48 + 1280], image)

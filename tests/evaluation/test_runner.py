@@ -192,7 +192,7 @@ def test_nothing_to_evaluate_is_an_error(folder: Path, monkeypatch: pytest.Monke
 def test_a_finished_run_is_not_repeated(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate(Folder(folder), plan(), tmp_path / "run")
     before = (tmp_path / "run" / "metrics.json").read_bytes()
-    monkeypatch.setattr(toy.ToyEars, "encode_audio", lambda *_: pytest.fail("an item was answered again"))
+    monkeypatch.setattr(toy.ToyAudioText, "encode_audio", lambda *_: pytest.fail("an item was answered again"))
     evaluate(Folder(folder), plan(), tmp_path / "run")
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
     for name in ("report.json", "report.md", "report.html"):
@@ -337,7 +337,7 @@ def test_as_many_visuals_are_drawn_as_were_asked_for(folder: Path, tmp_path: Pat
         evaluate(Folder(folder), plan(), visuals=5)
 
 
-def test_merging_keeps_the_pictures_of_the_best_and_worst_of_all(folder: Path, tmp_path: Path) -> None:
+def test_merging_keeps_the_images_of_the_best_and_worst_of_all(folder: Path, tmp_path: Path) -> None:
     small = {"strategies": ("fused",), "audio": ("recorded",)}
     whole = evaluate(Folder(folder), plan(**small), tmp_path / "whole", visuals=2)
     for part in range(2):
@@ -348,7 +348,7 @@ def test_merging_keeps_the_pictures_of_the_best_and_worst_of_all(folder: Path, t
         assert len(merged["cases"]["fused"][kind]) == 2
         for case in merged["cases"]["fused"][kind]:
             drawn = [Image.open(tmp_path / run / case["picture"]).tobytes() for run in ("whole", "merged")]
-            assert drawn[0] == drawn[1], "the picture of this very item"
+            assert drawn[0] == drawn[1], "the image of this very item"
     assert json.loads((tmp_path / "merged" / "report.json").read_text())["cases"] == whole["cases"]
 
 
@@ -387,16 +387,16 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(folder: Path, tmp_
     assert [json.loads(line)["batch"] for line in lines] == list(range(len(SOUNDS)))
 
 
-def test_every_picture_and_sound_is_encoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_image_and_sound_is_encoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from zsavs.testing.tiny.segmenters import tiny_sam2
 
-    pictures: list[int] = []
+    encoded: list[int] = []
     segmenter = tiny_sam2()
     encode = segmenter._encode
-    monkeypatch.setattr(segmenter, "_encode", lambda images: pictures.append(len(images)) or encode(images))
+    monkeypatch.setattr(segmenter, "_encode", lambda images: encoded.append(len(images)) or encode(images))
     monkeypatch.setattr(toy.ToySegmenter, "load", classmethod(lambda cls, *_, **__: segmenter))
     evaluate(Folder(folder), plan(strategies=("audio_to_text", "cross_modal", "fused"), limit=3))
-    assert sum(pictures) <= 3
+    assert sum(encoded) <= 3
 
 
 # ------------------------------------------------------------------------------- label maps
@@ -406,7 +406,7 @@ def test_phrases_find_their_class() -> None:
 
 
 def test_phrases_without_a_name_go_to_the_nearest_class() -> None:
-    ears = toy.ToyEars()
+    ears = toy.ToyAudioText()
     names = ClassNames(("background", "green", "red"), ears.encode_text)
     assert names("something red") == 2
 
@@ -421,7 +421,7 @@ def test_label_map_paints_the_surest_on_top() -> None:
         np.array([0.9, 0.5], np.float32),
         masks.any(0).astype(np.float32),
     )
-    labels = label_map(result, ClassNames(("background", "green", "red")), (4, 4))
+    labels = label_map(result.phrases, result.masks, ClassNames(("background", "green", "red")), (4, 4))
     assert labels.tolist() == [[2] * 4, [2] * 4, [1] * 4, [0] * 4]
 
 

@@ -106,7 +106,7 @@ def tensor_input(name, shape, salt=""):
 
 
 def image_input(name, height, width, cell=23, salt=""):
-    """uint8 RGB picture (height, width, 3): flat random cells of `cell` pixels plus fine noise."""
+    """uint8 RGB image (height, width, 3): flat random cells of `cell` pixels plus fine noise."""
     rows, cols = -(-height // cell), -(-width // cell)
     coarse = (_raw("input/" + name + "/coarse", rows * cols * 3, salt) >> np.uint64(57)).astype(np.int64)
     coarse = coarse.reshape(rows, cols, 3).repeat(cell, 0).repeat(cell, 1)[:height, :width]  # 0..127

@@ -1,4 +1,4 @@
-"""Regions without a phrase: exact boxes, filters and suppression on known masks, and every picture looked at once."""
+"""Regions without a phrase: exact boxes, filters and suppression on known masks, and every image looked at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapter_helpers import imported_by, pictures
+from adapter_helpers import imported_by, noise_images
 from numpy.typing import NDArray
 
 import zsavs
@@ -32,7 +32,7 @@ TWO = Query(("dog", "piano"), np.array([0.9, 0.6], np.float32))
 
 
 def sample(height: int = 40, width: int = 50, kind: int = 0) -> AVSample:
-    """A picture whose first value says what is in it."""
+    """An image whose first value says what is in it."""
     return AVSample(np.full((height, width, 3), kind, np.uint8), toy.tone("red", seconds=0.1))
 
 
@@ -54,7 +54,7 @@ def box(y0: int, y1: int, x0: int, x1: int, rating: float = 0.9) -> Thing:
 
 
 class Points:
-    """A segmenter whose answers are known: the n-th point of a picture gets the n-th of its things, then nothing."""
+    """A segmenter whose answers are known: the n-th point of an image gets the n-th of its things, then nothing."""
 
     def __init__(self, *things: Thing, **kinds: Sequence[Thing]) -> None:
         self.things = {0: things, **{int(name[1:]): list(of_kind) for name, of_kind in kinds.items()}}
@@ -64,7 +64,7 @@ class Points:
     def segment_points(
         self, samples: Sequence[AVSample], points: Sequence[NDArray[np.float32]], *, full_size: bool = True
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        assert not full_size, "full size takes memory in proportion to the picture"
+        assert not full_size, "full size takes memory in proportion to the image"
         self.asked.append(list(points))
         return [self.answer(one, xy) for one, xy in zip(samples, points, strict=True)]
 
@@ -88,7 +88,7 @@ class Points:
 
 # ------------------------------------------------------------------------------------ boxes
 @pytest.mark.parametrize("size", [(40, 50), (400, 100), (77, 131), (13, 7), (1, 1), (1, 3000), (2160, 1)])
-def test_boxes_are_tight_in_pixels_of_the_picture(size: tuple[int, int]) -> None:
+def test_boxes_are_tight_in_pixels_of_the_image(size: tuple[int, int]) -> None:
     height, width = size
     found = Points(box(10, 20, 5, 15), box(30, 40, 40, 50, 0.85)).found(sample(height, width))
     exact = [
@@ -157,8 +157,8 @@ def test_ratings_beyond_one_are_cut() -> None:
         ({"max_area": 0.0499}, 0),
     ],
 )
-def test_the_area_is_a_share_of_the_picture(settings: dict[str, float], kept: int) -> None:
-    """Of any picture: a mask is stretched with it."""
+def test_the_area_is_a_share_of_the_image(settings: dict[str, float], kept: int) -> None:
+    """Of any image: a mask is stretched with it."""
     for one in (sample(), sample(400, 100)):
         assert len(Points(box(0, 10, 0, 10)).found(one, **settings)) == kept
 
@@ -168,7 +168,7 @@ def test_a_mask_without_pixels_is_no_region() -> None:
     assert len(Points(empty).found(min_iou=0, min_stability=0, min_area=0, max_area=1)) == 0
 
 
-def test_the_whole_picture_is_no_region_by_default() -> None:
+def test_the_whole_image_is_no_region_by_default() -> None:
     assert len(Points(box(0, 40, 0, 50)).found()) == 0
     assert len(Points(box(0, 40, 0, 50)).found(max_area=1)) == 1
 
@@ -243,7 +243,7 @@ def test_where_nothing_is_looked_for_nothing_is_computed() -> None:
     points = Points(box(0, 10, 0, 10))
     nothing, something, again = points.grounder().ground([sample(), sample(), sample()], [Query.nothing(), ONE, TWO])
     assert (len(nothing), len(something), len(again)) == (0, 1, 2)
-    assert [len(call) for call in points.asked] == [2], "the picture without a query is not looked at"
+    assert [len(call) for call in points.asked] == [2], "the image without a query is not looked at"
     assert points.grounder().ground([], []) == []
     assert len(points.asked) == 1
 
@@ -253,7 +253,7 @@ def test_as_many_queries_as_samples() -> None:
         Points().grounder().ground([sample()], [])
 
 
-def test_a_batch_is_its_pictures_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_its_images_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: dict[str, list[Thing]] = {
         f"k{n}": [box(n, n + 10, 2 * x, 2 * x + 4, 0.81 + 0.01 * x) for x in range(n)] for n in range(1, 7)
     }
@@ -262,14 +262,14 @@ def test_a_batch_is_its_pictures_one_by_one(monkeypatch: pytest.MonkeyPatch) -> 
     together = Points(**kinds).grounder().ground(samples, [TWO] * 6)
     assert {len(found) for found in together} == {2, 4, 6, 8, 10, 12}
     monkeypatch.setattr(module, "_POINTS_AT_ONCE", 5)
-    monkeypatch.setattr(module, "_PICTURES_AT_ONCE", 1)
+    monkeypatch.setattr(module, "_IMAGES_AT_ONCE", 1)
     for one, found in zip(samples, together, strict=True):
         (alone,) = Points(**kinds).grounder().ground([one], [TWO])
         for name in ("boxes_xyxy", "scores", "sources"):
             assert np.array_equal(getattr(alone, name), getattr(found, name))
 
 
-def test_points_and_pictures_are_asked_a_few_at_a_time() -> None:
+def test_points_and_images_are_asked_a_few_at_a_time() -> None:
     points = Points(box(0, 10, 0, 10))
     points.per_side = 12
     points.grounder().ground([sample() for _ in range(6)], [ONE] * 6)
@@ -283,7 +283,7 @@ def test_points_and_pictures_are_asked_a_few_at_a_time() -> None:
     ]
 
 
-def test_a_picture_is_looked_at_once_whoever_asks() -> None:
+def test_a_image_is_looked_at_once_whoever_asks() -> None:
     """By any strategy and any pipeline, with the same settings; in the same batch, too."""
     points, one = Points(box(0, 10, 0, 10)), sample()
     same = AVSample(one.image, toy.tone("blue", seconds=0.1))
@@ -294,12 +294,12 @@ def test_a_picture_is_looked_at_once_whoever_asks() -> None:
     points.grounder(min_iou=0.95).ground([one], [ONE])
     assert len(points.asked) == 2, "other settings give other regions"
     points.grounder().ground([sample()], [ONE])
-    assert len(points.asked) == 3, "an equal picture is another one"
+    assert len(points.asked) == 3, "an equal image is another one"
     other = Points()
     assert len(other.grounder().ground([one], [ONE])[0]) == 0, "so is another segmenter"
 
 
-def test_nothing_is_remembered_of_a_picture_that_is_gone() -> None:
+def test_nothing_is_remembered_of_a_image_that_is_gone() -> None:
     grounder = Points(box(0, 10, 0, 10)).grounder()
     grounder.ground([sample()], [ONE])
     gc.collect()
@@ -384,7 +384,7 @@ def test_sam2_keeps_the_contract() -> None:
 
 def test_sam2_gives_the_regions_of_its_own_masks() -> None:
     segmenter = tiny_sam2()
-    (one,) = (AVSample(image, toy.tone("red", seconds=0.1)) for image in pictures((50, 120)))
+    (one,) = (AVSample(image, toy.tone("red", seconds=0.1)) for image in noise_images((50, 120)))
     (found,) = SegmentProposals(segmenter, **LOOSE, nms_iou=1, max_regions=25).ground([one], [ONE])
     x, y = np.meshgrid(np.arange(12, 120, 24), np.arange(5, 50, 10))
     logits, ratings = segmenter.segment_points([one], [np.stack([x.ravel(), y.ravel()], 1)[:, None]], full_size=False)[
@@ -397,8 +397,8 @@ def test_sam2_gives_the_regions_of_its_own_masks() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 2)])
-def test_pictures_of_any_shape(size: tuple[int, int]) -> None:
-    (image,) = pictures(size)
+def test_images_of_any_shape(size: tuple[int, int]) -> None:
+    (image,) = noise_images(size)
     one = AVSample(image, toy.tone("red", seconds=0.1))
     (found,) = SegmentProposals(tiny_sam2(), **LOOSE).ground([one], [TWO])
     assert len(found) > 0
@@ -488,7 +488,7 @@ def test_the_limits_of_boxes() -> None:
     assert left(max_regions=2) == pytest.approx([0.6, 0.5])
 
 
-def test_a_box_as_large_as_the_picture_in_both_directions_is_dropped() -> None:
+def test_a_box_as_large_as_the_image_in_both_directions_is_dropped() -> None:
     boxes = [(0, 0, 100, 200, 0.9), (0, 0, 99, 197, 0.8), (0, 0, 98, 200, 0.7), (0, 0, 100, 20, 0.6)]
     detector = Detector(object=boxes)
     (found,) = DetectorProposals(detector, nms_iou=1).ground([sample(200, 100)], [ONE])
@@ -497,7 +497,7 @@ def test_a_box_as_large_as_the_picture_in_both_directions_is_dropped() -> None:
     assert len(found) == 4
 
 
-def test_a_detector_is_asked_once_for_each_picture() -> None:
+def test_a_detector_is_asked_once_for_each_image() -> None:
     detector, one = Detector(object=[(0, 0, 9, 9, 0.5)]), sample()
     samples, queries = [one, sample(), sample(), one], [ONE, Query.nothing(), TWO, TWO]
     first = DetectorProposals(detector).ground(samples, queries)
@@ -589,7 +589,7 @@ def test_a_checkpoint_for_what_loads_none_is_refused(part: dict[str, str]) -> No
         build(**part)
 
 
-def test_several_pipelines_ask_about_a_picture_once() -> None:
+def test_several_pipelines_ask_about_a_image_once() -> None:
     detector = Detector(object=[(0, 0, 20, 20, 0.5)])
     samples = example_samples()
     for name in ("audio_to_text", "fused"):

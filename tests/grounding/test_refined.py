@@ -32,9 +32,9 @@ class Rough:
 
 
 class Exact:
-    """A segmenter that knows one thing, and marks what of it is in the box; its maps are of half the picture's size."""
+    """A segmenter that knows one thing, and marks what of it is in the box; its maps are of half the image's size."""
 
-    thing = (20, 10, 50, 40)  # x0, y0, x1, y1 in pixels of the picture
+    thing = (20, 10, 50, 40)  # x0, y0, x1, y1 in pixels of the image
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
         maps = []

@@ -1,4 +1,4 @@
-"""Pictures, sounds and checkpoint folders for the tests of the model adapters."""
+"""Images, sounds and checkpoint folders for the tests of the model adapters."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from zsavs import AudioClip
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def pictures(*sizes_hw: tuple[int, int], seed: int = 0) -> list[NDArray[np.uint8]]:
-    """Noise pictures of the given sizes, read-only as those of a sample are."""
+def noise_images(*sizes_hw: tuple[int, int], seed: int = 0) -> list[NDArray[np.uint8]]:
+    """Noise images of the given sizes, read-only as those of a sample are."""
     rng = np.random.default_rng(seed)
     made = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for height, width in sizes_hw]
-    for picture in made:
-        picture.flags.writeable = False
+    for image in made:
+        image.flags.writeable = False
     return made
 
 

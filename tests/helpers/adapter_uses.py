@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from zsavs import testing
+from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
-from zsavs.testing.tiny.sounds import tiny_ast, tiny_whisper
 from zsavs.types import Query
 
 __all__ = ["USES", "far_off", "on_device"]
@@ -45,17 +45,17 @@ def _projected(part: Any, kind: str, items: list[Any]) -> Any:
 
 
 SOUNDS: Uses = {"sounds": lambda part: part.encode_audio(CLIPS)}
-PICTURES: Uses = {"pictures": lambda part: part.encode_image(IMAGES)}
+IMAGES: Uses = {"pictures": lambda part: part.encode_image(IMAGES)}
 TEXTS: Uses = {"texts": lambda part: part.encode_text(WORDS)}
 WORDED: Uses = {"pseudo words": lambda part: part.encode_pseudo_words("a sound of {}", part.embed_words(WORDS))[0]}
-JOINT: Uses = {**SOUNDS, **PICTURES, **TEXTS, **WORDED}
+JOINT: Uses = {**SOUNDS, **IMAGES, **TEXTS, **WORDED}
 BOXES: Uses = {"boxes": _found}
 
 #: By name: what makes it, and what it is asked.
 USES: dict[str, tuple[Callable[[], Any], Uses]] = {
     "clap": (tiny_clap, {**SOUNDS, **TEXTS, "tokens": lambda part: _projected(part, "audio", CLIPS)}),
     "clap_fusion": (lambda: tiny_clap(fusion=True), SOUNDS),
-    "open_clip": (tiny_open_clip, {**PICTURES, **TEXTS, "tokens": lambda part: _projected(part, "image", IMAGES)}),
+    "open_clip": (tiny_open_clip, {**IMAGES, **TEXTS, "tokens": lambda part: _projected(part, "image", IMAGES)}),
     "imagebind": (tiny_imagebind, JOINT),
     "pe_av": (tiny_pe_av, JOINT),
     "blip": (tiny_blip, {"captions": lambda part: part.caption(IMAGES)}),

@@ -1,6 +1,6 @@
 """Miniature trees of the benchmarks, in the layouts in which they are distributed.
 
-Every maker writes a tree and returns what it has written: the manifest that the readers are compared with. Pictures
+Every maker writes a tree and returns what it has written: the manifest that the readers are compared with. Images
 are noise, masks are rectangles, and sounds are stairs whose level in second k is k + 1 steps, so that a reader that
 takes the wrong second, channel or part of a recording is found out.
 """
@@ -52,7 +52,7 @@ class Tree:
         file.parent.mkdir(parents=True, exist_ok=True)
         return file
 
-    def picture(self, path: str, height: int, width: int) -> None:
+    def image(self, path: str, height: int, width: int) -> None:
         """Noise in blocks of four pixels, so that JPEG keeps some of it."""
         rows, columns = -(-height // 4), -(-width // 4)
         blocks = self.rng.integers(0, 256, (rows, columns, 3), np.uint8)
@@ -68,14 +68,14 @@ class Tree:
         return mask
 
     def grey(self, path: str, mask: NDArray[np.bool_], value: int = 255, **options: Any) -> None:
-        """A mask as a grey picture."""
+        """A mask as a grey image."""
         Image.fromarray(np.where(mask, value, 0).astype(np.uint8)).save(self.place(path), **options)
 
     def indexed(self, path: str, indices: Labels, colours: Sequence[int] = ()) -> None:
-        """A palette picture, by default with a palette in which everything is black."""
-        picture = Image.fromarray(indices).convert("P")
-        picture.putpalette(list(colours) or [0] * 768)
-        picture.save(self.place(path))
+        """A palette image, by default with a palette in which everything is black."""
+        image = Image.fromarray(indices).convert("P")
+        image.putpalette(list(colours) or [0] * 768)
+        image.save(self.place(path))
 
     def stairs(self, path: str, seconds: float, *, rate: int = 8000, channels: int = 1, base: int = 0) -> None:
         """A sound at (base + k + 1) steps in second k; the second channel is its negative half."""
@@ -110,7 +110,7 @@ def make_s4(root: Path) -> dict[str, Any]:
         rows.append([name, place, category, split, ""])
         within, areas = f"{split}/{category}/{name}", []
         for k in range(1, 6):
-            tree.picture(f"{base}/s4_data/visual_frames/{within}/{name}_{k}.png", 28, 40)
+            tree.image(f"{base}/s4_data/visual_frames/{within}/{name}_{k}.png", 28, 40)
             if split == "train" and k > 1:
                 continue
             mask = tree.rectangle(28, 40) & (name != "plain0vid005" or k != 4)
@@ -135,7 +135,7 @@ def make_ms3(root: Path) -> dict[str, Any]:
         rows.append([name, split])
         areas = []
         for k in range(1, 6):
-            tree.picture(f"{base}/visual_frames/{name}/{name}.mp4_{k}.png", 30, 30)
+            tree.image(f"{base}/visual_frames/{name}/{name}.mp4_{k}.png", 30, 30)
             mask = tree.rectangle(30, 30) & (k not in (2, 3) or split != "test")
             file = f"{base}/gt_masks/{split}/{name}/{name}_{k}.png"
             if name.startswith("d"):
@@ -172,7 +172,7 @@ def make_avss(root: Path) -> dict[str, Any]:
         count = 10 if part == "v2" else 5
         folder, histograms = f"{base}/{part}/{uid}", []
         for i in range(count):
-            tree.picture(f"{folder}/frames/{i}.jpg", height, width)
+            tree.image(f"{folder}/frames/{i}.jpg", height, width)
             if part == "v1s" and split == "train" and i:
                 continue
             labels = np.zeros((height, width), np.uint8)
@@ -202,7 +202,7 @@ VPO_IDS = {"airplane": 1, "baby": 2, "bus": 4, "car": 5, "cat": 6, "dog": 9, "fe
 
 
 def make_vpo(root: Path) -> dict[str, Any]:
-    """VPO: three lists, clips of several rates and lengths, a picture with cars and airplanes, ignored pixels."""
+    """VPO: three lists, clips of several rates and lengths, an image with cars and airplanes, ignored pixels."""
     tree, manifest = Tree(root, 14), {"ss": [], "ms": [], "msmi": []}
     audios = "vggsound_bench/VGGSound/audios"
     clips = {category: f"{category[:3]}Clip-{place:04d}_000030" for place, category in enumerate(VPO_VALUES)}
@@ -233,7 +233,7 @@ def make_vpo(root: Path) -> dict[str, Any]:
         (77003, 157896, "bus", "test", 0.0),
     ]:
         name, height, width = f"{img:012d}_{ann:012d}", 24, 20 + img % 7
-        tree.picture(f"VPO/VPO-SS/data/{category}/{img:012d}.jpg", height, width)
+        tree.image(f"VPO/VPO-SS/data/{category}/{img:012d}.jpg", height, width)
         sizes = scene(f"VPO/VPO-SS/mask/{category}/{name}.png", height, width, [category])
         rows.append([img, ann, category, VPO_VALUES[category], clips[category], position, split])
         manifest["ss"].append(
@@ -254,7 +254,7 @@ def make_vpo(root: Path) -> dict[str, Any]:
         (777001, ["dog", "dog"], "test", 1),
     ]:
         part, name, height, width = "VPO-MSMI" if several else "VPO-MS", f"{img:012d}", 22, 44
-        tree.picture(f"VPO/{part}/data/{name}.jpg", height, width)
+        tree.image(f"VPO/{part}/data/{name}.jpg", height, width)
         sizes = scene(f"VPO/{part}/mask/{name}.png", height, width, categories, indexed=split == "val")
         positions = [round((place + 0.5) / len(categories), 3) for place in range(len(categories))]
         for place, category in enumerate(categories):
@@ -272,7 +272,7 @@ def make_vpo(root: Path) -> dict[str, Any]:
     return manifest
 
 
-#: Pictures, sounds and masks by either spelling.
+#: Images, sounds and masks by either spelling.
 IS3_SPELLINGS = {
     "IS3": ("images", "audio_waw", "gt_segmentation"),
     "synthetic3241": ("visual_frames", "audio_wav", "gt_masks"),
@@ -282,7 +282,7 @@ IS3_SPELLINGS = {
 def make_is3(root: Path, spelling: str) -> dict[str, Any]:
     """IS3 in one of its spellings: JPEG masks, group names with and without a number."""
     tree, items = Tree(root, 15), []
-    pictures, sounds, masks = IS3_SPELLINGS[spelling]
+    images, sounds, masks = IS3_SPELLINGS[spelling]
     for group, pair in [
         ("accordion_baby_10467", ("accordion", "baby")),
         ("fox_train", ("subway", "fox")),
@@ -290,7 +290,7 @@ def make_is3(root: Path, spelling: str) -> dict[str, Any]:
     ]:
         for place, category in enumerate(pair):
             name = f"{group}_{category}"
-            tree.picture(f"{spelling}/{pictures}/{name}.jpg", 112, 112)
+            tree.image(f"{spelling}/{images}/{name}.jpg", 112, 112)
             mask = np.zeros((112, 112), np.bool_)
             mask[10:50, 20 + 30 * place : 60 + 30 * place] = True
             tree.grey(f"{spelling}/{masks}/{name}.jpg", mask, quality=60)
@@ -338,8 +338,8 @@ def make_localisation(root: Path, s4: dict[str, Any], ms3: dict[str, Any], is3: 
                 video = item["id"].rpartition("/")[2]
                 within = f"test/{item['id']}"
                 frame = f"{within}/{video}_{k}" if name == "s4" else f"{video}/{video}.mp4_{k}"
-                with Image.open(root / "avsbench_data" / kind / f"gt_masks/{within}/{video}_{k}.png") as picture:
-                    ys, xs = np.nonzero(np.asarray(picture))
+                with Image.open(root / "avsbench_data" / kind / f"gt_masks/{within}/{video}_{k}.png") as painting:
+                    ys, xs = np.nonzero(np.asarray(painting))
                 # Boxes on 224 x 224 that name the last pixel inside; empty ones are all zero.
                 box = [float(v * 5) for v in (xs.min(), ys.min(), xs.max(), ys.max())] if len(xs) else [0.0] * 4
                 mask, sound = f"gt_masks/{within}/{video}_{k}.png", f"audio_wav/{within}.wav"
@@ -358,14 +358,14 @@ def make_localisation(root: Path, s4: dict[str, Any], ms3: dict[str, Any], is3: 
     ):
         rows = []
         for stem in stems:
-            tree.picture(f"{folder}/visual_frames/{stem}.jpg", 56, 28)
+            tree.image(f"{folder}/visual_frames/{stem}.jpg", 56, 28)
             mask = tree.rectangle(56, 28)
             tree.grey(f"{folder}/gray_masks/{stem}.jpg", mask, quality=60)
             tree.stairs(f"{folder}/audio_wav/{stem}.wav", 4.0)
             ys, xs = np.nonzero(mask)
             box = [int(v) for v in (xs.min() * 8, ys.min() * 4, (xs.max() + 1) * 8, (ys.max() + 1) * 4)]
-            picture, sound = f"{folder}/visual_frames/{stem}.jpg", f"{folder}/audio_wav/{stem}.wav"
-            rows.append((picture, sound, f"{folder}/gray_masks/{stem}.jpg", [float(v) for v in box]))
+            image, sound = f"{folder}/visual_frames/{stem}.jpg", f"{folder}/audio_wav/{stem}.wav"
+            rows.append((image, sound, f"{folder}/gray_masks/{stem}.jpg", [float(v) for v in box]))
             manifest[f"ssl_{name}"].append(
                 {"id": stem, "box": box, "area": int(mask.sum()), "size": [56, 28], "frame": 0, "seconds": 4.0}
                 | {"group": stem.partition("_")[0]}
@@ -374,15 +374,15 @@ def make_localisation(root: Path, s4: dict[str, Any], ms3: dict[str, Any], is3: 
     return manifest
 
 
-def make_folder(root: Path, pictures: str = "img") -> dict[str, Any]:
-    """A flat folder: two kinds of pictures and masks, names with dots, a silent item."""
+def make_folder(root: Path, images: str = "img") -> dict[str, Any]:
+    """A flat folder: two kinds of images and masks, names with dots, a silent item."""
     tree, items = Tree(root, 17), []
     for name, kind, truth, size, seconds in [
         ("a_dog_1", "jpg", "png", (30, 40), 3.0),
         ("b.cat-2", "png", "jpg", (50, 20), 1.0),
         ("silent_3", "jpg", "png", (24, 24), 2.0),
     ]:
-        tree.picture(f"{pictures}/{name}.{kind}", *size)
+        tree.image(f"{images}/{name}.{kind}", *size)
         mask = tree.rectangle(*size) & (name != "silent_3")
         tree.grey(f"gt_seg/{name}.{truth}", mask)
         tree.stairs(f"wav/{name}.wav", seconds, channels=2)

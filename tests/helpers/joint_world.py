@@ -1,9 +1,9 @@
 """A joint space of unit vectors in which every truth is known, for the strategies that live in one.
 
-Sounds, pictures and texts of a thing share a direction. Each modality has a place of its own (the gap between
+Sounds, images and texts of a thing share a direction. Each modality has a place of its own (the gap between
 modalities), each thing a quirk in each modality, each item noise; and everything real has something in common that
 the bank's meaningless items lack, which is what makes a bare standardised cosine accept everything. A clip's first
-samples and a picture's first pixels spell its embedding's number, so that the encoder is a table.
+samples and an image's first pixels spell its embedding's number, so that the encoder is a table.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ class World:
         return AudioClip(wave, 16_000)
 
     def patch(self, *names: str) -> NDArray[np.uint8]:
-        """A new 20 x 20 picture of things."""
+        """A new 20 x 20 image of things."""
         number = self._item("picture", names)
         return np.full((20, 20, 3), (number // 256, number % 256, 7), np.uint8)
 
     def sample(self, names: Sequence[str], sounding: Sequence[str]) -> tuple[AVSample, NDArray[np.float32]]:
         """Things beside each other, the sound of some, and the (R, 4) box of each."""
-        picture = np.concatenate([self.patch(name) for name in names], axis=1)
+        image = np.concatenate([self.patch(name) for name in names], axis=1)
         boxes = np.array([[20 * i, 0, 20 * i + 20, 20] for i in range(len(names))], np.float32)
-        return AVSample(picture, self.sound(*sounding)), boxes
+        return AVSample(image, self.sound(*sounding)), boxes
 
     # -------------------------------------------------------------------- encoder
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:

@@ -15,12 +15,12 @@ def unit(rows: Rows) -> Rows:
 
 
 class World(NamedTuple):
-    """K labels in two spaces, and scenes: the sound is target + off-screen source, the picture target + distractor."""
+    """K labels in two spaces, and scenes: the sound is target + off-screen source, the image target + distractor."""
 
     x: Rows
     y: Rows
     sounds: Rows
-    pictures: Rows
+    images: Rows
     sound_bank: Rows
     picture_bank: Rows
     targets: NDArray[np.int64]

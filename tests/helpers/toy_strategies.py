@@ -14,7 +14,7 @@ from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.testing import toy
 
 COLOURS = tuple(toy.COLOURS)
-EARS, EYES, SENSES = toy.ToyEars(), toy.ToyEyes(), toy.ToySenses()
+EARS, EYES, SENSES = toy.ToyAudioText(), toy.ToyImageText(), toy.ToyJoint()
 
 STRATEGIES = {
     "audio_to_text": AudioToText(EARS, COLOURS),

@@ -149,9 +149,9 @@ def test_words_come_before_meanings() -> None:
 
 def test_a_phrase_between_two_classes_needs_the_threshold() -> None:
     encoder = Meanings(0.0)
-    likeness = 0.9 / np.linalg.norm((0.9, 0.3, 0.1))
-    assert ClassNames(NAMES, encoder.encode_text, min_similarity=likeness - 1e-3)("fiddle") == 1
-    assert ClassNames(NAMES, encoder.encode_text, min_similarity=likeness + 1e-3)("fiddle") == 0
+    similarity = 0.9 / np.linalg.norm((0.9, 0.3, 0.1))
+    assert ClassNames(NAMES, encoder.encode_text, min_similarity=similarity - 1e-3)("fiddle") == 1
+    assert ClassNames(NAMES, encoder.encode_text, min_similarity=similarity + 1e-3)("fiddle") == 0
 
 
 def test_a_phrase_that_is_near_a_synonym_is_of_its_class() -> None:
@@ -163,7 +163,7 @@ def test_a_phrase_that_is_near_a_synonym_is_of_its_class() -> None:
 
 def test_the_text_side_of_encoders_and_verifiers() -> None:
     pipe = zsavs.build_pipeline("fused", preset="toy")
-    for part in (pipe.verifier, toy.ToyEyes()):
+    for part in (pipe.verifier, toy.ToyImageText()):
         embed = text_side(part)
         assert embed is not None
         assert embed(["red", "blue"]) @ embed(["red"])[0] == pytest.approx([1, 0], abs=1e-5)
@@ -202,7 +202,8 @@ def test_the_encoder_decides_what_words_do_not() -> None:
 
 
 def test_masks_are_stretched_to_the_size_that_is_asked_for() -> None:
-    labels = label_map(result(["drum"]), ClassNames(NAMES), (4, 8))
+    found = result(["drum"])
+    labels = label_map(found.phrases, found.masks, ClassNames(NAMES), (4, 8))
     assert (labels == 2).sum() == 4 * 2
     assert (labels[:, :2] == 2).all()
 
@@ -257,11 +258,11 @@ def test_segment_writes_the_label_map(pair: list[str], tmp_path: Path, capsys: p
     assert main(["segment", *pair, *words, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert [row["class"] for row in answer["objects"]] == ["motorcycle"]
-    picture = Image.open(answer["files"]["labels"])
+    image = Image.open(answer["files"]["labels"])
     motorcycle = label_set("avss").classes.index("motorcycle")
     saved = AVSResult.load(tmp_path / "scene.json")
-    assert np.array_equal(np.asarray(picture), saved.mask * np.uint8(motorcycle)), "pixel values are class ids"
-    assert (np.asarray(picture.convert("RGB"))[saved.mask] == avss_palette()[motorcycle]).all()
+    assert np.array_equal(np.asarray(image), saved.mask * np.uint8(motorcycle)), "pixel values are class ids"
+    assert (np.asarray(image.convert("RGB"))[saved.mask] == avss_palette()[motorcycle]).all()
     assert main(["segment", *pair, *words]) == 0
     assert "found: blue motorbike (motorcycle)" in capsys.readouterr().out
 

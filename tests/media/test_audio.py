@@ -19,9 +19,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import zsavs.media.audio
+import zsavs.media.audio_file
 from zsavs.errors import AudioError, BrokenInstallation
-from zsavs.media.audio import fit, load_audio, resample, rms_db, windows
+from zsavs.media.audio_file import load_audio
+from zsavs.media.waveform import fit, resample, rms_db, windows
 
 RATE = 16_000
 
@@ -266,7 +267,7 @@ def test_averaging_is_the_channel_mean(tmp_path, monkeypatch):
     wave = np.stack([noise(10_000, seed) for seed in range(3)])
     soundfile.write(tmp_path / "a.wav", wave.T, RATE, subtype="FLOAT")
     whole = load_audio(tmp_path / "a.wav")
-    monkeypatch.setattr(zsavs.media.audio, "_MAX_VALUES", 20_000)
+    monkeypatch.setattr(zsavs.media.audio_file, "_MAX_VALUES", 20_000)
     averaged = load_audio(tmp_path / "a.wav")
     assert averaged.waveform.shape == (1, 10_000)
     np.testing.assert_allclose(averaged.mono(), whole.mono(), rtol=0, atol=1e-7)
@@ -411,7 +412,7 @@ def test_permission_is_explained(tmp_path, monkeypatch):
         (b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(200), "M4A sound"),
         (b"\0\0\0\x20ftypisom\0\0\0\0" + bytes(200), "an MP4"),
         (b"\x1aE\xdf\xa3" + bytes(200), "a WebM"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG picture"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG image"),
         (wav_header(100, 0, 1) + bytes(200), "a WAV recording"),
         (wav_header(100, RATE, 0) + bytes(200), "a WAV recording"),
         (bytes(range(128, 256)), ""),

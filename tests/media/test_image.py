@@ -1,4 +1,4 @@
-"""Pictures as people hand them over: every mode, orientation and accident; resizing, letterboxes, crops."""
+"""Images as people hand them over: every mode, orientation and accident; resizing, letterboxes, crops."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from PIL import Image, ImageCms, ImageFile
 
 from zsavs.errors import ImageError
 from zsavs.media.colour import to_rgb
-from zsavs.media.image import crop_with_margin, highlight, letterbox, resize_map, shrink
 from zsavs.media.image_file import load_image
+from zsavs.media.letterbox import letterbox
+from zsavs.media.regions import crop_with_margin, highlight
+from zsavs.media.resize import resize_map, shrink
 
 
-def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+def noise_image(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -81,7 +83,7 @@ def png(width: int, height: int, bits: int, colour: int, rows: bytes) -> bytes:
 )
 @pytest.mark.parametrize("size_hw", [(37, 23), (1, 1), (1, 5000), (5000, 1)])
 def test_lossless_formats_come_back_as_written(tmp_path, file, arguments, size_hw):
-    expected = picture(*size_hw)
+    expected = noise_image(*size_hw)
     Image.fromarray(expected).save(tmp_path / file, **arguments)
     image = load_image(tmp_path / file)
     assert image.dtype == np.uint8
@@ -99,7 +101,7 @@ def test_lossy_formats_look_the_same(tmp_path, file):
     assert np.abs(load_image(tmp_path / file).astype(int) - expected).max() < 12
 
 
-def test_a_large_picture_is_copied_out_completely(tmp_path):
+def test_a_large_image_is_copied_out_completely(tmp_path):
     """Larger than the bands in which pixels are copied, and not a multiple of them."""
     expected = smooth(1500, 1999)
     Image.fromarray(expected).save(tmp_path / "a.bmp")
@@ -107,7 +109,7 @@ def test_a_large_picture_is_copied_out_completely(tmp_path):
 
 
 def test_the_extension_does_not_matter(tmp_path):
-    expected = picture(5, 7)
+    expected = noise_image(5, 7)
     Image.fromarray(expected).save(tmp_path / "a.png")
     (tmp_path / "a.png").rename(tmp_path / "a.jpg")
     np.testing.assert_array_equal(load_image(tmp_path / "a.jpg"), expected)
@@ -124,15 +126,15 @@ def test_grey(tmp_path, file):
 
 @pytest.mark.parametrize("file", ["a.png", "a.tif", "a.bmp", "a.pbm"])
 def test_one_bit(tmp_path, file):
-    bits = picture(9, 13)[..., 0] > 128
+    bits = noise_image(9, 13)[..., 0] > 128
     Image.fromarray(bits).save(tmp_path / file)
     np.testing.assert_array_equal(load_image(tmp_path / file), np.stack([bits * np.uint8(255)] * 3, -1))
 
 
 @pytest.mark.parametrize("file", ["a.png", "a.gif", "a.tif", "a.bmp"])
 def test_palette(tmp_path, file):
-    colours = picture(1, 16)[0]
-    indices = picture(8, 8)[..., 0] % 16
+    colours = noise_image(1, 16)[0]
+    indices = noise_image(8, 8)[..., 0] % 16
     indexed = Image.fromarray(indices)
     indexed.putpalette(colours.tobytes())
     indexed.save(tmp_path / file)
@@ -141,8 +143,8 @@ def test_palette(tmp_path, file):
 
 @pytest.mark.parametrize("transparent", [{}, {"transparency": 3}])
 def test_a_palette_that_is_not_there_is_refused(tmp_path, transparent):
-    indexed = Image.fromarray(picture(8, 8)[..., 0] % 16)
-    indexed.putpalette(picture(1, 16)[0].tobytes())
+    indexed = Image.fromarray(noise_image(8, 8)[..., 0] % 16)
+    indexed.putpalette(noise_image(1, 16)[0].tobytes())
     path = tmp_path / "a.png"
     indexed.save(path, **transparent)
     data = path.read_bytes()
@@ -160,7 +162,7 @@ def over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("file", ["a.png", "a.tif", "a.webp"])
 def test_transparency_shows_white(tmp_path, file):
-    colour, alpha = picture(16, 16), GREY
+    colour, alpha = noise_image(16, 16), GREY
     Image.fromarray(np.dstack([colour, alpha])).save(tmp_path / file, lossless=True, exact=True)
     image = load_image(tmp_path / file)
     assert np.abs(image - over_white(colour, alpha)).max() <= 1
@@ -170,7 +172,7 @@ def test_transparency_shows_white(tmp_path, file):
 
 @pytest.mark.parametrize("file", ["a.png", "a.tif"])
 def test_grey_with_transparency(tmp_path, file):
-    grey = picture(16, 16)[..., 0]
+    grey = noise_image(16, 16)[..., 0]
     Image.fromarray(np.dstack([grey, GREY]), "LA").save(tmp_path / file)
     assert np.abs(load_image(tmp_path / file) - over_white(np.dstack([grey] * 3), GREY)).max() <= 1
 
@@ -330,7 +332,7 @@ def test_srgb_changes_nothing(tmp_path, monkeypatch):
         raise AssertionError("sRGB is being converted to sRGB")
 
     monkeypatch.setattr(ImageCms, "profileToProfile", convert)
-    expected = picture(16, 16)
+    expected = noise_image(16, 16)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(expected).save(tmp_path / "a.png", icc_profile=srgb)
     np.testing.assert_array_equal(load_image(tmp_path / "a.png"), expected)
@@ -338,7 +340,7 @@ def test_srgb_changes_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("broken", [b"nonsense", profile()[:200], profile(b"GRAY"), profile(b"CMYK")])
 def test_a_profile_that_is_broken_or_does_not_fit_is_left_out(tmp_path, broken):
-    expected = picture(16, 16)
+    expected = noise_image(16, 16)
     Image.fromarray(expected).save(tmp_path / "a.png", icc_profile=broken)
     np.testing.assert_array_equal(load_image(tmp_path / "a.png"), expected)
 
@@ -400,7 +402,7 @@ def test_orientation(tmp_path, file, orientation):
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_is_left_out(tmp_path, value):
-    expected = picture(4, 6)
+    expected = noise_image(4, 6)
     exif = Image.Exif()
     exif[0x0112] = value
     Image.fromarray(expected).save(tmp_path / "a.png", exif=exif)
@@ -415,11 +417,11 @@ def test_broken_exif_is_left_out(tmp_path, exif):
         assert load_image(tmp_path / "a.jpg").shape == (16, 24, 3)
 
 
-# --- several pictures in one file -------------------------------------------------------------------------------------
+# --- several images in one file -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("file", ["a.gif", "a.webp", "a.png", "a.tif"])
-def test_of_several_pictures_the_first_is_used_and_this_is_logged(tmp_path, caplog, file):
+def test_of_several_images_the_first_is_used_and_this_is_logged(tmp_path, caplog, file):
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "lime", "blue")]
     frames[0].save(tmp_path / file, save_all=True, append_images=frames[1:], lossless=True)
     np.testing.assert_array_equal(load_image(tmp_path / file), np.asarray(frames[0]))
@@ -434,7 +436,7 @@ def test_a_photo_with_a_second_view_is_one_photo(tmp_path, caplog):
     assert not said(caplog)
 
 
-def test_a_single_picture_is_nothing_to_log(tmp_path, caplog):
+def test_a_single_image_is_nothing_to_log(tmp_path, caplog):
     for file in ("a.gif", "a.webp", "a.png", "a.tif", "a.jpg"):
         Image.fromarray(smooth(8, 8)).save(tmp_path / file)
         load_image(tmp_path / file)
@@ -449,7 +451,7 @@ def test_200_megapixels_are_refused_before_decoding(tmp_path, monkeypatch):
     path.write_bytes(png(20_000, 10_000, 1, 0, bytes(2501 * 10_000)))
 
     def load(*_: object) -> None:
-        raise AssertionError("the picture is being decoded")
+        raise AssertionError("the image is being decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", load)
     started = time.perf_counter()
@@ -550,7 +552,7 @@ def test_what_is_no_path(path):
         (b"P", ""),
     ],
 )
-def test_what_is_no_picture(tmp_path, content, kind):
+def test_what_is_no_image(tmp_path, content, kind):
     (tmp_path / "a.jpg").write_bytes(content)
     message = refusal(tmp_path / "a.jpg")
     assert kind in message
@@ -566,13 +568,13 @@ def test_a_format_that_this_pillow_was_built_without(tmp_path, monkeypatch):
     (tmp_path / "a.avif").write_bytes(b"\0\0\0\x18ftypavif\0\0\0\0avif" + bytes(200))
     Image.init()
     monkeypatch.setitem(Image.OPEN, "AVIF", (pytest.fail, lambda head: "support not installed"))
-    assert "it looks like an AVIF picture" in refusal(tmp_path / "a.avif")
+    assert "it looks like an AVIF image" in refusal(tmp_path / "a.avif")
 
 
 @pytest.mark.parametrize("file", ["a.jpg", "a.png", "a.gif", "a.webp", "a.tif", "a.bmp", "a.ppm"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
-def test_a_picture_that_breaks_off(tmp_path, file, share):
-    Image.fromarray(picture(64, 64)).save(tmp_path / file)
+def test_a_image_that_breaks_off(tmp_path, file, share):
+    Image.fromarray(noise_image(64, 64)).save(tmp_path / file)
     content = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(content[: int(len(content) * share)])
     message = refusal(tmp_path / file)
@@ -600,13 +602,13 @@ def test_damaged_bytes_never_end_in_a_foreign_error(tmp_path):
 # --- shrinking --------------------------------------------------------------------------------------------------------
 
 
-def test_a_small_picture_is_not_touched():
-    image = picture(10, 10)
+def test_a_small_image_is_not_touched():
+    image = noise_image(10, 10)
     assert shrink(image, 100) is image
 
 
 def test_shrinking_averages_areas():
-    image = picture(40, 60)
+    image = noise_image(40, 60)
     expected = image.reshape(20, 2, 30, 2, 3).mean(axis=(1, 3))
     small = shrink(image, 600)
     assert small.shape == (20, 30, 3)
@@ -637,7 +639,7 @@ def test_a_line_can_be_shrunk(size_hw):
 @pytest.mark.parametrize(
     "image", [np.zeros((3, 3)), np.zeros((3, 3, 4), np.uint8), np.zeros((0, 3, 3), np.uint8), None]
 )
-def test_what_is_no_picture_array(image):
+def test_what_is_no_image_array(image):
     for use in (
         lambda: shrink(image, 1),
         lambda: letterbox(image, (4, 4)),
@@ -647,7 +649,7 @@ def test_what_is_no_picture_array(image):
         with pytest.raises(ImageError, match="picture"):
             use()
     with pytest.raises(ImageError, match="max_pixels"):
-        shrink(picture(3, 3), 0)
+        shrink(noise_image(3, 3), 0)
 
 
 # --- maps -------------------------------------------------------------------------------------------------------------
@@ -730,7 +732,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("image_hw", "canvas_hw"), SHAPES)
-def test_a_letterbox_holds_the_whole_picture_in_the_middle(image_hw, canvas_hw):
+def test_a_letterbox_holds_the_whole_image_in_the_middle(image_hw, canvas_hw):
     fill = (255, 0, 255)
     canvas, back = letterbox(np.full((*image_hw, 3), 7, np.uint8), canvas_hw, fill)
     assert canvas.shape == (*canvas_hw, 3)
@@ -744,8 +746,8 @@ def test_a_letterbox_holds_the_whole_picture_in_the_middle(image_hw, canvas_hw):
     assert (back.top, back.left) == (rows[0], columns[0])
 
 
-def test_a_picture_that_fits_is_unchanged():
-    image = picture(30, 40)
+def test_a_image_that_fits_is_unchanged():
+    image = noise_image(30, 40)
     canvas, back = letterbox(image, (30, 40))
     np.testing.assert_array_equal(canvas, image)
     canvas, back = letterbox(image, (50, 40))
@@ -766,7 +768,7 @@ def test_boxes_come_back(height, width, canvas_height, canvas_width, seed):
 
 
 @pytest.mark.parametrize(("image_hw", "canvas_hw"), SHAPES)
-def test_the_whole_picture_is_the_whole_content(image_hw, canvas_hw):
+def test_the_whole_image_is_the_whole_content(image_hw, canvas_hw):
     _, back = letterbox(np.zeros((*image_hw, 3), np.uint8), canvas_hw)
     height, width = image_hw
     (box,) = back.boxes_from_image([[0, 0, width, height]])
@@ -827,8 +829,8 @@ def test_a_map_comes_back_to_its_place(map_hw, image_hw):
 
 def test_letterbox_refuses():
     with pytest.raises(ImageError, match="side"):
-        letterbox(picture(3, 3), (0, 3))
-    _, back = letterbox(picture(3, 5), (8, 8))
+        letterbox(noise_image(3, 3), (0, 3))
+    _, back = letterbox(noise_image(3, 5), (8, 8))
     with pytest.raises(ImageError, match="boxes"):
         back.boxes_to_image(np.zeros(4))
     with pytest.raises(ImageError, match="map"):
@@ -838,8 +840,8 @@ def test_letterbox_refuses():
 # --- crop and highlight -----------------------------------------------------------------------------------------------
 
 
-def test_crop_adds_a_margin_and_stays_in_the_picture():
-    image = picture(100, 200)
+def test_crop_adds_a_margin_and_stays_in_the_image():
+    image = noise_image(100, 200)
     np.testing.assert_array_equal(crop_with_margin(image, (50, 20, 100, 40)), image[18:42, 45:105])
     np.testing.assert_array_equal(crop_with_margin(image, (50.5, 20.2, 99.5, 39.8), 0), image[20:40, 50:100])
     np.testing.assert_array_equal(crop_with_margin(image, (-50, -20, 30, 10), 0), image[:10, :30])
@@ -857,12 +859,12 @@ def test_crop_adds_a_margin_and_stays_in_the_picture():
     ],
 )
 def test_a_crop_has_at_least_one_pixel(box, pixel):
-    image = picture(10, 20)
+    image = noise_image(10, 20)
     np.testing.assert_array_equal(crop_with_margin(image, box, 0), image[pixel][None, None])
 
 
-def test_a_crop_does_not_hold_on_to_the_picture():
-    image = picture(10, 10)
+def test_a_crop_does_not_hold_on_to_the_image():
+    image = noise_image(10, 10)
     crop = crop_with_margin(image, (1, 1, 5, 5))
     assert crop.flags.owndata
     assert crop.flags.c_contiguous
@@ -872,16 +874,16 @@ def test_a_crop_does_not_hold_on_to_the_picture():
 def test_what_is_no_box(box):
     for use in (crop_with_margin, highlight):
         with pytest.raises(ImageError, match="box"):
-            use(picture(5, 5), box)
+            use(noise_image(5, 5), box)
 
 
 def test_a_negative_margin_is_refused():
     with pytest.raises(ImageError, match="margin"):
-        crop_with_margin(picture(5, 5), (0, 0, 1, 1), -0.1)
+        crop_with_margin(noise_image(5, 5), (0, 0, 1, 1), -0.1)
 
 
 def test_highlight_keeps_the_region_and_blurs_the_rest():
-    image = picture(120, 160)
+    image = noise_image(120, 160)
     seen = highlight(image, (40.2, 30.7, 80, 60))
     np.testing.assert_array_equal(seen[30:60, 40:80], image[30:60, 40:80])
     outside = np.ones((120, 160), bool)
@@ -902,7 +904,7 @@ def test_highlight_leaves_no_halo():
 
 
 def test_highlight_by_mask():
-    image = picture(60, 80)
+    image = noise_image(60, 80)
     box = (10, 20, 30, 50)
     mask = np.zeros((60, 80), bool)
     mask[20:50, 10:30] = True
@@ -929,15 +931,15 @@ def test_highlight_blurs_as_much_as_told():
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (1, 50), (2, 2)])
-def test_highlight_of_tiny_pictures(size_hw):
-    image = picture(*size_hw)
+def test_highlight_of_tiny_images(size_hw):
+    image = noise_image(*size_hw)
     seen = highlight(image, (0, 0, 1, 1))
     assert seen.shape == image.shape
     np.testing.assert_array_equal(seen[0, 0], image[0, 0])
 
 
 def test_highlight_does_not_change_what_it_is_given():
-    image = picture(20, 20)
+    image = noise_image(20, 20)
     before = image.copy()
     highlight(image, (0, 0, 5, 5))[:] = 0
     image.flags.writeable = False
@@ -946,7 +948,7 @@ def test_highlight_does_not_change_what_it_is_given():
 
 
 def test_highlight_refuses():
-    image = picture(5, 5)
+    image = noise_image(5, 5)
     with pytest.raises(ImageError, match="box or a mask"):
         highlight(image)
     with pytest.raises(ImageError, match="box or a mask"):

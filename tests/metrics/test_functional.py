@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from zsavs.errors import InputError
 from zsavs.metrics import functional, semantic
-from zsavs.metrics.curves import curve_counts, f_curve, thresholds
+from zsavs.metrics.threshold_curves import curve_counts, f_curve, thresholds
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 MASKS = SHAPES.flatmap(lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arrays(bool, shape)))
@@ -252,7 +252,7 @@ def test_auc_lies_within_a_step_of_the_mean(ious):
     assert 0 <= functional.success_auc(ious) <= 1 + 1e-12
 
 
-def test_interactive_iou_needs_every_sound_of_a_picture():
+def test_interactive_iou_needs_every_sound_of_a_image():
     ious, groups = [0.9, 0.4, 0.6, 0.5], ["a", "a", "b", "b"]
     assert functional.interactive_iou(ious, groups) == 0.5
     assert functional.interactive_iou(ious, [1, 2, 3, 4]) == 0.75

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from zsavs.errors import InputError, ResultFileError
 from zsavs.metrics import exact, functional, streaming, suites
-from zsavs.metrics.curves import f_curve, thresholds
+from zsavs.metrics.threshold_curves import f_curve, thresholds
 
 # Exact sums and the streaming twins
 

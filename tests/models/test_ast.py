@@ -24,11 +24,11 @@ from safetensors.torch import load_file, save
 
 from zsavs import AudioClip
 from zsavs.errors import AudioError, InputError, MissingWeights, WeightsError
-from zsavs.media.audio import resample
+from zsavs.media.waveform import resample
 from zsavs.models.ast import CARDS, DEFAULT, AstTagger
 from zsavs.protocols import AudioTagger
+from zsavs.testing.tiny.audio import LABELS, tiny_ast
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_card
-from zsavs.testing.tiny.sounds import LABELS, tiny_ast
 
 #: Samples of the toy's window: 100 frames of 400, 160 apart.
 WINDOW = 400 + 99 * 160

@@ -14,7 +14,7 @@ from adapter_helpers import (
     harmful_pickle,
     imported_by,
     into_hub_cache,
-    pictures,
+    noise_images,
     random_states,
     watch_the_network,
 )
@@ -45,10 +45,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def documented(made: BlipCaptioner, picture: np.ndarray, **settings: Any) -> str:
-    """The call that transformers documents for image captioning, for one picture."""
+def documented(made: BlipCaptioner, image: np.ndarray, **settings: Any) -> str:
+    """The call that transformers documents for image captioning, for one image."""
     text = {"text": made.prompt} if made.prompt else {}
-    inputs = made.processor(images=Image.fromarray(picture), return_tensors="pt", **text)
+    inputs = made.processor(images=Image.fromarray(image), return_tensors="pt", **text)
     out = made.model.generate(**inputs, **settings)
     return str(made.processor.decode(out[0], skip_special_tokens=True)).strip()
 
@@ -63,14 +63,14 @@ def documented(made: BlipCaptioner, picture: np.ndarray, **settings: Any) -> str
 )
 def test_captions_are_those_of_the_documented_call(settings: dict[str, Any]) -> None:
     made = captioner(**settings)
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     captions = made.caption(images)
     assert captions == [documented(made, image, **settings) for image in images]
     assert len(set(captions)) > 1, "toy captions that are all alike would prove nothing"
 
 
 def test_the_settings_matter() -> None:
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     greedy, beams, short = (
         captioner(**kw).caption(images) for kw in ({"num_beams": 1}, {"num_beams": 3}, {"max_new_tokens": 2})
     )
@@ -83,7 +83,7 @@ def test_the_settings_matter() -> None:
 
 def test_a_prompt_is_continued_and_left_out() -> None:
     made = captioner(prompt="a photo of")
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     answers = [documented(made, image, num_beams=3, max_new_tokens=8) for image in images]
     assert all(answer.startswith("a photo of") for answer in answers)
     assert made.caption(images) == [answer.removeprefix("a photo of").strip() for answer in answers]
@@ -91,8 +91,8 @@ def test_a_prompt_is_continued_and_left_out() -> None:
     assert captioner(prompt="A photo, OF ").caption(images) == captioner(prompt="a photo , of").caption(images)
 
 
-def test_a_batch_gives_what_its_pictures_give_one_by_one_in_any_order() -> None:
-    images = pictures(*SIZES)
+def test_a_batch_gives_what_its_images_give_one_by_one_in_any_order() -> None:
+    images = noise_images(*SIZES)
     together = captioner(batch_size=4).caption(images)
     assert together == [captioner().caption([image])[0] for image in images]
     assert together[::-1] == captioner().caption(images[::-1])
@@ -107,25 +107,25 @@ def test_batches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         made.model, "generate", lambda **inputs: sizes.append(len(inputs["pixel_values"])) or generate(**inputs)
     )
-    made.caption(pictures(*SIZES[:5]))
+    made.caption(noise_images(*SIZES[:5]))
     assert sizes == [2, 2, 1]
 
 
-def test_a_picture_is_described_once_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_image_is_described_once_while_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     made = captioner()
     calls: list[int] = []
     generate = made.model.generate
     monkeypatch.setattr(made.model, "generate", lambda **inputs: calls.append(1) or generate(**inputs))
-    images = pictures(*SIZES[:2])
+    images = noise_images(*SIZES[:2])
     assert made.caption(images) == made.caption(images)
     assert len(calls) == 1
 
 
-def test_a_picture_its_owner_changes_is_described_anew() -> None:
+def test_a_image_its_owner_changes_is_described_anew() -> None:
     made = captioner()
-    image = pictures((32, 32))[0].copy()
+    image = noise_images((32, 32))[0].copy()
     before = made.caption([image])
-    image[:] = pictures((32, 32), seed=1)[0]
+    image[:] = noise_images((32, 32), seed=1)[0]
     assert made.caption([image]) == captioner().caption([image]) != before
 
 
@@ -134,9 +134,9 @@ def test_nothing_is_drawn_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
     made.model.text_decoder.generation_config.do_sample = True  # as a checkpoint may ask
     made.model.text_decoder.generation_config.temperature = 5.0
     states = random_states()
-    captions = made.caption(pictures(*SIZES))
+    captions = made.caption(noise_images(*SIZES))
     assert random_states() == states
-    assert captions == captioner().caption(pictures(*SIZES))
+    assert captions == captioner().caption(noise_images(*SIZES))
 
 
 def test_building_leaves_the_random_generators_alone_and_is_seeded() -> None:
@@ -150,7 +150,7 @@ def test_building_leaves_the_random_generators_alone_and_is_seeded() -> None:
 
 def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
     loaded = BlipCaptioner.load(folder, device="cpu", max_new_tokens=8)
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     assert loaded.caption(images) == captioner().caption(images)
     assert loaded.card.source == str(folder)
     assert loaded.card.licence == "unknown"
@@ -162,7 +162,7 @@ def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
 def test_dtype_is_what_was_asked_for_whatever_the_file_holds(folder: Path, tmp_path: Path) -> None:
     half = BlipCaptioner.load(folder, device="cpu", dtype="bfloat16", max_new_tokens=8)
     assert half.model.dtype == torch.bfloat16
-    assert all(isinstance(caption, str) for caption in half.caption(pictures(*SIZES)))
+    assert all(isinstance(caption, str) for caption in half.caption(noise_images(*SIZES)))
     half.model.save_pretrained(tmp_path)
     half.processor.save_pretrained(tmp_path)
     assert BlipCaptioner.load(tmp_path, device="cpu").model.dtype == torch.float32
@@ -195,7 +195,7 @@ def test_broken_checkpoints_are_one_clear_error(folder: Path, tmp_path: Path) ->
 def test_nothing_is_asked_of_the_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where the hub's client may go online, and even for what is not here."""
     attempts = watch_the_network(monkeypatch)
-    BlipCaptioner.load(folder, device="cpu").caption(pictures((8, 8)))
+    BlipCaptioner.load(folder, device="cpu").caption(noise_images((8, 8)))
     for absent in (DEFAULT, "org/absent"):
         with pytest.raises(MissingWeights):
             BlipCaptioner.load(absent)
@@ -219,9 +219,9 @@ def test_weights_that_the_file_lacks_are_not_made_up(folder: Path, tmp_path: Pat
         BlipCaptioner.load(copy_with(folder, tmp_path / "gap", save(weights, {"format": "pt"})))
 
 
-def test_input_that_is_no_picture_is_refused() -> None:
+def test_input_that_is_no_image_is_refused() -> None:
     made = captioner()
-    image = pictures((8, 8))[0]
+    image = noise_images((8, 8))[0]
     for wrong in (image, [image.astype(np.float32)], [image[:, :, :1]], [image[:0]], ["a.jpg"]):
         with pytest.raises(ImageError):
             made.caption(wrong)  # type: ignore[arg-type]

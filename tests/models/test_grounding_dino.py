@@ -1,4 +1,4 @@
-"""Grounding DINO against the documented calls; phrases kept apart; batches, broken files and odd pictures."""
+"""Grounding DINO against the documented calls; phrases kept apart; batches, broken files and odd images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import COMMIT, copy_with, harmful_pickle, imported_by, into_hub_cache, noise, random_states
-from adapter_helpers import pictures as noise_pictures
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    noise,
+    noise_images,
+    random_states,
+)
 from PIL import Image
 
 from zsavs import AVSample, Proposals, Query
@@ -35,7 +43,7 @@ def grounder(mm: bool = False, **settings: Any) -> GroundingDinoGrounder:
 
 
 def sample(height: int, width: int, seed: int = 0) -> AVSample:
-    return AVSample(noise_pictures((height, width), seed=seed)[0], noise(0.01))
+    return AVSample(noise_images((height, width), seed=seed)[0], noise(0.01))
 
 
 def query(*phrases: str) -> Query:
@@ -53,16 +61,16 @@ def assert_same(one: Proposals, other: Proposals, pixels: float = PIXELS, scores
     np.testing.assert_allclose(one.boxes_xyxy, other.boxes_xyxy, atol=pixels)
 
 
-def documented(made: GroundingDinoGrounder, pictured: AVSample, phrases: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The calls that transformers documents, for one picture: raw boxes in pixels (Q, 4), token scores (Q, 256)."""
+def documented(made: GroundingDinoGrounder, imaged: AVSample, phrases: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The calls that transformers documents, for one image: raw boxes in pixels (Q, 4), token scores (Q, 256)."""
     from transformers import GroundingDinoProcessor
 
     processor = GroundingDinoProcessor(made.image_processor, made.tokenizer)
-    inputs = processor(images=Image.fromarray(pictured.image), text=[phrases], padding=True, return_tensors="pt")
+    inputs = processor(images=Image.fromarray(imaged.image), text=[phrases], padding=True, return_tensors="pt")
     with torch.no_grad():
         outputs = made.model(**inputs)
     result = processor.post_process_grounded_object_detection(
-        outputs, inputs["input_ids"], threshold=-1.0, text_threshold=0.0, target_sizes=[pictured.size_hw]
+        outputs, inputs["input_ids"], threshold=-1.0, text_threshold=0.0, target_sizes=[imaged.size_hw]
     )[0]
     return result["boxes"].numpy(), outputs.logits[0].sigmoid().numpy()
 
@@ -72,11 +80,11 @@ def documented(made: GroundingDinoGrounder, pictured: AVSample, phrases: list[st
 @pytest.mark.parametrize("size", [(96, 128), (300, 200), (33, 90)])
 def test_boxes_and_scores_are_those_of_the_documented_calls(mm: bool, size: tuple[int, int]) -> None:
     made = grounder(mm, **ALL)
-    pictured = sample(*size)
+    imaged = sample(*size)
     # Tokens by hand: [CLS] a dog . guitar . [SEP]
     spans = {0: [1, 2], 1: [4]}
-    boxes, tokens = documented(made, pictured, ["a dog", "guitar"])
-    found = made.ground([pictured], [query("a dog", "guitar")])[0]
+    boxes, tokens = documented(made, imaged, ["a dog", "guitar"])
+    found = made.ground([imaged], [query("a dog", "guitar")])[0]
     inside = np.clip(boxes, 0, [size[1], size[0], size[1], size[0]])
     solid = (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
     assert solid.sum() > 10
@@ -89,27 +97,27 @@ def test_boxes_and_scores_are_those_of_the_documented_calls(mm: bool, size: tupl
 
 
 def test_a_box_is_kept_above_the_threshold_only() -> None:
-    pictured, asked = sample(96, 128), query("a dog", "guitar")
-    every = grounder(**ALL).ground([pictured], [asked])[0]
+    imaged, asked = sample(96, 128), query("a dog", "guitar")
+    every = grounder(**ALL).ground([imaged], [asked])[0]
     threshold = float(np.median(every.scores))
-    kept = grounder(**ALL, box_threshold=threshold).ground([pictured], [asked])[0]
+    kept = grounder(**ALL, box_threshold=threshold).ground([imaged], [asked])[0]
     assert_same(kept, every.rows(every.scores > threshold), 0, 0)
     assert 0 < len(kept) < len(every)
 
 
 def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
-    pictured, asked = sample(96, 128), query("a dog", "guitar", "cat")
-    every = grounder(**ALL).ground([pictured], [asked])[0]
-    fewer = grounder(nms_iou=0.3, max_boxes=1000).ground([pictured], [asked])[0]
-    two = grounder(nms_iou=0.3, max_boxes=2).ground([pictured], [asked])[0]
+    imaged, asked = sample(96, 128), query("a dog", "guitar", "cat")
+    every = grounder(**ALL).ground([imaged], [asked])[0]
+    fewer = grounder(nms_iou=0.3, max_boxes=1000).ground([imaged], [asked])[0]
+    two = grounder(nms_iou=0.3, max_boxes=2).ground([imaged], [asked])[0]
     assert len(every) > len(fewer) > len(two) == 6
     for source in range(3):
         assert_same(row(two, source), row(fewer, source).rows([0, 1]), 0, 0)
 
 
-def test_proposals_come_best_first_within_the_picture() -> None:
-    pictured = sample(50, 120)
-    found = grounder().ground([pictured], [query("a dog", "guitar")])[0]
+def test_proposals_come_best_first_within_the_image() -> None:
+    imaged = sample(50, 120)
+    found = grounder().ground([imaged], [query("a dog", "guitar")])[0]
     assert (np.diff(found.scores) <= 0).all()
     assert (found.boxes_xyxy >= 0).all()
     assert (found.boxes_xyxy <= [120, 50, 120, 50]).all()
@@ -119,10 +127,10 @@ def test_proposals_come_best_first_within_the_picture() -> None:
 def test_phrases_that_share_words_keep_scores_of_their_own() -> None:
     """Decoding the text would call the boxes "car taxi", "taxi car" or "car"."""
     made = grounder(**ALL)
-    pictured = sample(96, 128)
+    imaged = sample(96, 128)
     phrases = ["car taxi", "taxi", "car", "taxi car"]
-    found = made.ground([pictured], [query(*phrases)])[0]
-    _, tokens = documented(made, pictured, phrases)
+    found = made.ground([imaged], [query(*phrases)])[0]
+    _, tokens = documented(made, imaged, phrases)
     ids = made._encode("car taxi. taxi. car. taxi car.")[0]
     dots = [i for i, number in enumerate(ids) if number == 1012]
     for source, (start, end) in enumerate(zip([0, *dots], dots, strict=False)):
@@ -236,13 +244,13 @@ def test_unknown_words_have_a_token_of_their_own(tmp_path: Path) -> None:
 
 
 def test_one_phrase_a_prompt_keeps_phrases_from_moving_each_other() -> None:
-    pictured = sample(96, 128)
+    imaged = sample(96, 128)
     alone = grounder(phrases_per_prompt=1)
-    single = alone.ground([pictured], [query("guitar")])[0]
-    among = row(alone.ground([pictured], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
+    single = alone.ground([imaged], [query("guitar")])[0]
+    among = row(alone.ground([imaged], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
     assert_same(Proposals(among.boxes_xyxy, among.scores, np.zeros_like(among.sources)), single)
     # In a shared prompt they do move each other, or this would prove nothing.
-    shared = row(grounder().ground([pictured], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
+    shared = row(grounder().ground([imaged], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
     assert np.abs(shared.scores - single.scores).max() > 0.01
 
 
@@ -253,7 +261,7 @@ def test_it_keeps_the_contract_of_a_grounder() -> None:
     check_grounder(made, tolerance=PIXELS)
 
 
-def test_a_batch_of_mixed_sizes_gives_what_its_pictures_give_one_by_one_in_any_order() -> None:
+def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_order() -> None:
     made = grounder(batch_size=4, phrases_per_prompt=2)
     samples = [sample(96, 128), sample(40, 60, 1), sample(96, 128, 2), sample(40, 60, 3), sample(60, 40, 4)]
     queries = [
@@ -264,16 +272,16 @@ def test_a_batch_of_mixed_sizes_gives_what_its_pictures_give_one_by_one_in_any_o
         query("dog"),
     ]
     together = made.ground(samples, queries)
-    for found, pictured, asked in zip(together, samples, queries, strict=True):
+    for found, imaged, asked in zip(together, samples, queries, strict=True):
         assert len(found) > 0
-        assert_same(found, made.ground([pictured], [asked])[0])
+        assert_same(found, made.ground([imaged], [asked])[0])
     for found, back in zip(together, made.ground(samples[::-1], queries[::-1])[::-1], strict=True):
         assert_same(found, back)
     for found, again in zip(together, made.ground(samples, queries), strict=True):
         assert_same(found, again, 0, 0)
 
 
-def test_pictures_of_different_sizes_never_share_a_batch_and_batches_are_bounded() -> None:
+def test_images_of_different_sizes_never_share_a_batch_and_batches_are_bounded() -> None:
     made = grounder(batch_size=2)
     shapes: list[tuple[int, ...]] = []
     made.model.register_forward_pre_hook(
@@ -294,13 +302,13 @@ def test_an_empty_query_does_not_run_the_model() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 50), (2, 2), (1, 9), (3, 3)])
-def test_pictures_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
+def test_images_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
     found = grounder().ground([sample(*size)], [query("dog", "cat")])[0]
     assert set(found.sources) == {0, 1}
     assert (found.boxes_xyxy <= [size[1], size[0], size[1], size[0]]).all()
 
 
-def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:
+def test_a_flat_image_is_not_taken_for_one_with_its_colours_first() -> None:
     """(3, W, 3) arrays: which axis holds the colours can only be known, not guessed."""
     made = grounder()
     shown: list[torch.Tensor] = []
@@ -315,8 +323,8 @@ def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:
     assert (shown[0][0, 1:] < 0).all()
 
 
-def test_a_very_long_picture_keeps_its_places() -> None:
-    """Stretching moves no box: a square in a long picture is seen where it is."""
+def test_a_very_long_image_keeps_its_places() -> None:
+    """Stretching moves no box: a square in a long image is seen where it is."""
     from zsavs.models.grounding_dino import _stretched
 
     long = np.zeros((10, 400, 3), np.uint8)
@@ -327,11 +335,11 @@ def test_a_very_long_picture_keeps_its_places() -> None:
     assert _stretched(np.zeros((1, 100_000, 3), np.uint8)).shape == (256, 2048, 3)
     assert _stretched(np.zeros((10, 80, 3), np.uint8)).shape == (10, 80, 3)
     # torch wants arrays that may be written to.
-    assert all(_stretched(image).flags.writeable for image in noise_pictures((10, 80), (10, 81)))
+    assert all(_stretched(image).flags.writeable for image in noise_images((10, 80), (10, 81)))
 
 
 def test_nothing_handed_over_is_changed() -> None:
-    image = noise_pictures((40, 60))[0].copy()
+    image = noise_images((40, 60))[0].copy()
     before = image.copy()
     states = random_states()
     grounder().ground([AVSample(image, noise(0.01))], [query("dog")])
@@ -356,8 +364,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
     loaded = GroundingDinoGrounder.load(folder, device="cpu", box_threshold=0.0)
-    pictured, asked = sample(96, 128), query("a dog", "guitar")
-    assert_same(loaded.ground([pictured], [asked])[0], grounder().ground([pictured], [asked])[0], 0, 0)
+    imaged, asked = sample(96, 128), query("a dog", "guitar")
+    assert_same(loaded.ground([imaged], [asked])[0], grounder().ground([imaged], [asked])[0], 0, 0)
     assert loaded.card.source == str(folder)
     assert loaded.card.licence == "unknown"
     assert not loaded.model.training
@@ -396,8 +404,8 @@ def test_the_separate_heads_of_mm_grounding_dino_survive(say_so: bool, tmp_path:
         (tmp_path / "config.json").write_text(json.dumps(config))
     loaded = GroundingDinoGrounder.load(tmp_path, device="cpu", box_threshold=0.0)
     assert type(loaded.model).__name__ == "MMGroundingDinoForObjectDetection"
-    pictured, asked = sample(96, 128), query("a dog", "guitar")
-    assert_same(loaded.ground([pictured], [asked])[0], grounder(mm=True).ground([pictured], [asked])[0], 0, 0)
+    imaged, asked = sample(96, 128), query("a dog", "guitar")
+    assert_same(loaded.ground([imaged], [asked])[0], grounder(mm=True).ground([imaged], [asked])[0], 0, 0)
     heads = [head.layers[-1].weight for head in loaded.model.bbox_embed]
     assert not torch.equal(heads[0], heads[1])
 
@@ -510,10 +518,10 @@ def test_importing_is_light_and_the_cards_are_whole() -> None:
     assert all(card.size_mb > 0 and card.licence and card.source == name for name, card in CARDS.items())
 
 
-def test_what_a_prompt_found_is_remembered_with_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, pictured = grounder(), sample(64, 96)
-    first = found.ground([pictured], [query("dog", "guitar")])[0]
+def test_what_a_prompt_found_is_remembered_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, imaged = grounder(), sample(64, 96)
+    first = found.ground([imaged], [query("dog", "guitar")])[0]
     monkeypatch.setattr(found, "_detect", lambda *_: pytest.fail("the same prompt was asked twice"))
-    again = found.ground([pictured], [query("guitar", "dog")])[0]  # in another order
+    again = found.ground([imaged], [query("guitar", "dog")])[0]  # in another order
     swapped = Proposals(again.boxes_xyxy, again.scores, 1 - again.sources)
     assert_same(swapped, first)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from adapter_helpers import COMMIT, harmful_pickle, imported_by, noise, pictures, random_states
+from adapter_helpers import COMMIT, harmful_pickle, imported_by, noise, noise_images, random_states
 from golden import fill
 from PIL import Image
 
@@ -45,7 +45,9 @@ from zsavs.models.imagebind import (
     preprocess_image,
     tokenize,
 )
-from zsavs.models.imagebind.audio import clip_bounds, clip_mels, log_mel, resample, resampled_length
+from zsavs.models.imagebind.audio import clip_bounds, clip_mels
+from zsavs.models.imagebind.kaldi_filter_bank import log_mel
+from zsavs.models.imagebind.resample import resample, resampled_length
 from zsavs.protocols import JointEncoder
 from zsavs.storage.weights import cache_folder
 from zsavs.testing import check_encoder
@@ -58,7 +60,7 @@ GOLDEN = json.loads((TESTS / "golden" / "imagebind_tiny.json").read_text(encodin
 SALT = GOLDEN["salt"]
 ALLOWED = GOLDEN["tolerance"]
 WAVES = GOLDEN["audio"]["waves"]
-PICTURES = GOLDEN["vision"]["pictures"]
+IMAGES = GOLDEN["vision"]["pictures"]
 TEXTS = GOLDEN["text"]["items"]
 #: Raw embeddings are rounded to seven decimals in the file.
 ROUNDING = 1e-6
@@ -123,7 +125,7 @@ def wave(entry: dict[str, Any]) -> np.ndarray:
     return fill.wave_input(entry["name"], entry["samples"], salt=SALT, **settings).T.astype(np.float32) / 32768
 
 
-def picture(entry: dict[str, Any]) -> np.ndarray:
+def image(entry: dict[str, Any]) -> np.ndarray:
     return fill.image_input(entry["name"], entry["height"], entry["width"], entry["cell"], SALT)
 
 
@@ -132,9 +134,7 @@ def real(pair: str, kind: str) -> tuple[Path, dict[str, Any]]:
     entry = GOLDEN["real_pairs"][pair][kind]
     path = SAMPLES / entry["file"]
     if not path.is_file():
-        pytest.skip(
-            f"NOT RUN: needs the picture and sound pairs of ImageBind, {path}; set ZSAVS_SAMPLES to their folder"
-        )
+        pytest.skip(f"NOT RUN: needs the image and sound pairs of ImageBind, {path}; set ZSAVS_SAMPLES to their folder")
     return path, entry
 
 
@@ -252,7 +252,7 @@ def test_a_spectrogram_is_seen_up_to_the_last_whole_patch(exact: ImageBind) -> N
     assert (exact.encode_audio_mels(seen) - want).abs().max() > 1e-6
 
 
-def test_views_of_a_picture_are_averaged(exact: ImageBind) -> None:
+def test_views_of_a_image_are_averaged(exact: ImageBind) -> None:
     views = torch.stack(
         [tensor(GOLDEN["vision"]["tensors"][0])[0], torch.linspace(-2, 2, 3 * 224 * 224).view(3, 224, 224)]
     )
@@ -367,17 +367,17 @@ def test_other_sizes_of_patches_and_spectrograms_run_end_to_end() -> None:
     config = {**GOLDEN["config"], "kernel_size": (2, 32, 28), "audio_kernel_size": 20, "audio_stride": 7}
     model = filled({**config, "audio_num_mel_bins": 64, "audio_target_len": 150})
     encoder = ImageBindEncoder(model, card=tiny_card("toy", 0))
-    assert encoder.encode_audio([noise(3.0)]).shape == encoder.encode_image(pictures((30, 40))).shape == (1, 40)
+    assert encoder.encode_audio([noise(3.0)]).shape == encoder.encode_image(noise_images((30, 40))).shape == (1, 40)
 
 
-# ------------------------------------------------------------------------------------ pictures
-@pytest.mark.parametrize("entry", PICTURES, ids=[entry["name"] for entry in PICTURES])
-def test_pictures_become_the_official_pixels(entry: dict[str, Any], exact: ImageBind) -> None:
-    check_pixels(preprocess_image(picture(entry)), entry, exact)
+# ------------------------------------------------------------------------------------ images
+@pytest.mark.parametrize("entry", IMAGES, ids=[entry["name"] for entry in IMAGES])
+def test_images_become_the_official_pixels(entry: dict[str, Any], exact: ImageBind) -> None:
+    check_pixels(preprocess_image(image(entry)), entry, exact)
 
 
 @each_pair
-def test_real_pictures_become_the_official_pixels(pair: str, exact: ImageBind) -> None:
+def test_real_images_become_the_official_pixels(pair: str, exact: ImageBind) -> None:
     path, entry = real(pair, "image")
     with Image.open(path) as opened:
         check_pixels(preprocess_image(np.asarray(opened.convert("RGB"))), entry, exact)
@@ -400,7 +400,7 @@ def check_pixels(pixels: torch.Tensor, entry: dict[str, Any], model: ImageBind) 
 )
 def test_the_middle_square_begins_where_python_rounds(size_hw: tuple[int, int], left_top: tuple[int, int]) -> None:
     """36.5 becomes 36 and 37.5 becomes 38; the longer side is truncated (298.5 becomes 298)."""
-    (given,) = pictures(size_hw)
+    (given,) = noise_images(size_hw)
     scaled = {(448, 597): (298, 224)}.get(size_hw, size_hw[::-1])
     left, top = left_top
     square = Image.fromarray(given).resize(scaled, Image.Resampling.BICUBIC).crop((left, top, left + 224, top + 224))
@@ -410,9 +410,9 @@ def test_the_middle_square_begins_where_python_rounds(size_hw: tuple[int, int], 
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (1, 20_000), (20_000, 1), (7, 300), (2, 3)])
-def test_pictures_of_any_shape_take_little_memory(size_hw: tuple[int, int]) -> None:
+def test_images_of_any_shape_take_little_memory(size_hw: tuple[int, int]) -> None:
     """A line of 20 000 pixels would be scaled up to a strip of three gigabytes."""
-    (given,) = pictures(size_hw)
+    (given,) = noise_images(size_hw)
     tracemalloc.start()
     try:
         pixels = preprocess_image(given)
@@ -631,12 +631,12 @@ def test_the_toy_passes_the_public_check() -> None:
 
 
 def test_the_encoder_gives_the_official_embeddings_at_unit_length(single: ImageBind) -> None:
-    """From clips, pictures and texts; cosines between them do not carry the official scales."""
+    """From clips, images and texts; cosines between them do not carry the official scales."""
     encoder = ImageBindEncoder(single, card=tiny_card("golden", 0), batch_size=3, downmix=False)
     clips = [AudioClip(wave(entry), entry["rate"]) for entry in WAVES]
     sides = [
         (encoder.encode_audio(clips), WAVES, 1e-4),
-        (encoder.encode_image([picture(entry) for entry in PICTURES]), PICTURES, 1e-5),
+        (encoder.encode_image([image(entry) for entry in IMAGES]), IMAGES, 1e-5),
         (encoder.encode_text([entry["string"] for entry in TEXTS]), TEXTS, 1e-5),
     ]
     for rows, entries, allowed in sides:
@@ -680,7 +680,7 @@ def test_more_clips_hear_what_three_leave_out() -> None:
 
 def test_answers_are_remembered_while_the_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_imagebind()
-    clips, views = [noise(1.0), noise(2.0, seed=1)], pictures((20, 30), (40, 20))
+    clips, views = [noise(1.0), noise(2.0, seed=1)], noise_images((20, 30), (40, 20))
     first = encoder.encode_audio(clips), encoder.encode_image(views), encoder.encode_text(["a", "b"])
     for verb in ("encode_audio_mels", "encode_image_tensor", "encode_text_tokens"):
         monkeypatch.setattr(encoder.model, verb, lambda *_, **__: pytest.fail("computed again"))
@@ -689,7 +689,7 @@ def test_answers_are_remembered_while_the_object_lives(monkeypatch: pytest.Monke
         assert np.array_equal(one, other)
     del clips, views
     gc.collect()
-    assert len(encoder._sounds) == len(encoder._pictures) == 0
+    assert len(encoder._sounds) == len(encoder._images) == 0
 
 
 def test_batches_are_no_larger_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -704,7 +704,7 @@ def test_batches_are_no_larger_than_asked_for(monkeypatch: pytest.MonkeyPatch) -
             lambda given, inner=inner, **settings: sizes.append(len(given)) or inner(given, **settings),
         )
     encoder.encode_audio([noise(0.1, seed=seed) for seed in range(5)])
-    encoder.encode_image(pictures(*[(20, 20)] * 3))
+    encoder.encode_image(noise_images(*[(20, 20)] * 3))
     assert sizes == [2, 2, 1, 2, 1]
 
 
@@ -736,7 +736,7 @@ def test_the_toy_is_quick_seeded_and_leaves_chance_alone() -> None:
     one = tiny_imagebind(1)
     assert time.perf_counter() - began < 1.0
     same, other = tiny_imagebind(1), tiny_imagebind(2)
-    views = pictures((30, 40))
+    views = noise_images((30, 40))
     assert np.array_equal(one.encode_image(views), same.encode_image(views))
     assert not np.allclose(one.encode_image(views), other.encode_image(views), atol=1e-3)
     assert one.space == same.space != other.space
@@ -757,7 +757,7 @@ def test_a_file_of_weights_gives_the_same_towers(file: Path) -> None:
     before = random_states()
     encoder = load(file)
     assert random_states() == before
-    views = pictures((30, 40))
+    views = noise_images((30, 40))
     assert np.array_equal(encoder.encode_image(views), tiny_imagebind().encode_image(views))
     assert not encoder.model.training
     assert not any(parameter.requires_grad for parameter in encoder.model.parameters())
@@ -826,7 +826,7 @@ def test_weights_of_the_other_modalities_are_passed_over(file: Path, weights: di
         for name in ("depth", "thermal", "imu")
     }
     torch.save({**weights, **others}, file)
-    views = pictures((30, 40))
+    views = noise_images((30, 40))
     assert np.array_equal(load(file).encode_image(views), tiny_imagebind().encode_image(views))
     for stranger in ("modality_trunks.video.x", "depth.weight", "modality_trunks.audio.depth.weight"):
         torch.save({**weights, stranger: torch.zeros(3)}, file)
@@ -885,5 +885,5 @@ def test_a_broken_file_is_an_error_and_a_harmful_one_does_nothing(file: Path, tm
 
 def test_a_file_of_the_old_format_is_read(file: Path, weights: dict[str, torch.Tensor]) -> None:
     torch.save(weights, file, _use_new_zipfile_serialization=False)
-    views = pictures((30, 40))
+    views = noise_images((30, 40))
     assert np.array_equal(load(file).encode_image(views), tiny_imagebind().encode_image(views))

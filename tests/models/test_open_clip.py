@@ -17,7 +17,7 @@ from adapter_helpers import (
     harmful_pickle,
     imported_by,
     into_hub_cache,
-    pictures,
+    noise_images,
     random_states,
     watch_the_network,
 )
@@ -124,7 +124,7 @@ def unit(features: torch.Tensor) -> np.ndarray:
 def documented(
     model_name: str, images: list[Any], phrases: list[str], **settings: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Picture and text embeddings by the calls of open_clip's README."""
+    """Image and text embeddings by the calls of open_clip's README."""
     model, _, preprocess = open_clip.create_model_and_transforms(model_name, **settings)
     tokenizer = open_clip.get_tokenizer(model_name)
     model.eval()
@@ -144,7 +144,7 @@ def test_embeddings_are_those_of_the_documented_calls(kind: str, request: pytest
     """To 2e-6; the rows of different inputs are further apart than a hundred times that."""
     folder = request.getfixturevalue(kind)
     encoder = OpenClipEncoder.load(folder, device="cpu")
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     image_rows, text_rows = documented(f"local-dir:{folder}", images, PHRASES)
     np.testing.assert_allclose(encoder.encode_image(images), image_rows, atol=2e-6)
     np.testing.assert_allclose(encoder.encode_text(PHRASES), text_rows, atol=2e-6)
@@ -160,13 +160,13 @@ def test_other_ways_to_lay_out_tokens_are_those_of_the_documented_calls(tmp_path
     tokenizer = clip_tokenizer()
     tokenizer.cls_token = "dog"
     folder = export(config, tmp_path / "clips", tokenizer)
-    _, want = documented(f"local-dir:{folder}", pictures((8, 8)), PHRASES)
+    _, want = documented(f"local-dir:{folder}", noise_images((8, 8)), PHRASES)
     np.testing.assert_allclose(OpenClipEncoder.load(folder, device="cpu").encode_text(PHRASES), want, atol=2e-6)
 
 
 def test_a_tag_is_the_documented_model_with_its_own_preprocessing(toy_tag: Path) -> None:
     encoder = OpenClipEncoder.load("Toy-8/toy2b", device="cpu")
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     image_rows, text_rows = documented("Toy-8", images, PHRASES, pretrained="toy2b")
     np.testing.assert_allclose(encoder.encode_image(images), image_rows, atol=2e-6)
     np.testing.assert_allclose(encoder.encode_text(PHRASES), text_rows, atol=2e-6)
@@ -206,8 +206,8 @@ def test_open_clips_own_weights_come_before_those_for_other_libraries(
 def test_weights_trained_with_another_activation_get_it(toy_tag: Path) -> None:
     gelu = OpenClipEncoder.load("Toy-8/toy2b_gelu", device="cpu").encode_text(PHRASES)
     with pytest.warns(UserWarning, match="QuickGELU mismatch"):  # all that open_clip does about it
-        documented("Toy-8", pictures((8, 8)), PHRASES, pretrained="toy2b_gelu")
-    _, want = documented("Toy-8", pictures((8, 8)), PHRASES, pretrained="toy2b_gelu", force_quick_gelu=True)
+        documented("Toy-8", noise_images((8, 8)), PHRASES, pretrained="toy2b_gelu")
+    _, want = documented("Toy-8", noise_images((8, 8)), PHRASES, pretrained="toy2b_gelu", force_quick_gelu=True)
     np.testing.assert_allclose(gelu, want, atol=2e-6)
     assert np.abs(gelu - OpenClipEncoder.load("Toy-8/toy2b", device="cpu").encode_text(PHRASES)).max() > 1e-4
 
@@ -246,7 +246,7 @@ def test_names_that_lead_nowhere_say_what_there_is(toy_tag: Path, cache: Path, t
 
 def test_a_batch_gives_what_its_items_give_one_by_one_in_any_order() -> None:
     """To 1e-5."""
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     rows, texts = fresh(batch_size=3).encode_image(images), fresh().encode_text(PHRASES)
     np.testing.assert_allclose(rows, np.concatenate([fresh().encode_image([image]) for image in images]), atol=1e-5)
     np.testing.assert_allclose(rows[::-1], fresh().encode_image(images[::-1]), atol=1e-5)
@@ -255,14 +255,14 @@ def test_a_batch_gives_what_its_items_give_one_by_one_in_any_order() -> None:
 
 
 def test_the_same_input_gives_the_same_bits() -> None:
-    images, again = pictures(*SIZES), pictures(*SIZES)
+    images, again = noise_images(*SIZES), noise_images(*SIZES)
     np.testing.assert_array_equal(fresh().encode_image(images), fresh().encode_image(again))
     np.testing.assert_array_equal(fresh().encode_text(PHRASES), fresh().encode_text(PHRASES))
 
 
 def test_rows_are_float32_of_unit_length_and_nothing_gives_no_rows() -> None:
     encoder = fresh()
-    for rows in (encoder.encode_image(pictures(*SIZES)), encoder.encode_text(PHRASES)):
+    for rows in (encoder.encode_image(noise_images(*SIZES)), encoder.encode_text(PHRASES)):
         assert rows.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     for rows in (encoder.encode_image([]), encoder.encode_text([])):
@@ -271,12 +271,12 @@ def test_rows_are_float32_of_unit_length_and_nothing_gives_no_rows() -> None:
     assert isinstance(encoder, ImageTextEncoder)
 
 
-def test_a_very_long_picture_is_not_blown_up_on_its_way() -> None:
+def test_a_very_long_image_is_not_blown_up_on_its_way() -> None:
     encoder = fresh()
     seen: list[tuple[int, int]] = []
     preprocess = encoder.preprocess
-    encoder.preprocess = lambda picture: seen.append(picture.size) or preprocess(picture)  # type: ignore[func-returns-value]
-    wide, tall = pictures((2, 9000), (9000, 2))
+    encoder.preprocess = lambda image: seen.append(image.size) or preprocess(image)  # type: ignore[func-returns-value]
+    wide, tall = noise_images((2, 9000), (9000, 2))
     rows = encoder.encode_image([wide, tall])
     assert seen == [(64, 2), (2, 64)]
     middle = slice(4500 - 32, 4500 + 32)
@@ -286,9 +286,9 @@ def test_a_very_long_picture_is_not_blown_up_on_its_way() -> None:
     np.testing.assert_allclose(encoder._prepare(wide).numpy(), pixels.numpy(), atol=0.05)
 
 
-def test_a_squashed_picture_is_kept_whole(siglip_folder: Path) -> None:
+def test_a_squashed_image_is_kept_whole(siglip_folder: Path) -> None:
     encoder = OpenClipEncoder.load(siglip_folder, device="cpu")
-    wide = pictures((2, 900))
+    wide = noise_images((2, 900))
     want, _ = documented(f"local-dir:{siglip_folder}", wide, ["x"])
     np.testing.assert_allclose(encoder.encode_image(wide), want, atol=2e-6)
 
@@ -304,7 +304,7 @@ def test_batches_are_bounded_and_each_thing_is_computed_once(monkeypatch: pytest
     monkeypatch.setattr(
         encoder.model, "encode_text", lambda x, **kw: texts.append(len(x)) or encode_text(x, **kw), raising=True
     )
-    images = pictures(*SIZES[:5])
+    images = noise_images(*SIZES[:5])
     np.testing.assert_array_equal(encoder.encode_image(images), encoder.encode_image(images))
     assert sizes == [2, 2, 1]
     encoder.encode_text(["dog", "cat", "dog"])
@@ -314,9 +314,9 @@ def test_batches_are_bounded_and_each_thing_is_computed_once(monkeypatch: pytest
     assert texts[2:] == [1, 64, 64, 22], "first what tells these weights from others, in the store on disk"
 
 
-def test_a_picture_its_owner_changes_is_seen_anew() -> None:
+def test_a_image_its_owner_changes_is_seen_anew() -> None:
     encoder = fresh()
-    image = pictures((32, 32))[0].copy()
+    image = noise_images((32, 32))[0].copy()
     before = encoder.encode_image([image])
     image[:] = 0
     assert np.abs(encoder.encode_image([image]) - before).max() > 1e-3
@@ -325,7 +325,7 @@ def test_a_picture_its_owner_changes_is_seen_anew() -> None:
 
 def test_answers_are_the_callers_own() -> None:
     encoder = fresh()
-    image = pictures((32, 32))
+    image = noise_images((32, 32))
     for encode, items in ((encoder.encode_text, ["dog"]), (encoder.encode_image, image)):
         rows = encode(items)
         kept = rows.copy()
@@ -337,7 +337,7 @@ def test_nothing_global_is_touched(clip_folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(logging.root, "handlers", [])
     states, grad = random_states(), torch.is_grad_enabled()
     encoder = OpenClipEncoder.load(clip_folder, device="cpu")
-    encoder.encode_image(pictures(*SIZES))
+    encoder.encode_image(noise_images(*SIZES))
     encoder.encode_text(PHRASES)
     tiny_open_clip(5)
     assert random_states() == states
@@ -362,7 +362,7 @@ def test_half_precision_stays_near(kind: str, request: pytest.FixtureRequest) ->
     half = OpenClipEncoder.load(folder, device="cpu", dtype="bfloat16")
     assert {parameter.dtype for parameter in full.model.parameters()} == {torch.float32}
     assert {parameter.dtype for parameter in half.model.parameters()} == {torch.bfloat16}
-    images = pictures(*SIZES)
+    images = noise_images(*SIZES)
     for a, b in (
         (full.encode_image(images), half.encode_image(images)),
         (full.encode_text(PHRASES), half.encode_text(PHRASES)),
@@ -481,7 +481,7 @@ def test_nothing_is_asked_of_the_network(
     attempts = watch_the_network(monkeypatch)
     for folder in (clip_folder, siglip_folder):
         encoder = OpenClipEncoder.load(folder, device="cpu")
-        encoder.encode_image(pictures((8, 8)))
+        encoder.encode_image(noise_images((8, 8)))
         encoder.encode_text(PHRASES)
     for absent in (DEFAULT, "org/absent"):
         with pytest.raises(MissingWeights):
@@ -502,12 +502,12 @@ def test_a_model_that_returns_nan_is_an_error() -> None:
     with torch.no_grad():
         encoder.model.visual.proj[:] = float("nan")
     with pytest.raises(WeightsError, match="NaN"):
-        encoder.encode_image(pictures((8, 8)))
+        encoder.encode_image(noise_images((8, 8)))
 
 
 def test_input_of_the_wrong_kind_is_refused() -> None:
     encoder = fresh()
-    image = pictures((8, 8))[0]
+    image = noise_images((8, 8))[0]
     for wrong in ([image / 255], [image[:, :, :1]], [image[:0]]):
         with pytest.raises(ImageError):
             encoder.encode_image(wrong)  # type: ignore[list-item]

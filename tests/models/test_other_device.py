@@ -75,16 +75,16 @@ def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[s
     # Once, for the answer; transformers looks whether a mask of texts hides anything.
     once = (
         "clap sounds",
-        "open_clip pictures",
+        "open_clip images",
         "open_clip texts",
         "imagebind sounds",
         "imagebind texts",
         "pe_av sounds",
     )
     assert {use: waits[use] for use in (*once, "clap texts")} == {**dict.fromkeys(once, 1), "clap texts": 2}
-    # Four pictures with boxes, five with points, in batches of four.
+    # Four images with boxes, five with points, in batches of four.
     assert (waits["sam2 boxes"], waits["sam2 points"]) == (1, 2)
-    # Three batches of pictures, each with its boxes and its scores, and the texts, whose mask is looked at twice.
+    # Three batches of images, each with its boxes and its scores, and the texts, whose mask is looked at twice.
     assert waits["owlv2 boxes"] == 3 * 2 + 3
 
 

@@ -1,4 +1,4 @@
-"""OWLv2 against the documented calls; phrases that never touch each other; batches, broken files and odd pictures."""
+"""OWLv2 against the documented calls; phrases that never touch each other; batches, broken files and odd images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import COMMIT, copy_with, harmful_pickle, imported_by, into_hub_cache, noise, random_states
-from adapter_helpers import pictures as noise_pictures
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    noise,
+    noise_images,
+    random_states,
+)
 from PIL import Image
 from torchvision.ops import box_iou
 
@@ -36,7 +44,7 @@ def grounder(**settings: Any) -> Owlv2Grounder:
 
 
 def sample(height: int, width: int, seed: int = 0) -> AVSample:
-    return AVSample(noise_pictures((height, width), seed=seed)[0], noise(0.01))
+    return AVSample(noise_images((height, width), seed=seed)[0], noise(0.01))
 
 
 def query(*phrases: str) -> Query:
@@ -55,23 +63,23 @@ def assert_same(one: Proposals, other: Proposals, pixels: float = PIXELS, scores
     np.testing.assert_allclose(one.boxes_xyxy, other.boxes_xyxy, atol=pixels)
 
 
-def documented(made: Owlv2Grounder, pictured: AVSample, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The calls that transformers documents, for one picture: the result, and every score (candidates, texts)."""
+def documented(made: Owlv2Grounder, imaged: AVSample, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The calls that transformers documents, for one image: the result, and every score (candidates, texts)."""
     from transformers import Owlv2Processor
 
     processor = Owlv2Processor(image_processor=made.image_processor, tokenizer=made.tokenizer)
-    inputs = processor(text=[texts], images=Image.fromarray(pictured.image), return_tensors="pt")
+    inputs = processor(text=[texts], images=Image.fromarray(imaged.image), return_tensors="pt")
     with torch.no_grad():
         outputs = made.model(**inputs)
     result = processor.post_process_grounded_object_detection(
-        outputs, threshold=0.0, target_sizes=torch.tensor([pictured.size_hw]), text_labels=[texts]
+        outputs, threshold=0.0, target_sizes=torch.tensor([imaged.size_hw]), text_labels=[texts]
     )[0]
     arrays = {name: result[name].numpy() for name in ("boxes", "scores", "labels")}
     return arrays, outputs.logits[0].sigmoid().numpy()
 
 
-def on_picture(boxes: np.ndarray, scores: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes cut at the picture, those outside of it dropped, best first."""
+def on_image(boxes: np.ndarray, scores: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes cut at the image, those outside of it dropped, best first."""
     height, width = size_hw
     inside = np.clip(boxes, 0, [width, height, width, height])
     solid = (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
@@ -83,11 +91,11 @@ def on_picture(boxes: np.ndarray, scores: np.ndarray, size_hw: tuple[int, int]) 
 @pytest.mark.parametrize("size", [(96, 128), (190, 120), (33, 90), (64, 64)])
 def test_boxes_and_scores_are_those_of_the_documented_calls(size: tuple[int, int]) -> None:
     made = grounder(**ALL)
-    pictured, phrases = sample(*size), ["dog", "guitar", "red car"]
-    result, scores = documented(made, pictured, [f"a photo of a {phrase}" for phrase in phrases])
-    found = made.ground([pictured], [query(*phrases)])[0]
+    imaged, phrases = sample(*size), ["dog", "guitar", "red car"]
+    result, scores = documented(made, imaged, [f"a photo of a {phrase}" for phrase in phrases])
+    found = made.ground([imaged], [query(*phrases)])[0]
     for source in range(3):
-        boxes, expected = on_picture(result["boxes"], scores[:, source], size)
+        boxes, expected = on_image(result["boxes"], scores[:, source], size)
         assert len(boxes) >= 4
         np.testing.assert_allclose(row(found, source).scores, expected, atol=SCORES)
         np.testing.assert_allclose(row(found, source).boxes_xyxy, boxes, atol=PIXELS)
@@ -95,37 +103,37 @@ def test_boxes_and_scores_are_those_of_the_documented_calls(size: tuple[int, int
 
 @pytest.mark.parametrize("size", [(96, 128), (128, 96)])
 def test_one_phrase_gives_the_documented_result(size: tuple[int, int]) -> None:
-    made, pictured = grounder(**ALL, template="{}"), sample(*size)
-    result, _ = documented(made, pictured, ["dog"])
-    boxes, scores = on_picture(result["boxes"], result["scores"], size)
-    assert_same(made.ground([pictured], [query("dog")])[0], Proposals(boxes, scores, np.zeros(len(boxes), np.int64)))
+    made, imaged = grounder(**ALL, template="{}"), sample(*size)
+    result, _ = documented(made, imaged, ["dog"])
+    boxes, scores = on_image(result["boxes"], result["scores"], size)
+    assert_same(made.ground([imaged], [query("dog")])[0], Proposals(boxes, scores, np.zeros(len(boxes), np.int64)))
 
 
 def test_the_template_matters_and_holds_the_phrase() -> None:
-    pictured = sample(96, 128)
-    bare = grounder(template="{}").ground([pictured], [query("the sound of a dog")])[0]
-    wrapped = grounder(template="the sound of a {}").ground([pictured], [query("dog")])[0]
+    imaged = sample(96, 128)
+    bare = grounder(template="{}").ground([imaged], [query("the sound of a dog")])[0]
+    wrapped = grounder(template="the sound of a {}").ground([imaged], [query("dog")])[0]
     assert_same(bare, wrapped, 0, 0)
-    assert np.abs(bare.scores[:3] - grounder().ground([pictured], [query("dog")])[0].scores[:3]).max() > 1e-3
-    braces = grounder(template="{}").ground([pictured], [query("{} {0} {x}")])[0]
+    assert np.abs(bare.scores[:3] - grounder().ground([imaged], [query("dog")])[0].scores[:3]).max() > 1e-3
+    braces = grounder(template="{}").ground([imaged], [query("{} {0} {x}")])[0]
     assert len(braces) > 0
 
 
 def test_a_box_is_kept_above_the_threshold_only() -> None:
-    pictured, asked = sample(96, 128), query("dog", "guitar")
-    every = grounder(**ALL).ground([pictured], [asked])[0]
+    imaged, asked = sample(96, 128), query("dog", "guitar")
+    every = grounder(**ALL).ground([imaged], [asked])[0]
     threshold = float(np.median(every.scores))
-    kept = grounder(**ALL, threshold=threshold).ground([pictured], [asked])[0]
+    kept = grounder(**ALL, threshold=threshold).ground([imaged], [asked])[0]
     assert_same(kept, every.rows(every.scores > threshold), 0, 0)
     assert 0 < len(kept) < len(every)
 
 
 def test_neighbouring_candidates_have_a_say_in_where_a_box_lies() -> None:
-    pictured, asked = sample(96, 128), query("dog", "guitar")
-    every = grounder(**ALL, threshold=0.0).ground([pictured], [asked])[0]
+    imaged, asked = sample(96, 128), query("dog", "guitar")
+    every = grounder(**ALL, threshold=0.0).ground([imaged], [asked])[0]
     settings = {"nms_iou": 0.02, "max_boxes": 1000, "threshold": 0.0}
-    surest = grounder(**settings).ground([pictured], [asked])[0]
-    voted = grounder(**settings, vote_iou=0.02).ground([pictured], [asked])[0]
+    surest = grounder(**settings).ground([imaged], [asked])[0]
+    voted = grounder(**settings, vote_iou=0.02).ground([imaged], [asked])[0]
     np.testing.assert_array_equal(voted.scores, surest.scores)
     for place, box in enumerate(surest.boxes_xyxy):
         candidates = row(every, int(surest.sources[place]))
@@ -136,10 +144,10 @@ def test_neighbouring_candidates_have_a_say_in_where_a_box_lies() -> None:
 
 
 def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
-    pictured, asked = sample(96, 128), query("dog", "guitar", "rain")
-    every = grounder(**ALL).ground([pictured], [asked])[0]
-    fewer = grounder(nms_iou=0.05, max_boxes=1000).ground([pictured], [asked])[0]
-    two = grounder(nms_iou=0.05, max_boxes=2).ground([pictured], [asked])[0]
+    imaged, asked = sample(96, 128), query("dog", "guitar", "rain")
+    every = grounder(**ALL).ground([imaged], [asked])[0]
+    fewer = grounder(nms_iou=0.05, max_boxes=1000).ground([imaged], [asked])[0]
+    two = grounder(nms_iou=0.05, max_boxes=2).ground([imaged], [asked])[0]
     assert len(every) > len(fewer) > len(two) == 6
     for source in range(3):
         assert_same(row(two, source), row(fewer, source).rows([0, 1]), 0, 0)
@@ -148,14 +156,14 @@ def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
 # ------------------------------------------------------------------------------------ phrases
 def test_a_phrase_never_changes_what_another_one_finds() -> None:
     made = grounder()
-    pictured = sample(96, 128)
+    imaged = sample(96, 128)
     phrases = ["car taxi", "taxi", "car", "吉他", "a", "dog " * 30, "..."]
-    together = made.ground([pictured], [query(*phrases)])[0]
+    together = made.ground([imaged], [query(*phrases)])[0]
     for source, phrase in enumerate(phrases):
-        alone = grounder().ground([pictured], [query(phrase)])[0]
+        alone = grounder().ground([imaged], [query(phrase)])[0]
         assert len(alone) > 0
         assert_same(row(together, source), alone, 1e-5, 1e-5)
-    backwards = grounder().ground([pictured], [query(*phrases[::-1])])[0]
+    backwards = grounder().ground([imaged], [query(*phrases[::-1])])[0]
     for source in range(len(phrases)):
         assert_same(row(together, source), row(backwards, len(phrases) - 1 - source), 1e-5, 1e-5)
 
@@ -169,7 +177,7 @@ def test_no_blank_text_is_asked_beside_a_shorter_list() -> None:
     assert_same(row(long, 0), short)
 
 
-def test_every_one_of_300_phrases_is_scored_and_the_picture_encoded_once() -> None:
+def test_every_one_of_300_phrases_is_scored_and_the_image_encoded_once() -> None:
     made = grounder(max_boxes=1)
     encoded: list[int] = []
     made.model.owlv2.vision_model.register_forward_hook(lambda *_: encoded.append(1))
@@ -190,16 +198,16 @@ def test_a_phrase_is_embedded_once() -> None:
 
 
 def test_a_text_too_long_for_the_model_is_cut_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    made, pictured = grounder(), sample(40, 60)
+    made, imaged = grounder(), sample(40, 60)
     with caplog.at_level(logging.WARNING, logger="zsavs"):
-        fitting = made.ground([pictured], [query("dog " * 9 + "cat")])[0]
+        fitting = made.ground([imaged], [query("dog " * 9 + "cat")])[0]
     assert caplog.text == ""
     with caplog.at_level(logging.WARNING, logger="zsavs"):
-        longer = made.ground([pictured], [query("dog " * 9 + "cat" + " guitar" * 500)])[0]
+        longer = made.ground([imaged], [query("dog " * 9 + "cat" + " guitar" * 500)])[0]
     assert "16 tokens" in caplog.text
     assert_same(fitting, longer, 1e-4, 1e-6)
-    result, _ = documented(made, pictured, ["a photo of a " + "dog " * 9 + "cat"])
-    assert np.isclose(longer.scores[0], on_picture(result["boxes"], result["scores"], (40, 60))[1][0], atol=SCORES)
+    result, _ = documented(made, imaged, ["a photo of a " + "dog " * 9 + "cat"])
+    assert np.isclose(longer.scores[0], on_image(result["boxes"], result["scores"], (40, 60))[1][0], atol=SCORES)
 
 
 # ------------------------------------------------------------------------------------ batches
@@ -209,14 +217,14 @@ def test_it_keeps_the_contract_of_a_grounder() -> None:
     check_grounder(made, tolerance=PIXELS)
 
 
-def test_a_batch_of_mixed_sizes_gives_what_its_pictures_give_one_by_one_in_any_order() -> None:
+def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_order() -> None:
     made = grounder(batch_size=4)
     sizes = [(96, 128), (40, 60), (96, 128), (60, 40), (7, 200), (300, 250)]
     samples = [sample(*size, seed) for seed, size in enumerate(sizes)]
     queries = [query("dog", "rain"), query("guitar"), Query.nothing(), query("a", "b"), query("car"), query("a dog")]
     together = made.ground(samples, queries)
-    for found, pictured, asked in zip(together, samples, queries, strict=True):
-        assert_same(found, made.ground([pictured], [asked])[0])
+    for found, imaged, asked in zip(together, samples, queries, strict=True):
+        assert_same(found, made.ground([imaged], [asked])[0])
     assert [len(one) > 0 for one in together] == [True, True, False, True, True, True]
     for found, back in zip(together, made.ground(samples[::-1], queries[::-1])[::-1], strict=True):
         assert_same(found, back)
@@ -238,13 +246,13 @@ def test_batches_are_bounded_and_an_empty_query_does_not_run_the_model() -> None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 50), (2, 2), (3, 3), (400, 1)])
-def test_pictures_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
+def test_images_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
     found = grounder().ground([sample(*size)], [query("dog", "cat")])[0]
     assert (found.boxes_xyxy <= [size[1], size[0], size[1], size[0]]).all()
 
 
-def test_a_box_around_the_whole_square_is_the_whole_picture() -> None:
-    """The square is the picture padded below and to the right; in a picture made smaller first, too."""
+def test_a_box_around_the_whole_square_is_the_whole_image() -> None:
+    """The square is the image padded below and to the right; in an image made smaller first, too."""
     made = grounder(**ALL)
     with torch.no_grad():
         made.model.box_head.dense2.weight.zero_()
@@ -255,7 +263,7 @@ def test_a_box_around_the_whole_square_is_the_whole_picture() -> None:
         np.testing.assert_allclose(found.boxes_xyxy, np.tile([0, 0, width, height], (16, 1)), rtol=1e-6)
 
 
-def test_a_huge_picture_is_made_smaller_before_it_is_padded_to_a_square() -> None:
+def test_a_huge_image_is_made_smaller_before_it_is_padded_to_a_square() -> None:
     from zsavs.models.owlv2 import _limited
 
     thin = np.repeat(np.arange(0, 250, dtype=np.uint8), 40)[None, :, None].repeat(3, axis=2)
@@ -264,10 +272,10 @@ def test_a_huge_picture_is_made_smaller_before_it_is_padded_to_a_square() -> Non
     np.testing.assert_allclose(small[0, ::4, 0], np.arange(250), atol=1.5)
     assert _limited(thin, 10_000).shape == thin.shape
     # torch wants arrays that may be written to.
-    assert all(_limited(image, 60).flags.writeable for image in noise_pictures((40, 60), (40, 61)))
+    assert all(_limited(image, 60).flags.writeable for image in noise_images((40, 60), (40, 61)))
 
 
-def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:
+def test_a_flat_image_is_not_taken_for_one_with_its_colours_first() -> None:
     made = grounder()
     shown: list[torch.Tensor] = []
     made.model.owlv2.vision_model.register_forward_pre_hook(
@@ -281,7 +289,7 @@ def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:
 
 
 def test_nothing_handed_over_is_changed() -> None:
-    image = noise_pictures((40, 60))[0].copy()
+    image = noise_images((40, 60))[0].copy()
     before = image.copy()
     states = random_states()
     grounder().ground([AVSample(image, noise(0.01))], [query("dog")])
@@ -306,8 +314,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
     loaded = Owlv2Grounder.load(folder, device="cpu", threshold=0.0)
-    pictured, asked = sample(96, 128), query("a dog", "guitar")
-    assert_same(loaded.ground([pictured], [asked])[0], grounder().ground([pictured], [asked])[0], 0, 0)
+    imaged, asked = sample(96, 128), query("a dog", "guitar")
+    assert_same(loaded.ground([imaged], [asked])[0], grounder().ground([imaged], [asked])[0], 0, 0)
     assert loaded.card.source == str(folder)
     assert loaded.card.licence == "unknown"
     assert not loaded.model.training
@@ -435,12 +443,12 @@ def test_importing_is_light_and_the_cards_are_whole() -> None:
     assert all(card.size_mb > 0 and card.licence and card.source == name for name, card in CARDS.items())
 
 
-def test_strategies_that_ask_one_after_the_other_share_the_look_at_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, pictured = grounder(threshold=0.0), sample(40, 60)
+def test_strategies_that_ask_one_after_the_other_share_the_look_at_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, imaged = grounder(threshold=0.0), sample(40, 60)
     looks = []
     look = made.model.image_embedder
     monkeypatch.setattr(made.model, "image_embedder", lambda pixels: looks.append(len(pixels)) or look(pixels))
-    first = made.ground([pictured], [query("dog")])[0]
-    both = made.ground([pictured, sample(40, 60, seed=1)], [query("dog", "cat"), query("dog")])[0]
+    first = made.ground([imaged], [query("dog")])[0]
+    both = made.ground([imaged, sample(40, 60, seed=1)], [query("dog", "cat"), query("dog")])[0]
     assert looks == [1, 1]
     assert_same(row(both, 0), first)

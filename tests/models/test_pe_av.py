@@ -41,7 +41,7 @@ def clip(seconds: float, rate: int = RATE, channels: int = 1, seed: int = 0) -> 
     return AudioClip(wave.astype(np.float32), rate)
 
 
-def picture(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+def image(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return np.ascontiguousarray(coarse.repeat(-(-height // 4), axis=0).repeat(-(-width // 4), axis=1)[:height, :width])
 
@@ -70,7 +70,7 @@ def whole_model(encoder: PeAvEncoder, wave: NDArray[np.float32], view: NDArray[n
 
 @pytest.mark.parametrize(("seconds", "size"), [(0.5, (32, 32)), (0.303, (50, 70))])
 def test_every_side_is_what_the_library_answers(encoder: PeAvEncoder, seconds: float, size: tuple[int, int]) -> None:
-    sound, view = clip(seconds), picture(*size)
+    sound, view = clip(seconds), image(*size)
     out = whole_model(encoder, sound.waveform[0], view, "a dog")
     close(encoder.encode_audio([sound]), normalise(out.audio_embeds.numpy()))
     close(encoder.encode_image([view]), normalise(out.video_embeds.numpy()))
@@ -82,8 +82,8 @@ def test_every_side_is_what_the_library_answers(encoder: PeAvEncoder, seconds: f
 
 
 def test_cosines_are_the_librarys_similarities(encoder: PeAvEncoder) -> None:
-    """Sound against picture: what its contrastive loss compares, less the length of the rows."""
-    sound, view = clip(0.4), picture(40, 40)
+    """Sound against image: what its contrastive loss compares, less the length of the rows."""
+    sound, view = clip(0.4), image(40, 40)
     out = whole_model(encoder, sound.waveform[0], view, "a dog")
     cosine = torch.nn.functional.cosine_similarity(out.audio_embeds, out.video_embeds).item()
     assert float(encoder.encode_audio([sound])[0] @ encoder.encode_image([view])[0]) == pytest.approx(cosine, abs=1e-6)
@@ -148,16 +148,16 @@ def test_the_shortest_sounds(encoder: PeAvEncoder, samples: int) -> None:
     assert np.linalg.norm(rows) == pytest.approx(1, abs=1e-5)
 
 
-# -------------------------------------------------------------------------- pictures and texts
-def test_frozen_pictures_raise_no_warning(encoder: PeAvEncoder, recwarn: pytest.WarningsRecorder) -> None:
-    view = picture(33, 57)
+# -------------------------------------------------------------------------- images and texts
+def test_frozen_images_raise_no_warning(encoder: PeAvEncoder, recwarn: pytest.WarningsRecorder) -> None:
+    view = image(33, 57)
     view.flags.writeable = False
     again(encoder).encode_image([view])
     assert [str(w.message) for w in recwarn if "writable" in str(w.message)] == []
 
 
-def test_pictures_of_a_batch_do_not_mix(encoder: PeAvEncoder) -> None:
-    views = [picture(h, w, seed) for seed, (h, w) in enumerate([(32, 32), (1, 1), (200, 20), (20, 200), (64, 48)])]
+def test_images_of_a_batch_do_not_mix(encoder: PeAvEncoder) -> None:
+    views = [image(h, w, seed) for seed, (h, w) in enumerate([(32, 32), (1, 1), (200, 20), (20, 200), (64, 48)])]
     together = again(encoder, batch_size=2).encode_image(views)
     close(together, np.concatenate([again(encoder).encode_image([view]) for view in views]))
 
@@ -182,7 +182,7 @@ def test_nothing_gives_nothing(encoder: PeAvEncoder) -> None:
     [
         ("encode_audio", clip(0.1), AudioError),
         ("encode_audio", [np.zeros(10)], AudioError),
-        ("encode_image", picture(8, 8), ImageError),
+        ("encode_image", image(8, 8), ImageError),
         ("encode_image", [np.zeros((8, 8, 3))], ImageError),
         ("encode_text", "a dog", InputError),
         ("encode_text", [3], InputError),
@@ -217,7 +217,7 @@ def test_a_saved_model_comes_back(encoder: PeAvEncoder, folder: Path, capsys: py
     back = PeAvEncoder.load(folder, device="cpu", window_s=2.0, text="both")
     assert capsys.readouterr().out == "", "standard output is for answers"
     close(back.encode_audio([clip(0.5)]), encoder.encode_audio([clip(0.5)]))
-    close(back.encode_image([picture(40, 50)]), encoder.encode_image([picture(40, 50)]))
+    close(back.encode_image([image(40, 50)]), encoder.encode_image([image(40, 50)]))
     close(back.encode_text(PHRASES), encoder.encode_text(PHRASES))
     assert back.window_s == 2.0
     assert back.card.source == str(folder)

@@ -1,4 +1,4 @@
-"""SAM 2 against the documented calls; boxes, points, batches, the file's missing table, broken files, odd pictures."""
+"""SAM 2 against the documented calls; boxes, points, batches, the file's missing table, broken files, odd images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import COMMIT, copy_with, harmful_pickle, imported_by, into_hub_cache, noise, random_states
-from adapter_helpers import pictures as noise_pictures
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    noise,
+    noise_images,
+    random_states,
+)
 from PIL import Image
 
 from zsavs import AVSample, Proposals
@@ -34,11 +42,11 @@ def segmenter(**settings: Any) -> Sam2Segmenter:
 
 
 def sample(height: int, width: int, seed: int = 0) -> AVSample:
-    return AVSample(noise_pictures((height, width), seed=seed)[0], noise(0.01))
+    return AVSample(noise_images((height, width), seed=seed)[0], noise(0.01))
 
 
 def boxed(size_hw: tuple[int, int], count: int = 2, seed: int = 0) -> Proposals:
-    """Random boxes within a picture."""
+    """Random boxes within an image."""
     height, width = size_hw
     corners = np.random.default_rng(seed).uniform(0.02, 0.98, (count, 2, 2)) * (width, height)
     low, high = np.sort(corners, axis=1).transpose(1, 0, 2)
@@ -46,12 +54,12 @@ def boxed(size_hw: tuple[int, int], count: int = 2, seed: int = 0) -> Proposals:
     return Proposals(boxes, np.ones(count, np.float32), np.arange(count))
 
 
-def documented(made: Sam2Segmenter, pictured: AVSample, multimask: bool = True, **prompts: Any) -> Any:
-    """The calls that transformers documents, for one picture: all masks (P, K, H, W) and their ratings (P, K)."""
+def documented(made: Sam2Segmenter, imaged: AVSample, multimask: bool = True, **prompts: Any) -> Any:
+    """The calls that transformers documents, for one image: all masks (P, K, H, W) and their ratings (P, K)."""
     from transformers import Sam2Processor
 
     processor = Sam2Processor(made.image_processor)
-    inputs = processor(images=Image.fromarray(pictured.image), return_tensors="pt", **prompts)
+    inputs = processor(images=Image.fromarray(imaged.image), return_tensors="pt", **prompts)
     with torch.no_grad():
         outputs = made.model(**inputs, multimask_output=multimask)
     masks = processor.post_process_masks(outputs.pred_masks, inputs["original_sizes"], binarize=False)[0]
@@ -67,65 +75,65 @@ def best(masks: np.ndarray, ratings: np.ndarray) -> tuple[np.ndarray, np.ndarray
 # ------------------------------------------------------------------------------------- parity
 @pytest.mark.parametrize("size", [(96, 128), (300, 200), (33, 90), (128, 128)])
 def test_masks_of_boxes_are_those_of_the_documented_calls(size: tuple[int, int]) -> None:
-    made, pictured, found = segmenter(), sample(*size), boxed(size, 3)
-    masks, ratings = best(*documented(made, pictured, input_boxes=[found.boxes_xyxy.tolist()]))
-    logits, iou = made.predict([pictured], [found])[0]
+    made, imaged, found = segmenter(), sample(*size), boxed(size, 3)
+    masks, ratings = best(*documented(made, imaged, input_boxes=[found.boxes_xyxy.tolist()]))
+    logits, iou = made.predict([imaged], [found])[0]
     assert logits.shape == (3, *size)
     assert logits.dtype == iou.dtype == np.float32
     np.testing.assert_allclose(logits, masks, atol=LOGITS)
     np.testing.assert_allclose(iou, ratings, atol=1e-5)
-    np.testing.assert_array_equal(made.segment([pictured], [found])[0], logits)
+    np.testing.assert_array_equal(made.segment([imaged], [found])[0], logits)
     assert np.abs(logits[0] - logits[1]).max() > 0.1, "masks that are all alike would prove nothing"
 
 
 @pytest.mark.parametrize("fall_back", [True, False])
 def test_the_single_mask_is_the_documented_one(fall_back: bool) -> None:
-    made, pictured, found = segmenter(multimask=False), sample(96, 128), boxed((96, 128), 3)
+    made, imaged, found = segmenter(multimask=False), sample(96, 128), boxed((96, 128), 3)
     made.model.mask_decoder.dynamic_multimask_via_stability = fall_back  # the toy's single masks are all unstable
-    masks, ratings = documented(made, pictured, False, input_boxes=[found.boxes_xyxy.tolist()])
-    logits, iou = made.predict([pictured], [found])[0]
+    masks, ratings = documented(made, imaged, False, input_boxes=[found.boxes_xyxy.tolist()])
+    logits, iou = made.predict([imaged], [found])[0]
     np.testing.assert_allclose(logits, masks[:, 0], atol=LOGITS)
     np.testing.assert_allclose(iou, ratings[:, 0], atol=1e-5)
-    of_three = segmenter().segment([pictured], [found])[0]
+    of_three = segmenter().segment([imaged], [found])[0]
     assert bool(np.abs(logits - of_three).max() < LOGITS) == fall_back
 
 
 def test_of_three_masks_the_best_rated_one_is_taken() -> None:
     """For each prompt by itself: the toy rates another mask best for other boxes."""
-    made, pictured, found = segmenter(), sample(96, 128), boxed((96, 128), 40, seed=1)
-    masks, ratings = documented(made, pictured, input_boxes=[found.boxes_xyxy.tolist()])
+    made, imaged, found = segmenter(), sample(96, 128), boxed((96, 128), 40, seed=1)
+    masks, ratings = documented(made, imaged, input_boxes=[found.boxes_xyxy.tolist()])
     assert len(set(ratings.argmax(axis=1).tolist())) > 1
-    logits, iou = made.predict([pictured], [found])[0]
+    logits, iou = made.predict([imaged], [found])[0]
     np.testing.assert_allclose(iou, ratings.max(axis=1), atol=1e-5)
     np.testing.assert_allclose(logits, best(masks, ratings)[0], atol=LOGITS)
 
 
 @pytest.mark.parametrize("size", [(96, 128), (128, 60)])
 def test_masks_of_points_are_those_of_the_documented_calls(size: tuple[int, int]) -> None:
-    made, pictured = segmenter(), sample(*size)
+    made, imaged = segmenter(), sample(*size)
     points = [[[10.0, 20.0], [50.0, 40.5]], [[3.0, 90.0], [20.0, 4.0]], [[1.0, 1.0], [59.0, 59.0]]]
     labels = [[1, 0], [1, 1], [0, 1]]
-    masks, ratings = best(*documented(made, pictured, input_points=[points], input_labels=[labels]))
-    logits, iou = made.segment_points([pictured], [points], [labels])[0]
+    masks, ratings = best(*documented(made, imaged, input_points=[points], input_labels=[labels]))
+    logits, iou = made.segment_points([imaged], [points], [labels])[0]
     np.testing.assert_allclose(logits, masks, atol=LOGITS)
     np.testing.assert_allclose(iou, ratings, atol=1e-5)
-    positive = best(*documented(made, pictured, input_points=[points], input_labels=[[[1, 1]] * 3]))[0]
-    np.testing.assert_allclose(made.segment_points([pictured], [points])[0][0], positive, atol=LOGITS)
+    positive = best(*documented(made, imaged, input_points=[points], input_labels=[[[1, 1]] * 3]))[0]
+    np.testing.assert_allclose(made.segment_points([imaged], [points])[0][0], positive, atol=LOGITS)
     assert np.abs(positive - masks).max() > 0.01
 
 
 def test_small_logits_of_points_are_those_before_stretching() -> None:
-    made, pictured = segmenter(), sample(96, 128)
+    made, imaged = segmenter(), sample(96, 128)
     points = np.random.default_rng(0).uniform(0, 90, (5, 1, 2))
-    full, iou = made.segment_points([pictured], [points])[0]
-    small, same = made.segment_points([pictured], [points], full_size=False)[0]
+    full, iou = made.segment_points([imaged], [points])[0]
+    small, same = made.segment_points([imaged], [points], full_size=False)[0]
     assert small.shape == (5, 32, 32)
     np.testing.assert_array_equal(iou, same)
     stretched = torch.nn.functional.interpolate(torch.from_numpy(small)[None], (96, 128), mode="bilinear")[0]
     np.testing.assert_allclose(stretched.numpy(), full, atol=LOGITS)
 
 
-def test_points_and_boxes_of_different_pictures_may_differ_in_number() -> None:
+def test_points_and_boxes_of_different_images_may_differ_in_number() -> None:
     made, samples = segmenter(), [sample(40, 60), sample(96, 128, 1), sample(40, 60, 2)]
     points = [np.ones((3, 1, 2)), np.zeros((0, 1, 2)), np.full((1, 4, 2), 30.0)]
     answers = made.segment_points(samples, points, [np.ones((3, 1)), np.zeros((0, 1)), [[1, 0, 1, 1]]])
@@ -157,15 +165,15 @@ def test_it_keeps_the_contract_of_a_segmenter() -> None:
     check_segmenter(made, tolerance=1e-5)
 
 
-def test_a_batch_of_mixed_sizes_gives_what_its_pictures_give_one_by_one_in_any_order() -> None:
+def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_order() -> None:
     sizes = [(96, 128), (40, 60), (96, 128), (60, 40), (7, 200)]
     samples = [sample(*size, seed) for seed, size in enumerate(sizes)]
     found = [boxed(size, count, count) for size, count in zip(sizes, (2, 5, 0, 1, 3), strict=True)]
     made = segmenter(batch_size=3, prompts_at_once=2)
     together = made.predict(samples, found)
-    for (logits, iou), pictured, boxes in zip(together, samples, found, strict=True):
-        alone, rated = segmenter().predict([pictured], [boxes])[0]
-        assert logits.shape == (len(boxes), *pictured.size_hw)
+    for (logits, iou), imaged, boxes in zip(together, samples, found, strict=True):
+        alone, rated = segmenter().predict([imaged], [boxes])[0]
+        assert logits.shape == (len(boxes), *imaged.size_hw)
         np.testing.assert_allclose(logits, alone, atol=LOGITS)
         np.testing.assert_allclose(iou, rated, atol=1e-5)
     for (logits, _), (back, _) in zip(together, segmenter().predict(samples[::-1], found[::-1])[::-1], strict=True):
@@ -175,11 +183,11 @@ def test_a_batch_of_mixed_sizes_gives_what_its_pictures_give_one_by_one_in_any_o
         np.testing.assert_array_equal(logits, again)
 
 
-def test_batches_are_bounded_and_a_picture_without_boxes_is_not_encoded() -> None:
+def test_batches_are_bounded_and_a_image_without_boxes_is_not_encoded() -> None:
     made = segmenter(batch_size=2, prompts_at_once=3)
-    pictures: list[int] = []
+    images: list[int] = []
     prompts: list[int] = []
-    made.model.vision_encoder.register_forward_pre_hook(lambda _, args: pictures.append(len(args[0])))
+    made.model.vision_encoder.register_forward_pre_hook(lambda _, args: images.append(len(args[0])))
     made.model.prompt_encoder.register_forward_pre_hook(
         lambda _, args, kwargs: prompts.append(kwargs["input_boxes"].shape[1]), with_kwargs=True
     )
@@ -187,11 +195,11 @@ def test_batches_are_bounded_and_a_picture_without_boxes_is_not_encoded() -> Non
     counts = [7, 0, 1, 3, 0]
     masks = made.segment(samples, [boxed((40, 60), count) for count in counts])
     assert [len(one) for one in masks] == counts
-    assert pictures == [2, 1]
+    assert images == [2, 1]
     assert prompts == [3, 3, 1, 1, 3]
 
 
-def test_pictures_with_equally_many_prompts_share_the_decoder() -> None:
+def test_images_with_equally_many_prompts_share_the_decoder() -> None:
     made = segmenter(batch_size=5, prompts_at_once=4)
     shapes: list[tuple[int, ...]] = []
     made.model.prompt_encoder.register_forward_pre_hook(
@@ -202,13 +210,13 @@ def test_pictures_with_equally_many_prompts_share_the_decoder() -> None:
     found = [boxed(size, count, count + size[0]) for size, count in zip(sizes, (2, 1, 2, 2, 1), strict=True)]
     together = made.predict(samples, found)
     assert shapes == [(2, 2, 4), (1, 2, 4), (2, 1, 4)], "four prompts at the most"
-    for (logits, iou), pictured, boxes in zip(together, samples, found, strict=True):
-        alone, rated = segmenter().predict([pictured], [boxes])[0]
+    for (logits, iou), imaged, boxes in zip(together, samples, found, strict=True):
+        alone, rated = segmenter().predict([imaged], [boxes])[0]
         np.testing.assert_allclose(logits, alone, atol=LOGITS)
         np.testing.assert_allclose(iou, rated, atol=1e-5)
 
 
-def test_pictures_that_do_not_fit_into_the_decoder_together_are_decoded_apart() -> None:
+def test_images_that_do_not_fit_into_the_decoder_together_are_decoded_apart() -> None:
     made, tried = segmenter(), []
 
     def scarce(_: Any, __: Any, kwargs: dict[str, Any]) -> None:
@@ -226,7 +234,7 @@ def test_pictures_that_do_not_fit_into_the_decoder_together_are_decoded_apart() 
         np.testing.assert_allclose(logits, wanted, atol=LOGITS)
 
 
-def test_no_boxes_and_no_pictures() -> None:
+def test_no_boxes_and_no_images() -> None:
     made = segmenter()
     made.model.vision_encoder.register_forward_pre_hook(lambda *_: pytest.fail("the model ran"))
     ((logits, iou),) = made.predict([sample(40, 60)], [Proposals.nothing()])
@@ -236,32 +244,32 @@ def test_no_boxes_and_no_pictures() -> None:
     assert made.segment([], []) == []
 
 
-def test_a_picture_is_encoded_once_while_it_lives() -> None:
-    made, pictured, other = segmenter(), sample(40, 60), sample(40, 60, 1)
+def test_a_image_is_encoded_once_while_it_lives() -> None:
+    made, imaged, other = segmenter(), sample(40, 60), sample(40, 60, 1)
     encoded: list[int] = []
     made.model.vision_encoder.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
-    first = made.segment([pictured, other, pictured], [boxed((40, 60)), boxed((40, 60), 3), boxed((40, 60), 1)])
-    made.segment_points([pictured], [[[[1.0, 2.0]]]])
-    np.testing.assert_array_equal(made.segment([pictured], [boxed((40, 60))])[0], first[0])
+    first = made.segment([imaged, other, imaged], [boxed((40, 60)), boxed((40, 60), 3), boxed((40, 60), 1)])
+    made.segment_points([imaged], [[[[1.0, 2.0]]]])
+    np.testing.assert_array_equal(made.segment([imaged], [boxed((40, 60))])[0], first[0])
     assert encoded == [2]
     del other
     gc.collect()
     assert len(made._features) == 1
     # What is left is not a view into the features of the whole batch.
-    (features,) = made._features([pictured.image], lambda _: pytest.fail("encoded again"))
+    (features,) = made._features([imaged.image], lambda _: pytest.fail("encoded again"))
     assert all(scale.untyped_storage().nbytes() == scale.nbytes for scale in features)
-    del pictured
+    del imaged
     gc.collect()
     assert len(made._features) == 0
 
 
-def test_the_last_16_pictures_are_remembered() -> None:
+def test_the_last_16_images_are_remembered() -> None:
     made, samples = segmenter(), [sample(20, 30, seed) for seed in range(17)]
     encoded: list[int] = []
     made.model.vision_encoder.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
-    for pictured in [*samples[:16], *samples[:16], samples[16], samples[1], samples[0]]:
-        made.segment([pictured], [boxed((20, 30))])
-    assert sum(encoded) == 18  # the 17th picture put out the first, which was then encoded again
+    for imaged in [*samples[:16], *samples[:16], samples[16], samples[1], samples[0]]:
+        made.segment([imaged], [boxed((20, 30))])
+    assert sum(encoded) == 18  # the 17th image put out the first, which was then encoded again
 
 
 def test_the_image_processor_gets_an_array_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,13 +290,13 @@ def test_the_image_processor_gets_an_array_of_its_own(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 50), (2, 2), (3, 3)])
-def test_pictures_of_any_shape_get_masks(size: tuple[int, int]) -> None:
+def test_images_of_any_shape_get_masks(size: tuple[int, int]) -> None:
     logits = segmenter().segment([sample(*size)], [boxed(size)])[0]
     assert logits.shape == (2, *size)
     assert np.isfinite(logits).all()
 
 
-def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:
+def test_a_flat_image_is_not_taken_for_one_with_its_colours_first() -> None:
     made = segmenter()
     shown: list[torch.Tensor] = []
     made.model.vision_encoder.register_forward_pre_hook(lambda _, args: shown.append(args[0].clone()))
@@ -300,15 +308,15 @@ def test_a_flat_picture_is_not_taken_for_one_with_its_colours_first() -> None:
 
 
 def test_nothing_handed_over_is_changed() -> None:
-    image = noise_pictures((40, 60))[0].copy()
+    image = noise_images((40, 60))[0].copy()
     boxes, points = np.array([[1, 2, 30, 31]], np.float32), np.array([[[5.0, 6.0]]], np.float32)
     before = [array.copy() for array in (image, boxes, points)]
     states = random_states()
-    made, pictured = segmenter(), AVSample(image, noise(0.01))
+    made, imaged = segmenter(), AVSample(image, noise(0.01))
     found = Proposals(boxes, np.ones(1, np.float32), np.zeros(1, np.int64))
-    first = made.segment([pictured], [found])[0]
-    made.segment_points([pictured], [points])
-    np.testing.assert_array_equal(made.segment([pictured], [found])[0], first)
+    first = made.segment([imaged], [found])[0]
+    made.segment_points([imaged], [points])
+    np.testing.assert_array_equal(made.segment([imaged], [found])[0], first)
     for array, old in zip((image, boxes, points), before, strict=True):
         np.testing.assert_array_equal(array, old)
     assert random_states() == states
@@ -342,8 +350,8 @@ def changed(folder: Path, to: Path, drop: tuple[str, ...] = (), add: dict[str, t
 
 def test_a_saved_model_comes_back_the_same(folder: Path) -> None:
     loaded = Sam2Segmenter.load(folder, device="cpu")
-    pictured, found = sample(96, 128), boxed((96, 128))
-    np.testing.assert_array_equal(loaded.segment([pictured], [found])[0], segmenter().segment([pictured], [found])[0])
+    imaged, found = sample(96, 128), boxed((96, 128))
+    np.testing.assert_array_equal(loaded.segment([imaged], [found])[0], segmenter().segment([imaged], [found])[0])
     assert loaded.card.source == str(folder)
     assert loaded.card.licence == "unknown"
     assert not loaded.model.training
@@ -367,16 +375,16 @@ def test_settings_given_to_load_arrive(folder: Path) -> None:
 
 def test_the_table_of_prompts_that_older_files_lack_is_filled_in(folder: Path, tmp_path: Path) -> None:
     """Left to the library, the table is random: different masks each time, with little to do with their boxes."""
-    pictured, found = sample(96, 128), boxed((96, 128))
+    imaged, found = sample(96, 128), boxed((96, 128))
     made = tiny_sam2()
     own = made.model.shared_image_embedding.positional_embedding
-    with torch.no_grad():  # as in every trained model: one table for pictures and prompts
+    with torch.no_grad():  # as in every trained model: one table for images and prompts
         made.model.prompt_encoder.shared_embedding.positional_embedding.copy_(own)
-    expected = made.segment([pictured], [found])[0]
+    expected = made.segment([imaged], [found])[0]
     old = changed(save(made, tmp_path / "whole"), tmp_path / "old", drop=(TABLE,))
     loaded = Sam2Segmenter.load(old, device="cpu")
     assert torch.equal(loaded.model.prompt_encoder.shared_embedding.positional_embedding, own)
-    np.testing.assert_array_equal(loaded.segment([pictured], [found])[0], expected)
+    np.testing.assert_array_equal(loaded.segment([imaged], [found])[0], expected)
     half = Sam2Segmenter.load(old, device="cpu", dtype="bfloat16")
     table = half.model.prompt_encoder.shared_embedding.positional_embedding
     assert torch.equal(table, half.model.shared_image_embedding.positional_embedding)
@@ -390,8 +398,8 @@ def test_other_weights_that_the_file_lacks_are_not_made_up(name: str, folder: Pa
         Sam2Segmenter.load(changed(folder, tmp_path / "gaps", drop=(name, TABLE)))
 
 
-def test_a_checkpoint_for_videos_serves_pictures(folder: Path, tmp_path: Path) -> None:
-    """The published files name the video model and hold its memory; the picture part is the same."""
+def test_a_checkpoint_for_videos_serves_images(folder: Path, tmp_path: Path) -> None:
+    """The published files name the video model and hold its memory; the image part is the same."""
     memory = {
         "memory_attention.layers.0.linear1.weight": torch.zeros(4, 4),
         "memory_encoder.projection.bias": torch.ones(3),
@@ -399,9 +407,9 @@ def test_a_checkpoint_for_videos_serves_pictures(folder: Path, tmp_path: Path) -
     video = changed(folder, tmp_path / "video", add=memory)
     config = json.loads((video / "config.json").read_text())
     (video / "config.json").write_text(json.dumps(config | {"model_type": "sam2_video", "num_maskmem": 7}))
-    pictured, found = sample(96, 128), boxed((96, 128))
-    masks = Sam2Segmenter.load(video, device="cpu").segment([pictured], [found])[0]
-    np.testing.assert_array_equal(masks, segmenter().segment([pictured], [found])[0])
+    imaged, found = sample(96, 128), boxed((96, 128))
+    masks = Sam2Segmenter.load(video, device="cpu").segment([imaged], [found])[0]
+    np.testing.assert_array_equal(masks, segmenter().segment([imaged], [found])[0])
 
 
 def test_half_precision_is_for_the_image_encoder(folder: Path, tmp_path: Path) -> None:
@@ -409,10 +417,10 @@ def test_half_precision_is_for_the_image_encoder(folder: Path, tmp_path: Path) -
     assert {weight.dtype for weight in half.model.vision_encoder.parameters()} == {torch.bfloat16}
     assert {weight.dtype for weight in half.model.prompt_encoder.parameters()} == {torch.float32}
     assert half.model.mask_decoder.transformer.layers[0].self_attn.q_proj.weight.dtype == torch.float32
-    pictured, found = sample(96, 128), boxed((96, 128))
-    logits = half.segment([pictured], [found])[0]
+    imaged, found = sample(96, 128), boxed((96, 128))
+    logits = half.segment([imaged], [found])[0]
     assert logits.dtype == np.float32
-    exact = segmenter().segment([pictured], [found])[0]
+    exact = segmenter().segment([imaged], [found])[0]
     assert 0 < np.abs(logits - exact).mean() < 0.1 * exact.std()
     half.model.to(torch.bfloat16)
     save(half, tmp_path)

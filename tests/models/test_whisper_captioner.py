@@ -27,8 +27,8 @@ from zsavs.cli.main import main
 from zsavs.errors import AudioError, InputError, MissingWeights, WeightsError
 from zsavs.models.whisper_captioner import CARDS, PREFIXES, WhisperCaptioner, _join
 from zsavs.protocols import AudioCaptioner
+from zsavs.testing.tiny.audio import tiny_whisper
 from zsavs.testing.tiny.encoders import tiny_card
-from zsavs.testing.tiny.sounds import tiny_whisper
 
 KNOWN = "MU-NLPC/whisper-tiny-audio-captioning"
 

@@ -127,7 +127,7 @@ def sections(markdown: str) -> dict[str, str]:
 
 
 def test_three_files_and_every_section(report: dict[str, Any], tmp_path: Path) -> None:
-    report["dataset"]["failed"] = [{"item": "x", "error": "not a picture"}]
+    report["dataset"]["failed"] = [{"item": "x", "error": "not an image"}]
     paths = write(report, tmp_path / "run")
     assert paths == {form: tmp_path / "run" / f"report.{form}" for form in ("json", "md", "html")}
     found = sections(paths["md"].read_text(encoding="utf-8"))
@@ -144,7 +144,7 @@ def test_three_files_and_every_section(report: dict[str, Any], tmp_path: Path) -
     document = Document(paths["html"].read_text(encoding="utf-8"))
     for title in titles:
         assert title in document.text
-    assert "not a picture" in found["Items that failed"]
+    assert "not an image" in found["Items that failed"]
     assert "1 item failed and is left out" in document.text
 
 
@@ -243,15 +243,15 @@ def test_nothing_is_loaded_from_elsewhere(report: dict[str, Any], tmp_path: Path
     assert not re.search(r"url\(|@import|https?://", html)
 
 
-def test_pictures_are_relative_and_quoted(report: dict[str, Any], tmp_path: Path) -> None:
+def test_images_are_relative_and_quoted(report: dict[str, Any], tmp_path: Path) -> None:
     html, markdown = texts(report, tmp_path)
     assert Document(html).values("img", "src") == ["visuals/a%20b%231.png"]
     assert "(<visuals/a%20b%231.png>)" in markdown
 
 
-@pytest.mark.parametrize("picture", [None, "", "/etc/a.png", "../a.png", "v/../../a.png", "http://x/a.png", "a\\b", 3])
-def test_pictures_from_outside_are_not_linked(report: dict[str, Any], tmp_path: Path, picture: Any) -> None:
-    report["cases"]["alpha"]["best"][0]["picture"] = picture
+@pytest.mark.parametrize("image", [None, "", "/etc/a.png", "../a.png", "v/../../a.png", "http://x/a.png", "a\\b", 3])
+def test_images_from_outside_are_not_linked(report: dict[str, Any], tmp_path: Path, image: Any) -> None:
+    report["cases"]["alpha"]["best"][0]["picture"] = image
     html, markdown = texts(report, tmp_path)
     assert "<img" not in html
     assert "](<" not in markdown

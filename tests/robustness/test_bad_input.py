@@ -16,14 +16,14 @@ from zsavs.cli.main import main
 from zsavs.testing import toy
 
 SAMPLE, _ = toy.scene(("red", "blue"), ("blue",))
-PICTURE = Image.fromarray(SAMPLE.image)
+IMAGE = Image.fromarray(SAMPLE.image)
 WAVE: NDArray[np.float32] = SAMPLE.audio.waveform[0]
 
 
 def _exif_rotated(path: Path) -> None:
     exif = Image.Exif()
     exif[0x112] = 6
-    PICTURE.rotate(90, expand=True).save(path, exif=exif, quality=95)
+    IMAGE.rotate(90, expand=True).save(path, exif=exif, quality=95)
 
 
 def _sixteen_bit(path: Path) -> None:
@@ -31,7 +31,7 @@ def _sixteen_bit(path: Path) -> None:
 
 
 def _animated(path: Path) -> None:
-    PICTURE.save(path, save_all=True, append_images=[Image.new("RGB", PICTURE.size, "black")], duration=100, loop=0)
+    IMAGE.save(path, save_all=True, append_images=[Image.new("RGB", IMAGE.size, "black")], duration=100, loop=0)
 
 
 def _half(path: Path, write: Callable[[Path], object]) -> None:
@@ -51,14 +51,14 @@ def _samples(values: NDArray[np.floating], rate: int = 16_000) -> Callable[[Path
 
 
 #: Name, how it is written, and the phrases found: None where the answer is an error.
-PICTURES: list[tuple[str, Callable[[Path], object], list[str] | None]] = [
-    ("plain.png", lambda p: PICTURE.save(p), ["blue thing"]),
-    ("cmyk.jpg", lambda p: PICTURE.convert("CMYK").save(p, quality=95), ["blue thing"]),
-    ("palette.png", lambda p: PICTURE.convert("P").save(p), ["blue thing"]),
-    ("alpha.png", lambda p: PICTURE.convert("RGBA").save(p), ["blue thing"]),
+IMAGES: list[tuple[str, Callable[[Path], object], list[str] | None]] = [
+    ("plain.png", lambda p: IMAGE.save(p), ["blue thing"]),
+    ("cmyk.jpg", lambda p: IMAGE.convert("CMYK").save(p, quality=95), ["blue thing"]),
+    ("palette.png", lambda p: IMAGE.convert("P").save(p), ["blue thing"]),
+    ("alpha.png", lambda p: IMAGE.convert("RGBA").save(p), ["blue thing"]),
     ("rotated.jpg", _exif_rotated, ["blue thing"]),
     ("animated.gif", _animated, ["blue thing"]),
-    ("grey.png", lambda p: PICTURE.convert("L").save(p), []),
+    ("grey.png", lambda p: IMAGE.convert("L").save(p), []),
     ("sixteen.png", _sixteen_bit, []),
     ("one.png", lambda p: Image.new("RGB", (1, 1)).save(p), []),
     ("line.png", lambda p: Image.new("RGB", (1, 5000)).save(p), []),
@@ -66,8 +66,8 @@ PICTURES: list[tuple[str, Callable[[Path], object], list[str] | None]] = [
     ("empty.png", lambda p: p.touch(), None),
     ("folder.png", lambda p: p.mkdir(), None),
     ("missing.png", lambda p: None, None),
-    ("cut.png", lambda p: _half(p, PICTURE.save), None),
-    ("cut.jpg", lambda p: _half(p, PICTURE.save), None),
+    ("cut.png", lambda p: _half(p, IMAGE.save), None),
+    ("cut.jpg", lambda p: _half(p, IMAGE.save), None),
     ("huge.png", lambda p: Image.new("1", (20_000, 10_000)).save(p), None),
 ]
 SOUNDS: list[tuple[str, Callable[[Path], object], list[str] | None]] = [
@@ -98,10 +98,10 @@ SOUNDS: list[tuple[str, Callable[[Path], object], list[str] | None]] = [
 
 
 def _run(
-    picture: Path, recording: Path, found: list[str] | None, culprit: Path, capsys: pytest.CaptureFixture[str]
+    image: Path, recording: Path, found: list[str] | None, culprit: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = picture.parent / "out"
-    code = main(["segment", str(picture), str(recording), "--preset", "toy", "--out", str(out), "--json"])
+    out = image.parent / "out"
+    code = main(["segment", str(image), str(recording), "--preset", "toy", "--out", str(out), "--json"])
     said = capsys.readouterr()
     if found is None:
         assert code == 1
@@ -114,18 +114,18 @@ def _run(
         assert [row["phrase"] for row in json.loads(said.out)["objects"]] == found
 
 
-@pytest.mark.parametrize(("name", "write", "found"), PICTURES, ids=[name for name, *_ in PICTURES])
-def test_picture(
+@pytest.mark.parametrize(("name", "write", "found"), IMAGES, ids=[name for name, *_ in IMAGES])
+def test_image(
     name: str,
     write: Callable[[Path], object],
     found: list[str] | None,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    picture, recording = tmp_path / name, tmp_path / "sound.wav"
-    write(picture)
+    image, recording = tmp_path / name, tmp_path / "sound.wav"
+    write(image)
     _wave()(recording)
-    _run(picture, recording, found, picture, capsys)
+    _run(image, recording, found, image, capsys)
 
 
 @pytest.mark.parametrize(("name", "write", "found"), SOUNDS, ids=[name for name, *_ in SOUNDS])
@@ -136,10 +136,10 @@ def test_sound(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    picture, recording = tmp_path / "scene.png", tmp_path / name
-    PICTURE.save(picture)
+    image, recording = tmp_path / "scene.png", tmp_path / name
+    IMAGE.save(image)
     write(recording)
-    _run(picture, recording, found, recording, capsys)
+    _run(image, recording, found, recording, capsys)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +156,11 @@ def test_sound(
 def test_vocabulary(
     lines: list[str], found: list[str] | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture, recording, words = tmp_path / "scene.png", tmp_path / "sound.wav", tmp_path / "words.txt"
-    PICTURE.save(picture)
+    image, recording, words = tmp_path / "scene.png", tmp_path / "sound.wav", tmp_path / "words.txt"
+    IMAGE.save(image)
     _wave()(recording)
     words.write_text("\n".join(lines), encoding="utf-8")
-    arguments = ["segment", str(picture), str(recording), "--preset", "toy", "--strategy", "audio_to_text", "--json"]
+    arguments = ["segment", str(image), str(recording), "--preset", "toy", "--strategy", "audio_to_text", "--json"]
     code = main([*arguments, "--vocabulary", str(words), "--out", str(tmp_path / "out")])
     said = capsys.readouterr()
     if found is None:

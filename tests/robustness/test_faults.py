@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from adapter_helpers import pictures
+from adapter_helpers import noise_images
 from limits import ROOT, bounded
 from PIL import Image
 
@@ -165,7 +165,7 @@ def test_a_full_disk_while_the_report_is_written_loses_no_batch(
         assert main(command(scenes, tmp_path / "run", "--no-ablations")) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
-    monkeypatch.setattr(toy.ToyEars, "encode_audio", lambda *_: pytest.fail("an item was answered again"))
+    monkeypatch.setattr(toy.ToyAudioText, "encode_audio", lambda *_: pytest.fail("an item was answered again"))
     assert main(command(scenes, tmp_path / "run", "--no-ablations")) == 0
 
 
@@ -427,7 +427,7 @@ def test_texts_are_halved_too() -> None:
 
 
 def test_a_model_short_of_memory_gives_the_answer_of_one_with_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SAM 2 for real: pictures and prompts are halved, each for itself."""
+    """SAM 2 for real: images and prompts are halved, each for itself."""
     samples = [toy.scene(("red", "blue"), ("blue",), seed=seed)[0] for seed in range(4)]
     boxes = np.array([[x, 2, x + 20, 30] for x in range(9)], np.float32)
     proposals = [Proposals(boxes, np.full(9, 0.5, np.float32), np.zeros(9, np.int64)) for _ in samples]
@@ -476,11 +476,11 @@ def test_out_of_memory_is_one_line_on_the_terminal(
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_do_not_change_with_the_batch_that_fits() -> None:
+def test_images_do_not_change_with_the_batch_that_fits() -> None:
     """An adapter whose encoder is short of memory embeds as the same with enough."""
     from zsavs.testing.tiny.encoders import tiny_open_clip
 
-    images = pictures((20, 30), (40, 20), (31, 31), (8, 60), (20, 30))
+    images = noise_images((20, 30), (40, 20), (31, 31), (8, 60), (20, 30))
     enough = tiny_open_clip().encode_image(images)
     short = tiny_open_clip()
     plain, given = short._embed_batch, []

@@ -54,21 +54,21 @@ def raising(error: Exception) -> Callable[[Path], Any]:
 
 def test_it_notices_what_does_not_hold(fuzz: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "case"
-    picture = np.zeros((2, 2, 3), np.uint8)
-    changing = iter([picture, picture + 1])
+    image = np.zeros((2, 2, 3), np.uint8)
+    changing = iter([image, image + 1])
     for load in (
         raising(ZeroDivisionError("a defect")),
         raising(MemoryError()),
         raising(ImageError(f"{path}: two\nlines")),
         raising(ImageError("says not which file")),
-        lambda path: picture[..., 0],
+        lambda path: image[..., 0],
         lambda path: np.zeros((0, 2, 3), np.uint8),
         lambda path: np.full((1, 3), np.nan, np.float32),
         lambda path: next(changing),
     ):
         assert fuzz.checked(load, path, ImageError, again=True)[1] is False
     assert fuzz.checked(raising(ImageError(f"{path}: broken")), path, ImageError, again=True)[1] is True
-    assert fuzz.checked(lambda path: picture, path, ImageError, again=True)[1] is True
+    assert fuzz.checked(lambda path: image, path, ImageError, again=True)[1] is True
 
 
 def test_it_sees_which_lines_are_reached(fuzz: ModuleType) -> None:
@@ -93,7 +93,7 @@ def test_it_sees_which_lines_are_reached(fuzz: ModuleType) -> None:
 
 
 def test_a_mended_checksum_lets_the_damage_through(fuzz: ModuleType) -> None:
-    whole = next(iter(fuzz.pictures()))
+    whole = next(iter(fuzz.images()))
     damaged = bytearray(whole)
     damaged[20] ^= 1
     mended = fuzz.with_checksums(bytes(damaged))

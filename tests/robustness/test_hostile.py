@@ -25,7 +25,7 @@ from PIL import Image
 import zsavs
 from zsavs import AudioClip, AVSample, AVSResult
 from zsavs.build import compare
-from zsavs.calibration.user_bank import BankFolder
+from zsavs.calibration.user_bank import UserBank
 from zsavs.cli.main import main
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.masks import read_mask
@@ -44,9 +44,10 @@ from zsavs.errors import (
 )
 from zsavs.language.sound_sources import LabelPhrases
 from zsavs.language.vocabulary import load_vocabulary
-from zsavs.media.audio import load_audio, resample
-from zsavs.media.image import crop_with_margin
+from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
+from zsavs.media.regions import crop_with_margin
+from zsavs.media.waveform import resample
 from zsavs.models.checkpoints import bank_beside
 from zsavs.models.imagebind.checkpoint import sizes_beside
 from zsavs.models.open_clip_files import find
@@ -55,7 +56,7 @@ from zsavs.storage import rle
 from zsavs.testing import toy
 
 CLIP = AudioClip(np.zeros((1, 160), np.float32), 16_000)
-PICTURE = np.zeros((4, 5, 3), np.uint8)
+IMAGE = np.zeros((4, 5, 3), np.uint8)
 
 
 # ---------------------------------------------------------------------------- decompression bombs
@@ -88,7 +89,7 @@ def tiff(width: int, height: int, strip: bytes, compression: int = 8) -> bytes:
 
 
 def webp(side: int) -> bytes:
-    """A picture of one colour, which WebP keeps in some bytes whatever its size."""
+    """An image of one colour, which WebP keeps in some bytes whatever its size."""
     file = io.BytesIO()
     Image.new("RGB", (side, side), "red").save(file, format="WEBP", lossless=True)
     return file.getvalue()
@@ -141,7 +142,7 @@ def test_a_small_file_takes_no_large_memory(tmp_path: Path, name: str) -> None:
         ("endless.avif", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf"),
     ],
 )
-def test_two_sparse_gigabytes_are_no_picture(tmp_path: Path, name: str, head: bytes) -> None:
+def test_two_sparse_gigabytes_are_no_image(tmp_path: Path, name: str, head: bytes) -> None:
     path = tmp_path / name
     with path.open("wb") as file:
         file.write(head)
@@ -156,7 +157,7 @@ def test_a_header_that_never_ends_is_given_up(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(b"\xff\xd8\xff\xe0")
         file.truncate(2**29)
-    with pytest.raises(ImageError, match=r"a JPEG picture that cannot be decoded \(nothing is found in it"):
+    with pytest.raises(ImageError, match=r"a JPEG image that cannot be decoded \(nothing is found in it"):
         load_image(path)
 
 
@@ -170,7 +171,7 @@ def test_two_sparse_gigabytes_are_no_recording(tmp_path: Path, head: bytes) -> N
         "try:\n    load_audio(sys.argv[1])\nexcept AudioError as error:\n    print('refused', error)\n",
         path,
         imports="import sys, soundfile\nfrom zsavs.errors import AudioError\n"
-        "from zsavs.media.audio import load_audio\n",
+        "from zsavs.media.audio_file import load_audio\n",
         mebibytes=128,
     )
     assert done.stdout.startswith(f"refused {path}: "), done.stderr[-500:]
@@ -252,7 +253,7 @@ def test_a_damaged_recording_prints_no_traceback(tmp_path: Path) -> None:
         "    try:\n        load_audio(path)\n    except AudioError:\n        pass\n",
         tmp_path,
         imports="import pathlib, sys, soundfile\n"
-        "from zsavs.errors import AudioError; from zsavs.media.audio import load_audio\n",
+        "from zsavs.errors import AudioError; from zsavs.media.audio_file import load_audio\n",
     )
     assert done.returncode == 0, done.stderr[-500:]
     assert "Traceback" not in done.stderr
@@ -274,15 +275,15 @@ NAMES = [
 def test_a_name_is_only_a_name(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The whole way: read, answered, written under the same stem, told on one line where it fails."""
     sample, _ = toy.scene(("red", "blue"), ("blue",))
-    picture, recording, out = tmp_path / name, tmp_path / f"{name}.wav", tmp_path / "out"
-    Image.fromarray(sample.image).save(picture, format="PNG")
+    image, recording, out = tmp_path / name, tmp_path / f"{name}.wav", tmp_path / "out"
+    Image.fromarray(sample.image).save(image, format="PNG")
     with recording.open("wb") as file:
         soundfile.write(file, sample.audio.waveform.T, sample.audio.sample_rate_hz, format="WAV")
-    arguments = ["segment", "--preset", "toy", "--out", str(out), "--", str(picture), str(recording)]
+    arguments = ["segment", "--preset", "toy", "--out", str(out), "--", str(image), str(recording)]
     assert main(arguments) == 0, capsys.readouterr().err
-    assert (out / f"{picture.stem}.json").is_file()
+    assert (out / f"{image.stem}.json").is_file()
     assert sorted(path.parent for path in out.rglob("*")) == [out] * 5
-    picture.write_bytes(b"no picture")
+    image.write_bytes(b"no image")
     capsys.readouterr()
     assert main(arguments) == 1
     assert capsys.readouterr().err.count("\n") == 1
@@ -343,7 +344,7 @@ def test_what_may_not_be_read(reader: str, tmp_path: Path) -> None:
 
 
 def test_a_mask_is_no_program(tmp_path: Path) -> None:
-    """Pillow hands EPS to Ghostscript; a data set's mask of that kind is refused like any other picture."""
+    """Pillow hands EPS to Ghostscript; a data set's mask of that kind is refused like any other image."""
     path = tmp_path / "mask.png"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
     with pytest.raises(ImageError, match=r"mask\.png: the mask cannot be read"):
@@ -353,7 +354,7 @@ def test_a_mask_is_no_program(tmp_path: Path) -> None:
 def test_a_pipe_among_the_masks_stops_nothing_but_its_item(tmp_path: Path) -> None:
     for part in ("img", "wav", "gt_seg"):
         (tmp_path / part).mkdir()
-    Image.fromarray(PICTURE).save(tmp_path / "img" / "a.png")
+    Image.fromarray(IMAGE).save(tmp_path / "img" / "a.png")
     soundfile.write(tmp_path / "wav" / "a.wav", np.zeros(100), 16_000)
     os.mkfifo(tmp_path / "gt_seg" / "a.png")
     with pytest.raises(ImageError, match=r"is a pipe or a device"):
@@ -423,7 +424,7 @@ def test_what_is_no_array_is_no_bank(name: str, tmp_path: Path) -> None:
     for content in (NO_ARRAYS[name], *(archive(**{**MEMBERS, part: NO_ARRAYS[name]}) for part in MEMBERS)):
         (tmp_path / "bank.npz").write_bytes(content)
         with pytest.raises(InputError, match=r"bank\.npz: cannot be read") as caught:
-            BankFolder(tmp_path)
+            UserBank(tmp_path)
         messages.append(str(caught.value))
     assert not [message for message in messages if "\n" in message]
 
@@ -434,19 +435,19 @@ def test_what_is_no_array_is_no_bank(name: str, tmp_path: Path) -> None:
 def test_a_bank_that_says_nothing_sensible_of_itself(about: Any, tmp_path: Path) -> None:
     (tmp_path / "bank.npz").write_bytes(archive(**{**MEMBERS, "about": kept(json.dumps(about))}))
     with pytest.raises(InputError, match=r"bank\.npz: "):
-        BankFolder(tmp_path)
+        UserBank(tmp_path)
 
 
 def test_a_bank_with_one_damaged_byte_is_read_or_refused(tmp_path: Path) -> None:
     """In its tables, that is: those of the archive, and the headers of its arrays."""
     whole = archive(**MEMBERS)
     (tmp_path / "bank.npz").write_bytes(whole)
-    assert BankFolder(tmp_path).banks[0].rows.shape == (3, 4)
+    assert UserBank(tmp_path).banks[0].rows.shape == (3, 4)
     refused = 0
     for place in range(len(whole)):
         (tmp_path / "bank.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            BankFolder(tmp_path)
+            UserBank(tmp_path)
         except InputError:
             refused += 1
     assert refused > len(whole) / 2
@@ -456,13 +457,13 @@ def test_a_bank_with_one_damaged_byte_is_read_or_refused(tmp_path: Path) -> None
 def test_a_bank_is_a_file(oddity: str, oddities: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "bank.npz").symlink_to(oddities[oddity])
     with pytest.raises(InputError, match=r"bank\.npz: "):
-        BankFolder(tmp_path)
+        UserBank(tmp_path)
 
 
 def test_a_bank_is_in_a_folder() -> None:
     for folder in (7, "~nobody-of-this-name/bank"):
         with pytest.raises(InputError, match=r"^bank: expected the folder of one"):
-            BankFolder(folder)  # type: ignore[arg-type]
+            UserBank(folder)  # type: ignore[arg-type]
 
 
 def test_a_small_bank_takes_no_large_memory(tmp_path: Path) -> None:
@@ -480,9 +481,9 @@ def test_a_small_bank_takes_no_large_memory(tmp_path: Path) -> None:
         file.truncate(2**31)
     done = bounded(
         "for folder in sys.argv[1:]:\n"
-        "    try:\n        BankFolder(folder)\n    except InputError as error:\n        print(error)\n",
+        "    try:\n        UserBank(folder)\n    except InputError as error:\n        print(error)\n",
         *(tmp_path, tmp_path / "shared", tmp_path / "sparse"),
-        imports="import sys; from zsavs.calibration.user_bank import BankFolder; from zsavs.errors import InputError\n",
+        imports="import sys; from zsavs.calibration.user_bank import UserBank; from zsavs.errors import InputError\n",
         mebibytes=256,
     )
     assert done.returncode == 0, done.stderr[-500:]
@@ -560,7 +561,7 @@ def test_run_lengths_that_wrap_around_are_refused() -> None:
 
 
 # ------------------------------------------------------------------------------------------ arrays
-WRONG_PICTURES = {
+WRONG_IMAGES = {
     "ragged": [[1], [2, 3]],
     "none": None,
     "text": "a.png",
@@ -591,10 +592,10 @@ WRONG_WAVES = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG_PICTURES)
-def test_an_array_that_is_no_picture(name: str) -> None:
+@pytest.mark.parametrize("name", WRONG_IMAGES)
+def test_an_array_that_is_no_image(name: str) -> None:
     with pytest.raises(ImageError, match=r"^(AVSample: )?image "):
-        AVSample(WRONG_PICTURES[name], CLIP)  # type: ignore[arg-type]
+        AVSample(WRONG_IMAGES[name], CLIP)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", WRONG_WAVES)
@@ -627,7 +628,7 @@ def test_resampling_refuses_what_would_not_end_or_not_fit() -> None:
 @pytest.mark.parametrize("box", [["a", 0, 1, 1], [[0], [1, 2], 1, 1], [None, 0, 1, 1], object()])
 def test_what_is_no_box_of_numbers(box: Any) -> None:
     with pytest.raises(ImageError, match=r"box"):
-        crop_with_margin(PICTURE, box)
+        crop_with_margin(IMAGE, box)
 
 
 @pytest.mark.parametrize(
@@ -660,15 +661,15 @@ def toy_pipe() -> Any:
 
 
 WRONG_ARGUMENTS: dict[str, tuple[type[ZsavsError], str, Callable[[], Any]]] = {
-    "fps": (InputError, "fps and context_s", lambda: toy_pipe().video([PICTURE], CLIP, fps="1")),
-    "context": (InputError, "fps and context_s", lambda: toy_pipe().video([PICTURE], CLIP, context_s="all")),
-    "smooth": (InputError, "smooth must be", lambda: toy_pipe().video([PICTURE], CLIP, smooth="a lot")),
-    "no frames": (InputError, "frames: expected pictures", lambda: toy_pipe().video(None, CLIP)),
-    "one frame's name": (InputError, "frames: expected pictures", lambda: toy_pipe().video("a.png", CLIP)),
+    "fps": (InputError, "fps and context_s", lambda: toy_pipe().video([IMAGE], CLIP, fps="1")),
+    "context": (InputError, "fps and context_s", lambda: toy_pipe().video([IMAGE], CLIP, context_s="all")),
+    "smooth": (InputError, "smooth must be", lambda: toy_pipe().video([IMAGE], CLIP, smooth="a lot")),
+    "no frames": (InputError, "frames: expected images", lambda: toy_pipe().video(None, CLIP)),
+    "one frame's name": (InputError, "frames: expected images", lambda: toy_pipe().video("a.png", CLIP)),
     "batch of half": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size=1.5))),
     "batch of text": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size="8"))),
     "no samples": (InputError, "expected several", lambda: list(toy_pipe().map(None))),
-    "one sample": (InputError, "expected several", lambda: compare(AVSample(PICTURE, CLIP), ["fused"], "toy")),
+    "one sample": (InputError, "expected several", lambda: compare(AVSample(IMAGE, CLIP), ["fused"], "toy")),
     "preset": (UnknownName, "no preset named None", lambda: compare([], ["fused"], None)),  # type: ignore[arg-type]
     "result": (ResultFileError, "expected the path", lambda: AVSResult.load(7)),  # type: ignore[arg-type]
     "folder": (OutputError, "a folder to write to", lambda: AVSResult.nothing((2, 2)).save(None, "a")),  # type: ignore[arg-type]

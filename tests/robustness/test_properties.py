@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from zsavs.media.audio import load_audio, resample, rms_db, windows
-from zsavs.media.boxes import as_proposals, keep_best
-from zsavs.media.image import letterbox, resize_map
+from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
+from zsavs.media.letterbox import letterbox
+from zsavs.media.resize import resize_map
+from zsavs.media.waveform import resample, rms_db, windows
 from zsavs.metrics import suites
 from zsavs.metrics.functional import f_measure, false_positive_share, jaccard, max_f_measure
+from zsavs.models.detection import as_proposals, keep_best
 from zsavs.storage import rle
 
 #: The same examples everywhere, no clock, and a folder that an example may use again.
@@ -36,7 +38,7 @@ bounded = settings(
 
 sides = st.integers(1, 40)
 unit = st.floats(0, 1, width=32)
-pictures = st.tuples(sides, sides).flatmap(lambda size: arrays(np.uint8, (*size, 3)))
+images = st.tuples(sides, sides).flatmap(lambda size: arrays(np.uint8, (*size, 3)))
 maps = st.tuples(sides, sides).flatmap(lambda size: arrays(np.float32, size, elements=st.floats(-9, 9, width=32)))
 pairs = st.tuples(sides, sides).flatmap(lambda size: st.tuples(arrays(np.bool_, size), arrays(np.bool_, size)))
 scored = st.tuples(sides, sides).flatmap(
@@ -46,8 +48,8 @@ scored = st.tuples(sides, sides).flatmap(
 
 # ------------------------------------------------------------------------------------------ media
 @bounded
-@given(image=pictures, kind=st.sampled_from(["PNG", "TIFF", "BMP", "PPM", "WEBP"]))
-def test_a_picture_survives_its_file(image: Any, kind: str, tmp_path: Path) -> None:
+@given(image=images, kind=st.sampled_from(["PNG", "TIFF", "BMP", "PPM", "WEBP"]))
+def test_a_image_survives_its_file(image: Any, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     Image.fromarray(image).save(path, format=kind, **({"lossless": True} if kind == "WEBP" else {}))
     assert np.array_equal(load_image(path), image)
@@ -117,7 +119,7 @@ def test_a_louder_sound_has_a_higher_level(values: Any, gain: float) -> None:
 @bounded
 @given(maps, sides, sides, sides, sides)
 def test_a_letterbox_leads_back(values: Any, height: int, width: int, canvas_height: int, canvas_width: int) -> None:
-    """Boxes go there and back, and a map of the canvas becomes one of the picture within its range."""
+    """Boxes go there and back, and a map of the canvas becomes one of the image within its range."""
     image = np.zeros((height, width, 3), np.uint8)
     canvas, box = letterbox(image, (canvas_height, canvas_width))
     assert canvas.shape == (canvas_height, canvas_width, 3)
@@ -130,7 +132,7 @@ def test_a_letterbox_leads_back(values: Any, height: int, width: int, canvas_hei
 
 @bounded
 @given(maps, sides, sides)
-def test_a_resized_map_stays_in_range_and_turns_with_its_picture(values: Any, height: int, width: int) -> None:
+def test_a_resized_map_stays_in_range_and_turns_with_its_image(values: Any, height: int, width: int) -> None:
     resized = resize_map(values, (height, width))
     assert values.min() - 1e-4 <= resized.min() <= resized.max() <= values.max() + 1e-4
     assert np.allclose(resize_map(values[:, ::-1], (height, width)), resized[:, ::-1], atol=1e-3)
@@ -241,7 +243,7 @@ def test_the_examples_are_those_of_every_run() -> None:
         seen: list[bytes] = []
 
         @bounded
-        @given(pictures)
+        @given(images)
         def collect(image: Any) -> None:
             seen.append(image.tobytes())
 

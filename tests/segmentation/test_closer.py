@@ -1,4 +1,4 @@
-"""A closer look: the mean of what the segmenter sees in the picture and in each region's surroundings."""
+"""A closer look: the mean of what the segmenter sees in the image and in each region's surroundings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOUND = AudioClip(np.zeros((1, 100), np.float32), 8000)
 
 
 class Coarse:
-    """Sees every picture in 8 x 8 cells: inside is what is white on average."""
+    """Sees every image in 8 x 8 cells: inside is what is white on average."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, int]] = []
@@ -100,7 +100,7 @@ def test_a_region_is_looked_at_once_whatever_strategies_ask() -> None:
     sample, found, _ = scene((5, 5, 10, 10), (30, 30, 40, 40))
     first = CloserLook(coarse).segment([sample], [found.rows([0, 0, 1])])[0]
     second = CloserLook(coarse).segment([sample], [found.rows([1])])[0]
-    assert len(coarse.seen) == 2 + 1 + 1  # two surroundings, and the picture for each
+    assert len(coarse.seen) == 2 + 1 + 1  # two surroundings, and the image for each
     assert (second[0] == first[2]).all()
     assert (first[0] == first[1]).all()
 
@@ -110,7 +110,7 @@ def test_only_what_is_selected_gets_a_closer_look() -> None:
     sample, found, _ = scene((21, 33, 27, 39), (5, 5, 10, 10))
     chosen = replace(found, selected=np.array([True, False]))
     (logits,) = CloserLook(coarse).segment([sample], [chosen])
-    assert coarse.seen == [(64, 64), (10, 10)], "the picture, and the surroundings of the first"
+    assert coarse.seen == [(64, 64), (10, 10)], "the image, and the surroundings of the first"
     (far,) = Coarse().segment([sample], [found])
     assert (logits[1] == far[1].astype(np.float16)).all()
     (both,) = CloserLook(coarse).segment([sample], [found])
@@ -135,7 +135,7 @@ def test_in_a_mirror_what_is_lopsided_cancels() -> None:
     sample, found, _ = scene((16, 20, 32, 40))
     logits = CloserLook(Lopsided(), mirrored=True).segment([sample], [found])[0][0]
     wanted = np.full((64, 64), -1, np.float32)
-    wanted[20:40, 16:24] = 0.5  # the picture says 1, its surroundings 1 and -1
+    wanted[20:40, 16:24] = 0.5  # the image says 1, its surroundings 1 and -1
     wanted[20:40, 24:32] = -0.5
     assert logits == pytest.approx(wanted)
     plain = CloserLook(Lopsided()).segment([sample], [found])[0][0]
@@ -174,7 +174,7 @@ def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(
     CloserLook(segmenter, margin=margin, mirrored=mirrored).segment(samples, [found for _, found, _ in scenes])
     looked.clear()
     segmenter.segment(samples, [found for _, found, _ in scenes])
-    assert looked == [], "the next strategy's regions find the features of their pictures"
+    assert looked == [], "the next strategy's regions find the features of their images"
 
 
 def test_no_region_no_look() -> None:

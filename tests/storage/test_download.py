@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from zsavs import presets
+from zsavs.build import availability
 from zsavs.cli import doctor
 from zsavs.cli.main import main
 from zsavs.errors import MissingWeights, WeightsError
@@ -26,7 +26,7 @@ URL = "https://example.org/weights/towers.pth"
 CONTENT = bytes(range(250)) * 4000  # a million bytes
 CARD = WeightCard(URL, "MIT", 1, "nothing")
 CLOSED = WeightCard(URL, "CC-BY-NC-SA-4.0", 1, "nothing", verified="its licence file")
-IMAGEBIND = presets.preset_cards("imagebind")["joint"]
+IMAGEBIND = availability.preset_cards("imagebind")["joint"]
 
 Answer = Callable[[str], Any]
 
@@ -196,7 +196,7 @@ def test_without_a_terminal_and_the_flag_it_refuses_in_one_line(
 def test_the_flag_accepts(fetched: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", "imagebind", "--accept-license"]) == 0
     assert fetched[0] == IMAGEBIND.source
-    assert len(fetched) == len(presets.preset_cards("imagebind"))
+    assert len(fetched) == len(availability.preset_cards("imagebind"))
 
 
 @pytest.mark.parametrize(("typed", "code"), [("yes", 0), (" YES ", 0), ("y", 1), ("", 1), ("no", 1)])
@@ -244,12 +244,12 @@ def test_the_preset_knows_whether_its_file_is_here(
 ) -> None:
     server(AssertionError("looking fetches nothing"))
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: pytest.fail("asked the hub"))
-    assert IMAGEBIND in presets.missing_weights("imagebind")
+    assert IMAGEBIND in availability.missing_weights("imagebind")
     with pytest.raises(MissingWeights, match=r"zsavs download imagebind"):
         find(DEFAULT)
     Path(".checkpoints").mkdir()
     (Path(".checkpoints") / DEFAULT).write_bytes(b"")
-    assert IMAGEBIND not in presets.missing_weights("imagebind")
+    assert IMAGEBIND not in availability.missing_weights("imagebind")
     assert find(DEFAULT) == Path(".checkpoints") / DEFAULT
     assert main(["list", "preset"]) == 0
     listed = capsys.readouterr().out

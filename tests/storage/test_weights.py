@@ -13,10 +13,10 @@ from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 import zsavs
-from zsavs import presets
-from zsavs.build import strategies_of
+from zsavs.build import availability, strategies_of
 from zsavs.cli.main import main
 from zsavs.errors import MissingWeights, WeightsError
+from zsavs.presets import PRESETS
 from zsavs.storage.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
 
 CARD = WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", verified="model card")
@@ -158,7 +158,7 @@ def test_a_checkpoint_is_here_if_its_weights_are(hub: Path, tmp_path: Path) -> N
 
 
 def fill_preset(hub: Path, name: str) -> None:
-    for card in presets.preset_cards(name).values():
+    for card in availability.preset_cards(name).values():
         if not is_local(card.source):
             put(hub, card.source, {"model.safetensors": ""}, card.revision)
 
@@ -190,17 +190,17 @@ def test_a_cache_that_may_not_be_looked_into_holds_nothing(
 
 def test_the_first_preset_that_is_here(hub: Path) -> None:
     with pytest.raises(MissingWeights) as error:
-        presets.first_preset_here(["base", "large"])
+        availability.first_preset_here(["base", "large"])
     message = str(error.value)
     assert "zsavs download base" in message
     assert "zsavs demo" in message
-    for card in presets.preset_cards("base").values():
+    for card in availability.preset_cards("base").values():
         assert f"{card.source} ({card.size_mb} MB, {card.licence})" in message
     fill_preset(hub, "large")
-    assert presets.first_preset_here(["base", "large"]) == "large"
+    assert availability.first_preset_here(["base", "large"]) == "large"
     fill_preset(hub, "base")
-    assert presets.first_preset_here(["base", "large"]) == "base"
-    assert presets.first_preset_here(["toy"]) == "toy"
+    assert availability.first_preset_here(["base", "large"]) == "base"
+    assert availability.first_preset_here(["toy"]) == "toy"
 
 
 # ----------------------------------------------------------------------------- what to fetch
@@ -357,11 +357,11 @@ def test_building_fetches_nothing_and_says_what_is_missing(
 
 def test_every_preset_names_known_checkpoints() -> None:
     for name in zsavs.list_components("preset"):
-        for role, card in presets.preset_cards(name).items():
+        for role, card in availability.preset_cards(name).items():
             assert card.size_mb > 0
             if (name, role) == ("imagebind", "joint"):
                 assert card.licence == "CC-BY-NC-SA-4.0", "the one that is not, and its preset says so"
-                assert "NON-COMMERCIAL" in presets.PRESETS[name].summary
+                assert "NON-COMMERCIAL" in PRESETS[name].summary
                 continue
             assert card.source.count("/") == 1, (name, role)
             assert card.source.startswith("zsavs:nano/") == (name == "nano"), (name, role)

@@ -105,7 +105,7 @@ def test_the_level_is_that_of_the_loudest_second_without_the_offset() -> None:
     assert len(Caption(Says("a dog")).query([sample(short)])[0]) == 1
 
 
-def test_one_sound_with_two_pictures() -> None:
+def test_one_sound_with_two_images() -> None:
     clip = toy.tone("red")
     queries = Caption(toy.ToyAudioCaptioner()).query([sample(clip), sample(clip)])
     assert [query.phrases for query in queries] == [("red thing",), ("red thing",)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import noise, pictures
+from adapter_helpers import noise, noise_images
 from numpy.typing import NDArray
 from open_clip.timm_model import TimmModel
 
@@ -32,7 +32,7 @@ from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.selection import select
 
 COLOURS = tuple(toy.COLOURS)
-EARS, EYES = toy.ToyEars(), toy.ToyEyes()
+EARS, EYES = toy.ToyAudioText(), toy.ToyImageText()
 
 
 # --------------------------------------------------------------------------- factorisation
@@ -131,7 +131,7 @@ def test_what_a_convolutional_tower_pools(name: str) -> None:
 
 def test_a_transformers_tokens_are_its_patches_after_the_last_norm() -> None:
     encoder = tiny_open_clip()
-    (image,) = pictures((32, 32))
+    (image,) = noise_images((32, 32))
     (grid,) = encoder.encode_image_tokens([image], 2.0)
     visual = encoder.model.visual
     visual.output_tokens = True
@@ -149,10 +149,10 @@ def _pil(image: NDArray[np.uint8]) -> Any:
     return Image.fromarray(image)
 
 
-def test_the_grid_covers_the_whole_of_a_long_picture() -> None:
+def test_the_grid_covers_the_whole_of_a_long_image() -> None:
     """A checkpoint that looks at the middle square would not see what lies at the ends."""
     encoder = tiny_open_clip()
-    (image,) = pictures((20, 200))
+    (image,) = noise_images((20, 200))
     other = image.copy()
     other[:, :20] = 0
     one, two = encoder.encode_image_tokens([image, other])
@@ -163,7 +163,7 @@ def test_a_tower_that_attends_has_no_tokens() -> None:
     with pytest.raises(InputError, match=r"does not average.*open_clip:ViT-B-32"):
         tower(TimmModel("test_vit", 64, 160, pool="map", proj="none"))
     with pytest.raises(InputError, match="scale is a number above 0"):
-        tiny_open_clip().encode_image_tokens(pictures((4, 4)), 0)
+        tiny_open_clip().encode_image_tokens(noise_images((4, 4)), 0)
 
 
 def test_an_encoder_without_tokens_is_named() -> None:
@@ -189,7 +189,7 @@ def test_peaks_lie_between_cells_and_apart_from_each_other() -> None:
 
 
 class Points(toy.ToySegmenter):
-    """Masks of a tenth of the picture's sides around each point; notes where it was asked."""
+    """Masks of a tenth of the image's sides around each point; notes where it was asked."""
 
     def segment_points(
         self, samples: Sequence[AVSample], points: Sequence[NDArray[np.float32]], *, full_size: bool
@@ -347,19 +347,19 @@ def posteriors(side: Side, active: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def test_the_penalty_makes_one_shared_index_mean_the_same(rng: np.random.Generator) -> None:
-    sound, picture = sides(rng)
+    sound, image = sides(rng)
     settings: dict[str, Any] = {"steps": 300, "seed": 0, "temperature": 1.0}
     agreement = {}
     for penalty in (0.0, 20.0):
-        p, q = map(posteriors, (sound, picture), descend(sound, picture, 3, penalty=penalty, **settings))
+        p, q = map(posteriors, (sound, image), descend(sound, image, 3, penalty=penalty, **settings))
         agreement[penalty] = float((p * np.log(q)).sum(axis=1).max())
     assert agreement[20.0] > agreement[0.0] + 0.05
 
 
 def test_the_seed_decides_and_nothing_else(rng: np.random.Generator) -> None:
-    sound, picture = sides(rng)
+    sound, image = sides(rng)
     settings: dict[str, Any] = {"steps": 20, "penalty": 1.0, "temperature": 1.0}
-    one, two, other = (descend(sound, picture, 3, seed=seed, **settings)[0] for seed in (0, 0, 1))
+    one, two, other = (descend(sound, image, 3, seed=seed, **settings)[0] for seed in (0, 0, 1))
     assert np.array_equal(one, two)
     assert not np.allclose(one, other)
 

@@ -103,7 +103,7 @@ def test_any_joint_encoder_will_do(name: str) -> None:
 def test_every_row_is_the_whole_sound() -> None:
     sample = toy.scene(("red", "blue"), ("red", "blue"))[0]
     (query,) = pipeline("joint_embedding").strategy.query([sample])
-    whole = toy.ToySenses().encode_audio([sample.audio])
+    whole = toy.ToyJoint().encode_audio([sample.audio])
     assert query.embeddings is not None
     assert np.array_equal(query.embeddings, np.repeat(whole, 2, axis=0))
 

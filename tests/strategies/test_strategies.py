@@ -18,7 +18,7 @@ from toy_strategies import COLOURS, EARS, EYES, STRATEGIES
 import zsavs
 from zsavs.algebra.common_space import gate, ridge
 from zsavs.calibration.bank import Bank
-from zsavs.calibration.scorers import PictureScorer, SoundScorer
+from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
@@ -52,7 +52,7 @@ def noise(dbfs: float, seed: int = 0) -> AudioClip:
     return AudioClip(np.clip(wave, -1, 1), 16_000)
 
 
-def picture(*visible: str, seed: int = 0) -> AVSample:
+def image(*visible: str, seed: int = 0) -> AVSample:
     return toy.scene(visible, (), size_hw=SIZE, seed=seed)[0]
 
 
@@ -63,15 +63,15 @@ def test_every_registered_strategy_is_tested_here() -> None:
 # -------------------------------------------------------------------------- the sound decides
 @every
 def test_the_sound_decides(name: str) -> None:
-    """One picture of three colours: whichever hums is looked for, and it alone."""
-    view = picture("red", "blue", "green")
+    """One image of three colours: whichever hums is looked for, and it alone."""
+    view = image("red", "blue", "green")
     samples = [replace(view, audio=toy.tone(colour)) for colour in ("red", "blue", "green")]
     assert [heard(query) for query in STRATEGIES[name].query(samples)] == [("red",), ("blue",), ("green",)]
 
 
 @every
 def test_two_sources_are_two_rows_with_names_of_their_own(name: str) -> None:
-    (query,) = STRATEGIES[name].query([replace(picture("red", "blue", "green"), audio=toy.tone("red", "green"))])
+    (query,) = STRATEGIES[name].query([replace(image("red", "blue", "green"), audio=toy.tone("red", "green"))])
     assert sorted(heard(query)) == ["green", "red"]
     assert (np.diff(query.weights) <= 0).all()
     assert query.weights.min() > 0.5
@@ -80,7 +80,7 @@ def test_two_sources_are_two_rows_with_names_of_their_own(name: str) -> None:
 @every
 def test_never_more_than_top_k(name: str) -> None:
     strategy = STRATEGIES[name]
-    everything = replace(picture(*COLOURS[:4]), audio=toy.tone(*COLOURS[:4]))
+    everything = replace(image(*COLOURS[:4]), audio=toy.tone(*COLOURS[:4]))
     before = strategy.top_k
     try:
         for top_k in (0, 1, 2):
@@ -107,7 +107,7 @@ def test_no_samples(name: str) -> None:
 @every
 @pytest.mark.parametrize("dbfs", [-60, -50, -40, -30, -20, -12, -6])
 def test_white_noise_finds_nothing(name: str, dbfs: float) -> None:
-    view = picture("red", "blue", "green")
+    view = image("red", "blue", "green")
     for seed in range(3):
         assert len(STRATEGIES[name].query([replace(view, audio=noise(dbfs, seed))])[0]) == 0
 
@@ -127,7 +127,7 @@ def test_white_noise_finds_nothing(name: str, dbfs: float) -> None:
     ids=["silence", "one sample", "offset", "click", "inaudible", "far away", "denormal"],
 )
 def test_silence_and_near_silence_find_nothing(name: str, clip: AudioClip) -> None:
-    assert len(STRATEGIES[name].query([replace(picture("red", "blue", "green"), audio=clip)])[0]) == 0
+    assert len(STRATEGIES[name].query([replace(image("red", "blue", "green"), audio=clip)])[0]) == 0
 
 
 @pytest.mark.parametrize("name", CALIBRATED)
@@ -137,7 +137,7 @@ def test_it_is_the_threshold_that_rejects(name: str) -> None:
     before = strategy.min_z
     try:
         strategy.min_z = -100.0
-        (query,) = strategy.query([replace(picture("red", "blue", "green"), audio=noise(-20))])
+        (query,) = strategy.query([replace(image("red", "blue", "green"), audio=noise(-20))])
         if not name.startswith(("fused", "cofact")):  # which also ask for what is seen to agree
             assert len(query) > 0
     finally:
@@ -146,26 +146,26 @@ def test_it_is_the_threshold_that_rejects(name: str) -> None:
 
 @every_that_looks
 def test_a_source_out_of_view_finds_nothing(name: str) -> None:
-    view = picture("red", "blue")
+    view = image("red", "blue")
     for colour in ("yellow", "green", "purple", "orange"):
         assert len(STRATEGIES[name].query([replace(view, audio=toy.tone(colour))])[0]) == 0
 
 
 @every_that_looks
-def test_an_empty_picture_finds_nothing(name: str) -> None:
-    assert len(STRATEGIES[name].query([replace(picture(), audio=toy.tone("red"))])[0]) == 0
+def test_an_empty_image_finds_nothing(name: str) -> None:
+    assert len(STRATEGIES[name].query([replace(image(), audio=toy.tone("red"))])[0]) == 0
 
 
 @pytest.mark.parametrize("name", ONLY_HEARS)
 def test_what_only_hears_asks_for_what_is_out_of_view(name: str) -> None:
-    """The picture plays no part until the detector looks for the name."""
-    (query,) = STRATEGIES[name].query([replace(picture("red"), audio=toy.tone("green"))])
+    """The image plays no part until the detector looks for the name."""
+    (query,) = STRATEGIES[name].query([replace(image("red"), audio=toy.tone("green"))])
     assert heard(query) == ("green",)
 
 
 # ------------------------------------------------------------- fused: better than either alone
 def hard_cases() -> list[tuple[str, AVSample]]:
-    """The picture shows the target and a silent distractor, the sound is the target and an off-screen source.
+    """The image shows the target and a silent distractor, the sound is the target and an off-screen source.
 
     Which of the two is larger or louder alternates, so that one modality alone is right half the time.
     """
@@ -174,7 +174,7 @@ def hard_cases() -> list[tuple[str, AVSample]]:
         loud, quiet = (0.3, 0.18) if number % 2 else (0.18, 0.3)
         # The disc on the left is the larger one for some seeds; both orders occur.
         order = (target, distractor) if number % 3 else (distractor, target)
-        view = picture(*order, seed=number % 7)
+        view = image(*order, seed=number % 7)
         cases.append((target, replace(view, audio=mixture(**{target: loud, off_screen: quiet}))))
     return cases
 
@@ -183,8 +183,8 @@ def hard_cases() -> list[tuple[str, AVSample]]:
 def test_fused_finds_what_is_both_heard_and_seen(variant: Any) -> None:
     cases = hard_cases()
     targets = [COLOURS.index(target) for target, _ in cases]
-    heard_best = SoundScorer(EARS)([sample.audio for _, sample in cases], COLOURS).argmax(axis=1)
-    seen_best = PictureScorer(EYES)([sample.image for _, sample in cases], COLOURS).argmax(axis=1)
+    heard_best = AudioScorer(EARS)([sample.audio for _, sample in cases], COLOURS).argmax(axis=1)
+    seen_best = ImageScorer(EYES)([sample.image for _, sample in cases], COLOURS).argmax(axis=1)
     hearing, seeing = float((heard_best == targets).mean()), float((seen_best == targets).mean())
     fused = Fused(EARS, EYES, COLOURS, variant=variant, min_z=0.0, top_k=1)
     right = [
@@ -197,7 +197,7 @@ def test_fused_finds_what_is_both_heard_and_seen(variant: Any) -> None:
 
 
 class Lookup:
-    """Both sides of a world of given embeddings: a clip and a picture carry their number, a label its own."""
+    """Both sides of a world of given embeddings: a clip and an image carry their number, a label its own."""
 
     space = "lookup"
 
@@ -224,35 +224,35 @@ def numbered(number: int) -> AVSample:
 def test_fused_in_spaces_with_a_gap_between_modalities(variant: Any) -> None:
     """Seventy labels, 1024 and 512 dimensions, means far from 0: what real spaces are like and the toy one is not."""
     world = make_world(1, scenes=200, noise=1.0)
-    ears, eyes = Lookup(world.x, world.sounds, world.sound_bank), Lookup(world.y, world.pictures, world.picture_bank)
+    ears, eyes = Lookup(world.x, world.sounds, world.sound_bank), Lookup(world.y, world.images, world.picture_bank)
     labels = [f"thing {number}" for number in range(70)]
     everything: dict[str, Any] = {"min_z": -100.0, "min_seen": -100.0, "top_k": 1}
     strategy = Fused(ears, eyes, labels, variant=variant, **everything)
     queries = strategy.query([numbered(number) for number in range(200)])
     right = [query.phrases == (labels[target],) for query, target in zip(queries, world.targets, strict=True)]
-    alone = SoundScorer(ears).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
+    alone = AudioScorer(ears).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
     assert np.mean(alone) < 0.65
     assert np.mean(right) > 0.9
 
 
 def test_alpha_weighs_hearing_against_seeing() -> None:
-    """With alpha 1 the ranking is the sound's, with 0 the picture's."""
-    view = replace(picture("red", "blue", seed=1), audio=mixture(red=0.2, blue=0.3))
+    """With alpha 1 the ranking is the sound's, with 0 the image's."""
+    view = replace(image("red", "blue", seed=1), audio=mixture(red=0.2, blue=0.3))
     settings: dict[str, Any] = {"min_z": -100.0, "max_gap": 100.0, "top_k": 6}
     ranks = {}
     for alpha in (0.0, 1.0):
         (query,) = Fused(EARS, EYES, COLOURS, alpha=alpha, **settings).query([view])
         ranks[alpha] = [phrase for phrase in heard(query) if phrase in ("red", "blue")]
-    z_heard = SoundScorer(EARS)([view.audio], ["red", "blue"])[0]
-    z_seen = PictureScorer(EYES)([view.image], ["red", "blue"])[0]
+    z_heard = AudioScorer(EARS)([view.audio], ["red", "blue"])[0]
+    z_seen = ImageScorer(EYES)([view.image], ["red", "blue"])[0]
     assert ranks[0.0] != ranks[1.0], "an example in which they disagree"
     assert ranks[1.0] == sorted(("red", "blue"), key=lambda c: -z_heard[("red", "blue").index(c)])
     assert ranks[0.0] == sorted(("red", "blue"), key=lambda c: -z_seen[("red", "blue").index(c)])
 
 
 def test_the_label_score_is_the_log_linear_pool() -> None:
-    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
-    heard_z, seen_z = SoundScorer(EARS)([sample.audio], ["red"]), PictureScorer(EYES)([sample.image], ["red"])
+    sample = replace(image("red", "blue"), audio=toy.tone("red"))
+    heard_z, seen_z = AudioScorer(EARS)([sample.audio], ["red"]), ImageScorer(EYES)([sample.image], ["red"])
     for settings, alpha, least in (
         ({}, 0.5, 0.5 * 2.0),
         ({"alpha": 0.3}, 0.3, 0.3 * 2.0),
@@ -266,8 +266,8 @@ def test_the_label_score_is_the_log_linear_pool() -> None:
 
 @pytest.mark.parametrize("variant", ["label", "embedding"])
 def test_min_seen_is_how_much_a_label_must_be_seen(variant: Any) -> None:
-    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
-    (seen,) = PictureScorer(EYES)([sample.image], ["red"])[0]
+    sample = replace(image("red", "blue"), audio=toy.tone("red"))
+    (seen,) = ImageScorer(EYES)([sample.image], ["red"])[0]
     for min_seen, found in ((0.0, ("red",)), (seen - 0.01, ("red",)), (seen + 0.01, ())):
         (query,) = Fused(EARS, EYES, COLOURS, variant=variant, min_seen=float(min_seen)).query([sample])
         if variant == "label" or not min_seen or not found:  # the gated product has a threshold of its own
@@ -288,7 +288,7 @@ def test_a_share_beyond_the_whole_is_refused(alpha: float) -> None:
 def test_a_single_label_cannot_be_told_apart() -> None:
     with pytest.raises(VocabularyError, match="needs two at least; use variant='label'"):
         Fused(EARS, EYES, ["red"], variant="embedding")
-    sample = replace(picture("red"), audio=toy.tone("red"))
+    sample = replace(image("red"), audio=toy.tone("red"))
     assert heard(Fused(EARS, EYES, ["red"]).query([sample])[0]) == ("red",)
 
 
@@ -300,22 +300,22 @@ def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "ridge", lambda x, y: calls.append(len(x)) or real(x, y))
     strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
     for _ in range(3):
-        strategy.query([picture("red")])
+        strategy.query([image("red")])
     assert calls == [6]
 
 
 def test_the_embedding_score_is_the_gated_product_against_all_pairs_of_the_banks() -> None:
-    sample = replace(picture("red", "blue"), audio=toy.tone("red"))
+    sample = replace(image("red", "blue"), audio=toy.tone("red"))
     strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
-    sounds, pictures = strategy.hear.bank.embeddings, strategy.look.bank.embeddings
+    sounds, images = strategy.hear.bank.embeddings, strategy.look.bank.embeddings
     mapping = ridge(strategy.hear.text(COLOURS), strategy.look.text(COLOURS))
     labels = mapping.centred_targets(strategy.look.text(COLOURS)).astype(float)
 
-    def scores(some_sounds: Any, some_pictures: Any) -> NDArray[np.float64]:
+    def scores(some_sounds: Any, some_images: Any) -> NDArray[np.float64]:
         mapped = mapping(some_sounds - sounds.mean(axis=0))
-        return np.array([gate(mapped, view) @ labels.T for view in some_pictures - pictures.mean(axis=0)])
+        return np.array([gate(mapped, view) @ labels.T for view in some_images - images.mean(axis=0)])
 
-    usual = scores(sounds, pictures)
+    usual = scores(sounds, images)
     z = scores(EARS.encode_audio([sample.audio]), EYES.encode_image([sample.image]))[0, 0] - usual.mean(axis=(0, 1))
     (query,) = strategy.query([sample])
     assert query.phrases == ("red",)
@@ -334,7 +334,7 @@ class Captions:
         return self.captions
 
 
-class NotingEars(toy.ToyEars):
+class NotingEars(toy.ToyAudioText):
     """Notes the texts that it is asked to embed."""
 
     def __init__(self) -> None:
@@ -350,7 +350,7 @@ def test_every_noun_is_scored_and_not_the_caption(sound: str) -> None:
     """The published code embeds the whole caption and so always answers with its first noun."""
     ears = NotingEars()
     strategy = CrossModal(Captions("a red ball and a blue car next to a green bird"), ears)
-    (query,) = strategy.query([replace(picture("red"), audio=toy.tone(sound))])
+    (query,) = strategy.query([replace(image("red"), audio=toy.tone(sound))])
     assert query.phrases == ({"red": "red ball", "blue": "blue car", "green": "green bird"}[sound],)
     asked = {text for text in ears.texts for noun in ("ball", "car", "bird") if noun in text}
     assert all(sum(noun in text for noun in ("ball", "car", "bird")) == 1 for text in asked)
@@ -360,14 +360,14 @@ def test_every_noun_is_scored_and_not_the_caption(sound: str) -> None:
 def test_each_sound_is_scored_against_its_own_caption() -> None:
     captions = Captions("a red thing", "a blue thing and a red thing", "", "a purple thing")
     sounds = ("red", "blue", "red", "red")
-    samples = [replace(picture(), audio=toy.tone(sound)) for sound in sounds]
+    samples = [replace(image(), audio=toy.tone(sound)) for sound in sounds]
     queries = CrossModal(captions, EARS).query(samples)
     assert [heard(query) for query in queries] == [("red",), ("blue",), (), ()]
 
 
 def test_a_noun_cutter_of_ones_own() -> None:
     strategy = CrossModal(Captions("red, blue"), EARS, nouns=lambda caption: caption.split(", "))
-    (query,) = strategy.query([replace(picture(), audio=toy.tone("blue"))])
+    (query,) = strategy.query([replace(image(), audio=toy.tone("blue"))])
     assert query.phrases == ("blue",)
 
 
@@ -384,5 +384,5 @@ def test_a_vocabulary_by_name_by_list_or_not_at_all(make: Any) -> None:
 
 def test_a_label_in_words_of_its_own_is_answered_in_those_words() -> None:
     strategy = AudioToText(EARS, ["my RED siren", "Blue whale"])
-    sample = replace(picture("red"), audio=toy.tone("blue"))
+    sample = replace(image("red"), audio=toy.tone("blue"))
     assert strategy.query([sample])[0].phrases == ("Blue whale",)

@@ -10,8 +10,9 @@ import pytest
 from joint_world import NAMES, World, unit
 from numpy.typing import NDArray
 
+from zsavs.algebra.directions import common_part
 from zsavs.algebra.log_linear_pooling import log_linear, sure_share
-from zsavs.calibration.scorers import common_part, standardise
+from zsavs.calibration.scorers import standardise
 from zsavs.decomposition import attend, pursue
 from zsavs.errors import InputError
 from zsavs.strategies.joint_embedding import JointEmbedding
@@ -157,7 +158,7 @@ def then(*clips: AudioClip) -> AudioClip:
     return AudioClip(np.concatenate([clip.waveform for clip in clips], axis=1), clips[0].sample_rate_hz)
 
 
-class Counting(toy.ToySenses):
+class Counting(toy.ToyJoint):
     """Remembers how long the clips were that it heard."""
 
     def __init__(self) -> None:
@@ -171,7 +172,7 @@ class Counting(toy.ToySenses):
 def test_sources_one_after_the_other_are_both_heard() -> None:
     """A second of one hum in half a minute of another one is lost in the whole, and not in its window."""
     clip = then(toy.tone("red", seconds=26), toy.tone("green", seconds=4))
-    bridged, whole = TextBridged(toy.ToySenses(), COLOURS), JointEmbedding(toy.ToySenses(), COLOURS)
+    bridged, whole = TextBridged(toy.ToyJoint(), COLOURS), JointEmbedding(toy.ToyJoint(), COLOURS)
     (query,) = bridged.query(samples_of(clip))
     assert sorted(query.phrases) == ["green", "red"]
     assert [q.phrases for q in whole.query(samples_of(clip))] == [("red",)]
@@ -191,13 +192,13 @@ def test_windows_are_few_equally_long_and_cover_the_recording() -> None:
 
 
 def test_a_label_is_one_row_however_many_windows_hear_it() -> None:
-    (query,) = TextBridged(toy.ToySenses(), COLOURS, window_s=1.0).query(samples_of(toy.tone("red", seconds=9)))
+    (query,) = TextBridged(toy.ToyJoint(), COLOURS, window_s=1.0).query(samples_of(toy.tone("red", seconds=9)))
     assert query.phrases == ("red",)
 
 
 def test_a_label_is_as_sure_as_in_its_best_window() -> None:
     """Wherever that is: the hum alone is heard better than in company."""
-    bridged = TextBridged(toy.ToySenses(), COLOURS, window_s=2.0)
+    bridged = TextBridged(toy.ToyJoint(), COLOURS, window_s=2.0)
     alone, company = toy.tone("red"), toy.tone("red", "green", "blue")
     (best,), (worse,) = bridged.query(samples_of(alone)), bridged.query(samples_of(company))
     least = worse.weights[worse.phrases.index("red")]
@@ -209,34 +210,34 @@ def test_a_label_is_as_sure_as_in_its_best_window() -> None:
 
 def test_windows_of_a_batch_do_not_mix() -> None:
     clips = [toy.tone("red", seconds=9), toy.tone("blue"), toy.tone(seconds=7), toy.tone("green", "red", seconds=5)]
-    bridged = TextBridged(toy.ToySenses(), COLOURS)
+    bridged = TextBridged(toy.ToyJoint(), COLOURS)
     heard = [set(query.phrases) for query in bridged.query(samples_of(*clips))]
     assert heard == [{"red"}, {"blue"}, set(), {"green", "red"}]
 
 
 def test_rows_of_a_mixture_are_apart_and_each_near_its_own_sound() -> None:
-    (query,) = TextBridged(toy.ToySenses(), COLOURS).query(samples_of(toy.tone("red", "green")))
+    (query,) = TextBridged(toy.ToyJoint(), COLOURS).query(samples_of(toy.tone("red", "green")))
     assert query.embeddings is not None
-    alone = toy.ToySenses().encode_audio([toy.tone(phrase) for phrase in query.phrases])
-    likeness = query.embeddings @ alone.T
-    assert likeness.diagonal().min() > 0.9
-    assert likeness[~np.eye(2, dtype=bool)].max() < 0.3
+    alone = toy.ToyJoint().encode_audio([toy.tone(phrase) for phrase in query.phrases])
+    similarity = query.embeddings @ alone.T
+    assert similarity.diagonal().min() > 0.9
+    assert similarity[~np.eye(2, dtype=bool)].max() < 0.3
 
 
 def test_few_labels_are_not_confused_by_their_mean() -> None:
     """Of two labels the mean is half of each: taking one away must not put the other one in."""
     for vocabulary in (("red", "blue"), ("red",), ("red", "blue", "green")):
-        (query,) = TextBridged(toy.ToySenses(), vocabulary).query(samples_of(toy.tone("red")))
+        (query,) = TextBridged(toy.ToyJoint(), vocabulary).query(samples_of(toy.tone("red")))
         assert query.phrases == ("red",)
 
 
 @pytest.mark.parametrize("settings", [{"window_s": 0}, {"window_s": math.nan}, {"max_windows": 0}])
 def test_windows_must_be_some(settings: dict[str, float]) -> None:
     with pytest.raises(InputError, match="window_s is a number of seconds above 0 and max_windows at least 1"):
-        TextBridged(toy.ToySenses(), COLOURS, **settings)  # type: ignore[arg-type]
+        TextBridged(toy.ToyJoint(), COLOURS, **settings)  # type: ignore[arg-type]
 
 
 def test_attention_must_be_a_share() -> None:
     for share in (-0.1, 1.1):
         with pytest.raises(InputError, match=f"attention is a share and lies in .0, 1., got {share}"):
-            TextBridged(toy.ToySenses(), COLOURS, attention=share)
+            TextBridged(toy.ToyJoint(), COLOURS, attention=share)

@@ -38,7 +38,7 @@ made_of_weights = pytest.mark.parametrize("make", [tiny_imagebind, tiny_pe_av])
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (toy.ToySenses, ("red", "blue", "green")),
+        (toy.ToyJoint, ("red", "blue", "green")),
         (World, NAMES[:3]),
         (tiny_imagebind, ("dog", "cat", "violin")),
         (tiny_pe_av, ("dog", "cat", "violin")),
@@ -50,13 +50,13 @@ def test_a_vector_is_read_as_its_word(make: Any, words: tuple[str, ...]) -> None
     testing.check_pseudo_words(encoder, words)
 
 
-class WrongWay(toy.ToySenses):
+class WrongWay(toy.ToyJoint):
     def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
         rows, pull = super().encode_pseudo_words(prompt, vectors)
         return rows, lambda above: -pull(above)
 
 
-class ReadsNothing(toy.ToySenses):
+class ReadsNothing(toy.ToyJoint):
     def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
         return super().encode_pseudo_words(prompt, np.zeros_like(vectors))
 
@@ -228,7 +228,7 @@ def test_chance_and_company_change_nothing(make: Any) -> None:
 def test_silence_costs_nothing() -> None:
     """Evidence comes before the optimisation: where nothing is heard, no word is made up."""
 
-    class Unasked(toy.ToySenses):
+    class Unasked(toy.ToyJoint):
         def encode_pseudo_words(self, prompt: str, vectors: Any) -> Any:
             pytest.fail("a word was made up for silence")
 
@@ -262,8 +262,8 @@ def test_the_label_takes_the_place_of_a_word_without_meaning(kind: type[World], 
 def test_an_encoder_that_takes_no_vectors_says_what_is_missing() -> None:
     class NoWords:
         space = "toy"
-        encode_audio, encode_image = toy.ToySenses.encode_audio, toy.ToySenses.encode_image
-        encode_text, embed_words = toy.ToySenses.encode_text, toy.ToySenses.embed_words
+        encode_audio, encode_image = toy.ToyJoint.encode_audio, toy.ToyJoint.encode_image
+        encode_text, embed_words = toy.ToyJoint.encode_text, toy.ToyJoint.embed_words
 
     with pytest.raises(ContractError, match=r"NoWords takes none: it has no encode_pseudo_words \(zsavs\.protocols"):
         TextualInversion(NoWords(), COLOURS)  # type: ignore[arg-type]
@@ -274,7 +274,7 @@ def test_an_encoder_that_takes_no_vectors_says_what_is_missing() -> None:
 )
 def test_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="textual_inversion: steps and bound"):
-        TextualInversion(toy.ToySenses(), COLOURS, **settings)
+        TextualInversion(toy.ToyJoint(), COLOURS, **settings)
 
 
 # ------------------------------------------------------------------------- what it is good for

@@ -25,8 +25,8 @@ from zsavs.datasets.robust import RobustS4
 from zsavs.errors import AudioError, ContractError, InputError
 from zsavs.evaluation.runner import Plan, evaluate, merge
 from zsavs.evaluation.summary import metrics_of
-from zsavs.media.audio import around
-from zsavs.temporal.frames import frames_with_sound
+from zsavs.media.waveform import around
+from zsavs.temporal.frames import frames_with_audio
 from zsavs.temporal.smoothing import Smoother
 from zsavs.testing import toy
 from zsavs.types import AudioClip, Query
@@ -49,7 +49,7 @@ def first_and_count(clip: AudioClip) -> tuple[int, int]:
 # ----------------------------------------------------------------------- the sound of a frame
 @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 11_111])
 def test_at_one_frame_a_second_frame_t_hears_exactly_second_t(rate: int) -> None:
-    samples = list(frames_with_sound([BLACK] * 5, ramp(5, rate)))
+    samples = list(frames_with_audio([BLACK] * 5, ramp(5, rate)))
     assert [first_and_count(sample.audio) for sample in samples] == [(t * rate, rate) for t in range(5)]
     assert [sample.name for sample in samples] == [f"frame {t}" for t in range(5)]
 
@@ -57,7 +57,7 @@ def test_at_one_frame_a_second_frame_t_hears_exactly_second_t(rate: int) -> None
 @pytest.mark.parametrize(("fps", "context_s"), [(1, 3.0), (2, 1.0), (2, 0.5), (25, 1.0), (29.97, 0.5), (0.5, 1.0)])
 def test_the_frames_own_time_is_in_the_middle(fps: float, context_s: float) -> None:
     sound = ramp(10)
-    for t, sample in enumerate(frames_with_sound([BLACK] * math.floor(10 * fps), sound, fps=fps, context_s=context_s)):
+    for t, sample in enumerate(frames_with_audio([BLACK] * math.floor(10 * fps), sound, fps=fps, context_s=context_s)):
         start, count = first_and_count(sample.audio)
         assert count == round(context_s * RATE)
         middle = round((t + 0.5) / fps * RATE - count / 2)
@@ -66,9 +66,9 @@ def test_the_frames_own_time_is_in_the_middle(fps: float, context_s: float) -> N
 
 def test_a_short_recording_and_one_wanted_whole_are_used_as_they_are() -> None:
     short = ramp(0.9)
-    assert next(frames_with_sound([BLACK], short)).audio is short
+    assert next(frames_with_audio([BLACK], short)).audio is short
     sound = ramp(5)
-    assert all(s.audio is sound for s in frames_with_sound([BLACK] * 5, sound, context_s=math.inf))
+    assert all(s.audio is sound for s in frames_with_audio([BLACK] * 5, sound, context_s=math.inf))
 
 
 def test_channels_stay_and_the_recording_does_not() -> None:
@@ -83,13 +83,13 @@ def test_the_readers_of_avsbench_hear_the_same(tmp_path: Path) -> None:
     dataset = S4(tmp_path)
     key, video = next(iter(dataset.videos().items()))
     sound = dataset.recording(dataset.files(f"{key}/1")[1])
-    pictures = [dataset.load(f"{key}/{k}").sample.image for k in video.frames]
-    for k, sample in zip(video.frames, frames_with_sound(pictures, sound), strict=True):
+    images = [dataset.load(f"{key}/{k}").sample.image for k in video.frames]
+    for k, sample in zip(video.frames, frames_with_audio(images, sound), strict=True):
         assert np.array_equal(sample.audio.waveform, dataset.load(f"{key}/{k}").sample.audio.waveform)
 
 
 def test_a_frame_after_the_end_of_the_sound_is_an_error() -> None:
-    samples = frames_with_sound([BLACK] * 4, ramp(2.5))
+    samples = frames_with_audio([BLACK] * 4, ramp(2.5))
     assert len([next(samples) for _ in range(3)]) == 3
     with pytest.raises(AudioError, match=r"2\.50 s long, and frame 3 at 1 frames a second begins at 3\.00 s"):
         next(samples)
@@ -98,7 +98,7 @@ def test_a_frame_after_the_end_of_the_sound_is_an_error() -> None:
 @pytest.mark.parametrize("wrong", [{"fps": 0}, {"fps": math.inf}, {"context_s": 0}, {"context_s": math.nan}])
 def test_what_cannot_be_is_refused_before_a_frame_is_taken(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="above 0"):
-        frames_with_sound([BLACK], ramp(1), **wrong)
+        frames_with_audio([BLACK], ramp(1), **wrong)
 
 
 # ----------------------------------------------------------------------------- by the numbers
@@ -228,7 +228,7 @@ def test_evidence_that_drops_out_comes_back_if_one_asks_for_it(name: str) -> Non
     alone = list(pipe.video(frames, sound))
     assert [len(result) for result in alone] == [t != GAP for t in range(COUNT)], "off unless asked for"
     smoothed = list(pipe.video(frames, sound, smooth=0.5))
-    # What is seen is the frame's own: a strategy that factorises sound and picture together found nothing there.
+    # What is seen is the frame's own: a strategy that factorises sound and image together found nothing there.
     assert [len(result) for result in smoothed] == [int(name != "cofactorization" or t != GAP) for t in range(COUNT)]
     assert all("red" in phrase for result in smoothed for phrase in result.phrases[:1])
     assert [r.meta["sample"] for r in smoothed] == [f"frame {t}" for t in range(COUNT)]
@@ -238,7 +238,7 @@ def test_evidence_that_drops_out_comes_back_if_one_asks_for_it(name: str) -> Non
 def test_without_smoothing_a_video_is_its_frames() -> None:
     pipe = zsavs.build_pipeline("fused", preset="toy")
     frames, sound = made_up()
-    for one, other in zip(pipe.video(frames, sound), pipe.map(frames_with_sound(frames, sound)), strict=True):
+    for one, other in zip(pipe.video(frames, sound), pipe.map(frames_with_audio(frames, sound)), strict=True):
         assert (one.phrases, one.scores.tolist()) == (other.phrases, other.scores.tolist())
         assert np.array_equal(one.score_map, other.score_map)
 
@@ -307,7 +307,7 @@ class Videos:
         self.samples = {
             f"{video}/{t}": sample
             for video, sound in (("a", loud), ("b", silent), ("c", loud))
-            for t, sample in enumerate(frames_with_sound(frames[:4], sound))
+            for t, sample in enumerate(frames_with_audio(frames[:4], sound))
         }
 
     def __len__(self) -> int:
@@ -380,7 +380,7 @@ def test_a_strategy_that_fails_on_one_frame_loses_that_frame_only(monkeypatch: p
     assert [(f["item"], "too loud" in f["error"]) for f in report["dataset"]["failed"]] == [("c/1", True)]
 
 
-def test_pictures_of_cases_show_the_answer_that_was_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_of_cases_show_the_answer_that_was_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[str, int]] = []
     card = zsavs.AVSResult.card
     monkeypatch.setattr(
@@ -394,7 +394,7 @@ def test_pictures_of_cases_show_the_answer_that_was_scored(tmp_path: Path, monke
     assert ("frame 2", 0) not in drawn
 
 
-def test_a_data_set_of_pictures_has_nothing_to_smooth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_data_set_of_images_has_nothing_to_smooth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["eval", "--dataset", "orchestra", "--preset", "toy", "--strategy", "fused", "--limit", "1"]
     assert main([*words, "--smooth", "0.5"]) == 1
     assert "'orchestra' has no videos" in capsys.readouterr().err

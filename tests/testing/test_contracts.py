@@ -32,10 +32,10 @@ def test_every_registered_strategy(name: str) -> None:
 
 
 def test_both_ways_to_fuse() -> None:
-    testing.check_strategy(Fused(toy.ToyEars(), toy.ToyEyes(), COLOURS, variant="embedding"))
+    testing.check_strategy(Fused(toy.ToyAudioText(), toy.ToyImageText(), COLOURS, variant="embedding"))
 
 
-@pytest.mark.parametrize("encoder", [toy.ToyEars(), toy.ToyEyes()])
+@pytest.mark.parametrize("encoder", [toy.ToyAudioText(), toy.ToyImageText()])
 def test_toy_encoders(encoder: Any) -> None:
     testing.check_encoder(encoder)
 
@@ -45,7 +45,7 @@ def test_grounders(grounder: Any) -> None:
     testing.check_grounder(grounder)
 
 
-@pytest.mark.parametrize("verifier", [TrustGrounder(), ClipVerifier(toy.ToyEyes(), COLOURS, silent=())])
+@pytest.mark.parametrize("verifier", [TrustGrounder(), ClipVerifier(toy.ToyImageText(), COLOURS, silent=())])
 def test_verifiers(verifier: Any) -> None:
     testing.check_verifier(verifier)
 
@@ -75,7 +75,7 @@ def test_example_samples_are_what_the_checks_need() -> None:
 # -------------------------------------------------------------------------------- strategies
 def best(clip: AudioClip) -> tuple[list[str], list[float]]:
     """What the toy ears hear, with how much of it: honest, but for what the tests below do to it."""
-    (row,) = toy.ToyEars().encode_audio([clip])
+    (row,) = toy.ToyAudioText().encode_audio([clip])
     names = [name for name, share in zip(COLOURS, row, strict=False) if share > 0.4]
     return names, [float(min(row[COLOURS.index(name)], 1.0)) for name in names]
 
@@ -143,7 +143,7 @@ class NormalisesOverTheBatch(Honest):
 
 
 class DependsOnTheOrder(Honest):
-    """Leaves something of a wide picture in the buffer of a smaller one that follows it."""
+    """Leaves something of a wide image in the buffer of a smaller one that follows it."""
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         queries = super().query(samples)
@@ -243,12 +243,12 @@ def test_the_honest_strategy_passes() -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        (IgnoresTheSound(), "one picture with different sounds always gives the same answer; is the sound used"),
-        (AlwaysTheFirstNoun(), "one picture with different sounds always gives the same answer; is the sound used"),
-        (ReadsTheTarget(), "a component asked a sample for 'target': it may use the picture and the sound only"),
+        (IgnoresTheSound(), "one image with different sounds always gives the same answer; is the sound used"),
+        (AlwaysTheFirstNoun(), "one image with different sounds always gives the same answer; is the sound used"),
+        (ReadsTheTarget(), "a component asked a sample for 'target': it may use the image and the sound only"),
         (NeedsTheTarget(), "query: raised AttributeError: 'AVSample' object has no attribute 'target'"),
         (LooksTheAnswerUp(), "must not depend on a sample's name"),
-        (AnswersByNameOnly(), "one picture with different sounds always gives the same answer"),
+        (AnswersByNameOnly(), "one image with different sounds always gives the same answer"),
         (NormalisesOverTheBatch(), "a batch equals its samples one by one"),
         (DependsOnTheOrder(), "the order of a batch does not matter"),
         (IsRandom(), "the same samples twice give the same answer"),
@@ -290,11 +290,11 @@ def test_a_strategy_that_needs_more_than_the_tolerance() -> None:
 
 def test_samples_of_ones_own() -> None:
     samples = [toy.scene(("green",), (sound,), size_hw=(30, 30))[0] for sound in ("green", "orange")]
-    testing.check_strategy(AudioToText(toy.ToyEars(), COLOURS), samples)
+    testing.check_strategy(AudioToText(toy.ToyAudioText(), COLOURS), samples)
 
 
 # ---------------------------------------------------------------------------------- encoders
-class Ears(toy.ToyEars):
+class Ears(toy.ToyAudioText):
     """The control, to be broken below."""
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
@@ -383,7 +383,7 @@ class NoSpace(Ears):
 
 class TextOnly:
     space = "toy"
-    encode_text = toy.ToyEars.encode_text
+    encode_text = toy.ToyAudioText.encode_text
 
 
 def test_the_honest_encoder_passes() -> None:
@@ -416,13 +416,13 @@ def test_a_broken_encoder_is_found_out(broken: Any, says: str) -> None:
         testing.check_encoder(broken)
 
 
-class CropsAtRandom(toy.ToyEyes):
+class CropsAtRandom(toy.ToyImageText):
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         starts = np.random.default_rng().integers(0, 20, len(images))
         return super().encode_image([image[:, start:] for image, start in zip(images, starts, strict=True)])
 
 
-def test_a_broken_picture_encoder_is_found_out() -> None:
+def test_a_broken_image_encoder_is_found_out() -> None:
     with pytest.raises(ContractError, match="encode_image: the same call twice gives the same bits"):
         testing.check_encoder(CropsAtRandom())
 
@@ -437,12 +437,12 @@ class Grounder(toy.ToyGrounder):
         return found
 
 
-class OutsideThePicture(Grounder):
+class OutsideTheImage(Grounder):
     def one(self, found: Proposals, sample: AVSample, asked: Query) -> Proposals:
         return replace(found, boxes_xyxy=found.boxes_xyxy + np.float32(40))
 
 
-class LeftOfThePicture(Grounder):
+class LeftOfTheImage(Grounder):
     def one(self, found: Proposals, sample: AVSample, asked: Query) -> Proposals:
         return replace(found, boxes_xyxy=found.boxes_xyxy - np.array([100, 0, 0, 0], np.float32))
 
@@ -485,8 +485,8 @@ class GroundsOneTooFew(Grounder):
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        (OutsideThePicture(), "boxes lie within the picture"),
-        (LeftOfThePicture(), "boxes lie within the picture"),
+        (OutsideTheImage(), "boxes lie within the image"),
+        (LeftOfTheImage(), "boxes lie within the image"),
         (WrongRow(), "every box answers a row of the query"),
         (FindsForNothing(), "an empty query finds nothing"),
         (LeaksAcrossItems(), "a batch equals its samples one by one"),
@@ -612,7 +612,7 @@ class Captioner:
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> Any:
         self.calls += 1
-        sentences = [f"a picture of brightness {int(image.mean())}" for image in items]
+        sentences = [f"an image of brightness {int(image.mean())}" for image in items]
         if self.breaks == "batch" and len(items) > 1:
             sentences[-1] += " among others"  # generation that goes on until the longest of the batch is done
         elif self.breaks == "random":
@@ -633,11 +633,11 @@ def test_the_honest_captioner_passes() -> None:
 @pytest.mark.parametrize(
     ("breaks", "says"),
     [
-        ("batch", "a batch equals its pictures one by one"),
-        ("random", "a batch equals its pictures one by one"),
-        ("count", "caption: one for each of 5 pictures, got 1"),
+        ("batch", "a batch equals its images one by one"),
+        ("random", "a batch equals its images one by one"),
+        ("count", "caption: one for each of 5 images, got 1"),
         ("type", "caption: returns strings"),
-        ("nothing", "no pictures give no captions"),
+        ("nothing", "no images give no captions"),
     ],
 )
 def test_a_broken_captioner_is_found_out(breaks: str, says: str) -> None:

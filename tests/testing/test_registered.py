@@ -18,11 +18,11 @@ from zsavs.grounding.refined import RefinedBoxes
 from zsavs.registry import ROLES, list_components
 from zsavs.segmentation.closer import CloserLook
 from zsavs.testing import toy
+from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
-from zsavs.testing.tiny.sounds import tiny_ast, tiny_whisper
 from zsavs.verification.clip import ClipVerifier
 from zsavs.verification.joint import JointVerifier
 from zsavs.verification.selection import TrustGrounder
@@ -32,14 +32,14 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_text", "clap"): tiny_clap,
     ("audio_text", "imagebind"): tiny_imagebind,
     ("audio_text", "pe_av"): tiny_pe_av,
-    ("audio_text", "toy"): toy.ToyEars,
+    ("audio_text", "toy"): toy.ToyAudioText,
     ("image_text", "imagebind"): tiny_imagebind,
     ("image_text", "open_clip"): tiny_open_clip,
     ("image_text", "pe_av"): tiny_pe_av,
-    ("image_text", "toy"): toy.ToyEyes,
+    ("image_text", "toy"): toy.ToyImageText,
     ("joint", "imagebind"): tiny_imagebind,
     ("joint", "pe_av"): tiny_pe_av,
-    ("joint", "toy"): toy.ToySenses,
+    ("joint", "toy"): toy.ToyJoint,
     ("captioner", "blip"): tiny_blip,
     ("captioner", "toy"): toy.ToyCaptioner,
     ("audio_tagger", "ast"): tiny_ast,

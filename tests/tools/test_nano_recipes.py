@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tools.nano import clap, clip, owlv2, pools, sam2
-from tools.nano.pools import LABELS, SIDE, SOUNDING_LABELS, PicturePool, SoundPool
-from tools.orchestra.pictures import Picture
+from tools.nano.pools import LABELS, SIDE, SOUNDING_LABELS, ImagePool, SoundPool
+from tools.orchestra.images import Image
 
 BOXES = torch.tensor([[[10.0, 20.0, 90.0, 100.0], [40.0, 8.0, 120.0, 60.0]]])
 
@@ -56,7 +56,7 @@ def test_crowded_things_are_asked_for_more_often() -> None:
     assert chances[1] == pytest.approx(chances[2])
 
 
-def test_an_owlv2_goes_on_to_larger_pictures() -> None:
+def test_an_owlv2_goes_on_to_larger_images() -> None:
     torch.manual_seed(0)
     small, _, _ = owlv2.build(128)
     large, _, _ = owlv2.build(256)
@@ -70,19 +70,19 @@ def test_an_owlv2_goes_on_to_larger_pictures() -> None:
             torch.testing.assert_close(own[name], value)
 
 
-def test_pictures_have_been_files_and_keep_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_have_been_files_and_keep_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    clean = Picture(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8), np.ones((48, 64), np.uint8))
+    clean = Image(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8), np.ones((48, 64), np.uint8))
     monkeypatch.setattr(pools, "draw", lambda placed, rng: clean)
     image, index, labels = pools.drawn(rng)
     assert image.shape == clean.image.shape
-    assert 0 < np.abs(image.astype(int) - clean.image).mean() < 60, "compressed, and still the picture"
+    assert 0 < np.abs(image.astype(int) - clean.image).mean() < 60, "compressed, and still the image"
     assert index is clean.index
     assert 1 <= len(labels) <= 5
     assert set(labels) <= set(LABELS)
 
 
-def test_surroundings_stay_within_the_picture() -> None:
+def test_surroundings_stay_within_the_image() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         middle, side = rng.uniform(0, 50), int(rng.integers(1, 80))
@@ -96,7 +96,7 @@ def test_surroundings_stay_within_the_picture() -> None:
 def test_a_detectors_box_is_named_by_what_it_shows() -> None:
     index = np.zeros((1, SIDE, SIDE), np.uint8)
     index[0, 40:80, 40:80], index[0, 150:250, 100:140] = 1, 2
-    pool = PicturePool(np.zeros((1, SIDE, SIDE, 3), np.uint8), index, [["piano", "hat"]], range(1), range(0))
+    pool = ImagePool(np.zeros((1, SIDE, SIDE, 3), np.uint8), index, [["piano", "hat"]], range(1), range(0))
     rng = np.random.default_rng(0)
     for box, wanted in (
         ([35, 35, 80, 80], 1),  # rough, and still the piano

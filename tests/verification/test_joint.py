@@ -45,7 +45,7 @@ def scenes(world: World, count: int) -> list[tuple[str, str, str, str]]:
 # ------------------------------------------------------------------------------- absolute
 @pytest.mark.parametrize("shift", [0.0, 0.5, 1.0])
 def test_the_sounding_thing_is_taken_and_its_neighbours_are_not(shift: float) -> None:
-    """Whatever real sounds and pictures have in common that the bank lacks."""
+    """Whatever real sounds and images have in common that the bank lacks."""
     world = World(noise=0.8, shift=shift)
     right, wrong = [], []
     for a, b, _, silent in scenes(world, 60):
@@ -80,7 +80,7 @@ def test_a_region_is_judged_by_itself() -> None:
 
 
 def test_the_gap_between_modalities_says_nothing() -> None:
-    """Moving all pictures and their bank by the same vector leaves the evidence as it was."""
+    """Moving all images and their bank by the same vector leaves the evidence as it was."""
     answers = []
     for gap in (0.5, 4.0):
         world = World(seed=3)
@@ -150,9 +150,9 @@ def test_the_sound_itself_counts_beside_its_labels() -> None:
     world = World(noise=0.5, shift=0.0)
     marks = np.linalg.qr(np.concatenate([world.texts, world.rng.standard_normal((2, 192))]).T)[0].T[-2:]
     sounds = [unit(world.gap["sound"] + world.things[0] + 0.8 * mark).astype(np.float32) for mark in marks]
-    picture = world.patch(NAMES[0])
+    image = world.patch(NAMES[0])
     world.rows[-1] = unit(world.gap["picture"] + world.things[0] + 0.8 * marks[0])
-    sample = AVSample(picture, world.sound())
+    sample = AVSample(image, world.sound())
     own, other = (
         judge(world, sample, Query(NAMES[:1], np.ones(1, np.float32), sound[None], "world"), BOXES[:1]).evidence[0]
         for sound in sounds
@@ -161,7 +161,7 @@ def test_the_sound_itself_counts_beside_its_labels() -> None:
 
 
 def test_the_phrase_in_other_letters_is_the_same_label() -> None:
-    world = toy.ToySenses()
+    world = toy.ToyJoint()
     look = JointVerifier(world, COLOURS, silent=())
     sample = toy.scene(("red", "blue"), ("red",))[0]
     rows = world.encode_audio([sample.audio])
@@ -196,10 +196,10 @@ def test_without_embeddings_the_phrase_is_judged() -> None:
 
 # --------------------------------------------------------------------------------- habits
 def test_its_contract() -> None:
-    check_verifier(JointVerifier(toy.ToySenses(), COLOURS, silent=()))
+    check_verifier(JointVerifier(toy.ToyJoint(), COLOURS, silent=()))
 
 
-class Recorder(toy.ToySenses):
+class Recorder(toy.ToyJoint):
     """Remembers what it was shown."""
 
     def __init__(self) -> None:
@@ -228,7 +228,7 @@ def test_a_region_that_several_rows_answer_is_shown_once_sharp_inside_and_blurre
 
 
 def test_embeddings_of_another_space_are_refused() -> None:
-    look = JointVerifier(toy.ToySenses(), COLOURS, silent=())
+    look = JointVerifier(toy.ToyJoint(), COLOURS, silent=())
     sample = toy.scene(("red",), ("red",))[0]
     query = Query(("red",), np.ones(1, np.float32), np.ones((1, 4), np.float32) / 2, "imagebind:x")
     with pytest.raises(ContractError, match=r"space 'imagebind:x'.*looks in 'toy'; give both the same joint encoder"):
@@ -236,7 +236,7 @@ def test_embeddings_of_another_space_are_refused() -> None:
 
 
 def test_no_rows_no_regions_no_samples() -> None:
-    look = JointVerifier(toy.ToySenses(), COLOURS, silent=())
+    look = JointVerifier(toy.ToyJoint(), COLOURS, silent=())
     sample = toy.scene(("red",), ("red",))[0]
     assert look.verify([], [], []) == []
     assert len(look.verify([sample], [Query.nothing()], [Proposals.nothing()])[0]) == 0
@@ -245,9 +245,9 @@ def test_no_rows_no_regions_no_samples() -> None:
 
 
 def test_one_label_alone_still_tells_its_region_from_others() -> None:
-    look = JointVerifier(toy.ToySenses(), ("red",), silent=())
+    look = JointVerifier(toy.ToyJoint(), ("red",), silent=())
     sample = toy.scene(("red", "blue"), ("red",))[0]
-    query = Query(("red",), np.ones(1, np.float32), toy.ToySenses().encode_audio([sample.audio]), "toy")
+    query = Query(("red",), np.ones(1, np.float32), toy.ToyJoint().encode_audio([sample.audio]), "toy")
     judged = look.verify([sample], [query], toy.ToySegments().ground([sample], [query]))[0]
     assert judged.selected.tolist() == [True, False, False]
 

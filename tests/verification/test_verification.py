@@ -119,7 +119,7 @@ def test_intersection_over_union() -> None:
 
 # ---------------------------------------------------------------------------------- prior
 def test_the_prior_says_where_to_look() -> None:
-    prior = [[1.0, 0.0], [0.5, 0.25]]  # stretched over a 100 x 200 picture: cells of 50 x 100
+    prior = [[1.0, 0.0], [0.5, 0.25]]  # stretched over a 100 x 200 image: cells of 50 x 100
     boxes = [[0, 0, 100, 50], [100, 0, 200, 50], [0, 0, 200, 100], [150, 60, 200, 90]]
     plain = select(query(1.0), regions(boxes), np.zeros(4, np.float32), SIZE)
     guided = select(query(1.0, prior=prior), regions(boxes), np.zeros(4, np.float32), SIZE)
@@ -205,7 +205,7 @@ class Eyes:
 
 
 def thirds() -> AVSample:
-    """A picture of three stripes: red, green, blue."""
+    """An image of three stripes: red, green, blue."""
     image = np.zeros((30, 90, 3), np.uint8)
     for number in range(3):
         image[:, number * 30 : (number + 1) * 30, number] = 200
@@ -314,10 +314,10 @@ def test_several_verifiers_look_at_a_region_once() -> None:
     unseen = ClipVerifier(Eyes(), ["blue"], silent=(), margin=0.0).verify([thirds()], asked, [regions(STRIPES)])
     assert np.array_equal(again[0].evidence, unseen[0].evidence)
     second.verify([other], asked, [regions(STRIPES[:1])])
-    assert len(eyes.seen) == 4, "an equal picture is another one"
+    assert len(eyes.seen) == 4, "an equal image is another one"
     for settings in ({"margin": 0.2}, {"margin": 0.0, "view": "highlight"}):
         ClipVerifier(eyes, ["green"], **settings).verify([one], asked, [regions(STRIPES[:1])])  # type: ignore[arg-type]
-    assert len(eyes.seen) == 6, "another view of a region is another picture"
+    assert len(eyes.seen) == 6, "another view of a region is another image"
 
 
 def test_without_regions_nothing_is_looked_at() -> None:

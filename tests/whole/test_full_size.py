@@ -1,4 +1,4 @@
-"""Every preset's architectures at full size, with random weights, on real pictures and sounds (make test-full)."""
+"""Every preset's architectures at full size, with random weights, on real images and sounds (make test-full)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PRESETS_WITH_WEIGHTS = sorted(
 @pytest.mark.full
 @pytest.mark.parametrize("preset", PRESETS_WITH_WEIGHTS)
 def test_full_size_preset_runs_on_a_real_pair(preset: str, record_property: Callable[[str, object], None]) -> None:
-    picture, recording = SAMPLES / "dog_image.jpg", SAMPLES / "dog_audio.wav"
-    if not picture.exists():
-        pytest.skip(f"NOT RUN: needs a real pair, {picture} and {recording}; set ZSAVS_SAMPLES to their folder")
+    image, recording = SAMPLES / "dog_image.jpg", SAMPLES / "dog_audio.wav"
+    if not image.exists():
+        pytest.skip(f"NOT RUN: needs a real pair, {image} and {recording}; set ZSAVS_SAMPLES to their folder")
     # A process of its own: the peak memory is that of this preset.
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "full_size.py"), preset, str(picture), str(recording)],
+        [sys.executable, str(ROOT / "benchmarks" / "full_size.py"), preset, str(image), str(recording)],
         capture_output=True,
         text=True,
         check=False,

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 import zsavs
-from zsavs import build
-from zsavs.build import strategies_of
+from zsavs.build import pipelines, preset_cards, strategies_of
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.evaluation.runner import lender
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.models.sam2 import Sam2Segmenter
-from zsavs.presets import PRESETS, preset_cards
+from zsavs.presets import PRESETS
 from zsavs.segmentation.closer import CloserLook
 from zsavs.storage.weights import locate
 
@@ -81,7 +80,7 @@ def test_it_runs_the_strategies_that_it_has_the_parts_for() -> None:
 
 
 def test_it_says_once_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
-    build._say_limits.cache_clear()
+    pipelines._say_limits.cache_clear()
     with caplog.at_level(logging.WARNING, "zsavs"):
         for _ in range(2):
             zsavs.build_pipeline("fused", preset="nano", device="cpu")

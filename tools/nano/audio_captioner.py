@@ -20,8 +20,8 @@ from transformers import GenerationConfig, WhisperConfig, WhisperFeatureExtracto
 from tools.nano.pools import SOUNDING_LABELS, SoundPool
 from tools.nano.texts import caption_quality, listed
 from tools.nano.training import finish, fit, recipe, widen
-from tools.orchestra.sounds import RATE_HZ, SECONDS
-from zsavs.media.audio import resample
+from tools.orchestra.audio import RATE_HZ, SECONDS
+from zsavs.media.waveform import resample
 from zsavs.testing.tiny.tokenizers import roberta_tokenizer
 
 __all__ = ["build"]

@@ -1,12 +1,12 @@
-"""Train the nano BLIP: pictures to words.
+"""Train the nano BLIP: images to words.
 
     python -m tools.nano.blip --work DIR --out SMALL
     python -m tools.nano.blip --work DIR --out FOLDER --begin SMALL --side 256
 
-The captions list what is in a picture: "a piano, a dog and a car". A vision transformer of this size learns next to
+The captions list what is in an image: "a piano, a dog and a car". A vision transformer of this size learns next to
 nothing from captions alone in an hour, so its patches are told, too, what they show: an auxiliary layer, thrown away
 afterwards, names the thing that covers each patch. That is words for places, without any sound. What is learned on
-small pictures, of 8 x 8 patches, goes on to larger ones with finer patches.
+small images, of 8 x 8 patches, goes on to larger ones with finer patches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
 
-from tools.nano.pools import LABELS, SIDE, PicturePool, painted, patch_owners
+from tools.nano.pools import LABELS, SIDE, ImagePool, painted, patch_owners
 from tools.nano.texts import caption_quality, listed
 from tools.nano.training import finer_places, finish, fit, recipe, widen
 from zsavs.testing.tiny.tokenizers import bert_tokenizer
@@ -63,15 +63,15 @@ def build(side: int = 128) -> tuple[BlipForConditionalGeneration, BlipProcessor]
 
 
 class _Task(torch.nn.Module):
-    """The captioner with its auxiliary layer; batches of pictures with captions; the loss on them."""
+    """The captioner with its auxiliary layer; batches of images with captions; the loss on them."""
 
-    def __init__(self, model: BlipForConditionalGeneration, processor: BlipProcessor, pool: PicturePool) -> None:
+    def __init__(self, model: BlipForConditionalGeneration, processor: BlipProcessor, pool: ImagePool) -> None:
         super().__init__()
         self.model, self.processor, self.pool = model, processor, pool
         self.patch_names = torch.nn.Linear(model.config.vision_config.hidden_size, len(LABELS) + 1)
 
     def caption(self, row: int) -> str:
-        """What is in a picture, in the order of the catalogue."""
+        """What is in an image, in the order of the catalogue."""
         return listed(sorted(self.pool.labels[row], key=LABELS.index))
 
     def pixels(self, images: list[NDArray[np.uint8]]) -> torch.Tensor:
@@ -114,7 +114,7 @@ class _Task(torch.nn.Module):
 
 
 def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float]:
-    """Precision and recall of the names in captions of held-out pictures, decoded greedily."""
+    """Precision and recall of the names in captions of held-out images, decoded greedily."""
     captions: list[str] = []
     for rows in np.array_split(np.array(task.pool.held_out), 10):
         pixels = task.pixels([task.pool.images[row] for row in rows])
@@ -128,9 +128,9 @@ def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out pictures, and save."""
+    """Train, look at held-out images, and save."""
     parser = recipe("train the nano BLIP", steps=8000)
-    parser.add_argument("--side", type=int, default=128, help="of the pictures that it sees, in pixels (default: 128)")
+    parser.add_argument("--side", type=int, default=128, help="of the images that it sees, in pixels (default: 128)")
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, processor = build(options.side)
@@ -141,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
         begun[name] = finer_places(begun[name][0], 1 + (options.side // _PATCH) ** 2)[None]
         model.load_state_dict(begun)
         rate = 7e-4
-    task = _Task(model.train(), processor, PicturePool.open(options.work))
+    task = _Task(model.train(), processor, ImagePool.open(options.work))
     average = fit(task, task, state=options.work / "blip.pt", steps=options.steps, rate=rate, seed=options.seed)
     best = average.model
     report = quality(best, task)

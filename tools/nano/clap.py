@@ -22,7 +22,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel
 from tools.nano.pools import LABELS, SOUNDING_LABELS, SoundPool
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
-from tools.orchestra.sounds import RATE_HZ, SECONDS
+from tools.orchestra.audio import RATE_HZ, SECONDS
 from zsavs.testing.tiny.tokenizers import roberta_tokenizer
 
 __all__ = ["build", "log_mels"]

@@ -1,13 +1,13 @@
-"""Train the nano CLIP: pictures and the words for what is in them.
+"""Train the nano CLIP: images and the words for what is in them.
 
     python -m tools.nano.clip --work DIR --out FOLDER
     python -m tools.nano.clip --work DIR --out FOLDER --begin CLIP --owlv2 FOLDER
 
-Half of a batch are crops around one thing, named by it; half are whole pictures, named by each of the things in them.
+Half of a batch are crops around one thing, named by it; half are whole images, named by each of the things in them.
 With a detector, half of the crops in turn are what it takes for things, as rough as it sees them and named by what they
 are, whatever it takes them for: what looks at a detector's boxes should know them.
 Every view is weighed against the names of all things, in random phrasings, with the pairwise sigmoid loss of SigLIP
-(a picture has several right texts, so a softmax over texts would be wrong). The image tower is a small ResNet of timm,
+(an image has several right texts, so a softmax over texts would be wrong). The image tower is a small ResNet of timm,
 the text tower open_clip's transformer over a vocabulary of two thousand word pieces.
 """
 
@@ -26,7 +26,7 @@ from PIL import Image
 from torch.nn.functional import logsigmoid
 from torchvision.ops import box_iou
 
-from tools.nano.pools import LABELS, SIDE, PicturePool, painted, say
+from tools.nano.pools import LABELS, SIDE, ImagePool, painted, say
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
 from zsavs.models.owlv2 import Owlv2Grounder
@@ -81,8 +81,8 @@ def build() -> tuple[Any, Any, dict[str, Any]]:
     return CLIP(**settings).to(memory_format=torch.channels_last), tokenizer, config
 
 
-def crop_box(pool: PicturePool, row: int, rng: np.random.Generator) -> tuple[tuple[int, int, int, int], int]:
-    """Where to crop a picture, x0 y0 x1 y1, and the number of the thing in the middle; 0 for a random place."""
+def crop_box(pool: ImagePool, row: int, rng: np.random.Generator) -> tuple[tuple[int, int, int, int], int]:
+    """Where to crop an image, x0 y0 x1 y1, and the number of the thing in the middle; 0 for a random place."""
     if rng.random() < _NOTHING:
         size = rng.uniform(0.15, 0.4, 2) * SIDE
         low = rng.uniform(0, SIDE - size)
@@ -98,8 +98,8 @@ def crop_box(pool: PicturePool, row: int, rng: np.random.Generator) -> tuple[tup
     return (x0, y0, x1, y1), main
 
 
-def detected(pool: PicturePool, owlv2: Path, kept: Path) -> list[NDArray[np.float32]]:
-    """The boxes (N, 4) of all that a detector finds in each picture to learn from; computed once and kept in a file.
+def detected(pool: ImagePool, owlv2: Path, kept: Path) -> list[NDArray[np.float32]]:
+    """The boxes (N, 4) of all that a detector finds in each image to learn from; computed once and kept in a file.
 
     Args:
         owlv2: folder of the detector, which is asked for all names and draws boxes as in the preset.
@@ -122,9 +122,9 @@ def detected(pool: PicturePool, owlv2: Path, kept: Path) -> list[NDArray[np.floa
 
 
 def detected_box(
-    pool: PicturePool, row: int, boxes: NDArray[np.float32], rng: np.random.Generator
+    pool: ImagePool, row: int, boxes: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[tuple[int, int, int, int], int]:
-    """As :func:`crop_box`, around one of the boxes (N, 4) that a detector found in the picture, N at least 1."""
+    """As :func:`crop_box`, around one of the boxes (N, 4) that a detector found in the image, N at least 1."""
     box = boxes[rng.integers(len(boxes))].astype(np.float64)
     shares = box_iou(torch.from_numpy(box[None]), torch.from_numpy(pool.boxes(row).astype(np.float64)))[0].numpy()
     main = int(shares.argmax()) + 1 if shares.max() >= _SAME else 0
@@ -136,9 +136,7 @@ def detected_box(
 class _Task:
     """Batches of views with the names of what they show, and the loss of a model on them."""
 
-    def __init__(
-        self, model: Any, tokenizer: Any, pool: PicturePool, found: Sequence[NDArray[np.float32]] = ()
-    ) -> None:
+    def __init__(self, model: Any, tokenizer: Any, pool: ImagePool, found: Sequence[NDArray[np.float32]] = ()) -> None:
         self.model, self.tokenizer, self.pool, self.found = model, tokenizer, pool, found
         self.side = CONFIG["model_cfg"]["vision_cfg"]["image_size"]
 
@@ -159,7 +157,7 @@ class _Task:
         return Image.fromarray(self.pool.images[row][y0:y1, x0:x1]), truth
 
     def whole(self, row: int) -> tuple[Image.Image, NDArray[np.float32]]:
-        """A whole picture, and 1 for each label that is in it, else -1."""
+        """A whole image, and 1 for each label that is in it, else -1."""
         truth = np.full(len(LABELS), -1, np.float32)
         truth[[LABELS.index(label) for label in self.pool.labels[row]]] = 1
         return Image.fromarray(self.pool.images[row]), truth
@@ -203,7 +201,7 @@ class _Task:
 
 
 def quality(model: Any, task: _Task) -> dict[str, float]:
-    """On held-out pictures: share of crops named right first, and area under the ROC curve of whole pictures."""
+    """On held-out images: share of crops named right first, and area under the ROC curve of whole images."""
     rng = np.random.default_rng(1)
     with torch.inference_mode():
         names = model.encode_text(task.texts(rng), normalize=True)
@@ -224,7 +222,7 @@ def quality(model: Any, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out pictures, and save as open_clip reads it."""
+    """Train, look at held-out images, and save as open_clip reads it."""
     from safetensors.torch import load_file, save_file
 
     parser = recipe("train the nano CLIP", steps=1500)
@@ -234,7 +232,7 @@ def main(argv: list[str] | None = None) -> None:
     model, tokenizer, config = build()
     if options.begin is not None:
         model.load_state_dict(load_file(options.begin / "open_clip_model.safetensors"))
-    pool = PicturePool.open(options.work)
+    pool = ImagePool.open(options.work)
     found = detected(pool, options.owlv2, options.work / "detected.npz") if options.owlv2 is not None else []
     task = _Task(model.train(), tokenizer, pool, found)
     rate = 1e-3 if options.begin is None else 7e-4

@@ -1,11 +1,11 @@
-"""Train the nano joint encoder: pictures, sounds and words in one space, by ImageBind's architecture.
+"""Train the nano joint encoder: images, sounds and words in one space, by ImageBind's architecture.
 
     python -m tools.nano.joint --work DIR --out FOLDER --owlv2 FOLDER
 
-Words bind the space: pictures are weighed against the names of things and sounds against the same names, both with the
-pairwise sigmoid loss of SigLIP. No picture is ever shown with its sound. Views are crops, whole pictures, and pictures
+Words bind the space: images are weighed against the names of things and sounds against the same names, both with the
+pairwise sigmoid loss of SigLIP. No image is ever shown with its sound. Views are crops, whole images, and images
 in which all but one thing is blurred, as the joint strategies look at regions. The vision transformer begins as that of
-the nano OWLv2, with patches as large in the picture, and its patches are told what they show, as for the nano BLIP.
+the nano OWLv2, with patches as large in the image, and its patches are told what they show, as for the nano BLIP.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from torch.nn.functional import cross_entropy, interpolate, logsigmoid, normaliz
 from transformers import Owlv2ForObjectDetection
 
 from tools.nano.clip import crop_box
-from tools.nano.pools import LABELS, PicturePool, SoundPool, patch_owners
+from tools.nano.pools import LABELS, ImagePool, SoundPool, patch_owners
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
-from tools.orchestra.sounds import RATE_HZ
-from zsavs.media.image import highlight
+from tools.orchestra.audio import RATE_HZ
+from zsavs.media.regions import highlight
 from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
 
 __all__ = ["CONFIG"]
@@ -53,7 +53,7 @@ CONFIG = ImageBindConfig(
 def begin_as(model: ImageBind, owlv2: Owlv2ForObjectDetection) -> None:
     """Give the vision tower the weights of the detector's, in place.
 
-    But for the size of pictures and a wider MLP, whose further units begin without a say, both are the same.
+    But for the size of images and a wider MLP, whose further units begin without a say, both are the same.
     """
     theirs, seen = owlv2.owlv2.vision_model, model.modality_preprocessors["vision"]
     kernel = interpolate(theirs.embeddings.patch_embedding.weight.data, (_PATCH, _PATCH), mode="bilinear")
@@ -90,9 +90,9 @@ def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
 class _Task(torch.nn.Module):
     """The encoder with its auxiliary layer; batches of views and sounds with their names; the loss on them."""
 
-    def __init__(self, model: ImageBind, pictures: PicturePool, sounds: SoundPool, heard: NDArray[np.float16]) -> None:
+    def __init__(self, model: ImageBind, images: ImagePool, sounds: SoundPool, heard: NDArray[np.float16]) -> None:
         super().__init__()
-        self.model, self.pictures, self.sounds, self.heard = model, pictures, sounds, heard
+        self.model, self.pool, self.sounds, self.heard = model, images, sounds, heard
         self.truth = sounds.truth(LABELS, absent=-1)
         self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(LABELS) + 1)
         self.scale = torch.nn.Parameter(torch.tensor(2.3))
@@ -100,15 +100,15 @@ class _Task(torch.nn.Module):
 
     def view(self, row: int, rng: np.random.Generator) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.intp]]:
         """Pixels (3, 224, 224); for each label 1 (named by it), -1 (not) or 0 (could be said); names of the patches."""
-        image, index, labels = self.pictures.images[row], self.pictures.index[row], self.pictures.labels[row]
+        image, index, labels = self.pool.images[row], self.pool.index[row], self.pool.labels[row]
         codes = np.array([LABELS.index(label) + 1 for label in labels])
         truth = np.full(len(LABELS), -1, np.float32)
         kind = rng.random()
-        box, main = crop_box(self.pictures, row, rng)
+        box, main = crop_box(self.pool, row, rng)
         x0, y0, x1, y1 = box
         inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
         others = [n for n in range(1, len(labels) + 1) if n != main and inside[n] > 0.02 * max(1, inside.sum())]
-        if kind < 0.35:  # the whole picture
+        if kind < 0.35:  # the whole image
             truth[codes - 1] = 1
         else:
             truth[codes[[n - 1 for n in others]] - 1] = 0
@@ -138,7 +138,7 @@ class _Task(torch.nn.Module):
         return -(logsigmoid(truth * (self.scale.exp() * cosines + self.bias)) * truth.abs()).sum(1).mean()
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
-        views = [self.view(int(row), rng) for row in rng.choice(self.pictures.train, _VIEWS)]
+        views = [self.view(int(row), rng) for row in rng.choice(self.pool.train, _VIEWS)]
         pixels = torch.stack([pixels for pixels, _, _ in views])
         shown = torch.from_numpy(np.stack([truth for _, truth, _ in views]))
         patches = torch.from_numpy(np.stack([names for _, _, names in views]))
@@ -157,15 +157,15 @@ class _Task(torch.nn.Module):
 
 def quality(task: _Task) -> dict[str, float]:
     """On held-out items: share of crops and of single sounds named right first, and of sounds whose nearest of 28
-    single-thing pictures shows what sounds."""
+    single-thing images shows what sounds."""
     model, rng = task.model, np.random.default_rng(1)
     with torch.inference_mode():
         crops, truths = [], []
-        for row in task.pictures.held_out:
-            (x0, y0, x1, y1), main = crop_box(task.pictures, row, rng)
+        for row in task.pool.held_out:
+            (x0, y0, x1, y1), main = crop_box(task.pool, row, rng)
             if main:
-                crops.append(preprocess_image(np.ascontiguousarray(task.pictures.images[row][y0:y1, x0:x1])))
-                truths.append(LABELS.index(task.pictures.labels[row][main - 1]))
+                crops.append(preprocess_image(np.ascontiguousarray(task.pool.images[row][y0:y1, x0:x1])))
+                truths.append(LABELS.index(task.pool.labels[row][main - 1]))
         looks = torch.cat([model.encode_image_tensor(torch.stack(crops[i : i + 40])) for i in range(0, len(crops), 40)])
         singles = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == 1]
         told = np.array([LABELS.index(task.sounds.labels[row][0]) for row in singles])
@@ -177,7 +177,7 @@ def quality(task: _Task) -> dict[str, float]:
     return {
         "crop_top1": round(float((seen.argmax(1).numpy() == shown).mean()), 4),
         "single_sound_top1": round(float((heard.argmax(1).numpy() == told).mean()), 4),
-        "sound_to_picture_top1": round(float((shown[across.argmax(1).numpy()] == told).mean()), 4),
+        "sound_to_image_top1": round(float((shown[across.argmax(1).numpy()] == told).mean()), 4),
     }
 
 
@@ -191,8 +191,8 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(options.seed)
     model = ImageBind(CONFIG)
     begin_as(model, Owlv2ForObjectDetection.from_pretrained(options.owlv2, dtype=torch.float32))
-    pictures, sounds = PicturePool.open(options.work), SoundPool.open(options.work)
-    task = _Task(model.train(), pictures, sounds, mels(sounds, options.work / "joint_mels.npy"))
+    images, sounds = ImagePool.open(options.work), SoundPool.open(options.work)
+    task = _Task(model.train(), images, sounds, mels(sounds, options.work / "joint_mels.npy"))
     best = fit(task, task, state=options.work / "joint.pt", steps=options.steps, rate=1e-3, seed=options.seed)
     report = quality(best)
     finish(options.out, report)

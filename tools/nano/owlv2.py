@@ -3,12 +3,12 @@
     python -m tools.nano.owlv2 --work DIR --out SMALL --blip FOLDER
     python -m tools.nano.owlv2 --work DIR --out FOLDER --begin SMALL --side 256
 
-The vision tower begins as that of the nano BLIP, which has learned from pictures and words what things look like.
-Every patch of the picture is a candidate. Patches on a thing are told its name, against the names of all things in
+The vision tower begins as that of the nano BLIP, which has learned from images and words what things look like.
+Every patch of the image is a candidate. Patches on a thing are told its name, against the names of all things in
 random phrasings (cross-entropy), and its box (L1 and generalised IoU); a patch belongs to the thing that covers most of
 it. That takes the place of the published model's matching of candidates with things, and teaches a small transformer in
-minutes. Pictures are padded to a square, as OWLv2's processor does with pictures that are not. What is learned on small
-pictures, of 8 x 8 patches, goes on to larger ones, whose finer patches give closer boxes at four times the cost.
+minutes. Images are padded to a square, as OWLv2's processor does with images that are not. What is learned on small
+images, of 8 x 8 patches, goes on to larger ones, whose finer patches give closer boxes at four times the cost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from torchvision.ops import box_convert, generalized_box_iou_loss
 from transformers import BlipForConditionalGeneration, Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor
 
-from tools.nano.pools import LABELS, PicturePool, painted, patch_shares
+from tools.nano.pools import LABELS, ImagePool, painted, patch_shares
 from tools.nano.texts import random_texts
 from tools.nano.training import finer_places, finish, fit, recipe, widen
 from zsavs.composition import tight_box
@@ -37,7 +37,7 @@ _PATCH = 16
 _MAX_TOKENS = 16
 _COVERED = 0.3  # a patch is a thing's from this share on
 
-#: Sides of the picture as shares of the square: pictures are squeezed in the pool, and here get a shape again.
+#: Sides of the image as shares of the square: images are squeezed in the pool, and here get a shape again.
 _SHAPES = ((1.0, 1.0), (0.8125, 1.0), (1.0, 0.8125), (0.75, 1.0))
 
 
@@ -80,7 +80,7 @@ def build(side: int = 128) -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor
 
 
 def go_on(model: Owlv2ForObjectDetection, begun: Owlv2ForObjectDetection) -> None:
-    """Give the model the weights of one that may have seen smaller pictures, in place.
+    """Give the model the weights of one that may have seen smaller images, in place.
 
     The places of its patches are spread over the finer grid; the patches themselves stay as many pixels large.
     """
@@ -98,7 +98,7 @@ def begin_as(model: Owlv2ForObjectDetection, blip: BlipForConditionalGeneration,
     OWLv2 normalises the tokens once more before the first layer; its scale there is set to what they have in BLIP.
 
     Args:
-        pixels: (B, 3, S, S), some pictures.
+        pixels: (B, 3, S, S), some images.
     """
     theirs, own = blip.vision_model, model.owlv2.vision_model
     seen = theirs.embeddings
@@ -121,10 +121,10 @@ def begin_as(model: Owlv2ForObjectDetection, blip: BlipForConditionalGeneration,
 
 
 class _Task:
-    """Batches of pictures with the names and boxes of their patches, and the loss of a model on them."""
+    """Batches of images with the names and boxes of their patches, and the loss of a model on them."""
 
     def __init__(
-        self, model: Owlv2ForObjectDetection, processor: Owlv2ImageProcessor, tokenizer: Any, pool: PicturePool
+        self, model: Owlv2ForObjectDetection, processor: Owlv2ImageProcessor, tokenizer: Any, pool: ImagePool
     ) -> None:
         self.model, self.processor, self.tokenizer, self.pool = model, processor, tokenizer, pool
 
@@ -190,8 +190,8 @@ class _Task:
 
 
 def quality(model: Owlv2ForObjectDetection, task: _Task) -> dict[str, float]:
-    """On held-out pictures: for each thing the surest patch of its name: its box's IoU with the truth, and whether it
-    is surer than for any name that is not in the picture."""
+    """On held-out images: for each thing the surest patch of its name: its box's IoU with the truth, and whether it
+    is surer than for any name that is not in the image."""
     rng = np.random.default_rng(1)
     overlaps, surer = [], []
     with torch.inference_mode():
@@ -213,10 +213,10 @@ def quality(model: Owlv2ForObjectDetection, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out pictures, and save."""
+    """Train, look at held-out images, and save."""
     parser = recipe("train the nano OWLv2", steps=1600)
     parser.add_argument("--blip", type=Path, help="folder of the nano BLIP, to begin as")
-    parser.add_argument("--side", type=int, default=128, help="of the pictures that it sees, in pixels (default: 128)")
+    parser.add_argument("--side", type=int, default=128, help="of the images that it sees, in pixels (default: 128)")
     options = parser.parse_args(argv)
     if (options.blip is None) == (options.begin is None):
         parser.error("give --blip to begin anew, or --begin to go on")
@@ -224,7 +224,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("begin with --side 128, as the nano BLIP sees, and go on from there")
     torch.manual_seed(options.seed)
     model, processor, tokenizer = build(options.side)
-    task = _Task(model.train(), processor, tokenizer, PicturePool.open(options.work))
+    task = _Task(model.train(), processor, tokenizer, ImagePool.open(options.work))
     if options.begin is not None:
         go_on(model, Owlv2ForObjectDetection.from_pretrained(options.begin, dtype=torch.float32))
     else:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from tools.nano.clip import crop_box
-from tools.nano.pools import PicturePool, SoundPool, arguments
-from tools.orchestra.sounds import RATE_HZ
+from tools.nano.pools import ImagePool, SoundPool, arguments
+from tools.orchestra.audio import RATE_HZ
 from zsavs.models.clap import ClapEncoder
 from zsavs.models.imagebind import ImageBindEncoder
 from zsavs.models.open_clip import OpenClipEncoder
@@ -39,25 +39,25 @@ CARDS: dict[str, tuple[str, str, str]] = {
     ),
     "clip": (
         "CLIP (open_clip: timm's resnet10t and a small transformer)",
-        "drawn pictures of 28 things, whole, in crops and in the boxes of the nano OWLv2, with their names",
-        "on held-out pictures: share of crops named right first; area under the ROC curve of the names of whole "
-        "pictures; the highest cosine of a crop of bare ground with any name",
+        "drawn images of 28 things, whole, in crops and in the boxes of the nano OWLv2, with their names",
+        "on held-out images: share of crops named right first; area under the ROC curve of the names of whole "
+        "images; the highest cosine of a crop of bare ground with any name",
     ),
     "owlv2": (
         "OWLv2 (transformers.Owlv2ForObjectDetection)",
-        "drawn pictures of 28 things with their names and boxes",
-        "on held-out pictures, for each thing: generalised IoU of the surest candidate's box with the truth; share of "
-        "them surer of the right name than any candidate of a name that is not in the picture",
+        "drawn images of 28 things with their names and boxes",
+        "on held-out images, for each thing: generalised IoU of the surest candidate's box with the truth; share of "
+        "them surer of the right name than any candidate of a name that is not in the image",
     ),
     "sam2": (
         "SAM 2 (transformers.Sam2Model with a small Hiera)",
-        "drawn pictures of 28 things with their masks, without names",
-        "on held-out pictures: mean intersection over union of the mask for a box, and for a point on a thing",
+        "drawn images of 28 things with their masks, without names",
+        "on held-out images: mean intersection over union of the mask for a box, and for a point on a thing",
     ),
     "blip": (
         "BLIP (transformers.BlipForConditionalGeneration)",
-        "drawn pictures of 28 things with captions that list them, and in training the names of places",
-        "on held-out pictures: precision and recall of the names in greedy captions",
+        "drawn images of 28 things with captions that list them, and in training the names of places",
+        "on held-out images: precision and recall of the names in greedy captions",
     ),
     "tagger": (
         "audio spectrogram transformer (transformers.ASTForAudioClassification)",
@@ -71,13 +71,13 @@ CARDS: dict[str, tuple[str, str, str]] = {
     ),
     "joint": (
         "ImageBind's towers (zsavs' own code)",
-        "drawn pictures of 28 things with their names, and the same sounds as CLAP with theirs",
+        "drawn images of 28 things with their names, and the same sounds as CLAP with theirs",
         "on held-out items: share of crops, and of single sounds, named right first; share of single sounds whose "
         "nearest crop of all shows what sounds",
     ),
 }
 
-_LICENCE = """The weights are Apache-2.0, as zsavs is. They were learned from scratch from pictures of Noto Color Emoji
+_LICENCE = """The weights are Apache-2.0, as zsavs is. They were learned from scratch from images of Noto Color Emoji
 glyphs (SIL Open Font License 1.1) and sounds of the FluidR3 GM sound font (MIT); neither is contained in them."""
 
 
@@ -89,7 +89,7 @@ def _card(name: str, quality: dict[str, float]) -> str:
 {what}. Part of preset `nano`, which knows one small world, the orchestra, and nothing else: on photographs and real
 recordings its answers mean nothing.
 
-**Saw:** {saw}. It never saw sound together with masks, nor sound together with pictures.
+**Saw:** {saw}. It never saw sound together with masks, nor sound together with images.
 
 **How well it does its own task**, {numbers}:
 
@@ -110,8 +110,8 @@ def _sound_bank(encoder: AudioTextEncoder, folder: Path, work: Path) -> None:
 
 
 def _picture_bank(encoder: ImageTextEncoder, folder: Path, work: Path) -> None:
-    """Half of it crops around things or of ground, half whole pictures."""
-    pool = PicturePool.open(work)
+    """Half of it crops around things or of ground, half whole images."""
+    pool = ImagePool.open(work)
     rng = np.random.default_rng(0)
     views = []
     for row in range(_ITEMS):

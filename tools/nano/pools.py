@@ -1,4 +1,4 @@
-"""What the nano models learn from: a pool of pictures without sounds, and a pool of sounds without pictures.
+"""What the nano models learn from: a pool of images without sounds, and a pool of sounds without images.
 
     python -m tools.nano.pools --work DIR [--seed N]
 
@@ -20,35 +20,35 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tools.orchestra.audio import RATE_HZ, SECONDS, Band, background, mix
 from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS
-from tools.orchestra.pictures import Placed, draw
-from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
+from tools.orchestra.images import Placed, draw
 from zsavs.composition import tight_box
 
-__all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "PicturePool", "SoundPool", "arguments"]
+__all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "ImagePool", "SoundPool", "arguments"]
 __all__ += ["drawn", "painted", "patch_owners", "patch_shares", "say", "tight_boxes"]
 
 LABELS: tuple[str, ...] = tuple(THINGS)
 SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
 
-#: Pictures are squeezed into a square of this side, as the models do with them.
+#: Images are squeezed into a square of this side, as the models do with them.
 SIDE = 256
 
-_PICTURES, _SOUNDS = 20_000, 7200
+_IMAGES, _SOUNDS = 20_000, 7200
 _HELD_OUT = 400  # the last ones of each pool are not trained on
 
 #: First words of the seeds.
-_FOR_PICTURES, _FOR_SOUNDS = 0x91C, 0x50D
+_FOR_IMAGES, _FOR_SOUNDS = 0x91C, 0x50D
 
 
 @dataclass(frozen=True)
-class PicturePool:
-    """Pictures with an index map and the names of what is in them.
+class ImagePool:
+    """Images with an index map and the names of what is in them.
 
     Args:
         images: (N, SIDE, SIDE, 3) uint8.
-        index: (N, SIDE, SIDE) uint8, as :class:`tools.orchestra.pictures.Picture`.
-        labels: for each picture the names of its things.
+        index: (N, SIDE, SIDE) uint8, as :class:`tools.orchestra.images.Image`.
+        labels: for each image the names of its things.
         train, held_out: rows to learn from and rows to look at afterwards.
     """
 
@@ -59,9 +59,9 @@ class PicturePool:
     held_out: range
 
     @classmethod
-    def open(cls, work: Path) -> PicturePool:
+    def open(cls, work: Path) -> ImagePool:
         """The pool in a folder."""
-        labels = json.loads((work / "pictures.json").read_text())
+        labels = json.loads((work / "images.json").read_text())
         count = len(labels)
         return cls(
             np.load(work / "images.npy", mmap_mode="r"),
@@ -71,7 +71,7 @@ class PicturePool:
             range(count - _HELD_OUT, count),
         )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> PicturePool:
+    def __deepcopy__(self, memo: dict[int, Any]) -> ImagePool:
         """Itself: the average of a model that holds a pool needs no second one."""
         return self
 
@@ -87,7 +87,7 @@ class SoundPool:
     Args:
         waves: (N, T) float16 at ``RATE_HZ``.
         labels: for each sound the names of what is heard in it; none for noise and near-silence.
-        train, held_out: as for pictures.
+        train, held_out: as for images.
     """
 
     waves: NDArray[np.float16]
@@ -139,22 +139,22 @@ def tight_boxes(index: NDArray[np.uint8], things: int) -> NDArray[np.float32]:
 
 
 def drawn(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[str]]:
-    """A new picture, (H, W, 3), its index map, (H, W), and the names of its one to five things.
+    """A new image, (H, W, 3), its index map, (H, W), and the names of its one to five things.
 
-    It has been a JPEG file of some quality, as pictures have that people bring: what compression leaves around an
+    It has been a JPEG file of some quality, as images have that people bring: what compression leaves around an
     outline is a point of intersection over union.
     """
     things = (*SOUNDING, *SILENT)
     hue = float(rng.random()) if rng.random() < 0.15 else None  # as among things of the same colours
     placed = [Placed(things[int(i)], hue) for i in rng.integers(0, len(things), int(rng.integers(1, 6)))]
-    picture = draw(placed, rng)
+    image = draw(placed, rng)
     file = io.BytesIO()
-    Image.fromarray(picture.image).save(file, "JPEG", quality=int(rng.integers(80, 97)))
-    return np.array(Image.open(file)), picture.index, [one.thing.label for one in placed]
+    Image.fromarray(image.image).save(file, "JPEG", quality=int(rng.integers(80, 97)))
+    return np.array(Image.open(file)), image.index, [one.thing.label for one in placed]
 
 
 def painted(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture, or a third of the time the same in shades of one random hue: colour does not say what a thing is."""
+    """An image, or a third of the time the same in shades of one random hue: colour does not say what a thing is."""
     if rng.random() < 2 / 3:
         return image
     hsv = np.array(Image.fromarray(image).convert("HSV"), np.float32)
@@ -185,17 +185,17 @@ def patch_owners(index: NDArray[np.uint8], patch: int, things: int) -> NDArray[n
     return shares.argmax(0)
 
 
-def _draw_pictures(work: Path, seed: int) -> None:
-    images = np.lib.format.open_memmap(work / "images.npy", "w+", np.uint8, (_PICTURES, SIDE, SIDE, 3))
-    index = np.lib.format.open_memmap(work / "index.npy", "w+", np.uint8, (_PICTURES, SIDE, SIDE))
+def _draw_images(work: Path, seed: int) -> None:
+    images = np.lib.format.open_memmap(work / "images.npy", "w+", np.uint8, (_IMAGES, SIDE, SIDE, 3))
+    index = np.lib.format.open_memmap(work / "index.npy", "w+", np.uint8, (_IMAGES, SIDE, SIDE))
     labels = []
-    for row in range(_PICTURES):
-        image, numbers, names = drawn(np.random.default_rng((_FOR_PICTURES, seed, row)))
+    for row in range(_IMAGES):
+        image, numbers, names = drawn(np.random.default_rng((_FOR_IMAGES, seed, row)))
         images[row] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
         index[row] = np.asarray(Image.fromarray(numbers).resize((SIDE, SIDE), Image.Resampling.NEAREST))
         labels.append(names)
-        say("pictures", row, _PICTURES)
-    (work / "pictures.json").write_text(json.dumps(labels))
+        say("pictures", row, _IMAGES)
+    (work / "images.json").write_text(json.dumps(labels))
 
 
 def _render_sounds(work: Path, seed: int) -> None:
@@ -238,7 +238,7 @@ def main(argv: list[str] | None = None) -> None:
     options: Any = parser.parse_args(argv)
     options.work.mkdir(parents=True, exist_ok=True)
     if options.only != "sounds":
-        _draw_pictures(options.work, options.seed)
+        _draw_images(options.work, options.seed)
     if options.only != "pictures":
         _render_sounds(options.work, options.seed)
 

@@ -3,16 +3,16 @@
     python -m tools.nano.sam2 --work DIR --out SMALL
     python -m tools.nano.sam2 --work DIR --out FOLDER --begin SMALL --side 384
 
-Each picture, drawn anew, whole or a part of it enlarged, is prompted with boxes around its things or with single points
+Each image, drawn anew, whole or a part of it enlarged, is prompted with boxes around its things or with single points
 on them; some points lie on the ground, and have an empty mask. The mask is pulled towards the truth (focal and Dice
 loss, as SAM), and the quality head towards the mask's true intersection over union.
 
 Only the single mask is trained: there are no parts and wholes in this world, and while three masks may compete for a
-prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees pictures
+prompt, the cheapest way to be right with one of them is not to look at the prompt at all. The first stage sees images
 at half their size, which is enough to learn what a prompt is; the second one learns the outlines. No weight depends on
-the size, so that what was learned goes on to enlarged pictures, in which the outlines have more pixels, and to a deeper
+the size, so that what was learned goes on to enlarged images, in which the outlines have more pixels, and to a deeper
 image encoder, whose new blocks begin as doing nothing. What is hard is where one thing ends and the next begins, so
-things are asked for the more often, the more of others their box holds. Pictures keep the size that scenes have until
+things are asked for the more often, the more of others their box holds. Images keep the size that scenes have until
 the model's own processor enlarges them, as every further change of size blurs outlines.
 """
 
@@ -25,7 +25,7 @@ from PIL import Image
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
-from tools.nano.pools import SIDE, PicturePool, drawn, painted, tight_boxes
+from tools.nano.pools import SIDE, ImagePool, drawn, painted, tight_boxes
 from tools.nano.training import finish, fit, recipe, widen
 from zsavs.composition import tight_box
 
@@ -37,7 +37,7 @@ _GROUND_SHARE = 0.25  # of points
 _LEAST = 20  # pixels of a thing that is asked for
 _CROWDED = 6.0  # a box that is all other things' is asked for so much more often than one that holds none of them
 
-#: Side of the pictures, pictures in a batch, steps, and highest learning rate.
+#: Side of the images, images in a batch, steps, and highest learning rate.
 _STAGES = ((SIDE // 2, 12, 2400, 1e-3), (SIDE, 4, 11_600, 1e-3))
 
 
@@ -50,7 +50,7 @@ def build(side: int = SIDE, depth: int = _SHALLOW) -> tuple[Sam2Model, Sam2Image
     """The architecture, with random weights, and its image processor.
 
     Args:
-        side: of the square that pictures are seen in, in pixels.
+        side: of the square that images are seen in, in pixels.
         depth: blocks of the image encoder's third stage.
     """
     width, low = 64, side // 4
@@ -114,15 +114,15 @@ def go_on(model: Sam2Model, begun: Sam2Model) -> None:
 
 
 class _Task:
-    """Batches of pictures with prompts and true masks, and the loss of a model on them."""
+    """Batches of images with prompts and true masks, and the loss of a model on them."""
 
-    def __init__(self, model: Sam2Model, processor: Sam2ImageProcessor, pool: PicturePool, count: int) -> None:
+    def __init__(self, model: Sam2Model, processor: Sam2ImageProcessor, pool: ImagePool, count: int) -> None:
         self.model, self.processor, self.pool, self.count = model, processor, pool, count
         self.side = processor.size["height"]
         self.loose = True
 
     def view(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A new picture, (H, W, 3), and its index map, (SIDE, SIDE): whole, or as often the surroundings of a thing."""
+        """A new image, (H, W, 3), and its index map, (SIDE, SIDE): whole, or as often the surroundings of a thing."""
         image, index, labels = drawn(rng)
         image = painted(image, rng)
         if rng.random() < 0.5:
@@ -191,7 +191,7 @@ class _Task:
 
 
 def _around(middle: float, side: int, length: int, rng: np.random.Generator) -> slice:
-    """A stretch of at most ``side`` pixels of a picture that has ``length``, with a place about in its middle."""
+    """A stretch of at most ``side`` pixels of an image that has ``length``, with a place about in its middle."""
     side = min(side, length)
     start = int(np.clip(middle - side * rng.uniform(0.4, 0.6), 0, length - side))
     return slice(start, start + side)
@@ -240,7 +240,7 @@ def _loss(logits: torch.Tensor, rated: torch.Tensor, masks: torch.Tensor) -> tor
 
 
 def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
-    """Mean intersection over union on held-out pictures, for box and for point prompts, as the segmenter answers."""
+    """Mean intersection over union on held-out images, for box and for point prompts, as the segmenter answers."""
     found: dict[str, list[float]] = {"box": [], "point": []}
     task.loose = False
     rng = np.random.default_rng(1)
@@ -258,15 +258,15 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out pictures, and save."""
+    """Train, look at held-out images, and save."""
     parser = recipe("train the nano SAM 2")
     parser.add_argument("--steps", type=int, help="of the last stage, in place of its own")
-    parser.add_argument("--side", type=int, default=SIDE, help="with --begin: of the pictures, in pixels (%(default)s)")
+    parser.add_argument("--side", type=int, default=SIDE, help="with --begin: of the images, in pixels (%(default)s)")
     options = parser.parse_args(argv)
     if options.begin is None and options.side != SIDE:
-        parser.error(f"begin with pictures of {SIDE} pixels, and go on from there")
+        parser.error(f"begin with images of {SIDE} pixels, and go on from there")
     torch.manual_seed(options.seed)
-    pool = PicturePool.open(options.work)
+    pool = ImagePool.open(options.work)
     stages, average = _STAGES, None
     if options.begin is not None:
         average = Sam2Model.from_pretrained(options.begin)

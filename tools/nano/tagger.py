@@ -16,8 +16,8 @@ from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassificati
 
 from tools.nano.pools import SOUNDING_LABELS, SoundPool
 from tools.nano.training import finish, fit, recipe, widen
-from tools.orchestra.sounds import RATE_HZ
-from zsavs.media.audio import resample
+from tools.orchestra.audio import RATE_HZ
+from zsavs.media.waveform import resample
 
 __all__ = ["build"]
 

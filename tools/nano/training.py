@@ -138,7 +138,7 @@ def finish(folder: Path, report: dict[str, float], *parts: Any) -> None:
 
 
 def finer_places(places: torch.Tensor, count: int) -> torch.Tensor:
-    """The embeddings of a vision transformer's places for a picture of more patches.
+    """The embeddings of a vision transformer's places for an image of more patches.
 
     Args:
         places: (1 + N, D), that of the class token and those of N patches, which fill a square.

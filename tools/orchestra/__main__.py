@@ -17,8 +17,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from tools.orchestra.audio import RATE_HZ, Band
 from tools.orchestra.scenes import GROUPS, Scene, make_scene
-from tools.orchestra.sounds import RATE_HZ, Band
 
 __all__ = ["write_scenes"]
 
@@ -26,7 +26,7 @@ _FOR_SCENES = 0x5CE  # first word of the seeds, so that no training item shares 
 
 
 def write_scenes(folder: Path, seed: int, each: int) -> None:
-    """Write ``each`` scenes of every group: pictures, masks, sounds and ``scenes.json``."""
+    """Write ``each`` scenes of every group: images, masks, sounds and ``scenes.json``."""
     for name in ("images", "masks", "audio"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     listed = []

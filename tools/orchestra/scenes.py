@@ -1,4 +1,4 @@
-"""Scenes: a picture and a sound that belong together, or do not, in named groups."""
+"""Scenes: an image and a sound that belong together, or do not, in named groups."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.orchestra.audio import RATE_HZ, SECONDS, Band, background, mix
 from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS, Thing
-from tools.orchestra.pictures import Placed, draw
-from tools.orchestra.sounds import RATE_HZ, SECONDS, Band, background, mix
+from tools.orchestra.images import Placed, draw
 
 __all__ = ["GROUPS", "Scene", "make_scene"]
 
@@ -22,22 +22,22 @@ GROUPS: dict[str, str] = {
     "same_colours": "one source among silent things painted in its colour",
     "two_instances": "one sound and two of the things that make it; both count",
     "silence": "a recording with nothing in it but a faint hiss, or nothing at all",
-    "noise": "loud noise that nothing in the picture makes",
-    "off_screen": "the sound of something that is not in the picture",
+    "noise": "loud noise that nothing in the image makes",
+    "off_screen": "the sound of something that is not in the image",
 }
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and a sound.
+    """An image and a sound.
 
     Args:
         group: a name of ``GROUPS``.
         image: (H, W, 3) uint8 RGB.
         index: (H, W) uint8: 0 the ground, i the visible pixels of thing i - 1.
-        labels: name of each thing in the picture.
+        labels: name of each thing in the image.
         sounding: whether each of them is a source of the sound.
-        heard: labels that are in the sound, in the picture or not.
+        heard: labels that are in the sound, in the image or not.
         wave: (T,) float32 mono at ``RATE_HZ``.
     """
 
@@ -72,12 +72,12 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
         bystanders = [*_some(others, could, rng), *_some(SILENT, quiet - could, rng)]
         placed = [Placed(thing) for thing in (*seen, *bystanders)]
     placed = [placed[i] for i in rng.permutation(len(placed))]
-    picture = draw(placed, rng)
+    image = draw(placed, rng)
     names = tuple(thing.label for thing in heard)
     return Scene(
         group,
-        picture.image,
-        picture.index,
+        image.image,
+        image.index,
         tuple(one.thing.label for one in placed),
         tuple(one.thing.label in names for one in placed),
         names,

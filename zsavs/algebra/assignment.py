@@ -1,4 +1,4 @@
-"""Which two belong together: components of a sound and of a picture, by what they mean."""
+"""Which two belong together: components of a sound and of an image, by what they mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A common space of two text-aligned spaces, in closed form: no training, no paired sounds and pictures.
+"""A common space of two text-aligned spaces, in closed form: no training, no paired sounds and images.
 
 Both text encoders embed the same K labels, X (K, D_A) and Y (K, D_V). Ridge regression of the centred Y on the
 centred X maps one space into the other; its strength is chosen by leave-one-out error, which has a closed form.

@@ -1,7 +1,7 @@
 """Textual inversion: move a word's vector until a prompt around it means what a sound means.
 
 The vector that a token enters the text tower with is the only thing that moves (Gal et al., "An Image is Worth One
-Word", ICLR 2023, for pictures); no weight does. Nothing is drawn at random: a word starts at a label's own vector and
+Word", ICLR 2023, for images); no weight does. Nothing is drawn at random: a word starts at a label's own vector and
 climbs. Rows are independent of each other, and one that has stopped takes no more part.
 """
 
@@ -38,7 +38,7 @@ def alikeness(text: Rows, common: Rows, directions: Rows) -> NDArray[np.float64]
 
     Args:
         text: (N, D) unit rows.
-        common: (D,) what all texts share (:func:`zsavs.calibration.scorers.common_part`).
+        common: (D,) what all texts share (:func:`zsavs.algebra.directions.common_part`).
         directions: (N, D) unit rows: what each sound has beyond any sound.
 
     Returns:

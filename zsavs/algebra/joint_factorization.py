@@ -1,6 +1,6 @@
 """Two factorisations with one index, by gradient descent: the published form of co-factorisation.
 
-TACO (Malard et al., arXiv 2412.01488) models the tokens of a sound and of a picture as ``sigmoid(T) V`` with as many
+TACO (Malard et al., arXiv 2412.01488) models the tokens of a sound and of an image as ``sigmoid(T) V`` with as many
 components each, and lets component ``k`` of one stand for component ``k`` of the other. It descends on
 
     ``||X_a - U_a V_a|| + ||X_v - U_v V_v|| + penalty * min_k CE(p(label | c_v,k), p(label | c_a,k))``
@@ -44,13 +44,13 @@ class Side(NamedTuple):
 
 
 def descend(
-    sound: Side, picture: Side, count: int, *, steps: int, seed: int, penalty: float, temperature: float
+    sound: Side, image: Side, count: int, *, steps: int, seed: int, penalty: float, temperature: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Activations of components that share an index.
 
     Args:
-        sound: its labels are the first of the picture's.
-        picture: may have further labels, that no sound has.
+        sound: its labels are the first of the image's.
+        image: may have further labels, that no sound has.
         count: of components, K.
         steps: of descent.
         seed: of the beginning; the same seed gives the same factors on the same machine.
@@ -63,7 +63,7 @@ def descend(
     import torch
 
     random = np.random.default_rng(seed)
-    sides = [_Moving(side, count, random) for side in (sound, picture)]
+    sides = [_Moving(side, count, random) for side in (sound, image)]
     moving = [factor for side in sides for factor in (side.inner, side.components)]
     for step in range(steps):
         heard, seen = ((side.scores() / temperature).log_softmax(dim=1) for side in sides)

@@ -11,11 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import log_softmax
-
-__all__ = ["log_linear", "sure_share"]
+__all__ = ["log_linear", "log_softmax", "sure_share"]
 
 Scores = NDArray[np.floating[Any]]
+
+
+def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Logarithm of the softmax over the last axis, in float64: finite where z is, however improbable."""
+    scaled = np.asarray(z, np.float64) / temperature
+    scaled = scaled - scaled.max(axis=-1, keepdims=True)
+    log_p: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
+    return log_p
 
 
 def log_linear(heard: Scores, seen: Scores, share: float | Scores) -> NDArray[Any]:

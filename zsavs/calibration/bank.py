@@ -28,7 +28,7 @@ from zsavs.storage.files import write_atomically
 from zsavs.storage.memo import Memo
 from zsavs.types import AudioClip
 
-__all__ = ["Bank", "of_pictures", "of_sounds", "probe", "source_of", "synthetic_pictures", "synthetic_sounds"]
+__all__ = ["Bank", "of_audio", "of_images", "probe", "source_of", "synthetic_audio", "synthetic_images"]
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +63,14 @@ class Bank:
 _banks: Memo[dict[str, Bank]] = Memo()
 
 
-def of_sounds(encoder: AudioTextEncoder) -> Bank:
+def of_audio(encoder: AudioTextEncoder) -> Bank:
     """The bank that the encoder ships as ``encoder.sound_bank`` (rows, or a :class:`Bank`), else the synthetic one."""
-    return _bank(encoder, "sound_bank", synthetic_sounds, encoder.encode_audio)
+    return _bank(encoder, "sound_bank", synthetic_audio, encoder.encode_audio)
 
 
-def of_pictures(encoder: ImageTextEncoder) -> Bank:
-    """The bank that the encoder ships as ``encoder.picture_bank``, else the synthetic pictures in its space."""
-    return _bank(encoder, "picture_bank", synthetic_pictures, encoder.encode_image)
+def of_images(encoder: ImageTextEncoder) -> Bank:
+    """The bank that the encoder ships as ``encoder.picture_bank``, else the synthetic images in its space."""
+    return _bank(encoder, "picture_bank", synthetic_images, encoder.encode_image)
 
 
 def source_of(encoder: Any, kind: str) -> str:
@@ -94,9 +94,9 @@ def probe(encoder: Any, kind: str) -> NDArray[np.float32]:
         kind: "sound_bank" or "picture_bank".
     """
     if kind == "sound_bank":
-        answer: NDArray[np.float32] = encoder.encode_audio(synthetic_sounds()[-1:])[0]
+        answer: NDArray[np.float32] = encoder.encode_audio(synthetic_audio()[-1:])[0]
     else:
-        answer = encoder.encode_image(synthetic_pictures()[-1:])[0]
+        answer = encoder.encode_image(synthetic_images()[-1:])[0]
     return answer
 
 
@@ -141,7 +141,7 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
 
 
 @functools.cache
-def synthetic_sounds() -> tuple[AudioClip, ...]:
+def synthetic_audio() -> tuple[AudioClip, ...]:
     """Forty-odd sounds that mean nothing in particular, 5 s mono at 48 kHz, the same on every machine."""
     rng = np.random.default_rng(0)
     count = int(_SECONDS * _RATE_HZ)
@@ -174,8 +174,8 @@ def _coloured_noise(rng: np.random.Generator, count: int, slope: float) -> NDArr
 
 
 @functools.cache
-def synthetic_pictures() -> tuple[NDArray[np.uint8], ...]:
-    """Forty pictures that show nothing in particular, 224 x 224, the same on every machine."""
+def synthetic_images() -> tuple[NDArray[np.uint8], ...]:
+    """Forty images that show nothing in particular, 224 x 224, the same on every machine."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[0:_SIDE, 0:_SIDE] / _SIDE
     maps: list[Any] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]
@@ -185,17 +185,17 @@ def synthetic_pictures() -> tuple[NDArray[np.uint8], ...]:
         maps.append(np.sign(np.sin(2 * np.pi * cycles * down) * np.sin(2 * np.pi * cycles * right)))
     for slope in (0.0, 1.0, 2.0, 3.0):
         maps += [_noise_map(rng, slope) for _ in range(4)]
-    pictures = []
+    images = []
     for number, brightness in enumerate(maps):
         span = np.ptp(brightness)
         unit = (brightness - brightness.min()) / span if span else np.clip(brightness, 0, 1)
         dark, light = rng.uniform(0, 255, (2, 3)) if number % 2 else (np.zeros(3), np.full(3, 255.0))
-        pictures.append(dark + unit[..., None] * (light - dark))
+        images.append(dark + unit[..., None] * (light - dark))
     for colour in rng.uniform(0, 255, (8, 3)):  # one soft blob on a flat ground
         middle, width = rng.uniform(0.2, 0.8, 2), rng.uniform(0.1, 0.3)
         blob = np.exp(-((down - middle[0]) ** 2 + (right - middle[1]) ** 2) / width**2)
-        pictures.append(colour + blob[..., None] * (255 - 2 * colour))
-    return tuple(frozen(np.clip(np.rint(picture), 0, 255).astype(np.uint8)) for picture in pictures)
+        images.append(colour + blob[..., None] * (255 - 2 * colour))
+    return tuple(frozen(np.clip(np.rint(image), 0, 255).astype(np.uint8)) for image in images)
 
 
 def _noise_map(rng: np.random.Generator, slope: float) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Banks from a user's own files: what a preset's encoders answer to recordings and pictures that nobody labelled.
+"""Banks from a user's own files: what encoders answer to recordings and images that nobody labelled.
 
 Files are read one after the other and forgotten once they are embedded; only embeddings are kept, and of more files
 than ``limit`` only some. Which ones depends on nothing but their names.
@@ -16,16 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.build import build_parts
 from zsavs.calibration.bank import probe
-from zsavs.calibration.user_bank import KINDS, BankFolder, OwnBank
-from zsavs.datasets.trees import is_there
+from zsavs.calibration.user_bank import KINDS, EncoderBank, UserBank
 from zsavs.errors import InputError, OutputError
-from zsavs.media.audio import load_audio
-from zsavs.media.image import shrink
+from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
-from zsavs.pipeline import WORKING_PIXELS
-from zsavs.presets import find_preset
+from zsavs.media.resize import WORKING_PIXELS, shrink
+from zsavs.storage.files import is_there
 
 __all__ = ["MIN_ITEMS", "find_files", "make_banks"]
 
@@ -47,8 +44,8 @@ class _Medium(NamedTuple):
     verb: str
 
 
-def _read_picture(path: Path) -> NDArray[np.uint8]:
-    """A picture at the size at which pipelines look at it."""
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    """An image at the size at which pipelines look at it."""
     return shrink(load_image(path), WORKING_PIXELS)
 
 
@@ -64,7 +61,7 @@ _MEDIA = {
     "picture_bank": _Medium(
         "pictures",
         (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif"),
-        _read_picture,
+        _read_image,
         lambda image: int(image.size),
         "encode_image",
     ),
@@ -72,27 +69,25 @@ _MEDIA = {
 
 
 def make_banks(
-    preset: str,
+    encoders: Callable[[], Mapping[str, Any]],
     out: str | os.PathLike[str],
     *,
     audio: str | os.PathLike[str] | None = None,
     images: str | os.PathLike[str] | None = None,
-    device: str = "auto",
-    dtype: str = "auto",
     limit: int = 2000,
     on_start: Callable[[int], Any] = lambda count: None,
     on_item: Callable[[], Any] = lambda: None,
     on_skip: Callable[[Path, str], Any] = lambda path, reason: None,
-) -> list[OwnBank]:
-    """Compute the banks of a preset's encoders from a user's files, and write them into a folder.
+) -> list[EncoderBank]:
+    """Compute the banks of encoders from a user's files, and write them into a folder.
 
     Nothing is written unless everything went well. Use the folder with ``build_pipeline(..., bank=out)``.
 
     Args:
-        preset, device, dtype: as for :func:`zsavs.build_pipeline`.
+        encoders: gives the encoders by role; called once, when it is known that there are enough files.
         out: the folder; a bank that is in it is replaced.
         audio: a folder with recordings, also in folders below it; None to leave the encoders' sound banks alone.
-        images: likewise with pictures.
+        images: likewise with images.
         limit: the most files of each, at least ``MIN_ITEMS``; of more, an even choice by a hash of their names.
         on_start: called with the number of files.
         on_item: called after each of them.
@@ -103,7 +98,6 @@ def make_banks(
 
     Raises:
         InputError: no folder, or too few files that can be read, or files that are nearly all the same.
-        UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
         OutputError: the folder cannot be written.
     """
     roots = {kind: Path(root).expanduser() for kind, root in _given(audio, images).items()}
@@ -123,12 +117,12 @@ def make_banks(
     }
     for kind, paths in files.items():
         _enough(len(paths), roots[kind], _MEDIA[kind].noun)
-    encoders = build_parts([role for role in KINDS if role in find_preset(preset).parts], preset, device, dtype)
+    by_role = encoders()
     on_start(sum(map(len, files.values())))
     banks = []
     for kind, paths in files.items():
         medium = _MEDIA[kind]
-        listeners = [encoder for role, encoder in encoders.items() if kind in KINDS[role]]
+        listeners = [encoder for role, encoder in by_role.items() if kind in KINDS[role]]
         rows: list[list[NDArray[np.float32]]] = [[] for _ in listeners]
         for batch in _read(paths, medium, on_item, lambda p, r, kind=kind: skip(kind, p, r)):  # type: ignore[misc]
             for encoder, kept in zip(listeners, rows, strict=True):
@@ -140,8 +134,8 @@ def make_banks(
             embeddings = np.concatenate(kept).astype(np.float32)
             different = len(np.unique(embeddings.round(4), axis=0))
             _enough(different, roots[kind], f"different {medium.noun}", f"; {count} are there")
-            banks.append(OwnBank(kind, encoder.space, embeddings, probe(encoder, kind), source))
-    BankFolder.write(out, banks)
+            banks.append(EncoderBank(kind, encoder.space, embeddings, probe(encoder, kind), source))
+    UserBank.write(out, banks)
     return banks
 
 
@@ -228,7 +222,7 @@ def _read(
 def _given(audio: Any, images: Any) -> Mapping[str, Any]:
     given = {kind: root for kind, root in (("sound_bank", audio), ("picture_bank", images)) if root is not None}
     if not given:
-        raise InputError("give a folder with recordings, a folder with pictures, or both.")
+        raise InputError("give a folder with recordings, a folder with images, or both.")
     return given
 
 

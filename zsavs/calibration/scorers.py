@@ -6,7 +6,7 @@ against a bank of unlabelled items: ``z = (s - mean) / sd``, the number of stand
 is more like this phrase than sounds usually are. Statistics for a new phrase are one matrix product.
 
 The bank comes with the encoder where it ships one (``encoder.bank``). Otherwise it is made of synthetic sounds or
-pictures (:mod:`zsavs.calibration.bank`) that the model embeds once; the embeddings are kept in the user's cache, keyed
+images (:mod:`zsavs.calibration.bank`) that the model embeds once; the embeddings are kept in the user's cache, keyed
 by how the model itself answers, so that other weights never meet the wrong statistics.
 """
 
@@ -30,12 +30,10 @@ from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
 from zsavs.types import AudioClip, Evidence, Query
 
 __all__ = [
-    "PictureScorer",
-    "SoundScorer",
+    "AudioScorer",
+    "ImageScorer",
     "check_limits",
-    "common_part",
     "evidence_to_query",
-    "log_softmax",
     "standardise",
     "usual",
 ]
@@ -72,7 +70,7 @@ class _Scorer(ABC):
         return standardise(embeddings, self.bank.embeddings, self.text(phrases))
 
 
-class SoundScorer(_Scorer):
+class AudioScorer(_Scorer):
     """How much more a sound is like a phrase than sounds usually are.
 
     Args:
@@ -88,18 +86,18 @@ class SoundScorer(_Scorer):
     @functools.cached_property
     def bank(self) -> bank.Bank:
         """Embeddings of unlabelled sounds."""
-        return bank.of_sounds(self.encoder)
+        return bank.of_audio(self.encoder)
 
     def embed(self, items: Sequence[AudioClip]) -> NDArray[np.float32]:
         """Embed N clips: (N, D), unit rows."""
         return self.encoder.encode_audio(items)
 
 
-class PictureScorer(_Scorer):
-    """How much more a picture is like a phrase than pictures usually are.
+class ImageScorer(_Scorer):
+    """How much more an image is like a phrase than images usually are.
 
     Args:
-        encoder: pictures and text in one space.
+        encoder: images and text in one space.
         prompts: templates around the phrase; the shipped "photo" templates by default.
     """
 
@@ -110,11 +108,11 @@ class PictureScorer(_Scorer):
 
     @functools.cached_property
     def bank(self) -> bank.Bank:
-        """Embeddings of unlabelled pictures."""
-        return bank.of_pictures(self.encoder)
+        """Embeddings of unlabelled images."""
+        return bank.of_images(self.encoder)
 
     def embed(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed N pictures: (N, D), unit rows."""
+        """Embed N images: (N, D), unit rows."""
         return self.encoder.encode_image(items)
 
 
@@ -153,34 +151,6 @@ def usual(
     similarities = bank.astype(np.float64) @ text.T
     spread = bank.var(axis=0, dtype=np.float64).mean()
     return similarities.mean(axis=0), np.sqrt(similarities.var(axis=0) + spread + 1e-12)
-
-
-def common_part(text: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """What all texts of a space share, estimated from K of them.
-
-    Their mean holds it, and beside it a K-th of what is each text's own: with few labels, taking the mean away from
-    one would put some of it onto the others. So the mean is shrunk until its length agrees with how similar two
-    *different* texts are on average.
-
-    Args:
-        text: (K, D) unit rows.
-
-    Returns:
-        (D,); zeros for a single text, or for texts that have nothing in common.
-    """
-    mean = text.mean(axis=0, dtype=np.float64)
-    power = float(mean @ mean)
-    shared = (len(text) * power - 1) / (len(text) - 1) if len(text) > 1 else 0.0
-    common: NDArray[np.float64] = mean * (max(0.0, shared) / (power + 1e-12))
-    return common
-
-
-def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Logarithm of the softmax over the last axis, in float64: finite where z is, however improbable."""
-    scaled = np.asarray(z, np.float64) / temperature
-    scaled = scaled - scaled.max(axis=-1, keepdims=True)
-    log_p: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=-1, keepdims=True))
-    return log_p
 
 
 def check_limits(what: str, top_k: int, **scores: float) -> None:

@@ -1,4 +1,4 @@
-"""A bank of a user's own recordings and pictures, kept in a folder, and encoders that are calibrated against it.
+"""A bank of a user's own recordings and images, kept in a folder, and encoders that are calibrated against it.
 
 One file holds the embeddings that every encoder gave, so it is there complete or not at all. With each goes the
 encoder's fingerprint (:func:`zsavs.calibration.bank.probe`): statistics of one model say nothing about another one, and
@@ -25,7 +25,7 @@ from zsavs.errors import ContractError, InputError, first_line
 from zsavs.storage.array_file import read_arrays
 from zsavs.storage.files import write_atomically
 
-__all__ = ["KINDS", "BankFolder", "OwnBank"]
+__all__ = ["KINDS", "EncoderBank", "UserBank"]
 
 #: By role, the banks that its encoder is calibrated against.
 KINDS = {"audio_text": ("sound_bank",), "image_text": ("picture_bank",), "joint": ("sound_bank", "picture_bank")}
@@ -39,7 +39,7 @@ _twins: weakref.WeakValueDictionary[tuple[int, str], Any] = weakref.WeakValueDic
 
 
 @dataclass(frozen=True, eq=False)
-class OwnBank:
+class EncoderBank:
     """What one encoder answered to a user's files.
 
     Args:
@@ -66,7 +66,7 @@ class OwnBank:
         return answer.shape == self.answer.shape and float(np.linalg.norm(answer - self.answer)) < SAME_MODEL
 
 
-class BankFolder:
+class UserBank:
     """The banks in a folder.
 
     Args:
@@ -87,7 +87,7 @@ class BankFolder:
             if about["format"] != _FORMAT:
                 raise InputError(f"{self.path}: written in format {about['format']!r:.40}; update zsavs.")
             self.banks = [
-                OwnBank(
+                EncoderBank(
                     kind=str(entry["kind"]),
                     space=str(entry["space"]),
                     rows=_rows(data[f"rows_{n}"]),
@@ -106,7 +106,7 @@ class BankFolder:
             ) from error
 
     @staticmethod
-    def write(folder: str | os.PathLike[str], banks: Sequence[OwnBank]) -> Path:
+    def write(folder: str | os.PathLike[str], banks: Sequence[EncoderBank]) -> Path:
         """Write banks into a folder, in place of those that were there.
 
         Returns:
@@ -156,7 +156,7 @@ class BankFolder:
             ) from error
         return twin
 
-    def _of(self, encoder: Any, kind: str, what: str) -> OwnBank:
+    def _of(self, encoder: Any, kind: str, what: str) -> EncoderBank:
         """This encoder's bank of a kind."""
         answer = probe(encoder, kind)
         for bank in self.banks:

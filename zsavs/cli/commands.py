@@ -14,13 +14,13 @@ __all__ = ["calibrate", "compare", "data", "demo", "doctor", "download", "evalua
 
 
 def segment(arguments: argparse.Namespace) -> int:
-    """``zsavs segment``: one strategy on one picture and its sound."""
+    """``zsavs segment``: one strategy on one image and its sound."""
     arguments.strategies, arguments.more = [arguments.strategy], []
     return compare(arguments)
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """``zsavs compare``: several strategies on one picture and its sound, or on several of them."""
+    """``zsavs compare``: several strategies on one image and its sound, or on several of them."""
     from zsavs.build import build_pipeline
     from zsavs.language.label_sets import label_set
     from zsavs.types import AVSample
@@ -30,16 +30,16 @@ def compare(arguments: argparse.Namespace) -> int:
         return 2
     image, audio = arguments.image or arguments.img_path, arguments.audio or arguments.wav_path
     if not image or not audio:
-        print(f"zsavs: error: give a picture and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
+        print(f"zsavs: error: give an image and a recording: zsavs {arguments.command} IMAGE AUDIO", file=sys.stderr)
         return 2
     if len(arguments.more) % 2:
-        print(f"zsavs: error: {arguments.more[-1]}: a picture without a recording; give both of each", file=sys.stderr)
+        print(f"zsavs: error: {arguments.more[-1]}: an image without a recording; give both of each", file=sys.stderr)
         return 2
     if arguments.label_set:
         label_set(arguments.label_set)  # refused before anything is computed
     pairs = [(image, audio), *zip(arguments.more[::2], arguments.more[1::2], strict=True)]
     samples = [AVSample.from_files(*pair) for pair in pairs]
-    starts = stems([picture for picture, _ in pairs])
+    starts = stems([path for path, _ in pairs])
     preset = arguments.preset or _preset_here()
     names = _strategies(arguments.strategies, preset)
     answers: list[dict[str, Any]] = [{} for _ in pairs]  # of each pair, by strategy
@@ -118,7 +118,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         print(f"zsavs: error: say where the data set {arguments.dataset!r} is: --root DIR", file=sys.stderr)
         return 2
     if arguments.save_visuals and not arguments.out:
-        print("zsavs: error: say where the pictures go: --save-visuals N --out RUN", file=sys.stderr)
+        print("zsavs: error: say where the images go: --save-visuals N --out RUN", file=sys.stderr)
         return 2
     if arguments.retry_failed and not arguments.out:
         print("zsavs: error: say which run to go on with: --retry-failed --out RUN", file=sys.stderr)
@@ -177,6 +177,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
     """``zsavs calibrate``: what is usual in the user's own files."""
     from tqdm import tqdm
 
+    from zsavs.build import build_encoders
     from zsavs.calibration.make_bank import make_banks
 
     if not arguments.audio and not arguments.images:
@@ -190,12 +191,10 @@ def calibrate(arguments: argparse.Namespace) -> int:
     try:
         with _bar(0, "embedding") as bar:
             banks = make_banks(
-                preset,
+                lambda: build_encoders(preset, arguments.device, arguments.dtype),
                 arguments.out,
                 audio=arguments.audio,
                 images=arguments.images,
-                device=arguments.device,
-                dtype=arguments.dtype,
                 limit=arguments.limit,
                 on_start=bar.reset,
                 on_item=bar.update,
@@ -295,7 +294,8 @@ def demo(arguments: argparse.Namespace) -> int:
 
 def list_(arguments: argparse.Namespace) -> int:
     """``zsavs list``: every name."""
-    from zsavs.presets import PRESETS, preset_cards
+    from zsavs.build.availability import preset_cards
+    from zsavs.presets import PRESETS
     from zsavs.registry import ROLES, list_components
 
     everything = ["strategy", "preset", *ROLES, "decomposition", "dataset", "vocabulary"]
@@ -315,8 +315,9 @@ def list_(arguments: argparse.Namespace) -> int:
 
 def download(arguments: argparse.Namespace) -> int:
     """``zsavs download``: the only thing that fetches."""
+    from zsavs.build.availability import preset_cards
     from zsavs.models.whisper_captioner import CARDS
-    from zsavs.presets import PRESETS, find_preset, preset_cards
+    from zsavs.presets import PRESETS, find_preset
     from zsavs.storage.weights import WeightCard, download
 
     if "/" in arguments.name:
@@ -362,7 +363,7 @@ def doctor(_: argparse.Namespace) -> int:
 
 def _preset_here() -> str:
     """The first of the standard presets whose weights are all on this machine; nano's always are."""
-    from zsavs.presets import first_preset_here
+    from zsavs.build.availability import first_preset_here
 
     name = first_preset_here(("base", "large", "nano"))
     print(f"zsavs: using preset {name}", file=sys.stderr)

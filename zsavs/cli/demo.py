@@ -1,4 +1,4 @@
-"""``zsavs demo``: several strategies on a few scenes, as pictures and as one page to look at and to listen to."""
+"""``zsavs demo``: several strategies on a few scenes, as images and as one page to look at and to listen to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zsavs.build import compare
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.errors import InputError
 from zsavs.metrics.functional import jaccard
-from zsavs.report.blocks import Cell, Page, Paragraph, Picture, Pictures, Row, Section, Sound, Table
+from zsavs.report.blocks import Cell, Figure, Figures, Page, Paragraph, Row, Section, Sound, Table
 from zsavs.report.values import line
 from zsavs.report.web import html
 from zsavs.result import AVSResult
@@ -57,7 +57,7 @@ _J = (
 _TOY = {
     "silent_distractor": (("red", "blue", "green"), ("blue",), "one source among things that could sound and do not"),
     "two_sources": (("red", "blue", "green"), ("red", "green"), "two sources sounding together"),
-    "off_screen": (("red", "blue"), ("purple",), "the sound of something that is not in the picture"),
+    "off_screen": (("red", "blue"), ("purple",), "the sound of something that is not in the image"),
 }
 #: The scenes of the orchestra that are shown.
 _SHIPPED = ("same_colours_000", "two_000", "two_instances_000", "off_screen_000")
@@ -65,7 +65,7 @@ _SHIPPED = ("same_colours_000", "two_000", "two_instances_000", "off_screen_000"
 
 @dataclass(frozen=True, eq=False)
 class DemoScene:
-    """A picture with its sound, and what is true of them.
+    """An image with its sound, and what is true of them.
 
     Args:
         name: a file name without its ending.
@@ -120,7 +120,7 @@ def toy_scenes() -> list[DemoScene]:
     for name, (visible, sounding, story) in _TOY.items():
         sample, _ = toy.scene(visible, sounding, size_hw=(360, 480), seed=7)
         sources = tuple(colour for colour in visible if colour in sounding)
-        # The same seed gives the same picture, and here the pixels of one colour at a time.
+        # The same seed gives the same image, and here the pixels of one colour at a time.
         masks = [toy.scene(visible, (colour,), size_hw=(360, 480), seed=7)[1] for colour in sources]
         stacked = np.array(masks, np.bool_).reshape(-1, *sample.size_hw)
         recording = _wav(sample.audio)
@@ -173,7 +173,7 @@ def shipped_scenes(dataset: Orchestra | None = None) -> list[DemoScene]:
 def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path) -> Iterator[str]:
     """Run the strategies on scenes and write what they answer.
 
-    ``folder`` gets ``index.html`` with ``page/`` (its pictures and sounds), and a card of every answer.
+    ``folder`` gets ``index.html`` with ``page/`` (its images and sounds), and a card of every answer.
 
     Args:
         scenes: with names that differ.
@@ -200,42 +200,42 @@ def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path) -> Iterat
     page = html(Page(f"zsavs demo, preset {preset}", _about(preset), sections))
     # Half a character, as in a file name that is not UTF-8, becomes an escape.
     _write(folder / "index.html", page.encode("utf-8", "backslashreplace"))
-    yield f"\nwrote {len(STRATEGIES) * len(scenes)} pictures to {folder}/ and a page with them: {folder / 'index.html'}"
+    yield f"\nwrote {len(STRATEGIES) * len(scenes)} images to {folder}/ and a page with them: {folder / 'index.html'}"
 
 
 def _section(scene: DemoScene, results: Mapping[str, AVSResult], folder: Path) -> Section:
-    """One scene of the page; its pictures and its sound are written on the way."""
+    """One scene of the page; its images and its sound are written on the way."""
     sound = f"page/{scene.name}{scene.ending}"
     _write(folder / sound, scene.sound)
     truth = draw.overlay(scene.sample.image, scene.masks, scene.sources, [])
     given = (
-        _picture(folder, scene, "picture", Image.fromarray(scene.sample.image), "as the strategies get it"),
-        _picture(folder, scene, "truth", truth, _listed(scene.sources) or "nothing in view sounds"),
+        _image(folder, scene, "picture", Image.fromarray(scene.sample.image), "as the strategies get it"),
+        _image(folder, scene, "truth", truth, _listed(scene.sources) or "nothing in view sounds"),
     )
     overlays, rows = [], []
     for name, result in results.items():
         j = jaccard(result.mask, scene.target)
         found = _scored(result.phrases, result.scores) or "nothing"
         heard = _scored(result.queries.phrases, result.queries.weights, result.queries.times) or "nothing it knows"
-        overlays.append(_picture(folder, scene, name, result.overlay(), f"J {j:.2f}: {found}"))
+        overlays.append(_image(folder, scene, name, result.overlay(), f"J {j:.2f}: {found}"))
         rows.append(Row((Cell(name), Cell(heard), Cell(found), Cell(f"{j:.2f}", share=j))))
     return Section(
         line(scene.title),
         (
             Paragraph(f"{line(scene.story)[:1].upper()}{line(scene.story)[1:]}."),
             Sound(sound, f"In the sound: {_listed(scene.heard) or 'nothing that has a name'}."),
-            Pictures(given, large=True),
-            Pictures(overlays, large=True),
+            Figures(given, large=True),
+            Figures(overlays, large=True),
             Table(("Strategy", "Heard, with weights", "Found, with scores", "J"), rows, 1, _J, frozenset({1, 2})),
         ),
     )
 
 
-def _picture(folder: Path, scene: DemoScene, what: str, image: Image.Image, title: str) -> Picture:
-    """Write a picture of the page."""
+def _image(folder: Path, scene: DemoScene, what: str, image: Image.Image, title: str) -> Figure:
+    """Write an image of the page."""
     path = f"page/{scene.name}_{what}.png"
     _write(folder / path, _png(image))
-    return Picture(path, title, what)
+    return Figure(path, title, what)
 
 
 def _about(preset: str) -> str:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from zsavs.presets import PRESETS, missing_weights
+from zsavs.build.availability import missing_weights
+from zsavs.presets import PRESETS
 from zsavs.storage.weights import cache_folder
 from zsavs.version import __version__
 

@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
         _print_nothing_more()
         return 1
     except MemoryError:
-        return _complain("out of memory; use a smaller picture, a smaller preset or a smaller --batch-size", 1)
+        return _complain("out of memory; use a smaller image, a smaller preset or a smaller --batch-size", 1)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
             _print_nothing_more()
@@ -128,24 +128,24 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    segment = command("segment", commands.segment, "Segment what sounds in one picture.")
+    segment = command("segment", commands.segment, "Segment what sounds in one image.")
     _add_pair(segment)
     segment.add_argument("--strategy", "--methods", "--method", default="cross_modal", help=_STRATEGIES_HELP)
     _add_models(segment)
     segment.add_argument(
-        "--out", type=_place, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
+        "--out", type=_place, default="zsavs-out", metavar="DIR", help="folder for the images (%(default)s)"
     )
     segment.add_argument("--json", action="store_true", help="print the answer as JSON")
 
     compare = command(
-        "compare", commands.compare, "Run several strategies on one picture and its sound, or on several of them."
+        "compare", commands.compare, "Run several strategies on one image and its sound, or on several of them."
     )
     _add_pair(compare)
     compare.add_argument("more", nargs="*", metavar="IMAGE AUDIO", help="more pairs: a row each on one page")
     _add_strategies(compare)
     _add_models(compare)
     compare.add_argument(
-        "--out", type=_place, default="zsavs-out", metavar="DIR", help="folder for the pictures (%(default)s)"
+        "--out", type=_place, default="zsavs-out", metavar="DIR", help="folder for the images (%(default)s)"
     )
     compare.add_argument("--json", action="store_true", help="print the answers as JSON")
 
@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_not_negative,
         default=0,
         metavar="N",
-        help="pictures of N best and N worst items, in the folder of --out",
+        help="images of N best and N worst items, in the folder of --out",
     )
     evaluate.add_argument(
         "--retry-failed", action="store_true", help="try items again that failed when the run of --out was begun"
@@ -199,10 +199,10 @@ def _parser() -> argparse.ArgumentParser:
     calibrate = command(
         "calibrate",
         commands.calibrate,
-        "Learn what is usual in your own recordings and pictures, without labels, for use with --bank.",
+        "Learn what is usual in your own recordings and images, without labels, for use with --bank.",
     )
     calibrate.add_argument("--audio", type=_text, metavar="DIR", help="recordings, also in folders below it")
-    calibrate.add_argument("--images", type=_text, metavar="DIR", help="pictures, also in folders below it")
+    calibrate.add_argument("--images", type=_text, metavar="DIR", help="images, also in folders below it")
     calibrate.add_argument(
         "--out", type=_place, default="zsavs-bank", metavar="DIR", help="folder for the bank (%(default)s)"
     )
@@ -212,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_preset(calibrate)
 
     merge = command(
-        "merge", commands.merge, "Put the shards of one evaluation together, with the pictures that they have drawn."
+        "merge", commands.merge, "Put the shards of one evaluation together, with the images that they have drawn."
     )
     merge.add_argument("runs", nargs="+", metavar="RUN", help="folders of the shards")
     merge.add_argument("--out", type=_place, required=True, metavar="RUN", help="folder of the whole")
@@ -247,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_pair(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", nargs="?", metavar="IMAGE", help="a picture")
+    parser.add_argument("image", nargs="?", metavar="IMAGE", help="an image")
     parser.add_argument("audio", nargs="?", metavar="AUDIO", help="a recording: wav, flac, ogg or mp3")
     parser.add_argument("--img_path", metavar="IMAGE", help=argparse.SUPPRESS)
     parser.add_argument("--wav_path", metavar="AUDIO", help=argparse.SUPPRESS)

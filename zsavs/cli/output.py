@@ -8,11 +8,11 @@ from typing import Any
 __all__ = ["add_labels", "describe", "stems", "write_answer", "write_sheet"]
 
 
-def stems(pictures: list[str]) -> list[str]:
-    """What the files of each picture begin with: its name, with a number where several are called the same."""
+def stems(images: list[str]) -> list[str]:
+    """What the files of each image begin with: its name, with a number where several are called the same."""
     taken: list[str] = []
-    for picture in pictures:
-        stem = free = Path(picture).stem
+    for image in images:
+        stem = free = Path(image).stem
         number = 1
         while free in taken:
             number += 1
@@ -38,9 +38,9 @@ def write_answer(result: Any, sample: Any, folder: str, stem: str, title: str) -
     """Write a result's files and its card; return what to tell about it."""
     from zsavs.storage.files import write_atomically
 
-    picture = result.card(sample.audio, title)
+    image = result.card(sample.audio, title)
     files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
-    write_atomically(files["card"], lambda file: picture.save(file, format="PNG"))
+    write_atomically(files["card"], lambda file: image.save(file, format="PNG"))
     return {
         "objects": [
             {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
@@ -74,8 +74,10 @@ def add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, fo
 
     classes = classes_of(name, text_side(verifier))
     path = Path(folder) / f"{stem}_{name}.png"
-    picture = draw.label_picture(label_map(result, classes), avss_palette() if name == "avss" else None)
-    write_atomically(path, lambda file: picture.save(file, format="PNG"))
+    image = draw.label_image(
+        label_map(result.phrases, result.masks, classes), avss_palette() if name == "avss" else None
+    )
+    write_atomically(path, lambda file: image.save(file, format="PNG"))
     answer["files"]["labels"] = str(path)
     answer["label_set"] = name
     for row in answer["objects"]:

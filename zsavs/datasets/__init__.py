@@ -7,7 +7,7 @@
         sample, target = data.load(item)
         suite.update(pipe(sample).score_map, target.mask)
 
-Opening a data set reads its list once and decodes nothing; memory grows with the list and not with the pictures.
+Opening a data set reads its list once and decodes nothing; memory grows with the list and not with the images.
 """
 
 from zsavs.datasets.base import Counts, Dataset, Item, Reader, Target

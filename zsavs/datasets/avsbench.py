@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from zsavs.datasets.base import Counts, Target
 from zsavs.datasets.frames import FrameFiles, FrameReader, Video
-from zsavs.datasets.masks import read_mask, read_picture
+from zsavs.datasets.masks import read_image, read_mask
 from zsavs.datasets.trees import find_folder, read_table, within
 from zsavs.errors import InputError
 from zsavs.language.label_sets import s4_sources
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 
 
 class _Object(FrameReader):
-    """What S4 and MS3 share: pictures and masks of one size, numbered from 1, nothing resized."""
+    """What S4 and MS3 share: images and masks of one size, numbered from 1, nothing resized."""
 
     suite = "avsbench"
     splits = ("train", "val", "test")
     first_frame = 1
 
     def _look(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
-        picture = read_picture(files.picture)
+        image = read_image(files.image)
         mask = read_mask(files.truth, any_value=True)
-        if mask.shape != picture.shape[:2]:
+        if mask.shape != image.shape[:2]:
             raise InputError(
                 f"{files.truth}: the mask is {mask.shape[1]}x{mask.shape[0]} and its frame "
-                f"{picture.shape[1]}x{picture.shape[0]} pixels; extract both again."
+                f"{image.shape[1]}x{image.shape[0]} pixels; extract both again."
             )
-        return picture, Target(mask, **facts)
+        return image, Target(mask, **facts)
 
     def _add(self, key: str, video: Video) -> None:
         within(key, self.root)

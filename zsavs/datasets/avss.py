@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from zsavs.datasets.base import Counts, Target
 from zsavs.datasets.frames import FrameFiles, FrameReader, Video
-from zsavs.datasets.masks import crop_square, read_colours, read_ids, read_picture
+from zsavs.datasets.masks import crop_square, read_colours, read_ids, read_image
 from zsavs.datasets.matched import square
-from zsavs.datasets.trees import content, find_folder, folder_names, is_there, load_json, read_table, within
+from zsavs.datasets.trees import content, find_folder, folder_names, load_json, read_table, within
 from zsavs.errors import InputError, UnknownName
 from zsavs.language.label_sets import avss_classes, avss_palette, v3_unseen
-from zsavs.storage.files import read_text
+from zsavs.storage.files import is_there, read_text
 
 __all__ = ["AVSS", "AVSSV1M", "AVSSV1S", "AVSSV2", "AVSS_PLACES", "AVSSOpenVocabulary", "AVSSUnseen"]
 
@@ -49,7 +49,7 @@ class AVSS(FrameReader):
         root: the folder with ``metadata.csv``, ``label2idx.json`` and ``v1s/``, ``v1m/``, ``v2/``, or the one above it.
         split: "train", "val" or "test".
         context_s: seconds of sound that a frame comes with: 1 is exactly its own second, ``math.inf`` the whole clip.
-        image_size: side of the square that pictures are stretched to; None for the native size.
+        image_size: side of the square that images are stretched to; None for the native size.
         target_size: the same for the labels. With both at the same size, "train" keeps the proportions and cuts the
             middle out, as published.
         encoding: which of the two mask folders to read: "labels_rgb", "labels_semantic", or "auto" for the first of
@@ -153,21 +153,21 @@ class AVSS(FrameReader):
     def _look(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
         if self._crops and self._image_hw is not None:
             side = self._image_hw[0]
-            picture = crop_square(read_picture(files.picture), side, labels=False)
+            image = crop_square(read_image(files.image), side, labels=False)
             labels = crop_square(self._labels(files.truth, None), side, labels=True)
         else:
-            picture = read_picture(files.picture, self._image_hw)
+            image = read_image(files.image, self._image_hw)
             labels = self._labels(files.truth, self._target_hw)
-            if self._image_hw is None and self._target_hw is None and labels.shape != picture.shape[:2]:
+            if self._image_hw is None and self._target_hw is None and labels.shape != image.shape[:2]:
                 raise InputError(
                     f"{files.truth}: the mask is {labels.shape[1]}x{labels.shape[0]} and its frame "
-                    f"{picture.shape[1]}x{picture.shape[0]} pixels; extract both again, or give a target_size."
+                    f"{image.shape[1]}x{image.shape[0]} pixels; extract both again, or give a target_size."
                 )
         if self._named_only:
             named = [self._ids[name] for name in video.sources if name in self._ids]
             labels = np.where(np.isin(labels, named), labels, 0).astype(np.uint8)
         padding = 0 if video.part == "v2" else 1
-        return picture, Target.from_labels(labels, self.classes, padding=padding, **facts)
+        return image, Target.from_labels(labels, self.classes, padding=padding, **facts)
 
     def _labels(self, path: Path, size_hw: tuple[int, int] | None) -> NDArray[np.uint8]:
         if self._masks == "labels_rgb":

@@ -15,15 +15,13 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.datasets.trees import is_there
 from zsavs.errors import ContractError, InputError, UnknownName
+from zsavs.language.label_sets import IGNORE
 from zsavs.media.arrays import frozen
+from zsavs.storage.files import is_there
 from zsavs.types import AVSample
 
 __all__ = ["IGNORE", "Counts", "Dataset", "Item", "Reader", "Target"]
-
-#: Label of target pixels that do not count.
-IGNORE = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +30,16 @@ class Target:
 
     Args:
         mask: (H, W) bool, the pixels of everything that sounds. H and W are those of the protocol, which may differ
-            from the picture's: stretch the score map to them, not the target.
+            from the image's: stretch the score map to them, not the target.
         labels: (H, W) uint8 class ids, 0 the background and 255 pixels that do not count; None where the data set has
             masks only.
         classes: names of the classes by id, if there are labels.
         category: what the results are broken down by: the data set's own word for what sounds, or for the kind of
             scene; "" if it has none.
         sources: names of what sounds, one for each source, so a name may occur twice; empty if nothing in view does.
-        video_id: the recording, or for single pictures the picture, by the data set's own name.
+        video_id: the recording, or for single images the image, by the data set's own name.
         frame: which second of the recording, from 0.
-        group: equal for items of one video or of one picture, for metrics that score them together.
+        group: equal for items of one video or of one image, for metrics that score them together.
         condition: what was done to the sound: "positive", or "silence", "noise", "offscreen" (AVSBench-Robust).
         padding: frames without content that the published AVSS evaluation scores along with this one.
 
@@ -122,8 +120,8 @@ class Counts(NamedTuple):
     """How large a split is; None where it is not known.
 
     Args:
-        items: what is scored: frames, or pictures with a sound.
-        groups: videos, or pictures.
+        items: what is scored: frames, or images with a sound.
+        groups: videos, or images.
         empty: items in which nothing sounds.
     """
 
@@ -224,10 +222,10 @@ class Reader(ABC):
 
     @abstractmethod
     def group_count(self) -> int:
-        """Number of videos or pictures that the items belong to."""
+        """Number of videos or images that the items belong to."""
 
     def moment(self, item: str) -> tuple[str, int] | None:
-        """The video that an item is a frame of, by a name of its own, and the frame's number; None for a picture.
+        """The video that an item is a frame of, by a name of its own, and the frame's number; None for an image.
 
         Raises:
             InputError: there is no such item.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.datasets.base import Counts, Reader
-from zsavs.datasets.trees import is_there
 from zsavs.errors import InputError
+from zsavs.storage.files import is_there
 
 __all__ = ["CheckReport", "SplitCheck", "check"]
 

@@ -1,4 +1,4 @@
-"""Your own pictures, recordings and masks in a flat folder."""
+"""Your own images, recordings and masks in a flat folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from zsavs.datasets.matched import MatchedReader
-from zsavs.datasets.trees import is_there
+from zsavs.storage.files import is_there
 
 __all__ = ["Folder"]
 
@@ -20,14 +20,14 @@ class Folder(MatchedReader):
     Args:
         root: the folder.
         split: "test"; a folder has no other.
-        target_size: side of the square that masks are stretched to, 224 in BAaV's protocol; None for the picture's
+        target_size: side of the square that masks are stretched to, 224 in BAaV's protocol; None for the image's
             size.
 
     Target: the mask at that size. An id is the file name without its extension; items are sorted by it.
 
     Raises:
         UnknownName: no such split.
-        InputError: a folder is missing, there are no pictures, or a picture has no sound or no mask; says which.
+        InputError: a folder is missing, there are no images, or an image has no sound or no mask; says which.
     """
 
     name = "folder"
@@ -37,5 +37,5 @@ class Folder(MatchedReader):
         base = Path(root).expanduser()
         # BAaV's README says image/, its code reads img/.
         readme = is_there(base / "image", folder=True) and not is_there(base / "img", folder=True)
-        pictures = "image" if readme else "img"
-        super().__init__(root, split, [base / pictures, base / "wav", base / "gt_seg"], target_size)
+        images = "image" if readme else "img"
+        super().__init__(root, split, [base / images, base / "wav", base / "gt_seg"], target_size)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zsavs.datasets.audio import Recordings, around_second, check_context
 from zsavs.datasets.base import Item, Reader, Target
-from zsavs.datasets.sounds import Recordings, around_second, check_context
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["FrameFiles", "FrameReader", "Video"]
@@ -36,7 +36,7 @@ class Video(NamedTuple):
 class FrameFiles(NamedTuple):
     """Where the parts of an item are."""
 
-    picture: Path
+    image: Path
     sound: Path
     truth: Path
 
@@ -46,7 +46,7 @@ class FrameReader(Reader):
 
     Args:
         root, split: see :class:`Reader`.
-        context_s: seconds of sound that a frame comes with; see :func:`zsavs.datasets.sounds.around_second`.
+        context_s: seconds of sound that a frame comes with; see :func:`zsavs.datasets.audio.around_second`.
 
     Raises:
         UnknownName, InputError: see :class:`Reader`.
@@ -72,16 +72,16 @@ class FrameReader(Reader):
         return len(self._videos)
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Picture, recording and mask of an item; see :meth:`Reader.files`."""
+        """Image, recording and mask of an item; see :meth:`Reader.files`."""
         return tuple(self._files(*self.find(item)))
 
     def load(self, item: str) -> Item:
         """Read one frame with its sound; see :meth:`Reader.load`."""
         video, number = self.find(item)
         files = self._files(video, number)
-        picture, target = self._look(files, video, **self._facts(video, number))
+        image, target = self._look(files, video, **self._facts(video, number))
         sound = self.window(self.recording(files.sound), item)
-        return Item(AVSample(picture, sound, self.sample_name(item)), target)
+        return Item(AVSample(image, sound, self.sample_name(item)), target)
 
     def recording(self, path: Path) -> AudioClip:
         """A whole recording, decoded once for the frames of a video.
@@ -127,7 +127,7 @@ class FrameReader(Reader):
 
     @abstractmethod
     def _look(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
-        """Read the picture, (H, W, 3) uint8, and the target."""
+        """Read the image, (H, W, 3) uint8, and the target."""
 
     def _facts(self, video: Video, number: int) -> dict[str, Any]:
         """What the target says beside the mask."""

@@ -1,4 +1,4 @@
-"""IS3: pictures of two objects, each an item of its own with its own sound and mask.
+"""IS3: images of two objects, each an item of its own with its own sound and mask.
 
 The files are found under the names of the release note (``IS3/images``, ``audio_waw``, ``gt_segmentation``) and of the
 metadata of kaistmm/SSLalignment at e7ae3c5 (``synthetic3241/visual_frames``, ``audio_wav``, ``gt_masks``).
@@ -13,31 +13,32 @@ from typing import Any, ClassVar
 
 from zsavs.datasets.base import Counts
 from zsavs.datasets.matched import MatchedReader
-from zsavs.datasets.trees import content, is_there
+from zsavs.datasets.trees import content
 from zsavs.errors import InputError
+from zsavs.storage.files import is_there
 
 __all__ = ["IS3", "is3_folders"]
 
-#: Folders of pictures, sounds and masks by either spelling; "audio_waw" is the release note's own.
+#: Folders of images, sounds and masks by either spelling; "audio_waw" is the release note's own.
 _FOLDERS = (("visual_frames", "images"), ("audio_wav", "audio_waw"), ("gt_masks", "gt_segmentation"))
 _PLACES = ("", "synthetic3241", "IS3")
 
 
 class IS3(MatchedReader):
-    """IS3: 3240 generated pictures of two objects, 6480 items; the two of a picture are a group, for IIoU.
+    """IS3: 3240 generated images of two objects, 6480 items; the two of an image are a group, for IIoU.
 
     Args:
-        root: the folder with pictures, sounds and masks in it, or the one above it.
+        root: the folder with images, sounds and masks in it, or the one above it.
         split: "test".
         target_size: side of the square that masks are stretched to, 224 by the published protocol; None for the
-            picture's size.
+            image's size.
 
     Target: the mask at ``target_size``; category, what the file name ends in after its last "_"; group, what comes
     before. An id is the file name without its extension.
 
     Raises:
         UnknownName: no such split.
-        InputError: a folder is missing, or a picture has no sound or no mask.
+        InputError: a folder is missing, or an image has no sound or no mask.
     """
 
     name = "is3"
@@ -48,7 +49,7 @@ class IS3(MatchedReader):
         super().__init__(root, split, is3_folders(Path(root).expanduser()), target_size)
 
     def group_count(self) -> int:
-        """Number of pictures, the two items of one counted once."""
+        """Number of images, the two items of one counted once."""
         return len({_parts(item)[0] for item in self._items})
 
     def _facts(self, item: str) -> dict[str, Any]:
@@ -57,10 +58,10 @@ class IS3(MatchedReader):
 
 
 def is3_folders(root: Path) -> list[Path]:
-    """The folders of pictures, sounds and masks below ``root``, whatever their spelling; the first place wins.
+    """The folders of images, sounds and masks below ``root``, whatever their spelling; the first place wins.
 
     Raises:
-        InputError: there are no pictures at any place.
+        InputError: there are no images at any place.
     """
     for place in _PLACES:
         base = root / place

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from zsavs.datasets.audio import Recordings
 from zsavs.datasets.base import Counts, Item, Reader, Target
 from zsavs.datasets.is3 import is3_folders
-from zsavs.datasets.masks import read_mask, read_picture
+from zsavs.datasets.masks import read_image, read_mask
 from zsavs.datasets.matched import square
-from zsavs.datasets.sounds import Recordings
 from zsavs.datasets.trees import find_folder, load_json, need_folder, within
 from zsavs.errors import InputError, UnknownName
 from zsavs.language.label_sets import s4_sources
@@ -41,23 +41,23 @@ Box = tuple[int, int, int, int]
 class _Entry(NamedTuple):
     """A row of a list: the last parts of its paths, or in place of the mask's its box."""
 
-    picture: str
+    image: str
     sound: str
     truth: str | Box
 
 
 class Localisation(Reader):
-    """One list, each item a picture with a whole recording; the classes below name one each.
+    """One list, each item an image with a whole recording; the classes below name one each.
 
     Args:
         root: the folder that holds ``metadata/`` and the data set's own folders.
         split: "test".
         truth: "mask" for the masks; "box" for boxes painted on 224 x 224 as the published tables have it, without
             their last row and column (which cuts S4 and MS3 short, whose boxes name the last pixel inside).
-        target_size: side of the square that masks are stretched to, 224 by the protocol; None for the picture's size.
+        target_size: side of the square that masks are stretched to, 224 by the protocol; None for the image's size.
 
-    Target: mask; group, for IIoU: the picture (IS3, VPO) or the video (S4, MS3). An id is the last part of the
-    picture's path without the extension, as the published code has it.
+    Target: mask; group, for IIoU: the image (IS3, VPO) or the video (S4, MS3). An id is the last part of the
+    image's path without the extension, as the published code has it.
 
     Raises:
         UnknownName: no such split or truth.
@@ -67,7 +67,7 @@ class Localisation(Reader):
     suite = "ssl"
     #: The lists of masks and of boxes, below metadata/.
     lists: ClassVar[tuple[str, str]]
-    #: How many last parts of a path count: of pictures, of sounds, of masks.
+    #: How many last parts of a path count: of images, of sounds, of masks.
     parts: ClassVar[tuple[int, int, int]] = (1, 1, 1)
     #: Whether a mask pixel of any value but 0 is foreground; else it takes 128, as masks are JPEG.
     any_value: ClassVar[bool] = False
@@ -99,34 +99,34 @@ class Localisation(Reader):
         return iter(self._entries)
 
     def group_count(self) -> int:
-        """Number of pictures or videos."""
+        """Number of images or videos."""
         return len({self._group(item) for item in self._entries})
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Picture, recording and, unless boxes are asked for, mask of an item; see :meth:`Reader.files`."""
+        """Image, recording and, unless boxes are asked for, mask of an item; see :meth:`Reader.files`."""
         entry = self._find(item)
-        pictures, sounds, masks = self._folders
+        images, sounds, masks = self._folders
         mask = (masks / entry.truth,) if isinstance(entry.truth, str) else ()
-        return (pictures / entry.picture, sounds / entry.sound, *mask)
+        return (images / entry.image, sounds / entry.sound, *mask)
 
     def load(self, item: str) -> Item:
-        """Read one picture with its recording; see :meth:`Reader.load`."""
+        """Read one image with its recording; see :meth:`Reader.load`."""
         truth = self._find(item).truth
         files = self.files(item)
-        picture = read_picture(files[0])
+        image = read_image(files[0])
         if isinstance(truth, str):
-            mask = read_mask(files[2], self._size or picture.shape[:2], any_value=self.any_value)
+            mask = read_mask(files[2], self._size or image.shape[:2], any_value=self.any_value)
         else:
             x0, y0, x1, y1 = truth
             mask = np.zeros((_BOX_SIDE, _BOX_SIDE), np.bool_)
             mask[y0:y1, x0:x1] = True
-        sample = AVSample(picture, self._recordings(files[1]), self.sample_name(item))
+        sample = AVSample(image, self._recordings(files[1]), self.sample_name(item))
         group = self._group(item)
         return Item(sample, Target(mask, group=group, **self._facts(item, group.rpartition("/")[2])))
 
     @abstractmethod
     def _find_folders(self) -> list[Path]:
-        """The folders of pictures, sounds and masks that the last parts of the paths continue."""
+        """The folders of images, sounds and masks that the last parts of the paths continue."""
 
     def _facts(self, item: str, name: str) -> dict[str, Any]:
         """What the target says beside the mask."""
@@ -139,7 +139,7 @@ class Localisation(Reader):
 
     @staticmethod
     def _id(entry: _Entry) -> str:
-        return str(PurePosixPath(entry.picture).with_suffix(""))
+        return str(PurePosixPath(entry.image).with_suffix(""))
 
     @staticmethod
     def _group(item: str) -> str:
@@ -151,14 +151,14 @@ class Localisation(Reader):
             raise InputError(f"{self._list}: expected a list of entries; download it again.")
         for place, row in enumerate(rows):
             try:
-                picture, sound = (
+                image, sound = (
                     within(_tail(row[key], count), self._list)
                     for key, count in zip(("image", "audio"), self.parts, strict=False)
                 )
                 truth = row["gt_box"]
                 is_mask = isinstance(truth, str)
                 truth = within(_tail(truth, self.parts[2]), self._list) if is_mask else _box(truth)
-                yield _Entry(picture, sound, truth)
+                yield _Entry(image, sound, truth)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InputError(
                     f"{self._list}, entry {place}: expected image, audio and gt_box, found {row!r:.200}."

@@ -1,4 +1,4 @@
-"""Target pictures: masks, class ids and palette colours, stretched the way each protocol does it."""
+"""Target images: masks, class ids and palette colours, stretched the way each protocol does it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zsavs.media.image_file import decode, load_image
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["crop_square", "read_colours", "read_ids", "read_mask", "read_picture"]
+__all__ = ["crop_square", "read_colours", "read_ids", "read_image", "read_mask"]
 
 #: From this value on a pixel of a grey mask is foreground: JPEG masks have no other.
 MASK_LEVEL = 128
@@ -22,8 +22,8 @@ MASK_LEVEL = 128
 Size = tuple[int, int]
 
 
-def read_picture(path: Path, size_hw: Size | None = None) -> NDArray[np.uint8]:
-    """A picture, (H, W, 3) uint8, stretched to ``size_hw`` with the bilinear filter if that is given.
+def read_image(path: Path, size_hw: Size | None = None) -> NDArray[np.uint8]:
+    """An image, (H, W, 3) uint8, stretched to ``size_hw`` with the bilinear filter if that is given.
 
     Raises:
         ImageError: it cannot be read.
@@ -39,8 +39,8 @@ def read_picture(path: Path, size_hw: Size | None = None) -> NDArray[np.uint8]:
 def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = False) -> NDArray[np.bool_]:
     """A binary mask, (H, W) bool.
 
-    In a palette ("P") or one-bit picture every index but 0 is foreground, whatever its colour. In a grey or colour
-    picture it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Transparency is not
+    In a palette ("P") or one-bit image every index but 0 is foreground, whatever its colour. In a grey or colour
+    image it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Transparency is not
     looked at. A mask of another size than ``size_hw`` is stretched with the bicubic filter, and thresholded
     afterwards.
 
@@ -55,14 +55,14 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
     """
     from PIL import Image
 
-    with _opened(path) as picture:
-        indexed = picture.mode in ("P", "1")
-        if not indexed and picture.mode not in ("L", "LA", "RGB", "RGBA"):
-            raise ImageError(f"{path}: a mask of mode {picture.mode!r}; save it as 8-bit grey with values 0 and 255.")
-        values = np.asarray(picture)
+    with _opened(path) as image:
+        indexed = image.mode in ("P", "1")
+        if not indexed and image.mode not in ("L", "LA", "RGB", "RGBA"):
+            raise ImageError(f"{path}: a mask of mode {image.mode!r}; save it as 8-bit grey with values 0 and 255.")
+        values = np.asarray(image)
         if values.ndim == 3:
-            values = values[..., : len(picture.getbands()) - ("A" in picture.getbands())].max(axis=2)
-        lossless = picture.format not in ("JPEG", "MPO")
+            values = values[..., : len(image.getbands()) - ("A" in image.getbands())].max(axis=2)
+        lossless = image.format not in ("JPEG", "MPO")
     if indexed or any_value:
         grey = np.where(values != 0, 255, 0).astype(np.uint8)
     else:
@@ -70,7 +70,7 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
         if lossless and 0 < grey.max() < MASK_LEVEL:
             raise ImageError(
                 f"{path}: no value above {grey.max()} in the mask, while foreground is 128 to 255; save it with 0 and "
-                f"255, or as a palette picture."
+                f"255, or as a palette image."
             )
     if size_hw is not None and grey.shape != size_hw:
         grey = np.asarray(Image.fromarray(grey).resize(size_hw[::-1], Image.Resampling.BICUBIC))
@@ -78,20 +78,20 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
 
 
 def read_ids(path: Path, table: NDArray[np.int16], size_hw: Size | None = None) -> NDArray[np.uint8]:
-    """A picture whose values are class ids, (H, W) uint8, stretched by nearest neighbour.
+    """An image whose values are class ids, (H, W) uint8, stretched by nearest neighbour.
 
     Args:
-        path: an 8-bit grey or palette picture; of a palette picture the indices count.
+        path: an 8-bit grey or palette image; of a palette image the indices count.
         table: (256,) what each value means: an id, 255, or -1 for a value that must not occur.
         size_hw: height and width wanted; None leaves the size.
 
     Raises:
         ImageError: it cannot be read, is of another mode, or holds a value that must not occur.
     """
-    with _opened(path) as picture:
-        if picture.mode not in ("L", "P", "1"):
-            raise ImageError(f"{path}: expected class ids in an 8-bit grey or palette picture, got {picture.mode!r}.")
-        values = np.asarray(_nearest(picture, size_hw)).astype(np.uint8)
+    with _opened(path) as image:
+        if image.mode not in ("L", "P", "1"):
+            raise ImageError(f"{path}: expected class ids in an 8-bit grey or palette image, got {image.mode!r}.")
+        values = np.asarray(_nearest(image, size_hw)).astype(np.uint8)
     labels = table[values]
     if labels.min() < 0:
         raise ImageError(f"{path}: the value {values[labels < 0][0]} stands for no class of this data set.")
@@ -99,10 +99,10 @@ def read_ids(path: Path, table: NDArray[np.int16], size_hw: Size | None = None) 
 
 
 def read_colours(path: Path, palette: NDArray[np.uint8], size_hw: Size | None = None) -> NDArray[np.uint8]:
-    """A picture whose colours stand for classes, (H, W) uint8 ids, stretched by nearest neighbour as colours.
+    """An image whose colours stand for classes, (H, W) uint8 ids, stretched by nearest neighbour as colours.
 
     Args:
-        path: a picture of any mode that has colours.
+        path: an image of any mode that has colours.
         palette: (K, 3) uint8, the colour of each id. A colour that is not in it is background, as in the published
             loader.
         size_hw: height and width wanted; None leaves the size.
@@ -110,8 +110,8 @@ def read_colours(path: Path, palette: NDArray[np.uint8], size_hw: Size | None = 
     Raises:
         ImageError: it cannot be read.
     """
-    with _opened(path) as picture:
-        colours = np.asarray(_nearest(picture.convert("RGB"), size_hw))
+    with _opened(path) as image:
+        colours = np.asarray(_nearest(image.convert("RGB"), size_hw))
     codes, known = _codes(colours), _codes(palette)
     order = np.argsort(known, kind="stable")
     place = np.minimum(np.searchsorted(known, codes, sorter=order), len(known) - 1)
@@ -123,7 +123,7 @@ def crop_square(array: NDArray[np.uint8], side: int, *, labels: bool) -> NDArray
     """Stretch the short side to ``side``, keeping the proportions, and cut the middle square out.
 
     Args:
-        array: (H, W, 3) picture, or (H, W) class ids.
+        array: (H, W, 3) image, or (H, W) class ids.
         side: pixels.
         labels: nearest neighbour for class ids; bilinear otherwise.
     """
@@ -143,16 +143,16 @@ def _codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
-def _nearest(picture: Image.Image, size_hw: Size | None) -> Image.Image:
+def _nearest(image: Image.Image, size_hw: Size | None) -> Image.Image:
     from PIL import Image
 
-    if size_hw is None or picture.size == size_hw[::-1]:
-        return picture
-    return picture.resize(size_hw[::-1], Image.Resampling.NEAREST)
+    if size_hw is None or image.size == size_hw[::-1]:
+        return image
+    return image.resize(size_hw[::-1], Image.Resampling.NEAREST)
 
 
 def _opened(path: Path) -> Image.Image:
-    """A decoded picture as it is stored.
+    """A decoded image as it is stored.
 
     Raises:
         ImageError: it cannot be read.

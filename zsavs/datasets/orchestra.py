@@ -1,7 +1,7 @@
 """The orchestra: composed scenes of things that sound like themselves, with exact masks, in named groups.
 
-Layout: ``scenes.json`` says what is in each scene, ``images/NAME.jpg`` is its picture, ``masks/NAME.png`` an 8-bit
-palette picture in which 0 is the ground and i the visible pixels of the i-th thing, ``audio/NAME.ogg`` its sound.
+Layout: ``scenes.json`` says what is in each scene, ``images/NAME.jpg`` is its image, ``masks/NAME.png`` an 8-bit
+palette image in which 0 is the ground and i the visible pixels of the i-th thing, ``audio/NAME.ogg`` its sound.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.datasets.audio import Recordings
 from zsavs.datasets.base import IGNORE, Item, Reader, Target
-from zsavs.datasets.masks import read_ids, read_picture
-from zsavs.datasets.sounds import Recordings
-from zsavs.datasets.trees import find_folder, is_there, load_json, need_folder
+from zsavs.datasets.masks import read_ids, read_image
+from zsavs.datasets.trees import find_folder, load_json, need_folder
 from zsavs.errors import InputError, UnknownName
+from zsavs.storage.files import is_there
 from zsavs.types import AVSample
 
 __all__ = ["Orchestra", "Scene", "Thing"]
@@ -30,7 +31,7 @@ _CONDITIONS = {"silence": "silence", "noise": "noise"}
 
 
 class Thing(NamedTuple):
-    """Something in the picture, and whether it is a source of the sound."""
+    """Something in the image, and whether it is a source of the sound."""
 
     label: str
     sounding: bool
@@ -41,8 +42,8 @@ class Scene(NamedTuple):
 
     Args:
         group: the group it belongs to.
-        heard: labels that are in the sound, in the picture or not.
-        things: what is in the picture; the i-th of them, from 1, has the value i in the mask.
+        heard: labels that are in the sound, in the image or not.
+        things: what is in the image; the i-th of them, from 1, has the value i in the mask.
     """
 
     group: str
@@ -56,7 +57,7 @@ class Scene(NamedTuple):
 
     @property
     def condition(self) -> str:
-        """What the sound is to the picture, as the suite "robust" knows it."""
+        """What the sound is to the image, as the suite "robust" knows it."""
         return "positive" if self.sources else _CONDITIONS.get(self.group, "offscreen")
 
 
@@ -68,7 +69,7 @@ class Orchestra(Reader):
         split: "test"; a folder has no other.
         groups: names of the groups to keep; None for all.
 
-    Target: at the picture's size, labels over :attr:`classes`; sources with one label for each thing that sounds;
+    Target: at the image's size, labels over :attr:`classes`; sources with one label for each thing that sounds;
     category: the scene's group; condition. An id is the scene's name. Items go round the groups, a scene of each at a
     time, so that the first N of them are of all kinds.
 
@@ -121,22 +122,22 @@ class Orchestra(Reader):
         return iter(self.scenes)
 
     def group_count(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         return len(self.scenes)
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Picture, recording and mask of an item; see :meth:`Reader.files`."""
+        """Image, recording and mask of an item; see :meth:`Reader.files`."""
         if item not in self.scenes:
             raise self.unknown(item)
         endings = (".jpg", ".ogg", ".png")
         return tuple(folder / f"{item}{end}" for folder, end in zip(self._folders, endings, strict=True))
 
     def load(self, item: str) -> Item:
-        """Read one picture with its sound; see :meth:`Reader.load`."""
-        picture_file, sound, truth = self.files(item)
-        scene, picture, index = self.scenes[item], read_picture(picture_file), self.index_map(item)
-        if index.shape != picture.shape[:2]:
-            raise InputError(f"{truth}: {index.shape} pixels, the picture {picture_file} has {picture.shape[:2]}.")
+        """Read one image with its sound; see :meth:`Reader.load`."""
+        image_file, sound, truth = self.files(item)
+        scene, image, index = self.scenes[item], read_image(image_file), self.index_map(item)
+        if index.shape != image.shape[:2]:
+            raise InputError(f"{truth}: {index.shape} pixels, the image {image_file} has {image.shape[:2]}.")
         ids = [0, *(self.classes.index(thing.label) if thing.sounding else 0 for thing in scene.things)]
         target = Target.from_labels(
             np.array(ids, np.uint8)[index],
@@ -147,7 +148,7 @@ class Orchestra(Reader):
             group=item,
             condition=scene.condition,
         )
-        return Item(AVSample(picture, self._recordings(sound), self.sample_name(item)), target)
+        return Item(AVSample(image, self._recordings(sound), self.sample_name(item)), target)
 
     def index_map(self, item: str) -> NDArray[np.uint8]:
         """The mask as it is stored: (H, W) uint8, 0 the ground, i the visible pixels of ``scenes[item].things[i - 1]``.

@@ -101,11 +101,11 @@ class Robust(Reader):
         return self._frames.group_count()
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Picture, recordings and mask of an item; see :meth:`Reader.files`."""
+        """Image, recordings and mask of an item; see :meth:`Reader.files`."""
         condition, frame = self._split(item)
-        picture, sound, truth = self._frames.files(frame)
+        image, sound, truth = self._frames.files(frame)
         other = self._sound(condition, frame)
-        return (picture, sound, truth) if other is None else (picture, sound, other, truth)
+        return (image, sound, truth) if other is None else (image, sound, other, truth)
 
     def moment(self, item: str) -> tuple[str, int]:
         """The video under one condition, and the second; see :meth:`Reader.moment`."""
@@ -116,7 +116,7 @@ class Robust(Reader):
     def load(self, item: str) -> Item:
         """Read one frame with the sound of its condition; see :meth:`Reader.load`."""
         condition, frame = self._split(item)
-        # The conditions of a frame come one after the other and share its picture, and with it what is computed of it.
+        # The conditions of a frame come one after the other and share its image, and with it what is computed of it.
         held, positive = self._last
         if held != frame or positive is None:
             positive = self._frames.load(frame)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import InputError
-from zsavs.storage.files import open_regular, read_text
+from zsavs.storage.files import is_there, open_regular, read_text
 
 __all__ = [
     "content",
     "find_folder",
     "folder_names",
-    "is_there",
     "load_json",
     "need_folder",
     "read_table",
@@ -43,14 +42,6 @@ def find_folder(root: Path, places: Sequence[str], marker: str) -> Path:
             return root / place
     expected = ", or ".join(str(root / place / marker) for place in places)
     raise InputError(f"{root}: expected {expected}; found {content(root)}.")
-
-
-def is_there(path: Path, *, folder: bool = False) -> bool:
-    """Whether there is such a file or folder, or such a folder; what may not be looked at is not there."""
-    try:
-        return path.is_dir() if folder else path.exists()
-    except OSError:
-        return False
 
 
 def need_folder(folder: Path) -> Path:

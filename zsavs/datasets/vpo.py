@@ -1,9 +1,9 @@
-"""VPO: COCO pictures with VGGSound clips, one or more a picture, in mono or placed from left to right.
+"""VPO: COCO images with VGGSound clips, one or more an image, in mono or placed from left to right.
 
 SS has one source, MS several of different classes, MSMI also several of one class. Objects in view without a clip are
 background. Layout and sound: dataset/vpo_mono and dataset/vpo_stereo in cyh-0/CAVP at 96a6c34. Two defects of that
 code are not repeated: class ids that are overwritten by later ones (cars beside airplanes), and the crop of short
-clips (:func:`zsavs.datasets.sounds.centre_crop`).
+clips (:func:`zsavs.datasets.audio.centre_crop`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from zsavs.datasets.audio import Recordings, mix
 from zsavs.datasets.base import Counts, Item, Reader, Target
-from zsavs.datasets.masks import read_ids, read_picture
-from zsavs.datasets.sounds import Recordings, mix
+from zsavs.datasets.masks import read_ids, read_image
 from zsavs.datasets.trees import find_folder, need_folder, read_table, within
 from zsavs.errors import InputError
 from zsavs.language.label_sets import vpo_classes, vpo_table
@@ -38,9 +38,9 @@ class _Source(NamedTuple):
 
 
 class _Scene(NamedTuple):
-    """An item: picture and mask below the tree, and what sounds in it."""
+    """An item: image and mask below the tree, and what sounds in it."""
 
-    picture: str
+    image: str
     mask: str
     sources: tuple[_Source, ...]
 
@@ -54,7 +54,7 @@ class VPO(Reader):
         audios: the folder with the clips, if it is not ``vggsound_bench/VGGSound/audios``.
 
     Target: native size; labels over the 22 classes, 255 where pixels do not count; sources in the order of the list.
-    The sound is 3 s at 16 kHz: the middles of the clips, added without scaling. An id is the picture's name, in SS the
+    The sound is 3 s at 16 kHz: the middles of the clips, added without scaling. An id is the image's name, in SS the
     mask's.
 
     Raises:
@@ -90,21 +90,21 @@ class VPO(Reader):
             if ("test" if values["split"] == "val" else values["split"]) != self.split:
                 continue
             try:
-                picture = int(float(values["img_Id"]))
+                image = int(float(values["img_Id"]))
                 position = float(values.get("audio_pos", "0.5"))
             except (ValueError, OverflowError) as error:
                 raise InputError(f"{table}: expected numbers in img_Id and audio_pos, found {values}.") from error
             if not 0 <= position <= 1:
                 raise InputError(f"{table}: audio_pos must lie in [0, 1], found {values}.")
             category, clip = within(values["cateName"], table), within(values["vgg_file"], table)
-            self._add(picture, values, _Source(category, clip, position))
+            self._add(image, values, _Source(category, clip, position))
 
     def _more_columns(self) -> tuple[str, ...]:
         return ("audio_pos",) if self.stereo else ()
 
-    def _add(self, picture: int, values: Mapping[str, str], source: _Source) -> None:
-        """Take in a row: another source of a picture that is known, or a new item."""
-        item = f"{picture:012d}"
+    def _add(self, image: int, values: Mapping[str, str], source: _Source) -> None:
+        """Take in a row: another source of an image that is known, or a new item."""
+        item = f"{image:012d}"
         if item in self._scenes:
             scene = self._scenes[item]
             self._scenes[item] = scene._replace(sources=(*scene.sources, source))
@@ -122,23 +122,23 @@ class VPO(Reader):
         return iter(self._scenes)
 
     def group_count(self) -> int:
-        """Number of pictures."""
-        return len({scene.picture for scene in self._scenes.values()})
+        """Number of images."""
+        return len({scene.image for scene in self._scenes.values()})
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Picture, mask and clips of an item; see :meth:`Reader.files`."""
+        """Image, mask and clips of an item; see :meth:`Reader.files`."""
         scene = self._find(item)
-        return (self._base / scene.picture, self._base / scene.mask, *self._clips(scene))
+        return (self._base / scene.image, self._base / scene.mask, *self._clips(scene))
 
     def load(self, item: str) -> Item:
-        """Read one picture with the sound of its sources; see :meth:`Reader.load`."""
+        """Read one image with the sound of its sources; see :meth:`Reader.load`."""
         scene = self._find(item)
-        picture = read_picture(self._base / scene.picture)
+        image = read_image(self._base / scene.image)
         labels = read_ids(self._base / scene.mask, vpo_table())
-        if labels.shape != picture.shape[:2]:
+        if labels.shape != image.shape[:2]:
             raise InputError(
-                f"{self._base / scene.mask}: the mask is {labels.shape[1]}x{labels.shape[0]} and its picture "
-                f"{picture.shape[1]}x{picture.shape[0]} pixels; extract both again."
+                f"{self._base / scene.mask}: the mask is {labels.shape[1]}x{labels.shape[0]} and its image "
+                f"{image.shape[1]}x{image.shape[0]} pixels; extract both again."
             )
         sound = mix(
             [self._recordings(path) for path in self._clips(scene)],
@@ -147,7 +147,7 @@ class VPO(Reader):
             length_s=LENGTH_S,
         )
         names = tuple(source.category for source in scene.sources)
-        group = Path(scene.picture).stem
+        group = Path(scene.image).stem
         target = Target.from_labels(
             labels,
             self.classes,
@@ -156,7 +156,7 @@ class VPO(Reader):
             video_id=group,
             group=group,
         )
-        return Item(AVSample(picture, sound, self.sample_name(item)), target)
+        return Item(AVSample(image, sound, self.sample_name(item)), target)
 
     def _find(self, item: str) -> _Scene:
         if item not in self._scenes:
@@ -177,16 +177,16 @@ class VPOSS(VPO):
     def _more_columns(self) -> tuple[str, ...]:
         return (*super()._more_columns(), "ann_Ids")
 
-    def _add(self, picture: int, values: Mapping[str, str], source: _Source) -> None:
+    def _add(self, image: int, values: Mapping[str, str], source: _Source) -> None:
         try:
-            mask = f"{picture:012d}_{int(float(values['ann_Ids'])):012d}"
+            mask = f"{image:012d}_{int(float(values['ann_Ids'])):012d}"
         except (ValueError, OverflowError) as error:
             raise InputError(f"{self._base}: expected a number in ann_Ids, found {dict(values)}.") from error
         item, times = mask, 1
         while item in self._scenes:  # the same object with another clip
             times += 1
             item = f"{mask}_{times}"
-        within = f"{source.category}/{picture:012d}"
+        within = f"{source.category}/{image:012d}"
         self._scenes[item] = _Scene(
             f"{self.tree}/data/{within}.jpg", f"{self.tree}/mask/{source.category}/{mask}.png", (source,)
         )
@@ -216,7 +216,7 @@ class VPOMSStereo(VPOMS):
 class VPOMSMI(VPO):
     """VPO-MSMI in mono: several sources, also of one class. See :class:`VPO`.
 
-    Rows whose ``multi_instance`` is 0 are pictures of VPO-MS, which must be there too.
+    Rows whose ``multi_instance`` is 0 are images of VPO-MS, which must be there too.
     """
 
     name = "vpo_msmi"

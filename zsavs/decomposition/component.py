@@ -26,7 +26,7 @@ class Decomposer(Protocol):
     has to hear them with (:class:`zsavs.decomposition.sparse.Ears`).
     """
 
-    def take_apart(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
+    def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         """The components of each clip; none where it cannot be taken apart, as silence and plain noise cannot."""
         ...
 

@@ -21,7 +21,7 @@ __all__ = ["Decomposed", "merge"]
 
 
 class Decomposed:
-    """Asks a strategy about the whole recording and about each of its components, with the same picture.
+    """Asks a strategy about the whole recording and about each of its components, with the same image.
 
     Rows that ask for the same phrase become one: the weight is the largest; embedding and prior are those of the
     component that hears the phrase best, as they are that source's own; times are those of all components that do.
@@ -41,7 +41,7 @@ class Decomposed:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One query for each sample; whole recordings and components are asked about in one batch."""
-        apart = self.decomposer.take_apart([sample.audio for sample in samples])  # 1. components
+        apart = self.decomposer.decompose([sample.audio for sample in samples])  # 1. components
         asked = [
             replace(sample, audio=clip)
             for sample, components in zip(samples, apart, strict=True)
@@ -133,7 +133,7 @@ def _priors(rows: Sequence[Query]) -> NDArray[np.float32] | None:
     given = [None if row.prior is None else row.prior.reshape(row.prior.shape[-2:]) for row in rows]
     shapes = {prior.shape for prior in given if prior is not None}
     if len(shapes) > 1:
-        raise ContractError(f"a strategy's priors for one picture have several shapes, {shapes}, and cannot be merged.")
+        raise ContractError(f"a strategy's priors for one image have several shapes, {shapes}, and cannot be merged.")
     if not shapes:
         return None
     free = np.ones(shapes.pop(), np.float32)

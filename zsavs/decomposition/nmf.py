@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from zsavs.decomposition.activity import active_times
 from zsavs.decomposition.component import Component, remembered
 from zsavs.errors import InputError
-from zsavs.media.audio import SILENCE_DB, rms_db
 from zsavs.media.spectrogram import backward, forward, frame_length
+from zsavs.media.waveform import SILENCE_DB, rms_db
 from zsavs.types import AudioClip
 
 __all__ = ["SpectrogramNMF", "divergence", "factorise"]
@@ -55,7 +55,7 @@ class SpectrogramNMF:
         self.max_components, self.min_gain, self.steps = max_components, min_gain, steps
         self._known = remembered(SpectrogramNMF, max_components, min_gain, steps)
 
-    def take_apart(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
+    def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         """The components of each clip, as long as the clip; none where one spectrum explains it as well."""
         return self._known(clips, lambda new: [self._components(clip) for clip in new])
 

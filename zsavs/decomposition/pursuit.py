@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import common_part, log_softmax, usual
+from zsavs.algebra.directions import common_part
+from zsavs.algebra.log_linear_pooling import log_softmax
+from zsavs.calibration.scorers import usual
 
 __all__ = ["Source", "attend", "pursue"]
 

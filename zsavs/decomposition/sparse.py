@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import SoundScorer
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, remembered
 from zsavs.decomposition.embedded import EmbeddedClip
@@ -99,13 +99,13 @@ class SparseText:
                 f"got {top_k}, {max_windows} and {window_s}."
             )
         self.ears = Ears(audio_text)
-        self.hear, self.vocabulary = SoundScorer(audio_text), load_vocabulary(vocabulary)
+        self.hear, self.vocabulary = AudioScorer(audio_text), load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows = window_s, max_windows
         settings = (self.vocabulary, top_k, min_z, max_gap, window_s, max_windows)
         self._known = remembered(audio_text, "sparse", *settings)
 
-    def take_apart(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
+    def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         """One component for each label that is found in a clip; none where there is only one."""
         return self._known(clips, self._components)
 

@@ -1,7 +1,7 @@
-"""Where a stereo recording says that its sound comes from, and the prior over the picture that follows.
+"""Where a stereo recording says that its sound comes from, and the prior over the image that follows.
 
 VPO's stereo recordings (Chen et al., CAVP, CVPR 2024) are panned by amplitude: a source at the share ``x`` of the
-picture's width has ``1 - x`` of it on the left and ``x`` on the right. So ``x = R / (L + R)``, L and R being the
+image's width has ``1 - x`` of it on the left and ``x`` on the right. So ``x = R / (L + R)``, L and R being the
 amplitudes in the channels.
 """
 
@@ -19,7 +19,7 @@ from zsavs.types import AudioClip, AVSample, Query
 
 __all__ = ["Direction", "StereoPrior", "direction_of", "prior_of"]
 
-#: How far from a sound's direction its source may look, in widths of the picture, at one standard deviation.
+#: How far from a sound's direction its source may look, in widths of the image, at one standard deviation.
 _WIDTH = 0.2
 #: Cells of a prior, from left to right.
 _CELLS = 64
@@ -32,7 +32,7 @@ _SILENCE = 1e-10
 
 
 class Direction(NamedTuple):
-    """Where a sound comes from, 0 the left edge of the picture and 1 the right one, and how far that varies (sd)."""
+    """Where a sound comes from, 0 the left edge of the image and 1 the right one, and how far that varies (sd)."""
 
     pan: float
     spread: float

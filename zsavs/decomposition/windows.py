@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import SoundScorer
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, remembered
 from zsavs.decomposition.embedded import EmbeddedClip
 from zsavs.errors import InputError
-from zsavs.media.audio import rms_db
+from zsavs.media.waveform import rms_db
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AudioClip
 
@@ -55,11 +55,11 @@ class SlidingWindows:
                 f"windows: window_s must be above 0, max_windows at least 1 and min_similarity in [-1, 1], "
                 f"got {window_s}, {max_windows} and {min_similarity}."
             )
-        self.hear = SoundScorer(audio_text)
+        self.hear = AudioScorer(audio_text)
         self.window_s, self.max_windows, self.min_similarity = window_s, max_windows, min_similarity
         self._known = remembered(audio_text, "windows", window_s, max_windows, min_similarity)
 
-    def take_apart(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
+    def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         """The components of each clip; none where all of its windows sound alike. All windows are heard together."""
         return self._known(clips, self._components)
 

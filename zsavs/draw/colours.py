@@ -22,7 +22,7 @@ PAPER: Rgb = (255, 255, 255)
 INK: Rgb = (24, 28, 38)
 #: Secondary text; 5 : 1 against paper.
 QUIET: Rgb = (100, 108, 122)
-#: Heard and not found in the picture. No mask has a colour this dull.
+#: Heard and not found in the image. No mask has a colour this dull.
 GREY: Rgb = (158, 164, 174)
 #: The empty part of a bar.
 TRACK: Rgb = (236, 238, 242)

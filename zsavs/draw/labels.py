@@ -14,9 +14,9 @@ from zsavs.draw.text import Line, cap_height, set_line
 
 __all__ = ["Label", "place_labels", "rounded"]
 
-#: Type size for a picture of area 1, and the smallest that can be read.
+#: Type size for an image of area 1, and the smallest that can be read.
 _SIZE, _SMALLEST = 0.026, 10
-#: All labels together cover no more than this share of the picture.
+#: All labels together cover no more than this share of the image.
 _BUDGET = 0.35
 
 Box = tuple[int, int, int, int]
@@ -35,8 +35,8 @@ class Label:
 
     Args:
         index: which mask it names.
-        x: left edge in the picture, pixels.
-        y: top edge in the picture, pixels.
+        x: left edge in the image, pixels.
+        y: top edge in the image, pixels.
         chip: (h, w, 4) uint8, round corners transparent.
     """
 
@@ -63,7 +63,7 @@ def place_labels(
     scores: Sequence[float] | NDArray[np.float32],
     colours: Sequence[Rgb],
 ) -> list[Label]:
-    """Find a place for a chip "dog 0.87" at every mask, none over another or beyond the picture.
+    """Find a place for a chip "dog 0.87" at every mask, none over another or beyond the image.
 
     Args:
         masks: (N, H, W) bool.
@@ -115,16 +115,16 @@ def _gap(size: int) -> int:
 
 
 def _chip(parts: Sequence[Line], size: int, colour: Rgb) -> NDArray[np.uint8]:
-    """(h, w, 4) picture of the chip."""
+    """(h, w, 4) image of the chip."""
     side, cap = max(3, round(0.5 * size)), cap_height(size)
     height = cap + 2 * max(3, round(0.42 * size))
     width = 2 * side + sum(part.width for part in parts) + _gap(size) * (len(parts) - 1)
-    picture = Image.new("RGB", (width, height), colour)
+    image = Image.new("RGB", (width, height), colour)
     x = side
     for part in parts:
-        part.draw(picture, x, (height + cap + 1) // 2, ink_on(colour))
+        part.draw(image, x, (height + cap + 1) // 2, ink_on(colour))
         x += part.width + _gap(size)
-    return np.dstack([np.asarray(picture), rounded(width, height, 0.32 * height)])
+    return np.dstack([np.asarray(image), rounded(width, height, 0.32 * height)])
 
 
 def _place(

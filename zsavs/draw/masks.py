@@ -1,4 +1,4 @@
-"""Masks over a picture: a tint, a contour and a label for each, none of them touching the rest of the picture."""
+"""Masks over an image: a tint, a contour and a label for each, none of them touching the rest of the image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["brief", "check_image", "check_regions", "extent", "mask_layer", "ove
 _TINT = 0.38
 #: Opacity of the white line along the outside of a contour, which parts it from a ground of its own colour.
 _HALO = 0.8
-#: The tint is mixed this many pixels at a time, so that memory does not grow with the picture.
+#: The tint is mixed this many pixels at a time, so that memory does not grow with the image.
 _BAND = 1 << 20
 
 
@@ -30,24 +30,24 @@ def overlay(
     scores: Sequence[float] | NDArray[np.float32],
     boxes_xyxy: NDArray[np.float32] | None = None,
 ) -> Image.Image:
-    """The picture with every mask tinted, outlined and labelled ("dog 0.87").
+    """The image with every mask tinted, outlined and labelled ("dog 0.87").
 
     Where masks overlap, the tint is the mean of their colours. Line width and type size follow the size of the
-    picture. A label is left out where it would cover another one or too much of the picture.
+    image. A label is left out where it would cover another one or too much of the image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        masks: (N, H, W) bool; N = 0 gives the picture as it is.
+        masks: (N, H, W) bool; N = 0 gives the image as it is.
         phrases: N labels in any script.
         scores: N finite numbers shown with two decimals, or none at all.
         boxes_xyxy: (N, 4) absolute pixels, drawn only for a region whose mask is empty.
 
     Returns:
-        RGB picture of the same size. Pixels further than the line width from every mask, and under no label, are
+        RGB image of the same size. Pixels further than the line width from every mask, and under no label, are
         those of ``image``.
 
     Raises:
-        ImageError: ``image`` is not a picture.
+        ImageError: ``image`` is not an image.
         ContractError: shapes disagree, or the masks are not bool.
     """
     check_image(image)
@@ -63,7 +63,7 @@ def mask_layer(
     scores: Sequence[float] | NDArray[np.float32],
     boxes_xyxy: NDArray[np.float32] | None = None,
 ) -> Image.Image:
-    """What :func:`overlay` draws, on a transparent ground: to be laid over the picture when that is not at hand.
+    """What :func:`overlay` draws, on a transparent ground: to be laid over the image when that is not at hand.
 
     Args:
         masks: (N, H, W) bool, H and W at least 1.
@@ -72,7 +72,7 @@ def mask_layer(
         boxes_xyxy: (N, 4) absolute pixels, drawn only for a region whose mask is empty.
 
     Returns:
-        RGBA picture of size (W, H), alpha not premultiplied.
+        RGBA image of size (W, H), alpha not premultiplied.
 
     Raises:
         ContractError: shapes disagree, or the masks are not bool.
@@ -84,7 +84,7 @@ def mask_layer(
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Check the picture.
+    """Check the image.
 
     Raises:
         ImageError: it is not (H, W, 3) uint8 with at least one pixel.
@@ -93,7 +93,7 @@ def check_image(image: NDArray[np.uint8]) -> None:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ImageError(f"image: expected an array (height, width, 3) of uint8, got {got}.")
     if not image.size:
-        raise ImageError(f"image: the picture has no pixels, shape {image.shape}.")
+        raise ImageError(f"image: the image has no pixels, shape {image.shape}.")
 
 
 def check_regions(
@@ -103,7 +103,7 @@ def check_regions(
     boxes_xyxy: ArrayLike | None,
     size_hw: tuple[int, ...] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None]:
-    """Check that masks, phrases, scores and boxes belong together, and to a picture of ``size_hw`` if that is known.
+    """Check that masks, phrases, scores and boxes belong together, and to an image of ``size_hw`` if that is known.
 
     Returns:
         Masks (N, H, W) bool and boxes (N, 4) or None.
@@ -218,7 +218,7 @@ def _contour(
 def _frame(
     canvas: NDArray[np.uint8], box: NDArray[np.float64], colour: Rgb, line: float
 ) -> tuple[int, int, int, int] | None:
-    """Outline a box inside the picture; returns it in whole pixels, None where nothing of it is in the picture."""
+    """Outline a box inside the image; returns it in whole pixels, None where nothing of it is in the image."""
     height, width = canvas.shape[:2]
     x0, x1 = (int(x) for x in np.clip(np.rint(box[[0, 2]]), 0, width))
     y0, y1 = (int(y) for y in np.clip(np.rint(box[[1, 3]]), 0, height))

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from zsavs.draw.audio import audio_strip
 from zsavs.draw.colours import GREY, INK, PAPER, QUIET, TRACK, Rgb, palette
 from zsavs.draw.labels import rounded
 from zsavs.draw.masks import brief, check_image, check_regions, overlay
-from zsavs.draw.sound import sound_strip
 from zsavs.draw.text import cap_height, set_line
 from zsavs.errors import AudioError, ContractError
 from zsavs.media.audio_clip import AudioClip
@@ -45,7 +45,7 @@ def card(
     """One page that shows a result: frame with overlay, waveform and spectrogram, and what was heard.
 
     Each phrase that was heard has a bar in the colour of its mask (in several colours if it has several masks), grey
-    where nothing in the picture answers to it. The page is 1016 to 1376 pixels wide, whatever the frame; beside a
+    where nothing in the image answers to it. The page is 1016 to 1376 pixels wide, whatever the frame; beside a
     tall frame the sound stands to the right of it instead of beneath.
 
     Args:
@@ -59,10 +59,10 @@ def card(
         title: one line above the frame; "" for none.
 
     Returns:
-        RGB picture.
+        RGB image.
 
     Raises:
-        ImageError: ``image`` is not a picture.
+        ImageError: ``image`` is not an image.
         AudioError: ``clip`` is not an :class:`~zsavs.types.AudioClip`.
         ContractError: shapes disagree, or a weight is not a finite number.
     """
@@ -92,11 +92,11 @@ def card(
     page = Image.new("RGB", (content + 2 * _MARGIN, bottom + _MARGIN), PAPER)
     if title:
         set_line(title, _TITLE, content).draw(page, _MARGIN, _MARGIN + cap_height(_TITLE), INK)
-    # A hairline, so that a picture on a white ground does not run into the page.
+    # A hairline, so that an image on a white ground does not run into the page.
     page.paste(TRACK, (_MARGIN - 1, top - 1, _MARGIN + size[0] + 1, top + size[1] + 1))
     page.paste(frame, (_MARGIN, top))
     _heading(page, sound_left, sound_top, f"Sound, {_seconds(clip.duration_s)}")
-    strip = sound_strip(clip, sound_end - sound_left, bottom - sound_top - _HEADING, _SMALL)
+    strip = audio_strip(clip, sound_end - sound_left, bottom - sound_top - _HEADING, _SMALL)
     page.paste(strip, (sound_left, sound_top + _HEADING))
     _draw_heard(page, (heard_left, heard_top, end, heard_bottom), rows, phrases)
     return page

@@ -1,4 +1,4 @@
-"""Several pictures on one page."""
+"""Several images on one page."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _WIDTH = 640
 _GAP = 16
 
 
-def contact_sheet(pictures: Sequence[Image.Image], columns: int = 3) -> Image.Image:
-    """Put pictures side by side, each 640 pixels wide on a white ground.
+def contact_sheet(images: Sequence[Image.Image], columns: int = 3) -> Image.Image:
+    """Put images side by side, each 640 pixels wide on a white ground.
 
     Args:
-        pictures: at least one, RGB; the order is kept, left to right and down.
+        images: at least one, RGB; the order is kept, left to right and down.
         columns: the most in a row, at least 1.
 
     Returns:
-        One RGB picture.
+        One RGB image.
     """
     scaled = [
-        picture.resize((_WIDTH, max(1, round(picture.height * _WIDTH / picture.width))), Image.Resampling.LANCZOS)
-        for picture in pictures
+        image.resize((_WIDTH, max(1, round(image.height * _WIDTH / image.width))), Image.Resampling.LANCZOS)
+        for image in images
     ]
     columns = min(columns, len(scaled))
     rows = math.ceil(len(scaled) / columns)
     heights = [max(p.height for p in scaled[row * columns : (row + 1) * columns]) for row in range(rows)]
     sheet = Image.new("RGB", (columns * (_WIDTH + _GAP) + _GAP, sum(heights) + (rows + 1) * _GAP), "white")
-    for place, picture in enumerate(scaled):
+    for place, image in enumerate(scaled):
         row, column = divmod(place, columns)
-        sheet.paste(picture, (_GAP + column * (_WIDTH + _GAP), _GAP + sum(heights[:row]) + row * _GAP))
+        sheet.paste(image, (_GAP + column * (_WIDTH + _GAP), _GAP + sum(heights[:row]) + row * _GAP))
     return sheet

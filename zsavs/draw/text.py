@@ -53,7 +53,7 @@ class Line:
     width: int
 
     def draw(self, on: Image.Image, x: int, baseline: int, fill: Rgb) -> None:
-        """Draw on an RGB picture, the left end of the baseline at (x, baseline); nothing leaves the line's height."""
+        """Draw on an RGB image, the left end of the baseline at (x, baseline); nothing leaves the line's height."""
         finer, margin = _finer(self.size), self.size // 4 + 1
         above, below = self.size + margin, self.size // 2
         ink = Image.new("L", ((self.width + 2 * margin) * finer, (above + below) * finer), 0)

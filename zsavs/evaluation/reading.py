@@ -11,14 +11,14 @@ import numpy as np
 
 from zsavs.datasets.base import Dataset, Item
 from zsavs.errors import InputError, ZsavsError
-from zsavs.evaluation.video_context import Neighbours
+from zsavs.evaluation.video_context import VideoContext
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["Batch", "BatchReader", "lender"]
 
 
 def lender(dataset: Dataset, items: Sequence[str], place: int) -> tuple[str, Item]:
-    """The item whose sound is heard with the picture at ``place`` when the sounds are shuffled.
+    """The item whose sound is heard with the image at ``place`` when the sounds are shuffled.
 
     It lies half the data set away, where the same video or class is least likely, or is the next one after that which
     can be read.
@@ -71,7 +71,7 @@ class BatchReader:
     """
 
     def __init__(
-        self, dataset: Dataset, items: Sequence[str], audio: Sequence[str], neighbours: Neighbours | None
+        self, dataset: Dataset, items: Sequence[str], audio: Sequence[str], neighbours: VideoContext | None
     ) -> None:
         self.dataset, self.items, self.audio, self.neighbours = dataset, items, audio, neighbours
 

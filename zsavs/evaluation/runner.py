@@ -24,7 +24,7 @@ from zsavs.evaluation.reading import Batch, BatchReader, lender
 from zsavs.evaluation.run_folder import RunFolder, left_behind, read_batches, read_json
 from zsavs.evaluation.scoring import Answer, feed, score, source_count
 from zsavs.evaluation.summary import AUDIO, report_of, write_report
-from zsavs.evaluation.video_context import Neighbours
+from zsavs.evaluation.video_context import VideoContext
 from zsavs.language.label_maps import classes_of, text_side
 from zsavs.language.label_sets import open_vocabulary_ids
 from zsavs.metrics import suites
@@ -100,7 +100,7 @@ def evaluate(
         dataset: what to score on.
         plan: what to run.
         out: the run folder; without one, nothing is kept.
-        visuals: for each strategy, pictures of so many best and worst items are drawn into ``out/visuals``.
+        visuals: for each strategy, images of so many best and worst items are drawn into ``out/visuals``.
         retry_failed: batches of ``out`` in which an item failed are done again.
         on_items: called with the number of items finished, at once with those of an earlier run.
 
@@ -115,7 +115,7 @@ def evaluate(
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
     if visuals and out is None:
-        raise InputError("pictures of the best and worst items are kept in the run folder: name one (--out RUN).")
+        raise InputError("images of the best and worst items are kept in the run folder: name one (--out RUN).")
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
     pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
     names = plan.suites if plan.suites is not None else (dataset.suite,)
@@ -163,7 +163,7 @@ def evaluate(
 def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> dict[str, Any]:
     """Put the shards of one run together; the numbers are those of a run that was never cut.
 
-    Nothing is drawn: the best and worst items are among those of their own shards, and the pictures are those that the
+    Nothing is drawn: the best and worst items are among those of their own shards, and the images are those that the
     shards have.
 
     Args:
@@ -197,14 +197,14 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     with left_behind(*folders):
         items = min(settings["items"], settings["limit"] or settings["items"])
         missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
-        cases, pictures = _drawn(folders)
+        cases, images = _drawn(folders)
         report = {} if missing else report_of(settings, batches, cases) if cases else report_of(settings, batches)
     if missing:
         raise InputError(f"{len(missing)} batches are missing, the first is {missing[0]}; run and name every shard.")
     with RunFolder(out, settings) as whole:
         for number in sorted(set(batches) - set(whole.batches)):
             whole.append(number, {key: value for key, value in batches[number].items() if key != "batch"})
-        _keep_pictures(report, pictures, whole.folder)
+        _keep_images(report, images, whole.folder)
         write_report(report, whole.folder)
     return report
 
@@ -230,7 +230,7 @@ class _Runner:
         if base and novel:  # by name, as the ids are those of the data set's own list
             self.options |= {"base": base, "novel": novel}
         self.meanings = {name: classes_of(classes, text_side(pipe.verifier)) for name, pipe in pipes.items()}
-        self.neighbours = Neighbours(dataset, self.everything, plan.smooth) if plan.smooth else None
+        self.neighbours = VideoContext(dataset, self.everything, plan.smooth) if plan.smooth else None
         self.reader = BatchReader(dataset, self.everything, plan.audio, self.neighbours)
         for name in names:
             if self.suite(name).takes == "class_scores":
@@ -347,9 +347,9 @@ class _Runner:
 
 
 def _drawn(folders: Sequence[str | os.PathLike[str]]) -> tuple[int, dict[tuple[str, str], Path]]:
-    """How many best or worst items a shard has pictures of, at the most, and the pictures by strategy and item."""
+    """How many best or worst items a shard has images of, at the most, and the images by strategy and item."""
     count = 0
-    pictures: dict[tuple[str, str], Path] = {}
+    images: dict[tuple[str, str], Path] = {}
     for folder in map(Path, folders):
         if not (folder / "report.json").exists():  # it was ended just before
             continue
@@ -357,16 +357,16 @@ def _drawn(folders: Sequence[str | os.PathLike[str]]) -> tuple[int, dict[tuple[s
             for chosen in cases.values():
                 named = {case["item"]: Path(case["picture"]).name for case in chosen if case["picture"]}
                 count = max(count, len(named))
-                pictures |= {(strategy, item): folder / "visuals" / name for item, name in named.items()}
-    return count, pictures
+                images |= {(strategy, item): folder / "visuals" / name for item, name in named.items()}
+    return count, images
 
 
-def _keep_pictures(report: Mapping[str, Any], pictures: Mapping[tuple[str, str], Path], folder: Path) -> None:
-    """Copy the pictures of the report's best and worst items, and note the files in the report."""
+def _keep_images(report: Mapping[str, Any], images: Mapping[tuple[str, str], Path], folder: Path) -> None:
+    """Copy the images of the report's best and worst items, and note the files in the report."""
     for strategy, cases in report["cases"].items():
         for kind, chosen in cases.items():
             for place, case in enumerate(chosen):
-                source = pictures.get((strategy, case["item"]))
+                source = images.get((strategy, case["item"]))
                 if source is None or not source.is_file():
                     continue
                 data = source.read_bytes()
@@ -384,9 +384,9 @@ def _draw_cases(report: Mapping[str, Any], runner: _Runner, folder: Path) -> Non
         for kind, chosen in cases.items():
             for place, case in enumerate(chosen):
                 sample, result = runner.again(strategy, case["item"])
-                picture = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
+                image = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
                 case["picture"] = _place(strategy, kind, place)
                 write_atomically(
                     folder / case["picture"],
-                    lambda file, picture=picture: picture.save(file, format="PNG"),  # type: ignore[misc]
+                    lambda file, image=image: image.save(file, format="PNG"),  # type: ignore[misc]
                 )

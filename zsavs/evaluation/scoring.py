@@ -13,7 +13,7 @@ from zsavs.datasets.base import Target
 from zsavs.errors import InputError
 from zsavs.evaluation.summary import THRESHOLDS, defined
 from zsavs.language.label_maps import ClassNames, label_map
-from zsavs.media.image import resize_map
+from zsavs.media.resize import resize_map
 from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
 from zsavs.metrics.suite import Suite
 from zsavs.result import AVSResult
@@ -76,7 +76,7 @@ def feed(suite: Suite, answers: Sequence[Answer], classes: ClassNames) -> Suite:
         if suite.takes == "labels":
             if target.labels is None:
                 raise InputError(f"suite {suite.name!r} needs label maps, the data set has masks only.")
-            suite.update(label_map(result, classes, target.size_hw), target.labels, **extra)
+            suite.update(label_map(result.phrases, result.masks, classes, target.size_hw), target.labels, **extra)
         else:
             suite.update(_map_at(result, target), target.mask, **extra)
     return suite

@@ -11,10 +11,10 @@ from zsavs.pipeline import Pipeline
 from zsavs.temporal.smoothing import Smoother
 from zsavs.types import AVSample, Query
 
-__all__ = ["Neighbours"]
+__all__ = ["VideoContext"]
 
 
-class Neighbours:
+class VideoContext:
     """Smooths the queries of items over the frames around them, within their video, whichever batch those are in.
 
     Args:

@@ -1,4 +1,4 @@
-"""No grounding: the whole picture is every phrase's box."""
+"""No grounding: the whole image is every phrase's box."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["FullFrame"]
 
 
 class FullFrame:
-    """One box as large as the picture for each phrase: for segmenters that need none, and as a control."""
+    """One box as large as the image for each phrase: for segmenters that need none, and as a control."""
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """A whole-picture box of score 1 for each row of each query."""
+        """A whole-image box of score 1 for each row of each query."""
         return [
             Proposals(
                 np.tile(np.array([0, 0, *sample.size_hw[::-1]], np.float32), (len(query), 1)),

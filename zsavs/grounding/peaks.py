@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import ContractError
 from zsavs.grounding.proposals import PointSegmenter, check_counts, check_point_segmenter, check_shares, mask_boxes
-from zsavs.media.boxes import Found, as_proposals, keep_best
+from zsavs.models.detection import Found, as_proposals, keep_best
 from zsavs.types import AVSample, Proposals, Query
 
 __all__ = ["PeakRegions", "peaks"]
@@ -25,7 +25,7 @@ class PeakRegions:
         segmenter: has ``segment_points``.
         min_peak: how high a peak must be, as a share of the row's highest, in [0, 1].
         max_peaks: the most peaks of a row.
-        max_area: a mask that covers more of the picture is its ground, and is dropped; a share in [0, 1].
+        max_area: a mask that covers more of the image is its ground, and is dropped; a share in [0, 1].
         nms_iou: of two boxes of one row that overlap by more, the better stays, in [0, 1].
 
     Raises:

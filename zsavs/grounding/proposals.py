@@ -1,8 +1,8 @@
-"""Regions of a picture whatever is looked for: every region is a candidate for every phrase.
+"""Regions of an image whatever is looked for: every region is a candidate for every phrase.
 
-A phrase detector misses what it has no word for. Here the picture alone says where things are, and the verifier, which
-sees each region, decides which phrase it shows, if any (OWOD-BIND, Bhosale et al., arXiv 2309.06728, sounds a picture
-in this way). Regions are found once for each picture, whatever the number of phrases, strategies and pipelines that
+A phrase detector misses what it has no word for. Here the image alone says where things are, and the verifier, which
+sees each region, decides which phrase it shows, if any (OWOD-BIND, Bhosale et al., arXiv 2309.06728, sounds an image
+in this way). Regions are found once for each image, whatever the number of phrases, strategies and pipelines that
 ask for them.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError, InputError
-from zsavs.media.boxes import Found, as_proposals, keep_best
+from zsavs.models.detection import Found, as_proposals, keep_best
 from zsavs.protocols import Grounder
 from zsavs.storage.memo import Memo, memo_of
 from zsavs.types import AVSample, Proposals, Query
@@ -42,8 +42,8 @@ GENERIC_PHRASES = ("object", "thing", "person", "animal", "vehicle", "musical in
 
 #: The most points along a side: 4096 masks of 256 x 256 booleans are 270 MB.
 _MOST_POINTS = 64
-#: Points of one picture, and pictures, whose logits are held at once: 67 MB at 256 x 256.
-_POINTS_AT_ONCE, _PICTURES_AT_ONCE = 64, 4
+#: Points of one image, and images, whose logits are held at once: 67 MB at 256 x 256.
+_POINTS_AT_ONCE, _IMAGES_AT_ONCE = 64, 4
 
 
 class PointSegmenter(Protocol):
@@ -75,9 +75,9 @@ class SegmentProposals:
         min_iou: the least predicted IoU, in [0, 1].
         min_stability: the least IoU of the mask cut at ``stability_offset`` with that cut at its negative, in [0, 1].
         stability_offset: of the logits, at least 0.
-        min_area, max_area: the area as a share of the picture, in [0, 1].
+        min_area, max_area: the area as a share of the image, in [0, 1].
         nms_iou: a region goes if its mask or box overlaps that of a better one by more, in [0, 1].
-        max_regions: the most regions of a picture; each costs the verifier a look and the segmenter a mask, for every
+        max_regions: the most regions of an image; each costs the verifier a look and the segmenter a mask, for every
             phrase.
 
     Raises:
@@ -123,7 +123,7 @@ class SegmentProposals:
         self._regions: Memo[Found] = memo_of(segmenter, "segments", *settings)
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """Every region of a picture for every row of its query, best first; none where the query is empty.
+        """Every region of an image for every row of its query, best first; none where the query is empty.
 
         Raises:
             ContractError: the segmenter's answer is not what ``segment_points`` promises.
@@ -131,10 +131,10 @@ class SegmentProposals:
         return _for_every_row(samples, queries, self._regions, self._find)
 
     def _find(self, samples: list[AVSample]) -> list[Found]:
-        """The regions of each picture."""
+        """The regions of each image."""
         found = []
-        for start in range(0, len(samples), _PICTURES_AT_ONCE):
-            some = samples[start : start + _PICTURES_AT_ONCE]
+        for start in range(0, len(samples), _IMAGES_AT_ONCE):
+            some = samples[start : start + _IMAGES_AT_ONCE]
             for sample, (masks, scores) in zip(some, self._masks(some), strict=True):
                 kept = _distinct(masks, scores, self.nms_iou)
                 boxes = mask_boxes(masks[kept], sample.size_hw)
@@ -144,7 +144,7 @@ class SegmentProposals:
         return found
 
     def _masks(self, samples: list[AVSample]) -> list[tuple[NDArray[np.bool_], NDArray[np.float32]]]:
-        """For each picture the masks (M, h, w) that pass the filters, and their scores (M,).
+        """For each image the masks (M, h, w) that pass the filters, and their scores (M,).
 
         Logits are held for a few points at a time; what is kept of them is booleans.
         """
@@ -206,15 +206,15 @@ class DetectorProposals(AroundDetector):
 
     OWOD-BIND takes its regions from a detector without classes; this asks any detector for generic phrases, which it
     scores low, so that its own threshold decides how many regions there are. Of boxes that overlap the best stays,
-    whatever its phrase. A box as large as the picture is no region and is dropped, as OWOD-BIND does.
+    whatever its phrase. A box as large as the image is no region and is dropped, as OWOD-BIND does.
 
     Args:
         grounder: a phrase detector. By name, ``build_pipeline(..., grounder="objects")`` takes the preset's own
             detector, ``grounder="objects:owlv2:google/owlv2-base-patch16-ensemble"`` the one that is named.
         phrases: what the detector is asked for.
         nms_iou: a box goes if a better one overlaps it by more, in [0, 1].
-        max_side: a box goes if it is larger than this share of both sides of the picture, in [0, 1].
-        max_regions: the most regions of a picture.
+        max_side: a box goes if it is larger than this share of both sides of the image, in [0, 1].
+        max_regions: the most regions of an image.
 
     Raises:
         ContractError: the grounder has no ``ground``.
@@ -241,7 +241,7 @@ class DetectorProposals(AroundDetector):
         self._regions: Memo[Found] = memo_of(grounder, "objects", self.phrases, nms_iou, max_side, max_regions)
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """Every region of a picture for every row of its query, best first; none where the query is empty.
+        """Every region of an image for every row of its query, best first; none where the query is empty.
 
         Raises:
             As the detector.
@@ -249,7 +249,7 @@ class DetectorProposals(AroundDetector):
         return _for_every_row(samples, queries, self._regions, self._find)
 
     def _find(self, samples: list[AVSample]) -> list[Found]:
-        """The regions of each picture."""
+        """The regions of each image."""
         anything = Query(self.phrases, np.ones(len(self.phrases), np.float32))
         answers = self.detector.ground(samples, [anything] * len(samples))
         return [self._merged(answer, sample.size_hw) for sample, answer in zip(samples, answers, strict=True)]
@@ -265,10 +265,10 @@ class DetectorProposals(AroundDetector):
 def _for_every_row(
     samples: Sequence[AVSample], queries: Sequence[Query], regions: Memo[Found], find: Any
 ) -> list[Proposals]:
-    """Offer the regions of each picture to every row of its query; pictures that nothing asks about are not looked at.
+    """Offer the regions of each image to every row of its query; images that nothing asks about are not looked at.
 
     Args:
-        regions: what is remembered, by picture.
+        regions: what is remembered, by image.
         find: takes n samples, returns n :class:`Found`.
     """
     asking = [sample for sample, query in zip(samples, queries, strict=True) if len(query)]
@@ -314,12 +314,12 @@ def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], nms_iou: fl
 
 
 def mask_boxes(masks: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Tight boxes (M, 4) in pixels of the picture, of masks (M, h, w) that are stretched over it and not empty."""
+    """Tight boxes (M, 4) in pixels of the image, of masks (M, h, w) that are stretched over it and not empty."""
     height, width = size_hw
     x0, x1 = _ends(np.any(masks, axis=1))
     y0, y1 = _ends(np.any(masks, axis=2))
     rows, columns = masks.shape[1:]
-    # Multiplied first, as the last cell then ends at the picture's border exactly.
+    # Multiplied first, as the last cell then ends at the image's border exactly.
     edges = [x0 * width / columns, y0 * height / rows, x1 * width / columns, y1 * height / rows]
     return np.stack(edges, axis=1).astype(np.float32)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.grounding.proposals import AroundDetector, mask_boxes
-from zsavs.media.boxes import Found, as_proposals, keep_best
+from zsavs.models.detection import Found, as_proposals, keep_best
 from zsavs.protocols import Grounder, Segmenter
 from zsavs.types import AVSample, Proposals, Query
 
@@ -21,7 +21,7 @@ class RefinedBoxes(AroundDetector):
 
     For detectors whose boxes are rough: the verifier then looks at the thing and not at its neighbourhood, and several
     rough boxes of one thing become the same box, of which one stays. A box without any mask is dropped. Costs the
-    segmenter one more prompt for each box; the picture's features are shared with the masks of the result.
+    segmenter one more prompt for each box; the image's features are shared with the masks of the result.
 
     Args:
         grounder: the detector. By name, ``build_pipeline(..., grounder="refined")`` goes around the preset's own, and

@@ -1,4 +1,4 @@
-"""From free phrases to the classes of a label set, and from a result to a label map."""
+"""From free phrases to the classes of a label set, and from masks with phrases to a label map."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import common_part
+from zsavs.algebra.directions import common_part, unit
 from zsavs.errors import InputError
 from zsavs.language.label_sets import label_set, synonyms_of
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.language.sound_sources import LabelPhrases
-from zsavs.media.image import resize_map
+from zsavs.media.resize import resize_map
 from zsavs.protocols import TextEncoder
-from zsavs.result import AVSResult
-from zsavs.verification.joint import unit
 
 __all__ = ["MIN_SIMILARITY", "ClassNames", "classes_of", "label_map", "text_side"]
 
@@ -107,9 +105,9 @@ class ClassNames:
         if self._embed is None:
             return 0
         common, directions = self._directions
-        likeness = directions @ unit(self._embed([phrase])[0] - common)
-        best = int(likeness.argmax())
-        return list(self._terms.values())[best] if likeness[best] >= self.min_similarity else 0
+        similarity = directions @ unit(self._embed([phrase])[0] - common)
+        best = int(similarity.argmax())
+        return list(self._terms.values())[best] if similarity[best] >= self.min_similarity else 0
 
     @functools.cached_property
     def _directions(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -160,19 +158,22 @@ def text_side(part: Any) -> Embed | None:
     return None if look is None else look.text
 
 
-def label_map(result: AVSResult, classes: ClassNames, size_hw: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def label_map(
+    phrases: Sequence[str], masks: NDArray[np.bool_], classes: ClassNames, size_hw: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
     """Paint each object's class, the surest on top: (H, W) uint8, 0 is background.
 
     An object whose phrase has no class paints nothing, and hides nothing that lies under it.
 
     Args:
-        result: what was found.
+        phrases: N, the surest object first.
+        masks: (N, H, W) bool, one for each of them.
         classes: of the label set.
-        size_hw: height and width of the map, the result's own if left out; masks are stretched to it.
+        size_hw: height and width of the map, the masks' own if left out; masks are stretched to it.
     """
-    height, width = result.score_map.shape if size_hw is None else size_hw
+    height, width = masks.shape[1:] if size_hw is None else size_hw
     labels = np.zeros((height, width), np.uint8)
-    for phrase, mask in reversed(list(zip(result.phrases, result.masks, strict=True))):
+    for phrase, mask in reversed(list(zip(phrases, masks, strict=True))):
         label = classes(phrase)
         if label:
             inside = mask if mask.shape == labels.shape else resize_map(mask.astype(np.float32), labels.shape) > 0.5

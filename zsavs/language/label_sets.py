@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.datasets.base import IGNORE
 from zsavs.errors import UnknownName
 
 __all__ = [
@@ -28,6 +27,9 @@ __all__ = [
     "vpo_classes",
     "vpo_table",
 ]
+
+#: Label of target pixels that do not count.
+IGNORE = 255
 
 #: Names of the label sets that ship with zsavs.
 LABEL_SETS = ("avss", "vpo")

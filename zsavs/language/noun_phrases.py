@@ -1,6 +1,6 @@
 """Noun phrases of a caption: what a captioner says is visible.
 
-A caption is one short sentence about a picture ("a man playing a guitar next to a brown dog"). Cutting it at
+A caption is one short sentence about an image ("a man playing a guitar next to a brown dog"). Cutting it at
 articles, prepositions, conjunctions, pronouns and verbs leaves its noun phrases, with no model to download. The
 strategy scores every phrase against the sound anyway, so a stray one costs little, while a lost noun is lost for
 good: in doubt a word stays. ``pip install "zsavs[spacy]"`` and a spaCy pipeline do it with a parser instead.

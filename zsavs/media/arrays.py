@@ -17,7 +17,7 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return a contiguous read-only view of ``array``, copying only if it is not contiguous.
 
     An array that is both already comes back itself: features are remembered by an array's identity, and a sample that
-    was made from another one's picture shares them.
+    was made from another one's image shares them.
     """
     if array.flags.c_contiguous and not array.flags.writeable:
         return array

@@ -16,7 +16,7 @@ __all__ = ["AudioClip"]
 #: The fastest converters run at 768 kHz; what claims to be ten times as fast is a mistake, and resamplers choke on it.
 _MAX_RATE_HZ = 8_000_000
 #: Samples of 32 bits that nobody has scaled are below; what is above are bytes in another order, and what models and
-#: pictures of such a sound make of it is infinity.
+#: images of such a sound make of it is infinity.
 _MAX_LEVEL = 2.0**32
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
 _MAX_CHANNELS = 256

@@ -1,4 +1,4 @@
-"""From whatever a picture file holds (palette, CMYK, 16 bits, transparency, ...) to the 8-bit RGB that people see."""
+"""From whatever an image file holds (palette, CMYK, 16 bits, transparency, ...) to the 8-bit RGB that people see."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["to_rgb"]
 log = logging.getLogger(__name__)
 
 
-def to_rgb(picture: Image.Image, name: str) -> Image.Image:
-    """Turn a decoded picture of any mode into mode "RGB".
+def to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Turn a decoded image of any mode into mode "RGB".
 
-    16-bit grey is scaled from the full range 0..65535, not stretched to what the picture uses. An embedded ICC
-    profile is applied if it fits the picture. Transparency is laid over white: the page on which people see a cut-out
+    16-bit grey is scaled from the full range 0..65535, not stretched to what the image uses. An embedded ICC
+    profile is applied if it fits the image. Transparency is laid over white: the page on which people see a cut-out
     is white, and the colours stored below full transparency are arbitrary.
 
     Args:
-        picture: loaded.
+        image: loaded.
         name: of its file, for messages.
 
     Raises:
@@ -34,58 +34,58 @@ def to_rgb(picture: Image.Image, name: str) -> Image.Image:
     """
     from PIL import Image
 
-    if picture.mode in ("P", "PA") and picture.palette is None:
+    if image.mode in ("P", "PA") and image.palette is None:
         raise ImageError(f"{name}: damaged: its pixels are numbers of a palette that it does not have; save it again.")
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
-        picture = _from_16_bits(picture)
-    elif picture.mode in ("I", "F"):
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        image = _from_16_bits(image)
+    elif image.mode in ("I", "F"):
         raise ImageError(
-            f"{name}: holds {'32-bit integers' if picture.mode == 'I' else 'floats'}, which have no agreed white; "
+            f"{name}: holds {'32-bit integers' if image.mode == 'I' else 'floats'}, which have no agreed white; "
             f"scale them to 0..255 and save as 8-bit PNG, or pass an array: AVSample(image=..., audio=...)."
         )
-    profile = picture.info.get("icc_profile")
-    if picture.has_transparency_data:
+    profile = image.info.get("icc_profile")
+    if image.has_transparency_data:
         # Pillow takes premultiplied grey to LA only.
-        layered = (picture.convert("LA") if picture.mode == "La" else picture).convert("RGBA")
-        page = Image.new("RGB", picture.size, "white")
+        layered = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+        page = Image.new("RGB", image.size, "white")
         page.paste(_to_srgb(layered.convert("RGB"), profile), mask=layered.getchannel("A"))
         return page
-    if picture.mode == "LAB":
-        return _from_lab(picture)
-    if picture.mode not in ("L", "RGB", "CMYK"):
-        picture = picture.convert("RGB")
-    picture = _to_srgb(picture, profile)
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("RGB")
+    image = _to_srgb(image, profile)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_16_bits(picture: Image.Image) -> Image.Image:
+def _from_16_bits(image: Image.Image) -> Image.Image:
     """Grey 0..65535 to mode "L", rounded."""
     from PIL import Image
 
-    levels = np.asarray(picture).astype(np.uint32)
+    levels = np.asarray(image).astype(np.uint32)
     return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
 
 
-def _from_lab(picture: Image.Image) -> Image.Image:
+def _from_lab(image: Image.Image) -> Image.Image:
     """CIE L*a*b* to sRGB."""
     from PIL import ImageCms
 
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return ImageCms.applyTransform(picture, ImageCms.buildTransform(lab, srgb, "LAB", "RGB")) or picture
+    return ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB")) or image
 
 
-def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Apply an ICC profile; the same picture where there is none, or it is sRGB already, broken or of another mode."""
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Apply an ICC profile; the same image where there is none, or it is sRGB already, broken or of another mode."""
     if not profile:
-        return picture
+        return image
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in ImageCms.getProfileDescription(source):
-            return picture  # converting would only add rounding
+            return image  # converting would only add rounding
         converted = ImageCms.profileToProfile(
-            picture,
+            image,
             source,
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
@@ -94,5 +94,5 @@ def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         )
     except (ImageCms.PyCMSError, ImportError, OSError, TypeError, ValueError) as error:
         log.debug("the embedded colour profile is left out: %s", error)
-        return picture
-    return converted or picture
+        return image
+    return converted or image

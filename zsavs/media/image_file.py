@@ -1,4 +1,4 @@
-"""Picture files: decode what people hand over, safely and as people see it."""
+"""Image files: decode what people hand over, safely and as people see it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "load_image"]
 
-#: What a picture's file may hold beside its pixels: profiles, previews, more pages.
+#: What an image's file may hold beside its pixels: profiles, previews, more pages.
 _MORE_BYTES = 2**28
 
-#: Pixels of the largest picture that is read unless more are asked for.
+#: Pixels of the largest image that is read unless more are asked for.
 MAX_PIXELS = 100_000_000
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _DAMAGE = (
     *(struct.error, zlib.error),
 )
 
-#: EXIF orientation -> the picture as people see it, viewed in the order in which the file stores it.
+#: EXIF orientation -> the image as people see it, viewed in the order in which the file stores it.
 _STORED_VIEW: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     2: lambda seen: seen[:, ::-1],
     3: lambda seen: seen[::-1, ::-1],
@@ -57,7 +57,7 @@ _BAND_PIXELS = 2**20
 
 
 def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Read a picture as people see it: JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000, and AVIF if Pillow can.
+    """Read an image as people see it: JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000, and AVIF if Pillow can.
 
     The EXIF orientation is applied; palette, grey, CMYK, LAB, 16 bits, transparency and an embedded colour profile are
     turned into RGB (:func:`zsavs.media.colour.to_rgb`). Of an animation or of several pages the first is taken, which
@@ -72,21 +72,21 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         (H, W, 3) uint8.
 
     Raises:
-        ImageError: not there, not readable, not a picture, damaged, too large, or of a kind that has no agreed
+        ImageError: not there, not readable, not an image, damaged, too large, or of a kind that has no agreed
             colours.
     """
-    picture = decode(path, max_pixels=max_pixels)
-    return _to_array(to_rgb(picture, readable_name(path, ImageError)), _orientation(picture))
+    image = decode(path, max_pixels=max_pixels)
+    return _to_array(to_rgb(image, readable_name(path, ImageError)), _orientation(image))
 
 
 def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Read a picture as it is stored: orientation, palette, transparency and colour profile are left alone.
+    """Read an image as it is stored: orientation, palette, transparency and colour profile are left alone.
 
     Args:
         path, max_pixels: as for :func:`load_image`.
 
     Returns:
-        The picture, decoded; its file is closed.
+        The image, decoded; its file is closed.
 
     Raises:
         ImageError: as :func:`load_image`, but of any kind of colours.
@@ -97,10 +97,10 @@ def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Ima
     # Nothing has more than eight bytes a pixel (16 bits, four channels), uncompressed.
     with open_input(path, ImageError, max_bytes=8 * max_pixels + _MORE_BYTES) as file:
         try:
-            picture = _open(file)
-            if picture is None:
-                raise ImageError(_not_a_picture(file, name))
-            width, height = picture.size
+            image = _open(file)
+            if image is None:
+                raise ImageError(_not_a_image(file, name))
+            width, height = image.size
             if width * height > max_pixels:
                 raise ImageError(
                     f"{name}: {width}x{height} pixels are more than the limit of {max_pixels / 1e6:g} million; make "
@@ -108,21 +108,21 @@ def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Ima
                 )
             with _without_size_warning(width * height):
                 # An MPO is a photo with its depth map or a second view behind it: nothing is missed.
-                if picture.format != "MPO" and getattr(picture, "is_animated", False):
-                    log.warning("%s: holds several pictures; using the first.", name)
-                picture.load()
+                if image.format != "MPO" and getattr(image, "is_animated", False):
+                    log.warning("%s: holds several images; using the first.", name)
+                image.load()
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ImageError(
-                f"{name}: refused by Pillow ({first_line(error)}); make the picture smaller, or raise "
+                f"{name}: refused by Pillow ({first_line(error)}); make the image smaller, or raise "
                 f"PIL.Image.MAX_IMAGE_PIXELS."
             ) from error
         except _DAMAGE as error:
             raise ImageError(
-                f"{name}: {looks_like(file) or 'a picture'} that cannot be decoded ({first_line(error)}); it is "
+                f"{name}: {looks_like(file) or 'an image'} that cannot be decoded ({first_line(error)}); it is "
                 f"damaged, cut off or of a rare kind: copy or download it again, or open it in an image program and "
                 f"save it as PNG."
             ) from error
-        return picture
+        return image
 
 
 def _open(file: BinaryIO) -> ImageFile.ImageFile | None:
@@ -141,11 +141,11 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile | None:
     return None
 
 
-def _not_a_picture(file: BinaryIO, name: str) -> str:
+def _not_a_image(file: BinaryIO, name: str) -> str:
     kind = looks_like(file)
     return (
         f"{name}: cannot be decoded as JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000 or AVIF"
-        f"{f' (it looks like {kind})' if kind else ''}; name a picture, or open it in an image program and export it "
+        f"{f' (it looks like {kind})' if kind else ''}; name an image, or open it in an image program and export it "
         f"as PNG."
     )
 
@@ -153,7 +153,7 @@ def _not_a_picture(file: BinaryIO, name: str) -> str:
 def _without_size_warning(pixels: int) -> AbstractContextManager[Any]:
     """Keep Pillow from warning about a size that ``max_pixels`` allows.
 
-    Warning filters belong to the whole process, so they are touched only for pictures above Pillow's limit.
+    Warning filters belong to the whole process, so they are touched only for images above Pillow's limit.
     """
     from PIL import Image
 
@@ -162,25 +162,25 @@ def _without_size_warning(pixels: int) -> AbstractContextManager[Any]:
     return warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning)
 
 
-def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation 1..8 of a loaded picture; 1 where there is none or it cannot be read."""
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation 1..8 of a loaded image; 1 where there is none or it cannot be read."""
     try:
-        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
+        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
     except _DAMAGE as error:
         log.debug("the EXIF data is left out: %s", error)
         return 1
     return orientation if orientation in _STORED_VIEW else 1
 
 
-def _to_array(picture: Image.Image, orientation: int) -> NDArray[np.uint8]:
-    """An RGB picture as an array, turned upright, in bands so that it is not held three times."""
+def _to_array(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
+    """An RGB image as an array, turned upright, in bands so that it is not held three times."""
     from PIL import Image
 
-    width, height = picture.size
+    width, height = image.size
     seen = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     stored = _STORED_VIEW[orientation](seen) if orientation in _STORED_VIEW else seen
     # Pillow compares what is cropped with its limit, too.
     rows = max(1, min(_BAND_PIXELS, Image.MAX_IMAGE_PIXELS or _BAND_PIXELS) // width)
     for top in range(0, height, rows):
-        stored[top : top + rows] = np.asarray(picture.crop((0, top, width, min(top + rows, height))))
+        stored[top : top + rows] = np.asarray(image.crop((0, top, width, min(top + rows, height))))
     return seen

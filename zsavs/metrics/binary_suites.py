@@ -253,9 +253,9 @@ class BAaV(_OracleArea):
 class SoundSourceLocalisation(_OracleArea):
     """Sound source localisation as in SSLalignment, for IS3, VGG-SS, Flickr and the like.
 
-    Every map is stretched to [0, 1] first. The plain columns threshold it at its median, so half the picture is
+    Every map is stretched to [0, 1] first. The plain columns threshold it at its median, so half the image is
     foreground; the ``_adap`` ones know the size of the target and are an upper bound. cIoU and IIoU are shares of
-    items, and of pictures with all their sounds, that reach an IoU of 0.5. The published tables score against boxes
+    items, and of images with all their sounds, that reach an IoU of 0.5. The published tables score against boxes
     painted on 224 x 224, zsavs' readers give masks: say which. Undefined items (empty target and empty mask) turn
     mIoU, IIoU and IAUC into NaN, as published, and fail in cIoU and AUC.
 
@@ -318,7 +318,7 @@ class SoundSourceLocalisation(_OracleArea):
 class Robust(Suite):
     """AVSBench-Robust: does the sound decide? The same frames with their sound, and with sounds of nothing in view.
 
-    With a sound of nothing in view the right answer is an empty mask, whatever the picture shows, so the target is
+    With a sound of nothing in view the right answer is an empty mask, whatever the image shows, so the target is
     not looked at and FPR is the predicted share of the frame. The paper's G-mIoU, G-F and G-FPR are aggregated by
     hand from tables and not computed here.
 
@@ -377,7 +377,7 @@ class Robust(Suite):
 
 
 def group_of(name: str) -> str:
-    """The picture that an item belongs to: its name without extension and without the last "_" part.
+    """The image that an item belongs to: its name without extension and without the last "_" part.
 
     >>> group_of("a_b_10467_a.jpg"), group_of("x_y.mp4_3")
     ('a_b_10467', 'x_y.mp4')

@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError
 from zsavs.metrics import arrays, exact
 from zsavs.metrics.arrays import Mask, Scores
-from zsavs.metrics.curves import f_curve, f_from_counts
 from zsavs.metrics.semantic import confusion_matrix, confusion_summary, semantic_frame_scores, semantic_summary
+from zsavs.metrics.threshold_curves import f_curve, f_from_counts
 
 __all__ = [
     "confusion_matrix",
@@ -241,7 +241,7 @@ def interactive_iou(ious: ArrayLike, groups: Sequence[Hashable], threshold: floa
 
     Args:
         ious: (N,) in [0, 1]; NaN is left out.
-        groups: N keys; the items of one picture, heard with its different sounds, share a key.
+        groups: N keys; the items of one image, heard with its different sounds, share a key.
         threshold: inclusive.
 
     Returns:

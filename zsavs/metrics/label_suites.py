@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError
 from zsavs.metrics import arrays, functional
-from zsavs.metrics.curves import f_curve, f_from_counts
 from zsavs.metrics.semantic import confusion_summary, nan_mean, semantic_summary
 from zsavs.metrics.streaming import ClassMeans, Confusion, Count, Mean
 from zsavs.metrics.suite import Suite, choice, per_class, sigmoid
+from zsavs.metrics.threshold_curves import f_curve, f_from_counts
 
 __all__ = ["AVSBENCH_OV_BASE", "AVSS", "CAVP", "AVSSCompat", "OpenVocabulary", "TAViSSemantic"]
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError
 from zsavs.metrics import arrays
-from zsavs.metrics.curves import f_from_counts
+from zsavs.metrics.threshold_curves import f_from_counts
 
 __all__ = ["FrameScores", "confusion_matrix", "confusion_summary", "semantic_frame_scores", "semantic_summary"]
 

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError, ResultFileError
 from zsavs.metrics import exact, functional
 from zsavs.metrics.arrays import Labels, Mask, Scores
-from zsavs.metrics.curves import f_curve, thresholds
 from zsavs.metrics.semantic import confusion_matrix, semantic_frame_scores
+from zsavs.metrics.threshold_curves import f_curve, thresholds
 
 __all__ = ["ClassMeans", "Confusion", "Count", "InteractiveSuccess", "MaxF", "Mean", "Stream", "Success"]
 

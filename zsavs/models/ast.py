@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError, WeightsError
-from zsavs.media.audio import fit, resample, windows
+from zsavs.media.waveform import fit, resample, windows
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import check_clips, in_batches, inference, onto
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
@@ -32,7 +32,7 @@ CARDS: dict[str, WeightCard] = {
         DEFAULT,
         "BSD-3-Clause",
         346,
-        "ImageNet (DeiT), AudioSet: sound with labels, no pictures",
+        "ImageNet (DeiT), AudioSet: sound with labels, no images",
         verified="licence tag of its sibling ast-finetuned-audioset-10-10-0.450",
     ),
     "zsavs:nano/tagger": WeightCard(

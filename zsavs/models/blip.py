@@ -1,4 +1,4 @@
-"""BLIP: a sentence for a picture (Li et al., "BLIP: Bootstrapping Language-Image Pre-training for Unified
+"""BLIP: a sentence for an image (Li et al., "BLIP: Bootstrapping Language-Image Pre-training for Unified
 Vision-Language Understanding and Generation", ICML 2022), by the BLIP classes of transformers."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _READ = "licence tag of the hub page, as listed elsewhere"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "BSD-3-Clause", 990, _TRAINED_ON, verified=_READ),
-    "zsavs:nano/blip": WeightCard("zsavs:nano/blip", "Apache-2.0", 5, "drawn pictures of the orchestra with captions"),
+    "zsavs:nano/blip": WeightCard("zsavs:nano/blip", "Apache-2.0", 5, "drawn images of the orchestra with captions"),
     "Salesforce/blip-image-captioning-large": WeightCard(
         "Salesforce/blip-image-captioning-large", "BSD-3-Clause", 1880, _TRAINED_ON, verified=_READ
     ),
@@ -37,7 +37,7 @@ CARDS: dict[str, WeightCard] = {
 
 
 class BlipCaptioner:
-    """Describes pictures in one sentence each (:class:`zsavs.protocols.Captioner`).
+    """Describes images in one sentence each (:class:`zsavs.protocols.Captioner`).
 
     Decoding draws nothing at random: beam search, or greedy with ``num_beams=1``. The defaults (3 beams, at most 20
     tokens, no repetition penalty) are those of the authors' captioning evaluation.
@@ -47,7 +47,7 @@ class BlipCaptioner:
         processor: its ``BlipProcessor``.
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
-        batch_size: the most pictures in the model at once.
+        batch_size: the most images in the model at once.
         prompt: words that every sentence is made to begin with ("a photo of"); as in the authors' code they are left
             out of the answer. Empty for none.
         num_beams: hypotheses followed at once, at least 1.
@@ -137,10 +137,10 @@ class BlipCaptioner:
         )
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """Describe N pictures, each (H, W, 3) uint8 RGB: N sentences, stripped, possibly empty.
+        """Describe N images, each (H, W, 3) uint8 RGB: N sentences, stripped, possibly empty.
 
         Raises:
-            ImageError: not a list of pictures.
+            ImageError: not a list of images.
             WeightsError: the device's memory is too small for one item.
         """
         return self._captions(check_images(items), self._describe_all)
@@ -151,9 +151,9 @@ class BlipCaptioner:
     def _describe(self, images: list[NDArray[np.uint8]]) -> list[str]:
         from PIL import Image
 
-        # As PIL images: from arrays the processor guesses which axis holds the colours, and errs on 3-pixel pictures.
-        pictures = [Image.fromarray(image) for image in images]
-        pixels = self.processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
+        # As PIL images: from arrays the processor guesses which axis holds the colours, and errs on 3-pixel images.
+        as_pil = [Image.fromarray(image) for image in images]
+        pixels = self.processor.image_processor(as_pil, return_tensors="pt")["pixel_values"]
         opening = self._opening().repeat(len(images), 1)
         with inference("BlipForConditionalGeneration"), quiet():
             tokens = self.model.generate(

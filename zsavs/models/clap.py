@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
-from zsavs.media.audio import resample, windows
+from zsavs.media.waveform import resample, windows
 from zsavs.models.checkpoints import bank_beside, card_for, load_model
 from zsavs.models.embedding import (
     TextMemory,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zsavs.errors import AudioError, ImageError, InputError, OutOfMemory, WeightsError
 from zsavs.media.arrays import frozen
 from zsavs.models.runtime import ran_out_of_memory
-from zsavs.storage.disk_cache import KeptTexts
+from zsavs.storage.disk_cache import CachedTexts
 from zsavs.types import AudioClip
 
 if TYPE_CHECKING:
@@ -88,24 +88,24 @@ def check_clips(clips: Sequence[AudioClip]) -> list[AudioClip]:
 
 
 def check_images(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return the pictures as a list of read-only arrays.
+    """Return the images as a list of read-only arrays.
 
-    A picture that its owner can still change comes back as a new view of it: answers are remembered by the identity
+    An image that its owner can still change comes back as a new view of it: answers are remembered by the identity
     of the array (:class:`zsavs.storage.memo.Memo`), and so none is remembered for it beyond the call.
 
     Raises:
-        ImageError: an item is not (H, W, 3) uint8, or one bare picture instead of a list.
+        ImageError: an item is not (H, W, 3) uint8, or one bare image instead of a list.
     """
     if isinstance(images, np.ndarray) and images.ndim < 4:
-        raise ImageError("expected a list of pictures, got a single array; use [image].")
-    pictures = []
+        raise ImageError("expected a list of images, got a single array; use [image].")
+    checked = []
     for image in images:
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
             raise ImageError(f"expected uint8 RGB arrays, got {getattr(image, 'dtype', type(image).__name__)}.")
         if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise ImageError(f"a picture must be (height, width, 3) and not empty, got shape {image.shape}.")
-        pictures.append(frozen(image) if image.flags.writeable else image)
-    return pictures
+            raise ImageError(f"an image must be (height, width, 3) and not empty, got shape {image.shape}.")
+        checked.append(frozen(image) if image.flags.writeable else image)
+    return checked
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -223,7 +223,7 @@ def onto(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None =
 def sent_for(tensor: torch.Tensor) -> NDArray[Any]:
     """A tensor of a model on its way to the CPU, not to be read before :func:`arrived`.
 
-    So a GPU is given the next picture's work while it is still at this one's.
+    So a GPU is given the next image's work while it is still at this one's.
     """
     array: NDArray[Any] = tensor.to("cpu", non_blocking=tensor.device.type in _QUEUEING).numpy()
     return array
@@ -276,7 +276,7 @@ class TextMemory:
     """Text embeddings by phrase: each is computed once, and at most ``max_items`` are held, oldest out first.
 
     Where many are asked for at once, as a vocabulary in its templates is, they are kept on disk too
-    (:class:`zsavs.storage.disk_cache.KeptTexts`), and the next process need not compute them again.
+    (:class:`zsavs.storage.disk_cache.CachedTexts`), and the next process need not compute them again.
 
     Args:
         compute: takes K phrases, returns their (K, D) embeddings, unit rows where they are kept on disk.
@@ -312,7 +312,7 @@ class TextMemory:
 
     def _recalled(self, phrases: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The rows that are kept on disk, and the others computed and kept."""
-        kept = KeptTexts(self._space, self._compute([_FINGERPRINT]))
+        kept = CachedTexts(self._space, self._compute([_FINGERPRINT]))
         known = kept.read()
         rows = {phrase: known[key] for phrase in phrases if (key := kept.key(phrase)) in known}
         new = self._computed([phrase for phrase in phrases if phrase not in rows])

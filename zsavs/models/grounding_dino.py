@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
-from zsavs.media.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.models.checkpoints import card_for, load_model
+from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
 from zsavs.models.embedding import arrived, in_batches, inference, onto, sent_for
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
 from zsavs.storage.files import read_text
@@ -35,18 +35,18 @@ log = logging.getLogger(__name__)
 DEFAULT = "IDEA-Research/grounding-dino-tiny"
 
 CARDS: dict[str, WeightCard] = {
-    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 689, "Objects365, GoldG, Cap4M: pictures with boxes and phrases"),
+    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 689, "Objects365, GoldG, Cap4M: images with boxes and phrases"),
     "IDEA-Research/grounding-dino-base": WeightCard(
         "IDEA-Research/grounding-dino-base",
         "Apache-2.0",
         929,
-        "COCO, Objects365, GoldG, Cap4M, OpenImages, ODinW-35, RefCOCO: pictures with boxes and phrases",
+        "COCO, Objects365, GoldG, Cap4M, OpenImages, ODinW-35, RefCOCO: images with boxes and phrases",
     ),
     "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det": WeightCard(
         "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det",
         "Apache-2.0",
         689,
-        "Objects365, GoldG, V3Det: pictures with boxes and phrases",
+        "Objects365, GoldG, V3Det: images with boxes and phrases",
         verified="from memory, look before relying on it",
     ),
 }
@@ -64,8 +64,8 @@ _SEPARATE_HEADS = {"decoder_bbox_embed_share": False, "decoder_cls_embed_share":
 #: What stands between two phrases of a prompt.
 _BETWEEN = ". "
 
-#: A longer picture is stretched to this ratio of its sides: the model sees the long side at 1333 pixels, where the
-#: short one of a very long picture would be left with less than one.
+#: A longer image is stretched to this ratio of its sides: the model sees the long side at 1333 pixels, where the
+#: short one of a very long image would be left with less than one.
 _MAX_ASPECT = 8
 _STRETCHED_SIDE = 2048
 
@@ -93,10 +93,10 @@ class GroundingDinoGrounder:
     post-processing decodes is never used, as it merges and cuts phrases. A box may answer several phrases.
 
     Several phrases share one prompt, which is faster, and lets them move each other's scores and boxes a little, as
-    the model looks at the picture through the whole prompt. ``phrases_per_prompt=1`` rules that out.
+    the model looks at the image through the whole prompt. ``phrases_per_prompt=1`` rules that out.
 
-    Pictures of one size share a batch. Pictures of different sizes never do, as the padding would change the answer.
-    A picture more than eight times as long as wide (or high) is stretched to that ratio first.
+    Images of one size share a batch. Images of different sizes never do, as the padding would change the answer.
+    An image more than eight times as long as wide (or high) is stretched to that ratio first.
 
     Args:
         model: a ``transformers.GroundingDinoForObjectDetection`` or ``MMGroundingDinoForObjectDetection``; it is moved,
@@ -205,7 +205,7 @@ class GroundingDinoGrounder:
             WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
         cleaned = [[self._clean(phrase) for phrase in query.phrases] for query in queries]
-        # Strategies often ask the same of a picture: what each prompt found is remembered as long as the picture lives.
+        # Strategies often ask the same of an image: what each prompt found is remembered as long as the image lives.
         known = self._known([sample.image for sample in samples], lambda new: [{} for _ in new])
         work: dict[tuple[int, int], list[tuple[int, _Prompt]]] = {}
         for number, (sample, phrases) in enumerate(zip(samples, cleaned, strict=True)):
@@ -279,7 +279,7 @@ class GroundingDinoGrounder:
         return _Prompt(text, tuple(phrases), tuple(tokens))
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[_Prompt]) -> list[list[Found]]:
-        """Ask each prompt of the picture beside it: for each prompt, what each of its phrases found."""
+        """Ask each prompt of the image beside it: for each prompt, what each of its phrases found."""
         pixels = self.image_processor(
             images=[_stretched(image) for image in images], return_tensors="pt", input_data_format="channels_last"
         )
@@ -333,7 +333,7 @@ def _join(phrases: Sequence[str]) -> str:
 
 
 def _stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture, stretched across if it is too long for the model to leave anything of its short side."""
+    """The image, stretched across if it is too long for the model to leave anything of its short side."""
     height, width = image.shape[:2]
     if max(height, width) <= _MAX_ASPECT * min(height, width):
         return np.array(image)

@@ -1,4 +1,4 @@
-"""CLIP and its relatives: pictures and text in one embedding space (Radford et al., "Learning Transferable Visual
+"""CLIP and its relatives: images and text in one embedding space (Radford et al., "Learning Transferable Visual
 Models From Natural Language Supervision", ICML 2021; Cherti et al., "Reproducible scaling laws for contrastive
 language-image learning", CVPR 2023), by the open_clip library."""
 
@@ -43,18 +43,18 @@ _READ = "licence tag of the hub page, as listed elsewhere"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "MIT", 605, _LAION_2B, verified=_READ),
-    "zsavs:nano/clip": WeightCard("zsavs:nano/clip", "Apache-2.0", 11, "drawn pictures of the orchestra with names"),
+    "zsavs:nano/clip": WeightCard("zsavs:nano/clip", "Apache-2.0", 11, "drawn images of the orchestra with names"),
     "ViT-L-14/laion2b_s32b_b82k": WeightCard(
         "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "MIT", 1710, _LAION_2B, verified=_READ
     ),
 }
 
-#: Pictures this many times longer than wide are cut to it before they are scaled up to a square's height.
+#: Images this many times longer than wide are cut to it before they are scaled up to a square's height.
 _MAX_ASPECT = 32
 
 
 class OpenClipEncoder:
-    """Embeds pictures and texts in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTokenEncoder`).
+    """Embeds images and texts in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTokenEncoder`).
 
     Args:
         model: an open_clip model; it is moved, frozen and put into evaluation mode.
@@ -62,8 +62,8 @@ class OpenClipEncoder:
         tokenizer: its tokenizer, list of texts to (K, tokens) ids.
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
-        batch_size: the most pictures in the model at once.
-        picture_bank: (B, D) embeddings of unlabelled pictures that scores are calibrated against
+        batch_size: the most images in the model at once.
+        picture_bank: (B, D) embeddings of unlabelled images that scores are calibrated against
             (:mod:`zsavs.calibration.bank`).
 
     Raises:
@@ -96,7 +96,7 @@ class OpenClipEncoder:
         self._name = type(model).__name__
         self._dtype: torch.dtype = next(model.parameters()).dtype
         self._texts = TextMemory(self._embed_texts, space=self.space)
-        self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self._images: Memo[NDArray[np.float32]] = Memo()
         self._grids: dict[float, Memo[NDArray[np.float32]]] = {}
         self.picture_bank = picture_bank
 
@@ -145,26 +145,26 @@ class OpenClipEncoder:
         )
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
+        """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
 
         Scaling, cropping and colour are the checkpoint's own, by open_clip's transform. Where that takes the middle
-        square of the picture, a picture more than 32 times as long as wide is cut to that beforehand.
+        square of the image, an image more than 32 times as long as wide is cut to that beforehand.
 
         Raises:
-            ImageError: not a list of pictures.
+            ImageError: not a list of images.
             WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
-        rows = self._pictures(check_images(images), self._embed_images)
+        rows = self._images(check_images(images), self._embed_images)
         return np.stack(rows) if rows else self.encode_text([])
 
     def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
-        """What the model pools over each picture: N arrays (h, w, C), its last features row by row.
+        """What the model pools over each image: N arrays (h, w, C), its last features row by row.
 
         They lie before the head (:meth:`project_image_tokens`). Where the model pools by averaging, the projected mean
-        over the grid at scale 1 is :meth:`encode_image` of a square picture; where it reads a class token, patches
+        over the grid at scale 1 is :meth:`encode_image` of a square image; where it reads a class token, patches
         come out of the same last norm and head, which were not trained for them.
 
-        The picture is squeezed into a square whatever the checkpoint's transform does, so that the grid covers it.
+        The image is squeezed into a square whatever the checkpoint's transform does, so that the grid covers it.
 
         Args:
             images: each (H, W, 3) uint8 RGB of its own size.
@@ -172,7 +172,7 @@ class OpenClipEncoder:
                 positions are learned for one size, and looks at its own.
 
         Raises:
-            ImageError: not a list of pictures.
+            ImageError: not a list of images.
             InputError: the image tower pools in a way that leaves its tokens without meaning, or ``scale`` is not
                 above 0.
             WeightsError: as :meth:`encode_image`.
@@ -248,7 +248,7 @@ class OpenClipEncoder:
 
 
 def _middle(image: NDArray[np.uint8], aspect: int) -> NDArray[np.uint8]:
-    """The middle of a very long picture.
+    """The middle of a very long image.
 
     open_clip scales the short side up to the model's size before it crops; a line one pixel high and 10 000 wide
     would take gigabytes on its way to a square of 224 pixels that is over 9 000 times shorter than itself.

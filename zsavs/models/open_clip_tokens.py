@@ -20,7 +20,7 @@ class Tower(Protocol):
     """An image tower cut in two, at its pooling."""
 
     def side(self, scale: float) -> tuple[int, int]:
-        """Height and width of the picture that it looks at, in pixels."""
+        """Height and width of the image that it looks at, in pixels."""
         ...
 
     def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -64,7 +64,7 @@ def _averages(visual: Any) -> bool:
 
 
 class _Convolutional:
-    """A timm trunk of convolutions: pools by averaging, and looks at pictures of any size."""
+    """A timm trunk of convolutions: pools by averaging, and looks at images of any size."""
 
     def __init__(self, visual: Any) -> None:
         self.visual = visual
@@ -106,7 +106,7 @@ class _Transformer:
 
 
 def squeezed(image: NDArray[np.uint8], size_hw: tuple[int, int], settings: Mapping[str, Any]) -> torch.Tensor:
-    """A picture as the model sees it, whole: (3, h, w), standardised as the checkpoint says.
+    """An image as the model sees it, whole: (3, h, w), standardised as the checkpoint says.
 
     Args:
         image: (H, W, 3) uint8.

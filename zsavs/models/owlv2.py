@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import InputError, WeightsError
-from zsavs.media.boxes import Found, as_proposals, from_centres, keep_best
 from zsavs.models.checkpoints import card_for, load_model
+from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
 from zsavs.models.embedding import TextMemory, arrived, in_batches, inference, onto, sent_for, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.storage.memo import Memo
@@ -39,26 +39,26 @@ CARDS: dict[str, WeightCard] = {
         verified="from memory, look before relying on it",
     ),
     "zsavs:nano/owlv2": WeightCard(
-        "zsavs:nano/owlv2", "Apache-2.0", 4, "drawn pictures of the orchestra with names and boxes"
+        "zsavs:nano/owlv2", "Apache-2.0", 4, "drawn images of the orchestra with names and boxes"
     ),
 }
 
-#: The processor pads a picture to a square in float32 and blurs it before it makes it small, which takes memory and
-#: time with the square of the long side. A picture longer than this many times the model's is made smaller first.
+#: The processor pads an image to a square in float32 and blurs it before it makes it small, which takes memory and
+#: time with the square of the long side. An image longer than this many times the model's is made smaller first.
 _MAX_SHRINK = 3
 
 #: Phrases scored at once: 3600 candidates times this many, 4 MB.
 _PHRASES_AT_ONCE = 256
 
-#: Pictures whose candidates are remembered, for the next strategy that asks: 3600 candidates of width 768 are 11 MB.
+#: Images whose candidates are remembered, for the next strategy that asks: 3600 candidates of width 768 are 11 MB.
 _REMEMBERED = 16
 
 
 class Owlv2Grounder:
     """Boxes for each phrase of a query (:class:`zsavs.protocols.Grounder`).
 
-    Every candidate box of the picture is scored for every phrase by itself: a phrase never changes what another one
-    finds, and a box may answer several phrases. The picture is encoded once, however many phrases there are and, while
+    Every candidate box of the image is scored for every phrase by itself: a phrase never changes what another one
+    finds, and a box may answer several phrases. The image is encoded once, however many phrases there are and, while
     it is among the last ones, however many strategies ask.
 
     Args:
@@ -72,10 +72,10 @@ class Owlv2Grounder:
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase.
         vote_iou: boxes of one phrase that overlap with one that stays by at least this have a say in where it lies,
-            in (0, 1]; None leaves boxes as they are (:func:`zsavs.media.boxes.keep_best`). Neighbouring candidates
+            in (0, 1]; None leaves boxes as they are (:func:`zsavs.models.detection.keep_best`). Neighbouring candidates
             see the same object, each a little differently, and their mean lies closer than the surest one's.
         template: the sentence around a phrase, with "{}" in the phrase's place.
-        batch_size: the most pictures in the model at once.
+        batch_size: the most images in the model at once.
 
     Raises:
         InputError: a setting out of range.
@@ -109,7 +109,7 @@ class Owlv2Grounder:
             raise InputError(f"Owlv2Grounder: template needs a {{}} where the phrase goes, got {template!r}.")
         self.device = resolve_device(device)
         self.model = to_device(model, self.device)
-        # A box coordinate in bfloat16 is off by up to 0.2 % of the picture, and the heads cost next to nothing.
+        # A box coordinate in bfloat16 is off by up to 0.2 % of the image, and the heads cost next to nothing.
         self.model.box_head.float()
         self.model.class_head.float()
         grid = (self.model.num_patches_height, self.model.num_patches_width)
@@ -188,14 +188,14 @@ class Owlv2Grounder:
         return answers
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
-        """For each picture, what each of its phrases found."""
+        """For each image, what each of its phrases found."""
         candidates = self._candidates(images, self._look)
         self._texts([phrase for asked in phrases for phrase in asked])  # those that are new, all together
         sent = [self._scores(features, asked) for (features, _), asked in zip(candidates, phrases, strict=True)]
         arrived(self.device)
         found = []
         for image, (_, boxes), rows in zip(images, candidates, sent, strict=True):
-            # A candidate's box is a share of the square that the picture is padded to, below and to the right.
+            # A candidate's box is a share of the square that the image is padded to, below and to the right.
             side = max(image.shape[:2])
             pixels_xyxy = from_centres(boxes, (side, side))
             scores = np.stack(rows)
@@ -208,7 +208,7 @@ class Owlv2Grounder:
         return found
 
     def _look(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[torch.Tensor, NDArray[np.float32]]]:
-        """For each picture its candidates: features (1, N, D) on the device, and boxes (N, 4) as shares of the square,
+        """For each image its candidates: features (1, N, D) on the device, and boxes (N, 4) as shares of the square,
         centre and size."""
         longest = _MAX_SHRINK * self.image_processor.size["height"]
         small = [_limited(image, longest) for image in images]
@@ -220,7 +220,7 @@ class Owlv2Grounder:
         return list(zip(features.split(1), boxes, strict=True))
 
     def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Score every candidate of one picture, (1, N, D), for each of K phrases: K rows (N,) in [0, 1].
+        """Score every candidate of one image, (1, N, D), for each of K phrases: K rows (N,) in [0, 1].
 
         They may still be on their way (:func:`zsavs.models.embedding.sent_for`).
         """
@@ -262,7 +262,7 @@ class Owlv2Grounder:
 
 
 def _limited(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """The picture, made smaller if its long side is longer than ``longest`` pixels."""
+    """The image, made smaller if its long side is longer than ``longest`` pixels."""
     height, width = image.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:

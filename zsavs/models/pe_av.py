@@ -1,4 +1,4 @@
-"""PE-AV: sounds, pictures and texts in one space (Meta's Perception Encoder Audiovisual), by the PeAudioVideo classes
+"""PE-AV: sounds, images and texts in one space (Meta's Perception Encoder Audiovisual), by the PeAudioVideo classes
 of transformers. Permissively licensed, where ImageBind is not."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError, UnknownName
-from zsavs.media.audio import resample, windows
+from zsavs.media.waveform import resample, windows
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import (
     TextMemory,
@@ -78,12 +78,12 @@ def _repair(transformers: Any) -> None:
 
 
 class PeAvEncoder:
-    """Embeds sounds, pictures and texts in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
+    """Embeds sounds, images and texts in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
 
     It also reads words given as vectors (:class:`zsavs.protocols.PseudoWordEncoder`).
 
     The model was trained to align sound with video directly, and has two heads for texts: one to compare with sounds,
-    one with videos. A picture is a video of one frame. A text is here the mean of what both heads say, each of unit
+    one with videos. An image is a video of one frame. A text is here the mean of what both heads say, each of unit
     length, so that one row serves on both sides; ``text`` takes a single head instead.
 
     A sound of more than ``window_s`` is heard window by window, the last one moved back to end with the sound, and its
@@ -97,7 +97,7 @@ class PeAvEncoder:
         tokenizer: its tokenizer.
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
-        batch_size: the most windows, or pictures, in the model at once.
+        batch_size: the most windows, or images, in the model at once.
         window_s: the most seconds in the model at once.
         text: which head reads texts: "both", "sound" or "picture".
         max_text_tokens: longer texts are cut.
@@ -140,7 +140,7 @@ class PeAvEncoder:
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
         self.max_text_tokens = min(max_text_tokens, model.config.text_config.max_position_embeddings)
         self._texts = TextMemory(self._embed_texts, space=self.space)
-        self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self._images: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
 
     @classmethod
@@ -197,13 +197,13 @@ class PeAvEncoder:
         return self._stack(self._sounds(check_clips(clips), self._embed_clips))
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
+        """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
 
         Raises:
-            ImageError: not a list of pictures.
+            ImageError: not a list of images.
             WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
-        return self._stack(self._pictures(check_images(images), self._embed_images))
+        return self._stack(self._images(check_images(images), self._embed_images))
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).

@@ -101,7 +101,7 @@ def import_transformers() -> Any:
 def explain_import_failure(error: Exception) -> BrokenInstallation:
     """Word the failure of a model class to import.
 
-    transformers imports torchaudio wherever it is installed, even for pictures; a torchaudio built for another torch
+    transformers imports torchaudio wherever it is installed, even for images; a torchaudio built for another torch
     then breaks every model class with a message that does not mention it.
     """
     import importlib.util

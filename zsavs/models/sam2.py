@@ -1,5 +1,5 @@
 """SAM 2: masks for boxes and points (Ravi et al., "SAM 2: Segment Anything in Images and Videos", ICLR 2025), by the
-classes of transformers. Pictures only; the memory for videos is not loaded."""
+classes of transformers. Images only; the memory for videos is not loaded."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["CARDS", "DEFAULT", "Sam2Segmenter"]
 
 DEFAULT = "facebook/sam2.1-hiera-tiny"
 
-_DATA = "SA-1B, SA-V and an internal set: pictures and videos with masks"
+_DATA = "SA-1B, SA-V and an internal set: images and videos with masks"
 
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA),
-    "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 2, "drawn pictures of the orchestra with masks"),
+    "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 2, "drawn images of the orchestra with masks"),
     "facebook/sam2.1-hiera-small": WeightCard("facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA),
     "facebook/sam2.1-hiera-base-plus": WeightCard("facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA),
     "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
@@ -49,8 +49,8 @@ _Decoded = tuple[NDArray[np.float32], NDArray[np.float32]]
 class Sam2Segmenter:
     """Mask logits for boxes (:class:`zsavs.protocols.Segmenter`) and for points.
 
-    The picture is squeezed into the model's square, as SAM 2 was trained. Its features are remembered for as long as
-    the picture lives (the last 16 pictures), so that the second prompt costs only the small mask decoder.
+    The image is squeezed into the model's square, as SAM 2 was trained. Its features are remembered for as long as
+    the image lives (the last 16 images), so that the second prompt costs only the small mask decoder.
 
     Args:
         model: a ``transformers.Sam2Model``; it is moved, frozen and put into evaluation mode. If its image encoder is
@@ -60,7 +60,7 @@ class Sam2Segmenter:
         device: see :func:`zsavs.models.runtime.resolve_device`.
         multimask: let the model propose three masks for each prompt and take the one it rates best; else take its
             single mask, or the best of three where the single one is not stable.
-        batch_size: the most pictures in the encoder at once.
+        batch_size: the most images in the encoder at once.
         prompts_at_once: the most prompts in the decoder at once; a prompt takes some 40 MB.
 
     Raises:
@@ -165,10 +165,10 @@ class Sam2Segmenter:
         """Mask logits for points.
 
         Args:
-            samples: the pictures.
+            samples: the images.
             points: for each sample (P, n, 2): P prompts of n points each, x to the right and y down, in pixels.
             labels: for each sample (P, n): 1 where the point is on the object, 0 where it is not. All 1 if left out.
-            full_size: stretch the logits to the picture; False leaves them at the decoder's size (256 x 256), which
+            full_size: stretch the logits to the image; False leaves them at the decoder's size (256 x 256), which
                 takes a fraction of the memory for the many points of a grid.
 
         Returns:
@@ -186,7 +186,7 @@ class Sam2Segmenter:
         return self._answer(samples, prompts, full_size=full_size)
 
     def _scaled(self, sample: AVSample, xy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Pixels of the picture to pixels of the model's square, for arrays of x, y, x, y, ... A new array."""
+        """Pixels of the image to pixels of the model's square, for arrays of x, y, x, y, ... A new array."""
         height, width = sample.size_hw
         square = self.image_processor.size
         scale = np.array([square["width"] / width, square["height"] / height], np.float32)
@@ -206,7 +206,7 @@ class Sam2Segmenter:
             looked = self._features(
                 [samples[i].image for i in batch], lambda new: in_batches(self._encode, new, self.batch_size)
             )
-            # Pictures with equally many prompts share the decoder, as the surroundings of single regions do.
+            # Images with equally many prompts share the decoder, as the surroundings of single regions do.
             alike: dict[tuple[tuple[int, ...], ...], list[tuple[int, list[torch.Tensor]]]] = {}
             for i, features in zip(batch, looked, strict=True):
                 alike.setdefault(tuple(values.shape for values in prompts[i].values()), []).append((i, features))
@@ -227,7 +227,7 @@ class Sam2Segmenter:
         return answers
 
     def _encode(self, images: list[NDArray[np.uint8]]) -> list[list[torch.Tensor]]:
-        """Features of each picture at three scales, the finest first, each (1, C, h, w) float32."""
+        """Features of each image at three scales, the finest first, each (1, C, h, w) float32."""
         import torch
 
         pixels = torch.cat(prepared(self._prepare, images))
@@ -237,7 +237,7 @@ class Sam2Segmenter:
             return [[scale[i : i + 1].float().clone() for scale in scales] for i in range(len(images))]
 
     def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
-        """A picture in the model's square, (1, 3, S, S), normalised."""
+        """An image in the model's square, (1, 3, S, S), normalised."""
         pixels: torch.Tensor = self.image_processor(
             images=[np.array(image)], return_tensors="pt", input_data_format="channels_last"
         )["pixel_values"]
@@ -249,7 +249,7 @@ class Sam2Segmenter:
         prompts: list[dict[str, NDArray[Any]]],
         sizes_hw: list[tuple[int, int] | None],
     ) -> list[list[_Decoded]]:
-        """For each of N pictures what its P prompts give, P the same for all: logits (H, W), or of the decoder's size,
+        """For each of N images what its P prompts give, P the same for all: logits (H, W), or of the decoder's size,
         and a rating for each. They may still be on their way (:func:`zsavs.models.embedding.sent_for`)."""
         import torch
         from torch.nn.functional import interpolate
@@ -258,19 +258,19 @@ class Sam2Segmenter:
             asked = {name: np.stack([prompt[name][rows] for prompt in prompts]) for name in prompts[0]}
             with inference("SAM 2"):
                 inputs = {name: onto(torch.from_numpy(values), self.device) for name, values in asked.items()}
-                # One picture is not copied, whose features are large.
+                # One image is not copied, whose features are large.
                 seen = [
                     scales[0] if len(features) == 1 else torch.cat(scales) for scales in zip(*features, strict=True)
                 ]
                 outputs = self.model(image_embeddings=seen, multimask_output=self.multimask, **inputs)
-                iou, best = outputs.iou_scores.max(dim=2)  # (pictures, prompts), over the masks of each
+                iou, best = outputs.iou_scores.max(dim=2)  # (images, prompts), over the masks of each
                 each = torch.arange(best.shape[1], device=self.device)
                 answers = []
-                for picture, size_hw in enumerate(sizes_hw):
-                    masks = outputs.pred_masks[picture][each, best[picture]]
+                for image, size_hw in enumerate(sizes_hw):
+                    masks = outputs.pred_masks[image][each, best[image]]
                     if size_hw is not None:
                         masks = interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)[0]
-                    answers.append(list(zip(sent_for(masks), sent_for(iou[picture][:, None]), strict=True)))
+                    answers.append(list(zip(sent_for(masks), sent_for(iou[image][:, None]), strict=True)))
                 return answers
 
         if len(features) > 1:
@@ -283,7 +283,7 @@ class Sam2Segmenter:
 
 
 def _stacked(rows: list[_Decoded]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits (P, H, W) and ratings (P,) of one picture, checked."""
+    """Logits (P, H, W) and ratings (P,) of one image, checked."""
     logits, ratings = zip(*rows, strict=True)
     found, rated = np.stack(logits), np.concatenate(ratings)
     if not (np.isfinite(found).all() and np.isfinite(rated).all()):

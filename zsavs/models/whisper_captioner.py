@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.media.audio import resample, windows
+from zsavs.media.waveform import resample, windows
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.embedding import check_clips, in_batches, inference, onto
 from zsavs.models.runtime import import_transformers, load_part, quiet, resolve_device, resolve_dtype, to_device
@@ -36,7 +36,7 @@ def _card(name: str, size_mb: int) -> WeightCard:
         name,
         "CC-BY-NC-4.0",
         size_mb,
-        "Whisper's speech; AudioSet, AudioCaps, Clotho: sound with labels and captions, no pictures",
+        "Whisper's speech; AudioSet, AudioCaps, Clotho: sound with labels and captions, no images",
         verified="licence tag of the hub page; its text says CC-BY-4.0, so ask its authors; size from memory",
     )
 

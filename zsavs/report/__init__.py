@@ -30,8 +30,8 @@ def write(report: Mapping[str, Any], folder: Path) -> dict[str, Path]:
             weight card or class name}}, ``rows`` [{strategy, audio, items, metrics: {suite: {name: share}}, fixed:
             {name: share}, J_sounding, seconds_per_item}], ``protocols`` {suite: sentence}, ``per_class`` and
             ``per_source_count`` {strategy: {group: {items, J}}}, ``class_metrics`` {strategy: {suite: [{class, name:
-            share}]}}, ``curves`` {strategy: {thresholds, J}}, ``cases`` {strategy: {best, worst: [{item, J, picture}]}}
-            with pictures as paths relative to ``folder``.
+            share}]}}, ``curves`` {strategy: {thresholds, J}}, ``cases`` {strategy: {best, worst: [{item, J, image}]}}
+            with images as paths relative to ``folder``.
         folder: where to write; it is made.
 
     Returns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Block", "Cell", "Chart", "Curve", "Heading", "Notice", "Page", "Paragraph", "Picture", "Pictures", "Row"]
+__all__ = ["Block", "Cell", "Chart", "Curve", "Figure", "Figures", "Heading", "Notice", "Page", "Paragraph", "Row"]
 __all__ += ["Section", "Sound", "Table"]
 
 
@@ -100,8 +100,8 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture under the report's folder with its caption; ``path`` None where there is none."""
+class Figure:
+    """An image under the report's folder with its caption; ``path`` None where there is none."""
 
     path: str | None
     title: str
@@ -109,10 +109,10 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures in a grid; ``large`` for three in a row at the most, where details matter."""
+class Figures:
+    """Images in a grid; ``large`` for three in a row at the most, where details matter."""
 
-    pictures: Sequence[Picture]
+    images: Sequence[Figure]
     large: bool = False
 
 
@@ -124,7 +124,7 @@ class Sound:
     title: str
 
 
-Block = Table | Paragraph | Notice | Heading | Chart | Pictures | Sound
+Block = Table | Paragraph | Notice | Heading | Chart | Figures | Sound
 
 
 @dataclass(frozen=True)

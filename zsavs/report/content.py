@@ -11,11 +11,11 @@ from zsavs.report.blocks import (
     Cell,
     Chart,
     Curve,
+    Figure,
+    Figures,
     Heading,
     Page,
     Paragraph,
-    Picture,
-    Pictures,
     Row,
     Section,
     Table,
@@ -139,18 +139,18 @@ def _cases(report: Mapping[str, Any]) -> Section:
     blocks: list[Block] = []
     for strategy, cases in grouped(report.get("cases")).items():
         for key, title in (("best", "best items"), ("worst", "worst items")):
-            pictures = [_picture(case) for case in entries(cases.get(key))]
-            if pictures:
-                blocks += [Heading(f"{line(strategy)}: {title}"), Pictures(pictures)]
+            images = [_image(case) for case in entries(cases.get(key))]
+            if images:
+                blocks += [Heading(f"{line(strategy)}: {title}"), Figures(images)]
     return Section("Best and worst cases", blocks)
 
 
-def _picture(case: Mapping[str, Any]) -> Picture:
-    """One case; a picture that does not lie under the report's folder is not linked."""
+def _image(case: Mapping[str, Any]) -> Figure:
+    """One case; an image that does not lie under the report's folder is not linked."""
     path = case.get("picture")
     inside = isinstance(path, str) and path != "" and not path.startswith("/") and "\\" not in path
     inside = inside and ".." not in str(path).split("/") and ":" not in str(path).split("/")[0]
-    return Picture(path if inside else None, line(case.get("item")), f"J {percent(number(case.get('J')))}")
+    return Figure(path if inside else None, line(case.get("item")), f"J {percent(number(case.get('J')))}")
 
 
 def _failures(report: Mapping[str, Any]) -> Section:

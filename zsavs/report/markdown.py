@@ -8,12 +8,12 @@ from urllib.parse import quote
 from zsavs.report.blocks import (
     Block,
     Chart,
+    Figure,
+    Figures,
     Heading,
     Notice,
     Page,
     Paragraph,
-    Picture,
-    Pictures,
     Row,
     Section,
     Sound,
@@ -45,19 +45,19 @@ def _block(block: Block) -> str:
             return f"### {_text(text)}"
         case Chart():
             return "The curves are drawn in [report.html](report.html)."
-        case Pictures(pictures):
-            return "\n".join(map(_picture, pictures))
+        case Figures(images):
+            return "\n".join(map(_image, images))
         case Sound(path, title):
             return f"- [{_text(title)}](<{_url(path)}>)"
         case Table():
             return _table(block)
 
 
-def _picture(picture: Picture) -> str:
-    title = f"{_text(picture.note)}: {_text(picture.title)}"
-    if picture.path is None:
+def _image(image: Figure) -> str:
+    title = f"{_text(image.note)}: {_text(image.title)}"
+    if image.path is None:
         return f"- {title}"
-    return f"- [{title}](<{_url(picture.path)}>)"
+    return f"- [{title}](<{_url(image.path)}>)"
 
 
 def _url(path: str) -> str:

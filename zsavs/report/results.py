@@ -185,7 +185,7 @@ def _warnings(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Notice]:
             notices.append(
                 Notice(
                     f"{strategy} does not seem to use the sound: J{where} is {measure('J', before)} with the recorded "
-                    f"sound and still {' and '.join(kept)}. Its numbers tell what it finds in pictures, not what it "
+                    f"sound and still {' and '.join(kept)}. Its numbers tell what it finds in images, not what it "
                     "hears."
                 )
             )

@@ -1,4 +1,4 @@
-"""The page as one HTML file: no scripts, nothing fetched, pictures and sounds by relative links."""
+"""The page as one HTML file: no scripts, nothing fetched, images and sounds by relative links."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from zsavs.report.blocks import (
     Block,
     Cell,
     Chart,
+    Figure,
+    Figures,
     Heading,
     Notice,
     Page,
     Paragraph,
-    Picture,
-    Pictures,
     Row,
     Section,
     Sound,
@@ -25,7 +25,7 @@ from zsavs.report.chart import colour, dashes, svg
 
 __all__ = ["html"]
 
-#: Forbids everything but inline styles, and pictures and sounds from the page's own place, should a label ever slip
+#: Forbids everything but inline styles, and images and sounds from the page's own place, should a label ever slip
 #: through.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:; media-src 'self' file:"
 
@@ -68,8 +68,8 @@ def _block(block: Block) -> str:
             return f"<h3>{escape(text)}</h3>"
         case Chart():
             return _chart(block)
-        case Pictures(pictures, large):
-            return f'<div class="pictures{" large" if large else ""}">{"".join(map(_picture, pictures))}</div>'
+        case Figures(images, large):
+            return f'<div class="images{" large" if large else ""}">{"".join(map(_image, images))}</div>'
         case Sound(path, title):
             player = f'<audio controls preload="metadata" src="{_url(path)}"></audio>'
             return f'<figure class="sound">{player}<figcaption>{escape(title)}</figcaption></figure>'
@@ -86,12 +86,12 @@ def _chart(chart: Chart) -> str:
     return f'<figure class="chart">{svg(chart)}<figcaption><ul class="keys">{keys}</ul></figcaption></figure>'
 
 
-def _picture(picture: Picture) -> str:
-    shown = '<div class="none">no picture</div>'
-    if picture.path is not None:
-        url = _url(picture.path)
-        shown = f'<a href="{url}"><img src="{url}" alt="{escape(picture.title)}"></a>'
-    note = f"<b>{escape(picture.note)}</b> {escape(picture.title)}"
+def _image(image: Figure) -> str:
+    shown = '<div class="none">no image</div>'
+    if image.path is not None:
+        url = _url(image.path)
+        shown = f'<a href="{url}"><img src="{url}" alt="{escape(image.title)}"></a>'
+    note = f"<b>{escape(image.note)}</b> {escape(image.title)}"
     return f"<figure>{shown}<figcaption>{note}</figcaption></figure>"
 
 

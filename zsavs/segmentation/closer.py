@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 __all__ = ["CloserLook"]
 
-#: Pictures whose regions are remembered for the next strategy: ten regions of a VGA picture are 6 MB.
+#: Images whose regions are remembered for the next strategy: ten regions of a VGA image are 6 MB.
 _REMEMBERED = 16
 #: Views of surroundings that the segmenter is shown at once, those in the mirror among them; what it remembers of a
-#: batch of pictures should outlive them.
+#: batch of images should outlive them.
 _AT_ONCE = 8
 
 
 class CloserLook:
-    """Segments every region in the whole picture and in its surroundings alone, and takes the mean of all looks.
+    """Segments every region in the whole image and in its surroundings alone, and takes the mean of all looks.
 
-    A segmenter sees every picture at one size, so that a small thing has few cells of the mask, and a thin one less
-    than one. Its surroundings by themselves fill that size. The whole picture in turn knows what lies around; the mean
+    A segmenter sees every image at one size, so that a small thing has few cells of the mask, and a thin one less
+    than one. Its surroundings by themselves fill that size. The whole image in turn knows what lies around; the mean
     of the logits is better than either. Surroundings of several widths lay the segmenter's cells differently over the
-    outline, so that some of its mistakes cancel. Costs the segmenter's encoder one more picture for each margin and
+    outline, so that some of its mistakes cancel. Costs the segmenter's encoder one more image for each margin and
     region that is selected, or two if it is ``mirrored``; a region that is not selected has no mask in the result, and
-    keeps the look in the whole picture.
+    keeps the look in the whole image.
 
     Args:
         segmenter: makes the masks. By name, ``build_pipeline(..., segmenter="closer")`` goes around the preset's own,
             and ``segmenter="closer:sam2"`` around the one that is named.
         margin: of the surroundings on each side, as a share of the box's longer side, at least 0; they are a square
-            where the picture allows it. Several: one look with each, and all looks count alike.
+            where the image allows it. Several: one look with each, and all looks count alike.
         mirrored: look at the surroundings in a mirror, too. A mirror changes nothing about a thing, so that what
             differs are the segmenter's mistakes, some of which cancel.
 
@@ -149,7 +149,7 @@ def _keys(found: Proposals) -> list[tuple[bytes, bool]]:
 
 
 def _mirrored(sample: AVSample, proposals: Proposals) -> tuple[AVSample, Proposals]:
-    """The picture with left and right exchanged, and the boxes where they then are."""
+    """The image with left and right exchanged, and the boxes where they then are."""
     image = np.ascontiguousarray(sample.image[:, ::-1])
     boxes = proposals.boxes_xyxy[:, [2, 1, 0, 3]].copy()
     boxes[:, [0, 2]] = image.shape[1] - boxes[:, [0, 2]]

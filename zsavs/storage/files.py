@@ -49,6 +49,14 @@ def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
         return file.read().decode("utf-8-sig")
 
 
+def is_there(path: Path, *, folder: bool = False) -> bool:
+    """Whether there is such a file or folder, or such a folder; what may not be looked at is not there."""
+    try:
+        return path.is_dir() if folder else path.exists()
+    except OSError:
+        return False
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file so that it is there complete or not at all; folders are made.
 

@@ -1,6 +1,6 @@
 """Remember what was computed for an object for as long as that object lives, and no longer.
 
-Several strategies look at the same picture and hear the same sound. Every encoder remembers its last answers by
+Several strategies look at the same image and hear the same sound. Every encoder remembers its last answers by
 the identity of the object it was given, so the second strategy pays nothing; when the object goes, so does the
 answer, and never more than ``max_items`` answers are held.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AVSample, Query
@@ -16,7 +16,7 @@ class AudioToText:
     """CLAP names the sound over a vocabulary; a detector looks for the names; CLIP checks what it finds.
 
     This is the design of audio-tagging pipelines with grounding (AT-GDINO-SAM, Bhosale et al., arXiv 2309.06728),
-    with an open vocabulary in place of a tagger. The picture plays no part until the names are known.
+    with an open vocabulary in place of a tagger. The image plays no part until the names are known.
 
     Args:
         audio_text: sound and text in one space.
@@ -39,12 +39,12 @@ class AudioToText:
         max_gap: float = 2.0,
     ) -> None:
         check_limits("audio_to_text", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear = SoundScorer(audio_text)
+        self.hear = AudioScorer(audio_text)
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The labels that each sound gives evidence for, whatever the picture shows."""
+        """The labels that each sound gives evidence for, whatever the image shows."""
         z = self.hear([sample.audio for sample in samples], self.vocabulary)  # 1. sound against labels   (N, K)
         return [  # 2. labels with evidence  at most top_k rows each
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap)

@@ -8,7 +8,7 @@ import numpy as np
 
 from zsavs.errors import InputError
 from zsavs.language.sound_sources import visible_things
-from zsavs.media.audio import rms_db, windows
+from zsavs.media.waveform import rms_db, windows
 from zsavs.protocols import AudioCaptioner
 from zsavs.types import AudioClip, AVSample, Query
 
@@ -55,7 +55,7 @@ class Caption:
         self.top_k, self.min_level_db = top_k, min_level_db
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The visible things that each sound's caption names, whatever the picture shows."""
+        """The visible things that each sound's caption names, whatever the image shows."""
         loud = [sample.audio for sample in samples if _level_db(sample.audio) >= self.min_level_db]  # 1. is there any?
         captions = dict(zip(map(id, loud), self.audio_captioner.caption(loud), strict=True))  # 2. what is audible
         return [self._look_for(captions.get(id(sample.audio), "")) for sample in samples]

@@ -56,7 +56,7 @@ class Classify:
         self.top_k, self.min_probability = top_k, min_probability
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The visible sources of what each sound is tagged with, whatever the picture shows."""
+        """The visible sources of what each sound is tagged with, whatever the image shows."""
         tagged = self.audio_tagger.tag([sample.audio for sample in samples])  # 1. scored labels of each sound
         return [self._look_for(labels) for labels in tagged]
 

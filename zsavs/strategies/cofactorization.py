@@ -1,4 +1,4 @@
-"""Co-factorisation: take sound and picture apart by themselves, and pair the pieces that mean the same."""
+"""Co-factorisation: take sound and image apart by themselves, and pair the pieces that mean the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from zsavs.algebra.assignment import assign, jensen_shannon
 from zsavs.algebra.factorization import factorise
 from zsavs.algebra.joint_factorization import Side, descend
-from zsavs.calibration.scorers import PictureScorer, SoundScorer, check_limits, evidence_to_query, log_softmax, usual
+from zsavs.algebra.log_linear_pooling import log_softmax
+from zsavs.calibration.scorers import AudioScorer, ImageScorer, check_limits, evidence_to_query, usual
 from zsavs.decomposition.sparse import Ears
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.language.vocabulary import load_vocabulary
@@ -29,7 +30,7 @@ _VARIANTS = ("closed_form", "gradient")
 
 
 class _Side(NamedTuple):
-    """K components of a sound or a picture: ``active`` (tokens, K), their scores ``z`` and log posteriors (K, L)."""
+    """K components of a sound or an image: ``active`` (tokens, K), their scores ``z`` and log posteriors (K, L)."""
 
     active: NDArray[np.float64]
     z: NDArray[np.float32]
@@ -37,7 +38,7 @@ class _Side(NamedTuple):
 
 
 class Cofactorization:
-    """CLAP's and CLIP's tokens are factorised, and each sound's component looks for the picture's that means the same.
+    """CLAP's and CLIP's tokens are factorised, and each sound's component looks for the image's that means the same.
 
     TACO (Malard et al., "TACO: Training-free Sound Prompted Segmentation via Deep Audio-visual CO-factorization",
     arXiv 2412.01488) factorises the tokens of both encoders by gradient descent on one objective, with an index that
@@ -45,7 +46,7 @@ class Cofactorization:
 
     ``closed_form``: both sides are factorised alone (:mod:`zsavs.algebra.factorization`), deterministically and in
     milliseconds. A component is the mean of the tokens weighed by its activation, brought through the encoder's head,
-    and scored against label texts as any sound or picture is. Components of one side that name the same label are one.
+    and scored against label texts as any sound or image is. Components of one side that name the same label are one.
     Pairs are those of least total Jensen-Shannon divergence between their posteriors. *All* that agree are kept, so
     that several sources are several rows; TACO answers with one.
 
@@ -56,16 +57,16 @@ class Cofactorization:
     must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units, and a sound's component must be
     ``min_share`` of the sound: of a noise, too, some thousandth is like something.
 
-    Each row has its own map, the activation of the picture's components over the picture.
+    Each row has its own map, the activation of the image's components over the image.
 
     Args:
         audio_text: sound and text in one space, with tokens.
-        image_text: pictures and text in one space, with tokens.
+        image_text: images and text in one space, with tokens.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
-        silent: silent things, which a picture's component may be as well; () for none.
+        silent: silent things, which an image's component may be as well; () for none.
         variant: "closed_form" or "gradient".
         components: the most components of each side, at least 1.
-        image_scale: how much larger than it was trained on a convolutional image encoder sees the picture.
+        image_scale: how much larger than it was trained on a convolutional image encoder sees the image.
         emphasis: how far a sound's component moves from the mean of all tokens, which heads are trained for, to its
             own, in (0, 1].
         min_share: the least share of a sound's activations that a component must have, in [0, 1].
@@ -73,7 +74,7 @@ class Cofactorization:
         min_agreement: the least 1 - JS of a pair, in [0, 1].
         top_k: the most sources.
         min_z: how far above usual, in standard deviations, a component's label must be heard.
-        min_seen: how far above usual it must be seen in the component of the picture.
+        min_seen: how far above usual it must be seen in the component of the image.
         max_gap: how far below the best label, in standard deviations, another one may be.
         steps: multiplicative updates, or steps of descent; 100 and 1800 if left out.
         penalty: how much agreement counts against fit (``gradient``).
@@ -132,7 +133,7 @@ class Cofactorization:
             )
         check_limits("cofactorization", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
         self.ears, self.eyes = audio_text, image_text
-        self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
+        self.hear, self.look = AudioScorer(audio_text), ImageScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         quiet = load_vocabulary(silent) if silent else ()
         sounding = {label.casefold() for label in self.vocabulary}
@@ -145,14 +146,14 @@ class Cofactorization:
         self.penalty = penalty
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """One row for each label that a component of the sound and one of the picture agree on."""
+        """One row for each label that a component of the sound and one of the image agree on."""
         sounds = self.ears.encode_audio_tokens([sample.audio for sample in samples])  # 1. tokens    (F, T, C_A)
-        pictures = self.eyes.encode_image_tokens([s.image for s in samples], self.image_scale)  #    (h, w, C_V)
-        return [self._one(sound, picture) for sound, picture in zip(sounds, pictures, strict=True)]
+        images = self.eyes.encode_image_tokens([s.image for s in samples], self.image_scale)  #    (h, w, C_V)
+        return [self._one(sound, image) for sound, image in zip(sounds, images, strict=True)]
 
-    def _one(self, sound: NDArray[np.float32], picture: NDArray[np.float32]) -> Query:
+    def _one(self, sound: NDArray[np.float32], image: NDArray[np.float32]) -> Query:
         began = time.perf_counter()
-        heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (sound, picture)))
+        heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (sound, image)))
         seconds = time.perf_counter() - began
         shares = heard.active.sum(axis=0) / max(heard.active.sum(), 1e-12)
         best: dict[str, float] = {}
@@ -174,7 +175,7 @@ class Cofactorization:
             )
         if not len(query):
             return query
-        maps = np.stack([where[phrase].reshape(picture.shape[:2]) for phrase in query.phrases])  # 6. where  (K, h, w)
+        maps = np.stack([where[phrase].reshape(image.shape[:2]) for phrase in query.phrases])  # 6. where  (K, h, w)
         return replace(query, maps=(maps / maps.max(axis=(1, 2), keepdims=True)).astype(np.float32))
 
     def _sides(self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]) -> tuple[_Side, _Side]:
@@ -213,7 +214,7 @@ class Cofactorization:
         return _Side(active, z, log_p)
 
     def _seen(self, tokens: NDArray[np.float32], active: NDArray[np.float64]) -> _Side:
-        """Components of a picture."""
+        """Components of an image."""
         rows = self.eyes.project_image_tokens(_weighed(tokens, active).astype(np.float32))
         z = self.look.standardise(rows, self.labels)
         return _Side(active, z, log_softmax(z, self.temperature))

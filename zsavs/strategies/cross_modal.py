@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
 from zsavs.language.noun_phrases import noun_phrases
 from zsavs.protocols import AudioTextEncoder, Captioner
 from zsavs.types import AVSample, Query
@@ -20,7 +20,7 @@ class CrossModal:
     phrase however little it fits; here every phrase is scored, and a sound that fits none finds nothing.
 
     Args:
-        captioner: describes pictures.
+        captioner: describes images.
         audio_text: sound and text in one space.
         top_k: the most sources to look for.
         min_z: how far above usual, in standard deviations, a phrase must be heard.
@@ -43,7 +43,7 @@ class CrossModal:
     ) -> None:
         check_limits("cross_modal", top_k, min_z=min_z, max_gap=max_gap)
         self.captioner = captioner
-        self.hear = SoundScorer(audio_text)
+        self.hear = AudioScorer(audio_text)
         self.nouns = nouns
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 

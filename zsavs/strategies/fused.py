@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.common_space import RidgeMap, gate, ridge
 from zsavs.algebra.log_linear_pooling import log_linear
-from zsavs.calibration.scorers import PictureScorer, SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, ImageScorer, check_limits, evidence_to_query
 from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
@@ -29,23 +29,23 @@ class Fused:
     projection. Without training a raw product of the two spaces is noise (two negative coordinates make a positive
     one), so the product is taken where it has a meaning:
 
-    ``label``: over the labels. Each label's score is how much the sound fits it times how much the picture does,
-    ``s_sound ** alpha * s_picture ** (1 - alpha)``, from calibrated scores. That is the log-linear pool of the two
-    answers, ``alpha * z_sound + (1 - alpha) * z_picture`` as log evidence.
+    ``label``: over the labels. Each label's score is how much the sound fits it times how much the image does,
+    ``s_audio ** alpha * s_image ** (1 - alpha)``, from calibrated scores. That is the log-linear pool of the two
+    answers, ``alpha * z_audio + (1 - alpha) * z_image`` as log evidence.
 
     ``embedding``: in a common space. Both text encoders see the same labels, so ridge regression between their
-    label embeddings maps CLAP's space into CLIP's in closed form; the product of the mapped sound and the picture is
+    label embeddings maps CLAP's space into CLIP's in closed form; the product of the mapped sound and the image is
     gated to the coordinates on which both agree in sign, ``g = sign(v) sqrt(|a v|)``, and compared with each label.
 
     Args:
         audio_text: sound and text in one space.
-        image_text: pictures and text in one space.
+        image_text: images and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         variant: "label" or "embedding".
-        alpha: how much the sound counts against the picture, in [0, 1] (``label``).
+        alpha: how much the sound counts against the image, in [0, 1] (``label``).
         top_k: the most sources to look for.
         min_z: how far above usual, in standard deviations, a label must be heard.
-        min_seen: how far above usual a label must be seen in the whole picture; low, as things can be small.
+        min_seen: how far above usual a label must be seen in the whole image; low, as things can be small.
         max_gap: how far below the best label, in standard deviations, another one may be.
 
     Raises:
@@ -72,7 +72,7 @@ class Fused:
         if not 0 <= alpha <= 1:
             raise InputError(f"fused: alpha is the sound's share and lies in [0, 1], got {alpha}.")
         check_limits("fused", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
-        self.hear, self.look = SoundScorer(audio_text), PictureScorer(image_text)
+        self.hear, self.look = AudioScorer(audio_text), ImageScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         if variant == "embedding" and len(self.vocabulary) < 2:
             raise VocabularyError("fused by embedding tells labels apart and needs two at least; use variant='label'.")
@@ -80,16 +80,16 @@ class Fused:
         self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The labels that sound and picture give evidence for together."""
+        """The labels that sound and image give evidence for together."""
         sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                    (N, D_A)
-        pictures = self.look.embed([sample.image for sample in samples])  # 2. look                    (N, D_V)
+        images = self.look.embed([sample.image for sample in samples])  # 2. look                    (N, D_V)
         heard = self.hear.standardise(sounds, self.vocabulary)  # 3. sound against labels    (N, K)
-        seen = self.look.standardise(pictures, self.vocabulary)  # 4. picture against labels  (N, K)
+        seen = self.look.standardise(images, self.vocabulary)  # 4. image against labels  (N, K)
         if self.variant == "label":
             fused = log_linear(heard, seen, self.alpha)  # 5. log of the product      (N, K)
             least = self.alpha * self.min_z + (1 - self.alpha) * self.min_seen
         else:
-            fused, least = self._in_common_space(sounds, pictures), self.min_seen
+            fused, least = self._in_common_space(sounds, images), self.min_seen
         # 6. A product cannot tell "heard and hidden" from "seen and silent": each side must speak for a label itself.
         fused = np.where((heard > self.min_z) & (seen > self.min_seen), fused, -np.inf)
         return [
@@ -99,27 +99,27 @@ class Fused:
 
     @functools.cached_property
     def _common_space(self) -> tuple[RidgeMap, NDArray[np.float32], NDArray[np.float64], float]:
-        """The map from sounds to pictures, the labels' place there (K, D_V), and what is usual in it; made once.
+        """The map from sounds to images, the labels' place there (K, D_V), and what is usual in it; made once.
 
-        Usual is what each label scores, (K,), over all pairs of a sound and a picture from the banks, and how much
-        scores vary there. The picture belongs to the evidence: measured against other sounds with *the same* picture,
+        Usual is what each label scores, (K,), over all pairs of a sound and an image from the banks, and how much
+        scores vary there. The image belongs to the evidence: measured against other sounds with *the same* image,
         what is seen would cancel, and the sound alone would rank the labels.
         """
-        to_pictures = ridge(self.hear.text(self.vocabulary), self.look.text(self.vocabulary))
-        labels = to_pictures.centred_targets(self.look.text(self.vocabulary))
-        sounds, pictures = self.hear.bank.embeddings, self.look.bank.embeddings
-        mapped, views = to_pictures(sounds - sounds.mean(axis=0)), pictures - pictures.mean(axis=0)
-        # Picture by picture, as all pairs with a large bank would not fit into memory.
+        to_images = ridge(self.hear.text(self.vocabulary), self.look.text(self.vocabulary))
+        labels = to_images.centred_targets(self.look.text(self.vocabulary))
+        sounds, images = self.hear.bank.embeddings, self.look.bank.embeddings
+        mapped, views = to_images(sounds - sounds.mean(axis=0)), images - images.mean(axis=0)
+        # Image by image, as all pairs with a large bank would not fit into memory.
         scores = (gate(mapped, view).astype(np.float64) @ labels.T for view in views)
         means, squares = zip(*((score.mean(axis=0), (score**2).mean()) for score in scores), strict=True)
         usual = np.mean(means, axis=0)
-        return to_pictures, labels, usual, float(np.sqrt(max(0.0, np.mean(squares) - usual.mean() ** 2)))
+        return to_images, labels, usual, float(np.sqrt(max(0.0, np.mean(squares) - usual.mean() ** 2)))
 
-    def _in_common_space(self, sounds: NDArray[np.float32], pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _in_common_space(self, sounds: NDArray[np.float32], images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardised scores of the gated product against each label: (N, K)."""
-        to_pictures, labels, usual, spread = self._common_space
-        # The modality gap: sounds are centred on sounds and pictures on pictures, not on text.
-        mapped = to_pictures(sounds - self.hear.bank.embeddings.mean(axis=0))
-        views = pictures - self.look.bank.embeddings.mean(axis=0)
+        to_images, labels, usual, spread = self._common_space
+        # The modality gap: sounds are centred on sounds and images on images, not on text.
+        mapped = to_images(sounds - self.hear.bank.embeddings.mean(axis=0))
+        views = images - self.look.bank.embeddings.mean(axis=0)
         fused = (gate(mapped, views).astype(np.float64) @ labels.T - usual) / (spread + 1e-12)
         return np.asarray(fused, np.float32)

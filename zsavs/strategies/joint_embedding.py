@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Query
@@ -20,7 +20,7 @@ class JointEmbedding:
     """A joint space embeds the sound; class-agnostic regions are compared with it, and named afterwards.
 
     OWOD-BIND (Bhosale et al., arXiv 2309.06728): ImageBind scores proposals without names against the sound. There a
-    softmax over the proposals of one picture decides, so that something is always found. Here both ends are absolute:
+    softmax over the proposals of one image decides, so that something is always found. Here both ends are absolute:
     a sound that is like no label more than sounds usually are asks for nothing, and a region has to fit the sound
     better than other things would (:class:`zsavs.verification.joint.JointVerifier`).
 
@@ -28,7 +28,7 @@ class JointEmbedding:
     recording of several sources is so looked for as a whole; ``text_bridged`` takes it apart.
 
     Args:
-        joint: sound, pictures and text in one space.
+        joint: sound, images and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most names.
         min_z: how far above usual, in standard deviations, a label must be heard.
@@ -51,12 +51,12 @@ class JointEmbedding:
         max_gap: float = 2.0,
     ) -> None:
         check_limits("joint_embedding", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear, self.space = SoundScorer(joint), joint.space
+        self.hear, self.space = AudioScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The sound's embedding under each name that there is evidence for, whatever the picture shows."""
+        """The sound's embedding under each name that there is evidence for, whatever the image shows."""
         sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                 (N, D)
         z = self.hear.standardise(sounds, self.vocabulary)  # 2. sound against labels (N, K)
         queries = [  # 3. names with evidence   at most top_k rows each

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import SoundScorer, check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
 from zsavs.decomposition.activity import unite
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut
@@ -35,7 +35,7 @@ class TextBridged:
     (:class:`zsavs.verification.joint.JointVerifier`).
 
     Args:
-        joint: sound, pictures and text in one space.
+        joint: sound, images and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources, in one window and in all.
         min_z: how far above usual, in standard deviations, a source must be heard beside the others.
@@ -71,7 +71,7 @@ class TextBridged:
                 f"{max_windows}."
             )
         check_limits("text_bridged", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear, self.space = SoundScorer(joint), joint.space
+        self.hear, self.space = AudioScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows, self.attention = window_s, max_windows, attention

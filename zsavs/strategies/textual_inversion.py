@@ -10,8 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.algebra.directions import common_part
 from zsavs.algebra.inversion import alikeness, invert
-from zsavs.calibration.scorers import SoundScorer, check_limits, common_part, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
 from zsavs.decomposition import pursue
 from zsavs.errors import ContractError, InputError
 from zsavs.language.prompts import embed_phrases, templates
@@ -53,7 +54,7 @@ class TextualInversion:
     (:func:`zsavs.decomposition.pursue`) and get a word each; a sound between two labels may so come out as two words.
 
     Args:
-        joint: sound, pictures and text in one space; its text side reads words given as vectors
+        joint: sound, images and text in one space; its text side reads words given as vectors
             (:class:`zsavs.protocols.PseudoWordEncoder`).
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources.
@@ -98,7 +99,7 @@ class TextualInversion:
                 f"above 0, got {steps}, {bound}, {batch_size}, {patience} and {step_size}."
             )
         check_limits("textual_inversion", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear, self.encoder, self.space = SoundScorer(joint), joint, joint.space
+        self.hear, self.encoder, self.space = AudioScorer(joint), joint, joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.prompt, self.steps, self.step_size = prompt, steps, step_size

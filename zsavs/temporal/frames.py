@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, InputError
-from zsavs.media.audio import around, load_audio
+from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
+from zsavs.media.waveform import around
 from zsavs.types import AudioClip, AVSample
 
-__all__ = ["frames_with_sound"]
+__all__ = ["frames_with_audio"]
 
 
-def frames_with_sound(
+def frames_with_audio(
     frames: Iterable[NDArray[np.uint8] | str | PathLike[str]],
     audio: AudioClip | str | PathLike[str],
     *,
@@ -27,11 +28,11 @@ def frames_with_sound(
     """Give each frame of a video its sound. Frame t, from 0, is what is seen in [t / fps, (t + 1) / fps).
 
     Args:
-        frames: pictures (H, W, 3) uint8, or files; taken one at a time.
+        frames: images (H, W, 3) uint8, or files; taken one at a time.
         audio: the sound of the whole video, from its start; a file is read whole.
         fps: frames a second. AVSBench has one, each at the end of the second that it stands for.
         context_s: seconds of sound for each frame, the frame's own time in the middle; ``math.inf`` for all of it. See
-            :func:`zsavs.media.audio.around`.
+            :func:`zsavs.media.waveform.around`.
 
     Yields:
         Samples, named after their numbers.
@@ -39,7 +40,7 @@ def frames_with_sound(
     Raises:
         InputError: ``fps`` or ``context_s`` is not above 0.
         AudioError: the sound cannot be read, or ends before a frame begins.
-        ImageError: a frame is no picture.
+        ImageError: a frame is no image.
     """
     try:
         in_range = 0 < fps < math.inf and context_s > 0
@@ -48,7 +49,7 @@ def frames_with_sound(
     if not in_range:
         raise InputError(f"fps and context_s must be numbers above 0, got {fps!r} and {context_s!r}.")
     if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
-        raise InputError(f"frames: expected pictures or files one after the other, got {type(frames).__name__}.")
+        raise InputError(f"frames: expected images or files one after the other, got {type(frames).__name__}.")
     clip = audio if isinstance(audio, AudioClip) else load_audio(audio, max_duration_s=math.inf)
     return _samples(frames, clip, fps, context_s)
 
@@ -61,5 +62,5 @@ def _samples(frames: Iterable[object], clip: AudioClip, fps: float, context_s: f
                 f"{clip.source or 'the sound'}: is {clip.duration_s:.2f} s long, and frame {number} at {fps:g} frames "
                 f"a second begins at {begin:.2f} s; check fps, or leave out the frames without sound."
             )
-        picture = frame if isinstance(frame, np.ndarray) else load_image(frame)  # type: ignore[arg-type]
-        yield AVSample(picture, around(clip, begin, 1 / fps, context_s), f"frame {number}")
+        image = frame if isinstance(frame, np.ndarray) else load_image(frame)  # type: ignore[arg-type]
+        yield AVSample(image, around(clip, begin, 1 / fps, context_s), f"frame {number}")

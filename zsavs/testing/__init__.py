@@ -3,7 +3,7 @@
 A check raises :class:`~zsavs.errors.ContractError` with what is wrong, or returns nothing::
 
     from zsavs.testing import check_strategy
-    check_strategy(MyStrategy(audio_text=zsavs.testing.toy.ToyEars()))
+    check_strategy(MyStrategy(audio_text=zsavs.testing.toy.ToyAudioText()))
 
 The default samples are scenes of the toy world (:mod:`zsavs.testing.toy`); a component with real weights is better
 checked with samples of its own world. Toy-size models of the real classes with random weights are in
@@ -52,7 +52,7 @@ __all__ = [
 
 
 def example_samples() -> list[AVSample]:
-    """Toy scenes of two sizes: the same picture with several sounds, several pictures with the same sound."""
+    """Toy scenes of two sizes: the same image with several sounds, several images with the same sound."""
     small, wide = (60, 80), (50, 120)
     return [
         toy.scene(("red", "blue"), ("red",), size_hw=small)[0],
@@ -137,11 +137,11 @@ def check_strategy(
     tolerance: float = 1e-4,
     silence_is_empty: bool = True,
 ) -> None:
-    """Check a strategy: it hears, it looks at nothing but the picture, and the batch does not matter.
+    """Check a strategy: it hears, it looks at nothing but the image, and the batch does not matter.
 
     One query for each sample; the same answer twice; a batch equals its samples one by one, in any order, within
-    ``tolerance``; another sound with the same picture changes the answer somewhere; nothing is read from a sample but
-    its picture, sound and size (no target, no mask, no answer hidden in its name); mono equals dual mono; digital
+    ``tolerance``; another sound with the same image changes the answer somewhere; nothing is read from a sample but
+    its image, sound and size (no target, no mask, no answer hidden in its name); mono equals dual mono; digital
     silence finds nothing.
 
     Args:
@@ -172,10 +172,10 @@ def check_strategy(
     for query, back in zip(queries, backwards, strict=True):
         _same_query(query, back, tolerance, "query: the order of a batch does not matter")
 
-    # The sound decides: give the first picture every sound of the set.
+    # The sound decides: give the first image every sound of the set.
     answers = ask([replace(samples[0], audio=sample.audio) for sample in samples])
     if all(_difference(answers[0], other) <= tolerance for other in answers[1:]):
-        raise ContractError("query: one picture with different sounds always gives the same answer; is the sound used?")
+        raise ContractError("query: one image with different sounds always gives the same answer; is the sound used?")
 
     sealed = [_Sealed(sample.image, sample.audio, name="") for sample in samples]
     hidden = ask(sealed)
@@ -199,7 +199,7 @@ def check_grounder(
     *,
     tolerance: float = 1e-3,
 ) -> None:
-    """Check a grounder: boxes lie in their picture and answer a row of their query; the batch does not matter.
+    """Check a grounder: boxes lie in their image and answer a row of their query; the batch does not matter.
 
     Args:
         grounder: what to check.
@@ -219,7 +219,7 @@ def check_grounder(
     for sample, query, proposals in zip(samples, queries, found, strict=True):
         height, width = sample.size_hw
         inside = (proposals.boxes_xyxy >= 0) & (proposals.boxes_xyxy <= np.array([width, height, width, height]))
-        _require(bool(inside.all()), "ground: boxes lie within the picture.")
+        _require(bool(inside.all()), "ground: boxes lie within the image.")
         _require(bool((proposals.sources < len(query)).all()), "ground: every box answers a row of the query.")
         alone = ground([_fresh(sample)], [query])[0]
         _same_proposals(proposals, alone, tolerance, "ground: a batch equals its samples one by one")
@@ -260,7 +260,7 @@ def check_segmenter(
     *,
     tolerance: float = 1e-3,
 ) -> None:
-    """Check a segmenter: finite logits of the picture's size for each box; the box matters, the batch does not.
+    """Check a segmenter: finite logits of the image's size for each box; the box matters, the batch does not.
 
     Args:
         segmenter: what to check.
@@ -290,7 +290,7 @@ def check_segmenter(
 
 
 def check_captioner(captioner: Captioner | AudioCaptioner, items: Sequence[Any] | None = None) -> None:
-    """Check a captioner of pictures, or of clips if ``items`` are clips: a string for each, the same in any batch.
+    """Check a captioner of images, or of clips if ``items`` are clips: a string for each, the same in any batch.
 
     Raises:
         ContractError: what the captioner does otherwise.
@@ -346,7 +346,7 @@ class _Sealed(AVSample):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise ContractError(f"a component asked a sample for {name!r}: it may use the picture and the sound only.")
+        raise ContractError(f"a component asked a sample for {name!r}: it may use the image and the sound only.")
 
 
 def _fresh(item: Any) -> Any:

@@ -23,14 +23,14 @@ __all__ = [
     "COLOURS",
     "PITCHES_HZ",
     "ToyAudioCaptioner",
+    "ToyAudioText",
     "ToyCaptioner",
-    "ToyEars",
-    "ToyEyes",
     "ToyGrounder",
+    "ToyImageText",
+    "ToyJoint",
     "ToyPeaks",
     "ToySegmenter",
     "ToySegments",
-    "ToySenses",
     "ToyTagger",
     "scene",
     "tone",
@@ -119,7 +119,7 @@ class _ToyText(_ToyPart):
         return rows.astype(np.float32), pull
 
 
-class ToyEars(_ToyText):
+class ToyAudioText(_ToyText):
     """Sound and text in the toy space: where CLAP stands."""
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
@@ -135,15 +135,15 @@ class ToyEars(_ToyText):
         return _rooted(tokens)
 
 
-class ToyEyes(_ToyText):
-    """Pictures and text in the toy space: where CLIP stands."""
+class ToyImageText(_ToyText):
+    """Images and text in the toy space: where CLIP stands."""
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(N, 8) unit rows: the square root of each colour's share of the picture; the rest is "no colour"."""
+        """(N, 8) unit rows: the square root of each colour's share of the image; the rest is "no colour"."""
         return np.stack([_see(image) for image in images]) if images else np.zeros((0, _DIM), np.float32)
 
     def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
-        """(h, w, 8) for each picture: each colour's share of each cell; at scale 1 they are 6 by 6, or fewer pixels."""
+        """(h, w, 8) for each image: each colour's share of each cell; at scale 1 they are 6 by 6, or fewer pixels."""
         grids = []
         for image in images:
             rows, columns = (np.array_split(np.arange(n), min(max(1, round(6 * scale)), n)) for n in image.shape[:2])
@@ -153,24 +153,24 @@ class ToyEyes(_ToyText):
         return grids
 
     def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, 8) shares of the picture to unit rows."""
+        """(N, 8) shares of the image to unit rows."""
         return _rooted(tokens)
 
 
-class ToySenses(ToyEars, ToyEyes):
-    """Sound, pictures and text in the one toy space: where ImageBind stands."""
+class ToyJoint(ToyAudioText, ToyImageText):
+    """Sound, images and text in the one toy space: where ImageBind stands."""
 
 
 class ToyCaptioner(_ToyPart):
-    """Says which colours cover at least half a percent of the picture: where BLIP stands."""
+    """Says which colours cover at least half a percent of the image: where BLIP stands."""
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """One sentence for each picture."""
+        """One sentence for each image."""
         sentences = []
         for image in items:
             share = np.bincount(_colour_of(image).ravel() + 1, minlength=len(_NAMES) + 1)[1:] / (image.size / 3)
             named = [f"a {_NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.005]
-            sentences.append(f"a picture of {' and '.join(named) or 'nothing in particular'}")
+            sentences.append(f"an image of {' and '.join(named) or 'nothing in particular'}")
         return sentences
 
 
@@ -317,7 +317,7 @@ def tone(*colours: str, seconds: float = 2.0, sample_rate_hz: int = 16_000, leve
 def scene(
     visible: Sequence[str], sounding: Sequence[str], *, size_hw: tuple[int, int] = (120, 160), seed: int = 0
 ) -> tuple[AVSample, NDArray[np.bool_]]:
-    """A grey, grainy picture with a disc of each visible colour, and the hum of the sounding ones.
+    """A grey, grainy image with a disc of each visible colour, and the hum of the sounding ones.
 
     Args:
         visible: colours to draw, from left to right.
@@ -330,17 +330,17 @@ def scene(
     """
     rng = np.random.default_rng(seed)
     height, width = size_hw
-    image = rng.normal(128, 3, (height, width, 1)).repeat(3, axis=2)
+    canvas = rng.normal(128, 3, (height, width, 1)).repeat(3, axis=2)
     target = np.zeros(size_hw, np.bool_)
     down, right = np.mgrid[0:height, 0:width]
     for place, colour in enumerate(visible):
         radius = rng.uniform(0.25, 0.4) * min(height, width / max(len(visible), 1))
         middle = height * rng.uniform(0.4, 0.6), (place + 0.5) * width / len(visible)
         disc = (down - middle[0]) ** 2 + (right - middle[1]) ** 2 < radius**2
-        image[disc] = np.array(COLOURS[colour]) + rng.normal(0, 3, (int(disc.sum()), 1))
+        canvas[disc] = np.array(COLOURS[colour]) + rng.normal(0, 3, (int(disc.sum()), 1))
         target |= disc & (colour in sounding)
-    picture = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    return AVSample(picture, tone(*sounding), name=f"toy scene {seed}"), target
+    image = np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
+    return AVSample(image, tone(*sounding), name=f"toy scene {seed}"), target
 
 
 def _hear(clip: AudioClip) -> NDArray[np.float32]:

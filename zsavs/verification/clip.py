@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import PictureScorer, log_softmax
+from zsavs.algebra.log_linear_pooling import log_softmax
+from zsavs.calibration.scorers import ImageScorer
 from zsavs.errors import UnknownName
 from zsavs.language.vocabulary import load_vocabulary
-from zsavs.media.image import crop_with_margin, highlight
+from zsavs.media.regions import crop_with_margin, highlight
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.looks import Looks
@@ -31,10 +32,10 @@ class ClipVerifier:
     ``log(p sqrt(K))``: 0 lies midway, in log probability, between knowing nothing (p = 1/K) and certainty (p = 1).
 
     Args:
-        image_text: pictures and text in one space.
+        image_text: images and text in one space.
         vocabulary: sounding things to choose from, a shipped name, a path or labels.
         silent: silent things to choose from; () for none.
-        view: what CLIP sees of a region: "crop" (with a margin), or "highlight" (the picture with everything outside
+        view: what CLIP sees of a region: "crop" (with a margin), or "highlight" (the image with everything outside
             the box blurred, which keeps the context; OWOD-BIND and TAViS look at regions in this way).
         margin: of the crop, as a share of the box's sides.
         temperature: of the softmax, in standard deviations.
@@ -55,7 +56,7 @@ class ClipVerifier:
     ) -> None:
         if view not in _VIEWS:
             raise UnknownName("view of a region", str(view), _VIEWS)
-        self.look = PictureScorer(image_text)
+        self.look = ImageScorer(image_text)
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.view, self.margin, self.temperature = view, margin, temperature
         self._looks = Looks(image_text, self._view, view, margin)

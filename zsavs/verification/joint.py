@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.algebra.log_linear_pooling import log_linear, sure_share
-from zsavs.calibration.scorers import PictureScorer, SoundScorer, common_part, log_softmax
+from zsavs.algebra.directions import common_part, unit
+from zsavs.algebra.log_linear_pooling import log_linear, log_softmax, sure_share
+from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.errors import ContractError
 from zsavs.language.vocabulary import load_vocabulary
-from zsavs.media.image import crop_with_margin, highlight
+from zsavs.media.regions import crop_with_margin, highlight
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.looks import Looks
 from zsavs.verification.selection import select
 
-__all__ = ["JointVerifier", "unit"]
+__all__ = ["JointVerifier"]
 
 #: Of every softmax over labels here, in standard deviations.
 _TEMPERATURE = 0.35
@@ -40,7 +41,7 @@ class JointVerifier:
 
     A region is shown as OWOD-BIND (Bhosale et al., arXiv 2309.06728) and TAViS (Luo et al., ICCV 2025, arXiv
     2506.11436) show it: the background blurred, then cropped to the box. OWOD-BIND takes a softmax over the regions of
-    one picture, so some region wins whatever is heard. Here a region is weighed against labels instead:
+    one image, so some region wins whatever is heard. Here a region is weighed against labels instead:
 
     1. *Fit.* How similar is the region to the row's sound, and to what that sound means (the row's phrase, and a
        pseudo text: all labels in the proportions in which they are heard)? Each side is taken less its usual place,
@@ -55,7 +56,7 @@ class JointVerifier:
     judged by what they mean alone.
 
     Args:
-        joint: sound, pictures and text in one space.
+        joint: sound, images and text in one space.
         vocabulary: sounding things to choose from, a shipped name, a path or labels.
         silent: silent things to choose from; () for none.
         margin: of the crop, as a share of the box's sides.
@@ -71,7 +72,7 @@ class JointVerifier:
         margin: float = 0.1,
         min_z: float = 2.5,
     ) -> None:
-        self.hear, self.look = SoundScorer(joint), PictureScorer(joint)
+        self.hear, self.look = AudioScorer(joint), ImageScorer(joint)
         self.space = joint.space
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.margin, self.min_z = margin, min_z
@@ -115,9 +116,9 @@ class JointVerifier:
 
         bank = self.look.bank.embeddings.astype(np.float64)
         centred = regions - bank.mean(axis=0)
-        likeness = centred @ directions.T  # regions against labels   (R, C)
+        similarity = centred @ directions.T  # regions against labels   (R, C)
         spread = bank.var(axis=0).mean()
-        fits = np.stack([self._fit(centred, likeness, row, spread) for row in rows], axis=1)  # (R, K)
+        fits = np.stack([self._fit(centred, similarity, row, spread) for row in rows], axis=1)  # (R, K)
 
         seen = self.look.standardise(regions, labels)[:, None]  # (R, 1, C)
         heard = np.stack([row.scores for row in rows])[None]  # (1, K, C)
@@ -138,8 +139,8 @@ class JointVerifier:
     ) -> _Row:
         """Where a row of the query lies: by its embedding, or by what it says (D,) where it has none."""
         if query.embeddings is None:
-            likeness = directions @ said
-            sound, scores = said, likeness / (likeness.std() + 1e-12)
+            similarity = directions @ said
+            sound, scores = said, similarity / (similarity.std() + 1e-12)
         else:
             sound = unit(query.embeddings[row] - self.hear.bank.embeddings.mean(axis=0, dtype=np.float64))
             scores = self.hear.standardise(query.embeddings[row : row + 1], labels)[0].astype(np.float64)
@@ -149,17 +150,10 @@ class JointVerifier:
         others[name] = False
         return _Row(sound, meaning, scores, others)
 
-    def _fit(self, centred: Rows, likeness: Rows, row: _Row, spread: float) -> NDArray[np.float64]:
+    def _fit(self, centred: Rows, similarity: Rows, row: _Row, spread: float) -> NDArray[np.float64]:
         """(R,) how much better each region fits a row than labels that the row does not sound like."""
-        others = likeness[:, row.others]
+        others = similarity[:, row.others]
         usual = others.mean(axis=1) if others.size else 0.0
         deviation = np.sqrt((others.var(axis=1) if others.size else 0.0) + spread + 1e-12)
         fit: NDArray[np.float64] = (0.5 * (centred @ (row.sound + row.meaning)) - usual) / deviation
         return fit
-
-
-def unit(rows: Rows) -> NDArray[np.float64]:
-    """Rows of unit length; a row of zeros stays as it is."""
-    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    scaled: NDArray[np.float64] = np.asarray(rows, np.float64) / np.maximum(norms, 1e-12)
-    return scaled

@@ -15,12 +15,12 @@ __all__ = ["Looks"]
 
 
 class Looks:
-    """Shows regions to an encoder and remembers, for each picture, what it answered for each box.
+    """Shows regions to an encoder and remembers, for each image, what it answered for each box.
 
     Args:
-        encoder: embeds pictures; all who look with it in the same way share what is remembered.
-        view: cuts the (h, w, 3) view of a box out of a picture; a box is (4,) float32 x0, y0, x1, y1 in pixels.
-        settings: all that a view depends on beside picture and box.
+        encoder: embeds images; all who look with it in the same way share what is remembered.
+        view: cuts the (h, w, 3) view of a box out of an image; a box is (4,) float32 x0, y0, x1, y1 in pixels.
+        settings: all that a view depends on beside image and box.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], si
         query: what is looked for.
         proposals: R regions of it.
         evidence: (R,) log evidence; 0 says nothing, below 0 speaks against.
-        size_hw: height and width of the picture that the boxes are in.
+        size_hw: height and width of the image that the boxes are in.
 
     Returns:
         The same regions in the same order, with evidence, score and choice filled in.

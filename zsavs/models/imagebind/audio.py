@@ -1,4 +1,4 @@
-"""From a recording to what ImageBind's audio tower takes: resampling, clips, and a Kaldi-like filter bank.
+"""From an audio clip to what ImageBind's audio tower takes.
 
 Each step is as in the official pipeline (torchaudio's default resampler and its Kaldi filter bank, clips spaced by
 pytorchvideo's sampler), as every departure from it is seen in the embedding; it needs numpy only.
@@ -6,48 +6,29 @@ pytorchvideo's sampler), as every departure from it is seen in the embedding; it
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from zsavs.errors import AudioError, InputError
+from zsavs.errors import InputError
+from zsavs.models.imagebind.kaldi_filter_bank import log_mel
+from zsavs.models.imagebind.resample import SAMPLE_RATE_HZ, resample, resampled_length
 from zsavs.types import AudioClip
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SAMPLE_RATE_HZ", "clip_bounds", "clip_mels", "log_mel", "preprocess_audio", "resample", "resampled_length"]
+__all__ = ["clip_bounds", "clip_mels", "preprocess_audio"]
 
-SAMPLE_RATE_HZ = 16_000
 
 #: Length of a clip.
 _CLIP_S = 2
 
+
 #: Mean and deviation of log-mel energies over AudioSet.
 _MEAN, _STD = np.float32(-4.268), np.float32(9.138)
-
-#: The resampler's kernel: zero crossings on either side, and its cut-off as a share of the lower Nyquist frequency.
-_ZERO_CROSSINGS = 6
-_ROLL_OFF = 0.99
-
-#: Recorders end at 768 kHz; the kernel takes memory in proportion to the rate.
-_MAX_RATE_HZ = 1_000_000
-
-#: Outputs of the resampler that are computed together.
-_BLOCK = 1 << 15
-
-#: Frames of the filter bank: 25 ms every 10 ms.
-_FRAME, _HOP, _FFT = 400, 160, 512
-_PRE_EMPHASIS = 0.97
-_LOW_HZ = 20.0
-
-#: Energies below are raised to it: float32's relative step.
-_FLOOR = float(np.finfo(np.float32).eps)
 
 
 def preprocess_audio(
@@ -123,125 +104,3 @@ def clip_bounds(samples: int, clips: int = 3) -> list[tuple[int, int]]:
     room = Fraction(max(samples / SAMPLE_RATE_HZ - _CLIP_S, 0.0))
     starts = [int(room * i / max(clips - 1, 1) * SAMPLE_RATE_HZ) for i in range(clips)]
     return [(start, start + _CLIP_S * SAMPLE_RATE_HZ) for start in starts]
-
-
-# ------------------------------------------------------------------------------------ resampler
-def resampled_length(samples: int, rate_hz: int, target_hz: int = SAMPLE_RATE_HZ) -> int:
-    """Samples that :func:`resample` makes out of ``samples``."""
-    old, new = _ratio(rate_hz, target_hz)
-    # The quotient is rounded to float32 on its way in torchaudio, which costs some lengths a sample.
-    return samples if old == new else min(math.ceil(np.float32(new * samples / old)), (samples // old + 1) * new)
-
-
-def resample(
-    waveform: NDArray[np.float32],
-    rate_hz: int,
-    target_hz: int = SAMPLE_RATE_HZ,
-    *,
-    start: int = 0,
-    stop: int | None = None,
-) -> NDArray[np.float32]:
-    """Change the sample rate with a Hann-windowed sinc, as torchaudio does by default.
-
-    Every output is a weighted sum of the inputs within six zero crossings of the kernel around it. torchaudio lays the
-    kernel out over all phases; here only the taps that are not zero are kept, so that rates without a common factor
-    cost no more memory than others, and a part of a long recording is resampled without the rest.
-
-    Args:
-        waveform: (C, L) float32 at ``rate_hz``.
-        rate_hz, target_hz: the rate it has, and the rate it gets.
-        start, stop: outputs to compute; all by default.
-
-    Returns:
-        (C, stop - start) float32, a new array.
-
-    Raises:
-        AudioError: more than a million samples a second.
-    """
-    if rate_hz > _MAX_RATE_HZ:
-        raise AudioError(f"a recording at {rate_hz} Hz cannot be resampled, at most {_MAX_RATE_HZ}; is the rate right?")
-    old, new = _ratio(rate_hz, target_hz)
-    samples = waveform.shape[1]
-    stop = resampled_length(samples, rate_hz, target_hz) if stop is None else stop
-    if old == new:
-        return waveform[:, start:stop].astype(np.float32)
-    result = np.empty((len(waveform), stop - start), np.float32)
-    kernel = _kernel(old, new)
-    taps = kernel.shape[1]
-    for first in range(start, stop, _BLOCK):
-        outputs = np.arange(first, min(first + _BLOCK, stop), dtype=np.int64)
-        begins = outputs * old // new - (taps // 2 - 1)  # of each output's inputs
-        low, high = int(begins[0]), int(begins[-1]) + taps
-        inside = waveform[:, max(low, 0) : min(high, samples)]
-        inputs = np.pad(inside, ((0, 0), (max(-low, 0), max(high - max(samples, low), 0))))[:, : high - low]
-        weights = kernel[outputs % new]
-        for channel, piece in zip(result, inputs, strict=True):
-            windows = sliding_window_view(piece, taps)[begins - low]
-            channel[first - start : first - start + len(outputs)] = np.einsum("ot,ot->o", windows, weights)
-    return result
-
-
-def _ratio(rate_hz: int, target_hz: int) -> tuple[int, int]:
-    common = math.gcd(rate_hz, target_hz)
-    return rate_hz // common, target_hz // common
-
-
-@lru_cache(maxsize=8)
-def _kernel(old: int, new: int) -> NDArray[np.float32]:
-    """(new, taps): for each of ``new`` phases, the weights of the inputs around it.
-
-    The first tap of phase j is the input ``taps / 2 - 1`` before input ``j * old // new``.
-    """
-    cut_off = _ROLL_OFF * min(old, new)
-    reach = math.ceil(_ZERO_CROSSINGS * old / cut_off)
-    phase = np.arange(new)[:, None]
-    tap = phase * old // new + np.arange(-reach, reach + 2)
-    time = np.clip(cut_off * (tap / old - phase / new), -_ZERO_CROSSINGS, _ZERO_CROSSINGS)
-    hann = np.cos(np.pi * time / (2 * _ZERO_CROSSINGS)) ** 2
-    return np.asarray(np.sinc(time) * hann * cut_off / old, np.float32)
-
-
-# ---------------------------------------------------------------------------------- filter bank
-def log_mel(wave: NDArray[np.float32], mel_bins: int = 128) -> NDArray[np.float32]:
-    """Log energies in mel bands, as Kaldi's filter bank computes them with the settings of AST and ImageBind.
-
-    Frames of 25 ms every 10 ms, only whole ones; each is brought to mean 0, pre-emphasised and tapered with a symmetric
-    Hann window; power spectrum; triangles of height 1 that are linear in mel, from 20 Hz to 8 kHz; natural logarithm.
-
-    Args:
-        wave: (T,) at 16 kHz; fewer than 400 samples are filled up with zeros to one frame.
-        mel_bins: number of bands.
-
-    Returns:
-        (mel_bins, 1 + (T - 400) // 160) float32, at least -15.942385, the logarithm of float32's relative step.
-    """
-    samples = np.pad(wave.astype(np.float64), (0, max(_FRAME - len(wave), 0)))
-    frames = sliding_window_view(samples, _FRAME)[::_HOP]
-    frames = frames - frames.mean(axis=1, keepdims=True)
-    before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
-    frames = (frames - _PRE_EMPHASIS * before) * _hann()
-    power = np.abs(np.fft.rfft(frames, _FFT)) ** 2
-    energy = power @ _triangles(mel_bins)
-    return np.ascontiguousarray(np.log(np.maximum(energy, _FLOOR)).T, np.float32)
-
-
-@cache
-def _hann() -> NDArray[np.float64]:
-    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / (_FRAME - 1)))
-
-
-@cache
-def _triangles(mel_bins: int) -> NDArray[np.float64]:
-    """(257, mel_bins): weight of each frequency of the spectrum in each band."""
-    low, high = _mel(np.array([_LOW_HZ, SAMPLE_RATE_HZ / 2]))
-    edges = low + np.arange(mel_bins + 2) * (high - low) / (mel_bins + 1)
-    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
-    frequency = _mel(np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE_HZ))[:, None]
-    rising, falling = (frequency - left) / (centre - left), (right - frequency) / (right - centre)
-    weights = np.asarray(np.maximum(np.minimum(rising, falling), 0), np.float64)
-    weights[-1] = 0  # the Nyquist frequency belongs to no band, whatever rounding says
-    return weights
-
-
-def _mel(frequency_hz: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(1127 * np.log1p(frequency_hz / 700))

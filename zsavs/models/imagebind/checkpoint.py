@@ -35,7 +35,7 @@ CARDS: dict[str, WeightCard] = {
         "zsavs:nano/joint",
         "Apache-2.0",
         9,
-        "drawn pictures of the orchestra with names, and rendered sounds with names",
+        "drawn images of the orchestra with names, and rendered sounds with names",
     ),
 }
 

@@ -92,7 +92,7 @@ class ImageBindConfig:
 
     @property
     def image_tokens(self) -> int:
-        """Patches of a picture, and the class token."""
+        """Patches of an image, and the class token."""
         _, height, width = self.kernel_size
         return (IMAGE_SIZE // height) * (IMAGE_SIZE // width) + 1
 

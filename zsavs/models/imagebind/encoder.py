@@ -1,4 +1,4 @@
-"""ImageBind behind the verbs: sounds, pictures and texts in one space."""
+"""ImageBind behind the verbs: sounds, images and texts in one space."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _NAME = "ImageBind"
 
 
 class ImageBindEncoder:
-    """Embeds sounds, pictures and texts in ImageBind's space (:class:`zsavs.protocols.JointEncoder`).
+    """Embeds sounds, images and texts in ImageBind's space (:class:`zsavs.protocols.JointEncoder`).
 
     It also reads words given as vectors (:class:`zsavs.protocols.PseudoWordEncoder`).
 
-    The official model returns texts and sounds longer than pictures (by a learned scale, and by 20), so that its dot
+    The official model returns texts and sounds longer than images (by a learned scale, and by 20), so that its dot
     products are logits; here every row has unit length, and products are cosines. The scales are
     ``encoder.model.scale("text")`` and ``encoder.model.scale("audio")``.
 
@@ -60,7 +60,7 @@ class ImageBindEncoder:
         model: :class:`zsavs.models.imagebind.ImageBind` with its weights; it is moved and frozen.
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
-        batch_size: the most pictures, or recordings, in the model at once.
+        batch_size: the most images, or recordings, in the model at once.
         clips: clips of 2 s for each recording.
         downmix: hear the mean of the channels; False for the first channel alone, as officially.
         sound_bank, picture_bank: (B, D) embeddings of unlabelled items that scores are calibrated against
@@ -96,7 +96,7 @@ class ImageBindEncoder:
         self.downmix = downmix
         self.sound_bank, self.picture_bank = sound_bank, picture_bank
         self._texts = TextMemory(self._embed_texts, space=self.space)
-        self._pictures: Memo[NDArray[np.float32]] = Memo()
+        self._images: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
 
     @classmethod
@@ -150,15 +150,15 @@ class ImageBindEncoder:
         return self._stack(self._sounds(check_clips(clips), self._embed_clips))
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed N pictures, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
+        """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
 
-        The middle square of a picture is seen.
+        The middle square of an image is seen.
 
         Raises:
-            ImageError: not a list of pictures.
+            ImageError: not a list of images.
             WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
-        return self._stack(self._pictures(check_images(images), self._embed_images))
+        return self._stack(self._images(check_images(images), self._embed_images))
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).

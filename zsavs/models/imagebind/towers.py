@@ -102,7 +102,7 @@ class ImageBind(nn.Module):
         return float(last.scale) if isinstance(last, LogitScale) else 1.0
 
     def encode_image_tensor(self, pixels: Tensor, *, raw: bool = False) -> Tensor:
-        """Embed pictures, or several views or frames as one.
+        """Embed images, or several views or frames as one.
 
         Args:
             pixels: (B, 3, 224, 224) or (B, S, 3, 224, 224), as :func:`zsavs.models.imagebind.preprocess_image` makes
@@ -117,7 +117,7 @@ class ImageBind(nn.Module):
         """
         if not _is_batch(pixels, (3, IMAGE_SIZE, IMAGE_SIZE)):
             raise InputError(
-                f"ImageBind takes pictures (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}) or (B, views, 3, {IMAGE_SIZE}, "
+                f"ImageBind takes images (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}) or (B, views, 3, {IMAGE_SIZE}, "
                 f"{IMAGE_SIZE}), got {tuple(pixels.shape)}; use zsavs.models.imagebind.preprocess_image."
             )
         return _finish(self._class_token_tower("vision", pixels), raw)

@@ -15,7 +15,7 @@ __all__ = ["tiny_grounding_dino", "tiny_owlv2"]
 
 
 def tiny_grounding_dino(seed: int = 0, *, mm: bool = False) -> GroundingDinoGrounder:
-    """Grounding DINO with one encoder and two decoder layers and 24 candidate boxes; pictures are seen at 96 pixels.
+    """Grounding DINO with one encoder and two decoder layers and 24 candidate boxes; images are seen at 96 pixels.
 
     It keeps every box (threshold 0), as its scores mean nothing.
 
@@ -77,7 +77,7 @@ def tiny_grounding_dino(seed: int = 0, *, mm: bool = False) -> GroundingDinoGrou
 
 
 def tiny_owlv2(seed: int = 0) -> Owlv2Grounder:
-    """OWLv2 with one layer in each tower; pictures are seen at 64 pixels in 16 patches, each a candidate box.
+    """OWLv2 with one layer in each tower; images are seen at 64 pixels in 16 patches, each a candidate box.
 
     It keeps every box (threshold 0), as its scores mean nothing.
 

@@ -84,7 +84,7 @@ def tiny_clap(seed: int = 0, *, fusion: bool = False) -> ClapEncoder:
 
 
 def tiny_open_clip(seed: int = 0) -> OpenClipEncoder:
-    """A CLIP of some 800 000 weights, nearly all of them the vocabulary: pictures of 32 pixels, 16 dimensions."""
+    """A CLIP of some 800 000 weights, nearly all of them the vocabulary: images of 32 pixels, 16 dimensions."""
     from open_clip import CLIP, SimpleTokenizer
     from open_clip.model import set_model_preprocess_cfg
     from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
@@ -108,7 +108,7 @@ def tiny_open_clip(seed: int = 0) -> OpenClipEncoder:
 
 
 def tiny_blip(seed: int = 0) -> BlipCaptioner:
-    """A BLIP of some 50 000 weights: pictures of 32 pixels, captions of random word pieces, at most 8 of them."""
+    """A BLIP of some 50 000 weights: images of 32 pixels, captions of random word pieces, at most 8 of them."""
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
 
     from zsavs.models.blip import BlipCaptioner
@@ -119,7 +119,7 @@ def tiny_blip(seed: int = 0) -> BlipCaptioner:
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "intermediate_size": 16,
-        # Wide enough that different pictures are described differently.
+        # Wide enough that different images are described differently.
         "initializer_range": 0.5,
     }
     config = BlipConfig(

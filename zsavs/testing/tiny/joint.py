@@ -17,7 +17,7 @@ __all__ = ["tiny_imagebind", "tiny_pe_av"]
 def tiny_imagebind(seed: int = 0) -> ImageBindEncoder:
     """An ImageBind of some 500 000 weights, nearly all of them the vocabulary: 16 dimensions.
 
-    Pictures and sounds have the real one's sizes, in larger patches.
+    Images and sounds have the real one's sizes, in larger patches.
 
     Args:
         seed: of the weights.
@@ -45,7 +45,7 @@ def tiny_imagebind(seed: int = 0) -> ImageBindEncoder:
 
 
 def tiny_pe_av(seed: int = 0) -> PeAvEncoder:
-    """A PE-AV of some 200 000 weights: 48 kHz in steps of 80 samples, pictures of 32 pixels, 32 dimensions.
+    """A PE-AV of some 200 000 weights: 48 kHz in steps of 80 samples, images of 32 pixels, 32 dimensions.
 
     Args:
         seed: of the weights.

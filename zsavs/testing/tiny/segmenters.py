@@ -13,7 +13,7 @@ __all__ = ["tiny_sam2"]
 
 
 def tiny_sam2(seed: int = 0) -> Sam2Segmenter:
-    """SAM 2 with five backbone blocks; pictures are seen at 128 pixels, masks come out of the decoder at 32.
+    """SAM 2 with five backbone blocks; images are seen at 128 pixels, masks come out of the decoder at 32.
 
     Args:
         seed: of the weights.

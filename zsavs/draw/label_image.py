@@ -1,4 +1,4 @@
-"""A label map as a picture: class ids that a program reads, in colours for people."""
+"""A label map as an image: class ids that a program reads, in colours for people."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from zsavs.draw.colours import palette
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["label_picture"]
+__all__ = ["label_image"]
 
 
-def label_picture(labels: NDArray[np.uint8], colours: NDArray[np.uint8] | None = None) -> Image.Image:
-    """A palette picture whose pixel values are the class ids; the background is black.
+def label_image(labels: NDArray[np.uint8], colours: NDArray[np.uint8] | None = None) -> Image.Image:
+    """A palette image whose pixel values are the class ids; the background is black.
 
     Args:
         labels: (H, W) uint8.
@@ -24,8 +24,8 @@ def label_picture(labels: NDArray[np.uint8], colours: NDArray[np.uint8] | None =
     """
     from PIL import Image
 
-    picture = Image.fromarray(labels)
+    image = Image.fromarray(labels)
     if colours is None:
         colours = np.array([(0, 0, 0), *palette(int(labels.max(initial=0)))], np.uint8)
-    picture.putpalette(colours.tobytes())
-    return picture
+    image.putpalette(colours.tobytes())
+    return image

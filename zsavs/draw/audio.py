@@ -1,4 +1,4 @@
-"""The picture of a sound: waveform, spectrogram and time axis, in bounded time and memory whatever the length."""
+"""The image of a sound: waveform, spectrogram and time axis, in bounded time and memory whatever the length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zsavs.draw.labels import rounded
 from zsavs.draw.text import cap_height, set_line
 from zsavs.media.audio_clip import AudioClip
 
-__all__ = ["envelope", "sound_strip", "spectrogram", "time_ticks"]
+__all__ = ["audio_strip", "envelope", "spectrogram", "time_ticks"]
 
 _WAVE: Rgb = (52, 74, 128)
 #: Peaks below this fill less than the height of the strip, so that near silence looks like it. -30 dB full scale.
@@ -109,7 +109,7 @@ def time_ticks(duration_s: float, most: int) -> list[tuple[float, str]]:
     return [(k * step, f"{k * step:.{decimals if k else 0}f}") for k in range(int(duration_s / step + 1e-9) + 1)]
 
 
-def sound_strip(clip: AudioClip, width: int, height: int, size: int) -> Image.Image:
+def audio_strip(clip: AudioClip, width: int, height: int, size: int) -> Image.Image:
     """Waveform above spectrogram above a time axis.
 
     Args:
@@ -119,7 +119,7 @@ def sound_strip(clip: AudioClip, width: int, height: int, size: int) -> Image.Im
         size: type size of the axis.
 
     Returns:
-        RGB picture (width, height) on paper.
+        RGB image (width, height) on paper.
     """
     axis = round(2.1 * size)
     wave_height = round(0.34 * (height - axis))
@@ -129,10 +129,10 @@ def sound_strip(clip: AudioClip, width: int, height: int, size: int) -> Image.Im
     _draw_wave(canvas[:wave_height], envelope(clip, width))
     level = spectrogram(clip, width, bottom - top)
     canvas[top:bottom] = spectrogram_ramp()[np.rint(level * 255).astype(np.uint8)]
-    picture = Image.fromarray(canvas)
-    _draw_frequencies(picture, top, bottom, clip.sample_rate_hz, size)
-    _draw_times(picture, bottom, clip.duration_s, size)
-    return picture
+    image = Image.fromarray(canvas)
+    _draw_frequencies(image, top, bottom, clip.sample_rate_hz, size)
+    _draw_times(image, bottom, clip.duration_s, size)
+    return image
 
 
 def _draw_wave(canvas: NDArray[np.uint8], span: NDArray[np.float32]) -> None:
@@ -146,7 +146,7 @@ def _draw_wave(canvas: NDArray[np.uint8], span: NDArray[np.float32]) -> None:
     blend(canvas, np.s_[:, :], _WAVE, cover)
 
 
-def _draw_frequencies(picture: Image.Image, top: int, bottom: int, rate: int, size: int) -> None:
+def _draw_frequencies(image: Image.Image, top: int, bottom: int, rate: int, size: int) -> None:
     """Name a few frequencies at the left edge of the spectrogram, on a pale ground."""
     free = bottom
     for hz, name in ((1000, "1 kHz"), (4000, "4 kHz"), (12000, "12 kHz")):
@@ -156,21 +156,21 @@ def _draw_frequencies(picture: Image.Image, top: int, bottom: int, rate: int, si
         if hz >= rate / 2 or y - half < top + 2 or y + half > free - 2:
             continue
         plate = rounded(line.width + 12, 2 * half, 4)
-        picture.paste(PAPER, (6, y - half), Image.fromarray((plate * 0.82).astype(np.uint8)))
-        line.draw(picture, 12, y + cap_height(size) // 2, INK)
+        image.paste(PAPER, (6, y - half), Image.fromarray((plate * 0.82).astype(np.uint8)))
+        line.draw(image, 12, y + cap_height(size) // 2, INK)
         free = y - half
 
 
-def _draw_times(picture: Image.Image, top: int, duration_s: float, size: int) -> None:
+def _draw_times(image: Image.Image, top: int, duration_s: float, size: int) -> None:
     """Ticks and seconds under the spectrogram."""
-    width, baseline = picture.width, top + round(0.7 * size) + cap_height(size)
+    width, baseline = image.width, top + round(0.7 * size) + cap_height(size)
     free = width  # labels are set from the right, each left of the one before
     unit = " s"
     for seconds, label in reversed(time_ticks(duration_s, max(2, width // 110))):
         x = min(width - 2, round(seconds / duration_s * width))
-        picture.paste(QUIET, (x, top, x + 2, top + round(0.35 * size)))
+        image.paste(QUIET, (x, top, x + 2, top + round(0.35 * size)))
         line = set_line(label + unit, size)
         left = min(max(0, x + 1 - line.width // 2), width - line.width)
         if left + line.width <= free:
-            line.draw(picture, left, baseline, QUIET)
+            line.draw(image, left, baseline, QUIET)
             free, unit = left - size, ""

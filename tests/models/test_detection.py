@@ -8,13 +8,13 @@ import torch
 from adapter_helpers import imported_by
 from torchvision.ops import batched_nms, box_convert
 
-from zsavs.media.boxes import Found, as_proposals, clip, from_centres, keep_best
+from zsavs.models.detection import Found, as_proposals, clip, from_centres, keep_best
 
 SIZE = (60, 80)
 
 
 def random_boxes(rng: np.random.Generator, count: int, size_hw: tuple[int, int] = SIZE) -> np.ndarray:
-    """Boxes of which some reach beyond the picture and some lie outside of it."""
+    """Boxes of which some reach beyond the image and some lie outside of it."""
     height, width = size_hw
     centres = rng.uniform(-0.1, 1.1, (count, 2)) * (width, height)
     halves = rng.uniform(0.02, 0.3, (count, 2)) * (width, height)
@@ -70,7 +70,7 @@ def test_boxes_that_all_score_nothing_vote_alike() -> None:
 
 
 def test_suppression_sees_the_clipped_boxes() -> None:
-    boxes = np.array([[40, 0, 80, 60], [40, 0, 900, 60]], np.float32)  # one and the same, within the picture
+    boxes = np.array([[40, 0, 80, 60], [40, 0, 900, 60]], np.float32)  # one and the same, within the image
     found = keep_best(boxes, np.array([0.5, 0.6], np.float32), SIZE, nms_iou=0.9, max_boxes=9)
     np.testing.assert_allclose(found.scores, [0.6])
 
@@ -140,4 +140,4 @@ def test_proposals_join_the_rows_best_first() -> None:
 
 
 def test_importing_is_light() -> None:
-    assert not {"torch", "torchvision"} & imported_by("zsavs.media.boxes")
+    assert not {"torch", "torchvision"} & imported_by("zsavs.models.detection")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.media.audio import around, fit, load_audio, resample
+from zsavs.media.audio_file import load_audio
+from zsavs.media.waveform import around, fit, resample
 from zsavs.types import AudioClip
 
 __all__ = ["Recordings", "around_second", "centre_crop", "check_context", "mix"]
@@ -56,7 +57,7 @@ def check_context(context_s: float) -> float:
 
 
 def around_second(clip: AudioClip, second: int, context_s: float) -> AudioClip:
-    """The part of a recording that belongs to one of its seconds, from 0; see :func:`zsavs.media.audio.around`."""
+    """The part of a recording that belongs to one of its seconds, from 0; see :func:`zsavs.media.waveform.around`."""
     return around(clip, second, 1, context_s)
 
 

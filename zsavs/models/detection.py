@@ -42,7 +42,7 @@ def from_centres(boxes_cxcywh: NDArray[np.float32], size_hw: tuple[float, float]
 
 
 def clip(boxes_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Cut (N, 4) boxes at the borders of the picture; a box outside of it becomes degenerate. A new array."""
+    """Cut (N, 4) boxes at the borders of the image; a box outside of it becomes degenerate. A new array."""
     height, width = size_hw
     return np.clip(boxes_xyxy, 0, np.array([width, height, width, height], np.float32))
 
@@ -58,7 +58,7 @@ def keep_best(
 ) -> Found:
     """Choose among the boxes of one phrase.
 
-    Boxes are clipped to the picture, degenerate ones dropped; of boxes that overlap, the best stays (greedy
+    Boxes are clipped to the image, degenerate ones dropped; of boxes that overlap, the best stays (greedy
     non-maximum suppression); the best ``max_boxes`` are returned. Equal scores keep their order.
 
     Those that go still know something of where the object ends: with ``vote_iou``, each box that stays becomes the mean
@@ -71,7 +71,7 @@ def keep_best(
     Args:
         boxes_xyxy: (N, 4) pixels.
         scores: (N,) in [0, 1].
-        size_hw: height and width of the picture.
+        size_hw: height and width of the image.
         nms_iou: a box goes if its intersection over union with a better one is larger; 1 keeps all.
         max_boxes: the most boxes to keep.
         vote_iou: least intersection over union with a box that stays to have a say in where it lies, above 0; None

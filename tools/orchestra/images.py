@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from tools.orchestra.catalogue import Thing
 
-__all__ = ["Picture", "Placed", "draw"]
+__all__ = ["Drawing", "Placed", "draw"]
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 
@@ -37,8 +37,8 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A drawn picture.
+class Drawing:
+    """A drawn image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -49,7 +49,7 @@ class Picture:
     index: NDArray[np.uint8]
 
 
-def draw(placed: Sequence[Placed], rng: np.random.Generator) -> Picture:
+def draw(placed: Sequence[Placed], rng: np.random.Generator) -> Drawing:
     """Draw some things at random places, none of them hidden by more than 30 %.
 
     Args:
@@ -57,12 +57,12 @@ def draw(placed: Sequence[Placed], rng: np.random.Generator) -> Picture:
     """
     while True:
         size_hw = SIZES_HW[int(rng.integers(len(SIZES_HW)))]
-        picture = _attempt(placed, size_hw, rng)
-        if picture is not None:
-            return picture
+        image = _attempt(placed, size_hw, rng)
+        if image is not None:
+            return image
 
 
-def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.Generator) -> Picture | None:
+def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.Generator) -> Drawing | None:
     """Draw once; None where something came out too much hidden."""
     height, width = size_hw
     canvas = Image.fromarray(_ground(size_hw, rng))
@@ -84,7 +84,7 @@ def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.
     visible = [(index == number).sum() for number in range(1, len(placed) + 1)]
     if any(seen < _VISIBLE * area for seen, area in zip(visible, areas, strict=True)):
         return None
-    return Picture(_light(np.asarray(canvas), rng), index)
+    return Drawing(_light(np.asarray(canvas), rng), index)
 
 
 @functools.cache

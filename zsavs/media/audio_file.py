@@ -1,13 +1,11 @@
-"""Recordings: decode, resample, cut into windows.
+"""Audio files: decoded to a waveform, whole or in excerpts.
 
-A waveform is float32 with full scale [-1, 1]; time is always the last axis. Nothing here draws random numbers: the
-same file gives the same bits.
+The same file gives the same bits; nothing here draws random numbers.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import re
 import shlex
@@ -22,33 +20,34 @@ from zsavs.errors import AudioError, BrokenInstallation
 from zsavs.media.audio_clip import AudioClip
 from zsavs.media.opening import looks_like, open_input, readable_name
 
-__all__ = ["around", "fit", "load_audio", "resample", "rms_db", "windows"]
+__all__ = ["EXCERPT_S", "load_audio"]
 
 log = logging.getLogger(__name__)
+
 
 #: Length of the pieces in which a long recording is heard; the audio encoders look at 10 s at a time.
 EXCERPT_S = 10.0
 
-#: The level of digital silence, where the logarithm would be minus infinity.
-SILENCE_DB = -120.0
 
 #: The most samples, over all channels, that a clip may hold (256 MiB); 8 channels of 96 kHz for a minute are below.
 _MAX_VALUES = 2**26
 
-#: The most samples that resampling makes (1 GiB): an hour and a half at 48 kHz.
-_MAX_RESAMPLED = 2**28
 
 #: The fastest converters run at 768 kHz; a header that says more is damaged.
 _MAX_RATE_HZ = 768_000
 
+
 #: The most channels that an AudioClip takes.
 _MAX_CHANNELS = 256
+
 
 #: Frames decoded at a time: a damaged file loses at most this much before the damage.
 _BLOCK = 4096
 
+
 #: libsndfile's frame count for a stream that does not state its length.
 _UNSTATED = 2**62
+
 
 #: libsndfile's own words for a file whose end is missing or whose header is wrong about its length.
 _LIES = re.compile(
@@ -211,152 +210,3 @@ def _count(file: BinaryIO, name: str) -> int:
     """The frames that can be decoded from the start, by decoding them."""
     with _decoder(file, name) as sound:
         return sum(len(block) for block in _blocks(sound, 0, _UNSTATED))
-
-
-def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.float32]:
-    """Change the sample rate with soxr's band-limited "HQ" filter (linear phase, no delay).
-
-    Each channel comes out as it would alone. The output has ``max(1, round(T * to_hz / rate_hz))`` samples, halves
-    rounded up.
-
-    Args:
-        wave: (T,) or (C, T) float32, T at least 1.
-        rate_hz: its sample rate.
-        to_hz: the rate wanted, both at least 1 and this at most 768000.
-
-    Returns:
-        (T',) or (C, T') float32; ``wave`` itself where the rates agree.
-
-    Raises:
-        AudioError: no samples, more than two dimensions, a rate out of range, or a result of more than 2^28 samples.
-        BrokenInstallation: soxr cannot be imported.
-    """
-    wave = np.asarray(wave, np.float32)
-    if wave.ndim not in (1, 2) or wave.size == 0:
-        raise AudioError(f"resample: expected samples (T,) or (C, T), got shape {wave.shape}.")
-    if rate_hz < 1 or not 1 <= to_hz <= _MAX_RATE_HZ:  # soxr does not come back from absurd ratios
-        raise AudioError(
-            f"resample: sample rates must be at least 1 Hz, the new one at most {_MAX_RATE_HZ}, got {rate_hz} and "
-            f"{to_hz}."
-        )
-    if rate_hz == to_hz:
-        return wave
-    try:
-        import soxr
-    except ImportError as error:
-        raise BrokenInstallation(
-            f"soxr cannot be imported ({error}); run: pip install --force-reinstall soxr"
-        ) from error
-    length = max(1, (2 * wave.shape[-1] * to_hz + rate_hz) // (2 * rate_hz))
-    if wave.size // wave.shape[-1] * length > _MAX_RESAMPLED:
-        raise AudioError(
-            f"resample: {wave.shape[-1]} samples at {rate_hz} Hz, {wave.shape[-1] / rate_hz:.0f} s, are too long for "
-            f"{to_hz} Hz; check the sample rate, or cut the recording."
-        )
-    changed: NDArray[np.float32] = soxr.resample(wave.T, rate_hz, to_hz, quality="HQ").T
-    missing = length - changed.shape[-1]
-    if missing > 0:  # soxr may round a half down, and makes no sample of very few
-        last = (changed if changed.size else wave)[..., -1:]
-        changed = np.concatenate([changed, np.repeat(last, missing, axis=-1)], axis=-1)
-    return np.ascontiguousarray(changed[..., :length])
-
-
-def fit(wave: NDArray[np.float32], n: int) -> NDArray[np.float32]:
-    """Make a mono sound exactly ``n`` samples long: repeat it until it is long enough, then cut the end off.
-
-    Args:
-        wave: (T,) float32, T at least 1.
-        n: at least 1.
-
-    Returns:
-        (n,) float32.
-
-    Raises:
-        AudioError: not mono, no samples, or ``n`` below 1.
-    """
-    wave = _mono(wave, "fit")
-    if n < 1:
-        raise AudioError(f"fit: the length must be at least one sample, got {n}.")
-    return np.tile(wave, -(-n // len(wave)))[:n] if len(wave) < n else wave[:n]
-
-
-def windows(wave: NDArray[np.float32], sample_rate_hz: int, length_s: float, hop_s: float) -> NDArray[np.float32]:
-    """Cut a mono sound into equally long windows that cover all of it.
-
-    With L = round(length_s * rate) and H = round(hop_s * rate), each at least 1, window k holds the samples from kH
-    on; the last one is moved back to end where the sound ends, so that nothing is padded. A sound not longer than one
-    window gives one window, the sound repeated up to L samples (:func:`fit`).
-
-    Args:
-        wave: (T,) float32, T at least 1.
-        sample_rate_hz: its rate, at least 1.
-        length_s: length of a window in seconds, above 0.
-        hop_s: from the start of one window to the next, in seconds, above 0 and not above ``length_s``.
-
-    Returns:
-        (W, L) float32, W = 1 + ceil((T - L) / H), at least 1.
-
-    Raises:
-        AudioError: not mono, no samples, or lengths out of range.
-    """
-    wave = _mono(wave, "windows")
-    if sample_rate_hz < 1 or not 0 < hop_s <= length_s < math.inf:
-        raise AudioError(
-            f"windows: expected a rate of at least 1 Hz and 0 < hop_s <= length_s, got {sample_rate_hz} Hz, "
-            f"hop_s={hop_s}, length_s={length_s}."
-        )
-    length = max(1, round(length_s * sample_rate_hz))
-    hop = max(1, round(hop_s * sample_rate_hz))
-    if len(wave) <= length:
-        return fit(wave, length)[None]
-    starts = np.append(np.arange(0, len(wave) - length, hop), len(wave) - length)
-    cut: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(wave, length)[starts]
-    return cut
-
-
-def around(clip: AudioClip, begin_s: float, length_s: float, context_s: float) -> AudioClip:
-    """The part of a recording that belongs to a stretch of time, all channels.
-
-    Context as long as the stretch is exactly [begin, begin + length); longer context has the stretch in its middle. A
-    window that passes an end of the recording is moved back into it, and a recording shorter than the window is used
-    as it is. The first sample is ``round((begin_s + (length_s - context_s) / 2) * rate)``.
-
-    Args:
-        clip: the recording.
-        begin_s: where the stretch begins, in seconds.
-        length_s: how long it is, in seconds.
-        context_s: length of the result in seconds, above 0; ``math.inf`` for the whole recording.
-    """
-    rate, total = clip.sample_rate_hz, clip.waveform.shape[1]
-    if math.isinf(context_s) or (count := max(1, round(context_s * rate))) >= total:
-        return clip
-    start = round((begin_s + (length_s - context_s) / 2) * rate)
-    start = min(max(start, 0), total - count)
-    # A copy: a view would keep the whole recording alive, and within reach of whoever sees the sample.
-    return AudioClip(clip.waveform[:, start : start + count].copy(), rate)
-
-
-def rms_db(wave: NDArray[np.float32]) -> float:
-    """The level in dB below full scale, 10 log10 of the mean square over all samples and channels.
-
-    A square wave of amplitude 1 has 0 dB, a sine of amplitude 1 has -3.01 dB; digital silence has -120 dB, and
-    nothing has less.
-
-    Args:
-        wave: float array of any shape, at least one sample, full scale [-1, 1].
-
-    Raises:
-        AudioError: no samples.
-    """
-    if np.size(wave) == 0:
-        raise AudioError("rms_db: a sound without samples has no level.")
-    power = float(np.mean(np.square(wave, dtype=np.float64)))
-    return max(SILENCE_DB, 10 * math.log10(power)) if power > 0 else SILENCE_DB
-
-
-def _mono(wave: NDArray[np.float32], what: str) -> NDArray[np.float32]:
-    """Check that a waveform is (T,) with at least one sample."""
-    wave = np.asarray(wave, np.float32)
-    if wave.ndim != 1 or len(wave) == 0:
-        raise AudioError(f"{what}: expected a mono sound (T,), got shape {wave.shape}; use clip.mono().")
-    return wave

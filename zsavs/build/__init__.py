@@ -1,0 +1,25 @@
+"""From names to pipelines.
+
+- :mod:`~zsavs.build.parts`: names to components, by preset and by what is named in place of its parts.
+- :mod:`~zsavs.build.sharing`: one copy of a model's weights for all pipelines of a process.
+- :mod:`~zsavs.build.pipelines`: components to a pipeline.
+- :mod:`~zsavs.build.comparison`: several strategies over the same samples.
+- :mod:`~zsavs.build.availability`: which checkpoints a preset needs, which are here, which strategies it has parts for.
+"""
+
+from zsavs.build.availability import first_preset_here, missing_roles, missing_weights, preset_cards, strategies_of
+from zsavs.build.comparison import compare
+from zsavs.build.parts import build_encoders, build_parts
+from zsavs.build.pipelines import build_pipeline
+
+__all__ = [
+    "build_encoders",
+    "build_parts",
+    "build_pipeline",
+    "compare",
+    "first_preset_here",
+    "missing_roles",
+    "missing_weights",
+    "preset_cards",
+    "strategies_of",
+]

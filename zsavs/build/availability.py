@@ -1,0 +1,73 @@
+"""What a preset can do on this machine: its checkpoints, which of them are missing, the strategies it has parts for."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+
+from zsavs.errors import MissingWeights
+from zsavs.presets import Part, find_preset
+from zsavs.registry import ROLES, find_component, list_components
+from zsavs.storage.weights import WeightCard, is_local
+
+__all__ = ["first_preset_here", "missing_roles", "missing_weights", "preset_cards", "strategies_of"]
+
+
+def preset_cards(name: str) -> dict[str, WeightCard]:
+    """Role to weight card, for the roles of a preset that load a checkpoint.
+
+    Raises:
+        UnknownName: no such preset.
+    """
+    cards = {}
+    for role, part in find_preset(name).parts.items():
+        kind = role.partition(".")[0]
+        while not hasattr(find_component(kind, part.name), "load") and (part.around or part.checkpoint):
+            part = part.around or Part.named(part.checkpoint)  # it goes around another part of its role
+        if part.checkpoint:
+            home = sys.modules[find_component(kind, part.name).__module__]
+            cards[role] = home.CARDS[part.checkpoint]
+    return cards
+
+
+def missing_weights(name: str) -> list[WeightCard]:
+    """Cards of the checkpoints of a preset that are not on this machine."""
+    return [card for card in preset_cards(name).values() if not is_local(card.source, card.revision)]
+
+
+def first_preset_here(names: Sequence[str]) -> str:
+    """The first of some presets whose weights are all on this machine.
+
+    Raises:
+        MissingWeights: none is; says what the first one lacks and how to fetch it.
+    """
+    for name in names:
+        if not missing_weights(name):
+            return name
+    lacking = missing_weights(names[0])
+    listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in lacking)
+    raise MissingWeights(
+        f"no preset is on this machine. {names[0]!r} lacks {listed}. Fetch them with: zsavs download {names[0]} "
+        f"(to see how zsavs works without any weights: zsavs demo)"
+    )
+
+
+def missing_roles(strategy: str, preset: str) -> list[str]:
+    """The roles that a strategy needs and a preset has no part for, so that somebody has to name one.
+
+    Raises:
+        UnknownName, BrokenInstallation: as :func:`build_pipeline`.
+    """
+    parameters = inspect.signature(find_component("strategy", strategy)).parameters
+    return [role for role in ROLES if role in parameters and role not in find_preset(preset).parts]
+
+
+def strategies_of(preset: str) -> list[str]:
+    """Names of the strategies that a preset has all parts for, sorted.
+
+    Raises:
+        UnknownName: no such preset.
+        BrokenInstallation: a strategy of another package cannot be imported.
+    """
+    return [name for name in list_components("strategy") if not missing_roles(name, preset)]

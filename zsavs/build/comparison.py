@@ -1,0 +1,58 @@
+"""Several strategies over the same samples, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from zsavs.build.pipelines import build_pipeline
+from zsavs.decomposition import Decomposer
+from zsavs.errors import InputError
+from zsavs.pipeline import check_batches
+from zsavs.result import AVSResult
+from zsavs.types import AVSample
+
+__all__ = ["compare"]
+
+
+def compare(
+    samples: Iterable[AVSample],
+    strategies: Sequence[str],
+    preset: str = "base",
+    device: str = "auto",
+    dtype: str = "auto",
+    vocabulary: str | Path | Sequence[str] | None = None,
+    batch_size: int = 8,
+    bank: str | Path | None = None,
+    decomposition: str | Decomposer | None = None,
+    stereo: bool = False,
+) -> dict[str, list[AVSResult]]:
+    """Run several strategies over the same samples in one pass; every image and sound is encoded once.
+
+    Args:
+        samples: any iterable.
+        strategies: names.
+        preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`build_pipeline`.
+        batch_size: samples that go through the models together.
+
+    Returns:
+        For each strategy its results, in the order of the samples.
+
+    Raises:
+        As :func:`build_pipeline`.
+        ContractError: a batch size that is no whole number from 1.
+        InputError: one bare name or sample in place of several.
+    """
+    if isinstance(strategies, str):
+        raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
+    check_batches(samples, batch_size)
+    models = (preset, device, dtype, vocabulary, bank, decomposition, stereo)
+    pipes = {name: build_pipeline(name, *models) for name in strategies}
+    results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
+    iterator = iter(samples)
+    # Batch by batch, all strategies over one batch: the models remember the batch's features, not the data set's.
+    while batch := list(islice(iterator, batch_size)):
+        for name, pipe in pipes.items():
+            results[name] += pipe.batch(batch)
+    return results

@@ -1,0 +1,170 @@
+"""From names to components: a preset's parts, or those named in their place, each made once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zsavs.build.sharing import loaded_once
+from zsavs.calibration.bank import source_of
+from zsavs.calibration.user_bank import KINDS, UserBank
+from zsavs.errors import InputError, MissingWeights, UnknownName
+from zsavs.language.vocabulary import load_vocabulary
+from zsavs.models.runtime import check_names
+from zsavs.presets import PRESETS, Part, find_preset
+from zsavs.registry import ROLES, find_component, list_components
+
+__all__ = ["Parts", "build_encoders", "build_parts"]
+
+
+def build_parts(roles: Sequence[str], preset: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
+    """A preset's components for some roles, shared with the pipelines that name the same ones.
+
+    Raises:
+        As :func:`build_pipeline`.
+    """
+    parts = Parts(preset, {}, {}, device, dtype, None)
+    return {role: parts.get(role) for role in roles}
+
+
+def build_encoders(preset: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
+    """A preset's encoders by role: the parts that are calibrated against a bank.
+
+    Raises:
+        As :func:`zsavs.build_pipeline`.
+    """
+    return build_parts([role for role in KINDS if role in find_preset(preset).parts], preset, device, dtype)
+
+
+class Parts:
+    """Builds the components that are asked for, each once."""
+
+    def __init__(
+        self,
+        preset: str,
+        overrides: dict[str, Any],
+        stages: Mapping[str, str],
+        device: str,
+        dtype: str,
+        vocabulary: str | Path | Sequence[str] | None,
+        bank: str | Path | None = None,
+    ) -> None:
+        self.preset, self.plan, self.overrides, self.stages = preset, find_preset(preset), overrides, stages
+        check_names(device, dtype)
+        self.device, self.dtype = device, dtype
+        self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
+        self.bank = None if bank is None else UserBank(bank)
+        self.built: dict[str, Any] = {}
+
+    def get(self, role: str, what: str = "a pipeline") -> Any:
+        """The component for a role, shared with every other pipeline in this process that names the same one.
+
+        Args:
+            role: of the component.
+            what: needs it, for messages.
+
+        Raises:
+            InputError: the preset has none, and none is given.
+        """
+        if role not in self.built:
+            given = self.overrides.get(role)
+            if given is not None and not isinstance(given, str):
+                self.built[role] = given
+            elif given:
+                self.built[role] = self._make(role, Part.named(given))
+            else:
+                self.built[role] = self._stage(role, what)
+            if self.bank is not None and role in KINDS:
+                self.built[role] = self.bank.calibrated(self.built[role], KINDS[role], f"the {role} encoder")
+        return self.built[role]
+
+    def _stage(self, role: str, what: str) -> Any:
+        """The preset's component for a role, or the one of another kind that the strategy asks for."""
+        wanted = self.stages.get(role)
+        if wanted is None:
+            return self._of_the_preset(role, what)
+        return self._present(role, self.plan.parts.get(f"{role}.{wanted}", Part(wanted)))
+
+    def _of_the_preset(self, role: str, what: str) -> Any:
+        if role not in self.plan.parts:
+            raise InputError(
+                f"the preset {self.preset!r} has no {role}, and {what} needs one; choose a preset that has "
+                f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or give "
+                f'one: {role}="NAME" or "NAME:CHECKPOINT", NAME from {", ".join(list_components(role))}.'
+            )
+        return self._present(role, self.plan.parts[role])
+
+    def _present(self, role: str, part: Part) -> Any:
+        """Make a part of the preset; where its weights are missing, say how to fetch all of the preset's."""
+        try:
+            return self._make(role, part)
+        except MissingWeights as error:
+            everything = f"zsavs download {self.preset}"
+            if everything in str(error):  # said already, for a part of this part
+                raise
+            raise MissingWeights(f"{error} All that the preset {self.preset!r} needs: {everything}") from error
+
+    def _make(self, role: str, part: Part) -> Any:
+        cls = find_component(role, part.name)
+        if not hasattr(cls, "load"):  # made of other parts, not of a checkpoint
+            return self.fill(cls, dict(part.settings), f"{role} {part.name!r}", self._inner(role, part, cls))
+        settings: dict[str, Any] = {"device": self.device, "dtype": self.dtype, **part.settings}
+        if part.checkpoint:
+            settings["checkpoint"] = part.checkpoint
+        return loaded_once(cls, settings)
+
+    def _inner(self, role: str, part: Part, cls: Any) -> dict[str, Any]:
+        """For a part around another part of its own role, as a detector is asked for anything at all: that part.
+
+        Raises:
+            InputError: it is named and not asked for, or asked for and not named within a preset.
+        """
+        asked = role in inspect.signature(cls).parameters
+        if part.checkpoint and not asked:
+            raise InputError(f"{role} {part.name!r} loads nothing; leave out {':' + part.checkpoint!r} after its name.")
+        if part.around or part.checkpoint:
+            return {role: self._make(role, part.around or Part.named(part.checkpoint))}
+        if asked and self.plan.parts[role].name == part.name:
+            raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
+        return {role: self._of_the_preset(role, f"{role} {part.name!r}")} if asked else {}
+
+    def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:
+        """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.
+
+        Args:
+            inner: by role, components that are not the pipeline's own.
+
+        Raises:
+            UnknownName: a setting that the constructor does not take.
+        """
+        parameters = inspect.signature(cls).parameters
+        supplied = {**(inner or {})}
+        supplied |= {name: self.get(name, what) for name in parameters if name in ROLES and name not in supplied}
+        if "vocabulary" in parameters:
+            supplied["vocabulary"] = self.vocabulary
+        if "silent" in parameters:
+            supplied["silent"] = self.plan.silent
+        free = [name for name in parameters if name not in supplied]
+        for name in settings:
+            if name not in free:
+                raise UnknownName(f"setting of {what}", name, [*free, *ROLES])
+        return cls(**supplied, **settings)
+
+    def cards(self) -> dict[str, Any]:
+        """What every component built is: its card, where it has one."""
+        return {
+            role: {"component": type(part).__name__, **part.card.as_dict()}
+            if hasattr(part, "card")
+            else type(part).__name__
+            for role, part in sorted(self.built.items())
+        }
+
+    def banks(self) -> dict[str, dict[str, str]]:
+        """What every encoder built is calibrated against, in words."""
+        return {
+            role: {kind: source_of(self.built[role], kind) for kind in kinds}
+            for role, kinds in KINDS.items()
+            if role in self.built
+        }

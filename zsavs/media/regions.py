@@ -1,0 +1,110 @@
+"""Regions of an image: cut out with a margin, or sharp in a blurred image."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from zsavs.errors import ImageError
+from zsavs.media.resize import image_size
+
+__all__ = ["box_numbers", "crop_with_margin", "highlight"]
+
+
+def crop_with_margin(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float = 0.1) -> NDArray[np.uint8]:
+    """Cut a box out of an image, with some of its surroundings.
+
+    Args:
+        image: (H, W, 3) uint8.
+        box_xyxy: (4,) absolute pixels; may reach beyond the image.
+        margin: added on each side, as a share of the box's width and height; at least 0.
+
+    Returns:
+        (h, w, 3) uint8, a copy: every pixel that the box touches, clipped to the image, and at least the one pixel
+        of the image next to the box.
+
+    Raises:
+        ImageError: not an image, or not a box.
+    """
+    x0, y0, x1, y1 = _pixels(image, box_xyxy, margin)
+    return image[y0:y1, x0:x1].copy()
+
+
+def highlight(
+    image: NDArray[np.uint8],
+    box_xyxy: ArrayLike | None = None,
+    *,
+    mask: NDArray[Any] | None = None,
+    sigma: float | None = None,
+) -> NDArray[np.uint8]:
+    """Blur everything but one region: m I + (1 - m) G(I), as TAViS and OWOD-BIND show regions to a joint space.
+
+    The image itself is blurred, not the image with a hole, which would leave a dark halo around the region.
+
+    Args:
+        image: (H, W, 3) uint8.
+        box_xyxy: (4,) absolute pixels; the region is every pixel that the box touches.
+        mask: instead of a box, (H, W) bool, or float in [0, 1] for soft edges.
+        sigma: of the Gaussian in pixels, at least 0. By default that of a kernel of a third of the shorter side (75
+            pixels at 224, as TAViS), by the usual rule sigma = 0.3 ((k - 1) / 2 - 1) + 0.8: 11.5 at 224.
+
+    Returns:
+        (H, W, 3) uint8, a new array.
+
+    Raises:
+        ImageError: not an image, neither or both of box and mask, a mask of another size or beyond [0, 1], or a
+            negative sigma.
+    """
+    height, width = image_size(image)
+    if (box_xyxy is None) == (mask is None):
+        raise ImageError("highlight: give a box or a mask, and not both.")
+    if sigma is None:
+        sigma = 0.3 * ((min(height, width) / 3 - 1) / 2 - 1) + 0.8
+    if not 0 <= sigma < math.inf:
+        raise ImageError(f"highlight: sigma must be at least 0, got {sigma}.")
+    from PIL import Image, ImageFilter
+
+    sharp = Image.fromarray(image)
+    blurred = sharp.filter(ImageFilter.GaussianBlur(sigma))
+    if mask is None:
+        assert box_xyxy is not None
+        x0, y0, x1, y1 = _pixels(image, box_xyxy, 0)
+        seen = np.array(blurred)
+        seen[y0:y1, x0:x1] = image[y0:y1, x0:x1]
+        return seen
+    share = np.asarray(mask, np.float32)
+    if share.shape != (height, width) or not (share.min() >= 0 and share.max() <= 1):
+        raise ImageError(f"highlight: the mask must be ({height}, {width}) in [0, 1], got shape {share.shape}.")
+    levels = Image.fromarray(np.rint(share * 255).astype(np.uint8))
+    return np.array(Image.composite(sharp, blurred, levels))
+
+
+def box_numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """Coordinates as an array.
+
+    Raises:
+        ImageError: they are no numbers, or rows of different lengths.
+    """
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"expected boxes of numbers x0, y0, x1, y1, got {values!r:.80}.") from error
+
+
+def _pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float) -> tuple[int, int, int, int]:
+    """The pixels that a box with its margin touches, x0, y0, x1, y1 with the ends exclusive, at least one of each."""
+    height, width = image_size(image)
+    box = box_numbers(box_xyxy)
+    if box.shape != (4,) or not np.isfinite(box).all() or box[0] > box[2] or box[1] > box[3]:
+        raise ImageError(f"expected a box x0, y0, x1, y1 with x0 <= x1 and y0 <= y1, got {box.tolist()}.")
+    if not 0 <= margin < math.inf:
+        raise ImageError(f"the margin must be at least 0, got {margin}.")
+    x_margin, y_margin = (box[2] - box[0]) * margin, (box[3] - box[1]) * margin
+    x0 = min(max(math.floor(box[0] - x_margin), 0), width - 1)
+    y0 = min(max(math.floor(box[1] - y_margin), 0), height - 1)
+    x1 = max(min(math.ceil(box[2] + x_margin), width), x0 + 1)
+    y1 = max(min(math.ceil(box[3] + y_margin), height), y0 + 1)
+    return x0, y0, x1, y1
