@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_guard import NetworkTouchedError
 
 # Before anything of the hub is imported, as it reads its settings once: no network, and a cache of this run's own, so
 # that nothing depends on what the user has downloaded.
@@ -18,10 +19,6 @@ _CACHE = tempfile.mkdtemp(prefix="zsavs-tests-")
 atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": f"{_CACHE}/hub", "HF_HUB_CACHE": f"{_CACHE}/hub/hub"}
 os.environ |= {"ZSAVS_CACHE": f"{_CACHE}/zsavs", "TOKENIZERS_PARALLELISM": "false"}
-
-
-class NetworkTouchedError(AssertionError):
-    """A test, or what it runs, tried to reach a network."""
 
 
 @pytest.fixture(autouse=True)

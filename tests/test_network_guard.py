@@ -6,7 +6,7 @@ import socket
 import urllib.request
 
 import pytest
-from conftest import NetworkTouchedError
+from network_guard import NetworkTouchedError
 
 
 def test_a_connection_is_refused() -> None:

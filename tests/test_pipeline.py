@@ -173,7 +173,7 @@ def test_a_pipeline_is_frozen_and_a_key() -> None:
 @pytest.mark.parametrize(
     ("stage", "part", "says"),
     [
-        ("strategy", toy.ToyGrounder(), r"strategy: expected an object with query\(\.\.\.\), got <zsavs\.toy"),
+        ("strategy", toy.ToyGrounder(), r"strategy: expected an object with query\(\.\.\.\), got <zsavs\.testing\.toy"),
         ("grounder", toy.ToyGrounder, r"grounder: expected an object with ground\(\.\.\.\), got <class"),
         ("verifier", None, r"verifier: expected an object with verify"),
         ("segmenter", "sam2", r"segmenter: expected an object with segment\(\.\.\.\), got 'sam2'"),

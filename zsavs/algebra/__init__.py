@@ -1,5 +1,6 @@
 """The mathematics that strategies are made of: arrays in, arrays out, no model and no file.
 
+- :mod:`~zsavs.algebra.directions`: rows of unit length, and what all texts of a space share.
 - :mod:`~zsavs.algebra.common_space`: a closed-form common space of two text-aligned spaces.
 - :mod:`~zsavs.algebra.factorization`: non-negative factorization of tokens.
 - :mod:`~zsavs.algebra.joint_factorization`: two factorizations with one index, by gradient descent.

@@ -8,6 +8,22 @@
         suite.update(pipe(sample).score_map, target.mask)
 
 Opening a data set reads its list once and decodes nothing; memory grows with the list and not with the images.
+
+- :mod:`~zsavs.datasets.base`: what every data set is.
+- :mod:`~zsavs.datasets.folder`: your own files in a flat folder.
+- :mod:`~zsavs.datasets.avsbench`: AVSBench-object, S4 and MS3.
+- :mod:`~zsavs.datasets.avss`: AVSBench-semantic.
+- :mod:`~zsavs.datasets.vpo`: VPO.
+- :mod:`~zsavs.datasets.is3`: IS3.
+- :mod:`~zsavs.datasets.robust`: AVSBench-Robust.
+- :mod:`~zsavs.datasets.localisation`: the lists of SSLalignment.
+- :mod:`~zsavs.datasets.orchestra`: composed scenes that ship with zsavs.
+- :mod:`~zsavs.datasets.frames`: frames of videos, one second apart.
+- :mod:`~zsavs.datasets.matched`: files matched by name.
+- :mod:`~zsavs.datasets.masks`: target masks and label maps.
+- :mod:`~zsavs.datasets.audio`: audio of the benchmarks, decoded once.
+- :mod:`~zsavs.datasets.trees`: a data set's folders and lists.
+- :mod:`~zsavs.datasets.check`: is a data set complete.
 """
 
 from zsavs.datasets.base import Counts, Dataset, Item, Reader, Target

@@ -2,6 +2,15 @@
 
 Only Pillow and numpy are needed. Everything is deterministic: the same input gives the same pixels, except that
 labels outside Pillow's bundled typeface are set in whichever system typeface shows them.
+
+- :mod:`~zsavs.draw.masks`: masks over an image.
+- :mod:`~zsavs.draw.page`: the card: image, masks, audio and what was heard.
+- :mod:`~zsavs.draw.audio`: waveform, spectrogram and time axis.
+- :mod:`~zsavs.draw.labels`: label chips.
+- :mod:`~zsavs.draw.label_image`: a label map in colours.
+- :mod:`~zsavs.draw.sheet`: several images on one page.
+- :mod:`~zsavs.draw.colours`: colours that stay apart for colour-blind readers.
+- :mod:`~zsavs.draw.text`: one line of text in any script.
 """
 
 from zsavs.draw.colours import palette

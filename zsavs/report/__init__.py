@@ -1,4 +1,14 @@
-"""The report of an evaluation: ``report.json`` for programs, ``report.md`` and ``report.html`` for people."""
+"""The report of an evaluation: ``report.json`` for programs, ``report.md`` and ``report.html`` for people.
+
+- :mod:`~zsavs.report.content`: what stands in a report.
+- :mod:`~zsavs.report.results`: the tables of metrics.
+- :mod:`~zsavs.report.published`: the numbers of papers.
+- :mod:`~zsavs.report.blocks`: what a page is made of.
+- :mod:`~zsavs.report.values`: values read from a report that may have gaps.
+- :mod:`~zsavs.report.chart`: line charts.
+- :mod:`~zsavs.report.markdown`: a page as Markdown.
+- :mod:`~zsavs.report.web`: a page as HTML.
+"""
 
 from __future__ import annotations
 

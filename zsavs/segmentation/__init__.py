@@ -1,1 +1,4 @@
-"""Segmenters around other segmenters."""
+"""Segmenters around other segmenters.
+
+- :mod:`~zsavs.segmentation.closer`: each region segmented in the image and enlarged.
+"""

@@ -8,6 +8,11 @@ A check raises :class:`~zsavs.errors.ContractError` with what is wrong, or retur
 The default samples are scenes of the toy world (:mod:`zsavs.testing.toy`); a component with real weights is better
 checked with samples of its own world. Toy-size models of the real classes with random weights are in
 :mod:`zsavs.testing.tiny`.
+
+- :mod:`~zsavs.testing.toy`: a world of humming colours, without weights.
+- :mod:`~zsavs.testing.tiny`: toy-size models of the real classes.
+- :mod:`~zsavs.testing.rules`: how a check says what is wrong.
+- :mod:`~zsavs.testing.pseudo_words`: the check of text towers that read words given as vectors.
 """
 
 from __future__ import annotations

@@ -1,1 +1,7 @@
-"""Is that region what we hear: evidence for each region, and the choice of regions that follows from it."""
+"""Is that region what is heard: evidence for each region proposal, and the regions that are selected by it.
+
+- :mod:`~zsavs.verification.clip`: rescoring by CLIP.
+- :mod:`~zsavs.verification.joint`: rescoring in a joint space.
+- :mod:`~zsavs.verification.looks`: embeddings of regions, each computed once.
+- :mod:`~zsavs.verification.selection`: from evidence to selected regions.
+"""
