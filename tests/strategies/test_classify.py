@@ -14,7 +14,7 @@ import pytest
 import zsavs
 from zsavs import testing
 from zsavs.cli.commands import _strategies
-from zsavs.errors import InputError, UnknownName, VocabularyError
+from zsavs.errors import ContractError, InputError, UnknownName, VocabularyError
 from zsavs.language.sound_sources import LabelPhrases, most_specific, visible_things
 from zsavs.strategies.classify import Classify
 from zsavs.testing import toy
@@ -288,11 +288,11 @@ class Broken(toy.ToyTagger):
         ("twice", "each label once"),
         ("batch", "a batch equals its clips one by one"),
         ("random", "twice give the same bits"),
-        ("deaf", "different sounds have different probabilities"),
+        ("deaf", "different clips have different probabilities"),
         ("channels", "mono and dual mono"),
     ],
 )
 def test_a_broken_tagger_is_found_out(habit: str, says: str) -> None:
     testing.check_audio_tagger(Broken())
-    with pytest.raises(testing.ContractError, match=says):
+    with pytest.raises(ContractError, match=says):
         testing.check_audio_tagger(Broken(habit))
