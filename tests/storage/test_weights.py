@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,16 @@ from zsavs.build import availability, strategies_of
 from zsavs.cli.main import main
 from zsavs.errors import MissingWeights, WeightsError
 from zsavs.presets import PRESETS
-from zsavs.storage.weights import WeightCard, cache_folder, download, fetch_again, files_to_fetch, is_local, locate
+from zsavs.storage.weights import (
+    WeightCard,
+    cache_folder,
+    check_blobs,
+    download,
+    fetch_again,
+    files_to_fetch,
+    is_local,
+    locate,
+)
 
 CARD = WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", verified="model card")
 
@@ -367,3 +377,24 @@ def test_every_preset_names_known_checkpoints() -> None:
             assert card.source.startswith("zsavs:nano/") == (name == "nano"), (name, role)
             assert card.licence in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC0-1.0"), "permissive licences only"
             assert card.trained_on
+
+
+# ------------------------------------------------------------------ what the hub says of its files
+def snapshot(tmp_path: Path, content: bytes, name: str | None = None) -> Path:
+    """A checkpoint as the hub's client leaves it: a link to a file that is named by its checksum."""
+    blobs, folder = tmp_path / "models--org--name" / "blobs", tmp_path / "models--org--name" / "snapshots" / "abc"
+    blobs.mkdir(parents=True)
+    folder.mkdir(parents=True)
+    blob = blobs / (name or hashlib.sha256(content).hexdigest())
+    blob.write_bytes(content)
+    (folder / "model.safetensors").symlink_to(blob)
+    return folder
+
+
+def test_a_download_of_other_bytes_than_the_hub_has_is_refused(tmp_path: Path) -> None:
+    check_blobs(snapshot(tmp_path / "good", b"weights"))
+    check_blobs(snapshot(tmp_path / "small", b"{}", hashlib.sha1(b"{}").hexdigest()))
+    bad = snapshot(tmp_path / "bad", b"weightz", hashlib.sha256(b"weights").hexdigest())
+    with pytest.raises(WeightsError, match=r"model\.safetensors: .*checksum.* delete .*models--org--name") as caught:
+        check_blobs(bad)
+    assert "\n" not in str(caught.value)
