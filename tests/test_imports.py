@@ -125,9 +125,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 #: What every model may import from its neighbours, beside files that carry its own name in front; other wings, only
 #: this.
-SHARED_BY_MODELS = {
-    f"zsavs.models.{name}" for name in ("runtime", "embedding", "checkpoints", "pseudo_words", "detection", "compiled")
-}
+_SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "compiled", "detection", "inputs", "outputs")
+SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in (*_SHARED, "pseudo_words", "runtime", "text_memo", "transfer")}
 
 
 class Import(NamedTuple):

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save
 from zsavs import AudioClip
 from zsavs.errors import AudioError, InputError, MissingWeights, WeightsError
 from zsavs.models.clap import CARDS, DEFAULT, ClapEncoder
-from zsavs.models.embedding import TextMemory
+from zsavs.models.text_memo import TextMemo
 from zsavs.protocols import AudioTextEncoder
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_card, tiny_clap
 
@@ -277,7 +277,7 @@ def test_text_memory_is_bounded_and_answers_in_full() -> None:
         asked.extend(phrases)
         return np.array([[len(phrase)] for phrase in phrases], np.float32)
 
-    memory = TextMemory(compute, max_items=3)
+    memory = TextMemo(compute, max_items=3)
     assert memory(["a", "bb", "ccc", "dddd", "bb"]).ravel().tolist() == [1, 2, 3, 4, 2]
     assert len(memory) == 3
     assert memory(["a", "dddd"]).ravel().tolist() == [1, 4]

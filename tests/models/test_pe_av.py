@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zsavs import testing
 from zsavs.errors import AudioError, ImageError, InputError, MissingWeights, UnknownName, WeightsError
 from zsavs.models import pe_av
-from zsavs.models.embedding import normalise
+from zsavs.models.outputs import normalise
 from zsavs.models.pe_av import CARDS, DEFAULT, PeAvEncoder
 from zsavs.protocols import JointEncoder
 from zsavs.testing.tiny.joint import tiny_pe_av

@@ -16,7 +16,8 @@ from PIL import Image
 
 from zsavs.cli.main import main
 from zsavs.errors import OutOfMemory, WeightsError
-from zsavs.models.embedding import TextMemory, in_batches, inference, prepared
+from zsavs.models.batching import in_batches, in_threads, inference
+from zsavs.models.text_memo import TextMemo
 from zsavs.testing import toy
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.types import Proposals
@@ -75,10 +76,10 @@ def test_items_are_prepared_in_order_and_the_first_failure_is_told() -> None:
             raise ValueError(f"item {item}")
         return 10 * item
 
-    assert prepared(prepare, range(6)) == [0, 10, 20, 30, 40, 50]
-    assert prepared(prepare, []) == []
+    assert in_threads(prepare, range(6)) == [0, 10, 20, 30, 40, 50]
+    assert in_threads(prepare, []) == []
     with pytest.raises(ValueError, match="item 7"):
-        prepared(prepare, [0, 7, 8])
+        in_threads(prepare, [0, 7, 8])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_texts_are_halved_too() -> None:
                 raise torch.OutOfMemoryError("CUDA out of memory")
         return np.array([[float(len(phrase))] for phrase in phrases], np.float32)
 
-    assert TextMemory(compute)(["x" * n for n in range(1, 40)])[:, 0].tolist() == list(range(1, 40))
+    assert TextMemo(compute)(["x" * n for n in range(1, 40)])[:, 0].tolist() == list(range(1, 40))
 
 
 def test_a_model_short_of_memory_gives_the_answer_of_one_with_enough(monkeypatch: pytest.MonkeyPatch) -> None:

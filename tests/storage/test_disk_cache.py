@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from zsavs.models.clap import ClapEncoder
-from zsavs.models.embedding import TEXT_BATCH, TextMemory
+from zsavs.models.text_memo import TEXT_BATCH, TextMemo
 from zsavs.storage.disk_cache import CachedTexts
 from zsavs.testing.tiny.encoders import tiny_card, tiny_clap
 
@@ -42,36 +42,36 @@ def files(cache: Path) -> list[Path]:
 
 def test_the_next_process_computes_only_what_is_new(cache: Path) -> None:
     first, second = Model(), Model()
-    rows = TextMemory(first, space="s")(WORDS)
-    again = TextMemory(second, space="s")([*WORDS[::-1], "something new"])
+    rows = TextMemo(first, space="s")(WORDS)
+    again = TextMemo(second, space="s")([*WORDS[::-1], "something new"])
     np.testing.assert_array_equal(again[:-1], rows[::-1])
     np.testing.assert_array_equal(again[-1:], Model()(["something new"]))
     assert set(first.asked) >= set(WORDS)
     assert [text for text in second.asked if text in WORDS] == []
     assert second.asked[-1] == "something new"
     third = Model()
-    TextMemory(third, space="s")([*WORDS, "something new"])
+    TextMemo(third, space="s")([*WORDS, "something new"])
     assert len(third.asked) == 1, "the model's own answer, by which it is known"
 
 
 def test_another_model_has_a_file_of_its_own(cache: Path) -> None:
-    TextMemory(Model(seed=0), space="s")(WORDS)
+    TextMemo(Model(seed=0), space="s")(WORDS)
     for model, space in ((Model(seed=1), "s"), (Model(seed=0), "t")):
-        rows = TextMemory(model, space=space)(WORDS)
+        rows = TextMemo(model, space=space)(WORDS)
         assert set(model.asked) >= set(WORDS), "the rows of another model are not taken for its own"
         np.testing.assert_array_equal(rows, Model(model.seed)(WORDS))
     assert len(files(cache)) == 3
 
 
 def test_few_texts_and_memories_without_a_name_touch_no_disk(cache: Path) -> None:
-    TextMemory(Model(), space="s")(WORDS[:TEXT_BATCH])
-    TextMemory(Model())(WORDS)
+    TextMemo(Model(), space="s")(WORDS[:TEXT_BATCH])
+    TextMemo(Model())(WORDS)
     assert files(cache) == []
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other", "nan", "keys"])
 def test_a_damaged_file_is_computed_again(cache: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    right = TextMemory(Model(), space="s")(WORDS)
+    right = TextMemo(Model(), space="s")(WORDS)
     (path,) = files(cache)
     if damage in ("cut", "empty"):
         path.write_bytes(path.read_bytes()[: 200 if damage == "cut" else 0])
@@ -83,11 +83,11 @@ def test_a_damaged_file_is_computed_again(cache: Path, damage: str, caplog: pyte
             np.savez(file, **({"rows": rows} if damage == "keys" else {"keys": keys, "rows": rows}))
     model = Model()
     with caplog.at_level(logging.WARNING, "zsavs"):
-        np.testing.assert_array_equal(TextMemory(model, space="s")(WORDS), right)
+        np.testing.assert_array_equal(TextMemo(model, space="s")(WORDS), right)
     assert str(path) in caplog.text
     assert set(model.asked) >= set(WORDS)
     caplog.clear()
-    np.testing.assert_array_equal(TextMemory(Model(), space="s")(WORDS), right)
+    np.testing.assert_array_equal(TextMemo(Model(), space="s")(WORDS), right)
     assert caplog.text == "", "it has been replaced"
 
 
@@ -97,7 +97,7 @@ def test_a_cache_that_cannot_be_written_only_warns(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ZSAVS_CACHE", str(tmp_path / "file" / "cache"))
     with caplog.at_level(logging.WARNING, "zsavs"):
-        np.testing.assert_array_equal(TextMemory(Model(), space="s")(WORDS), Model()(WORDS))
+        np.testing.assert_array_equal(TextMemo(Model(), space="s")(WORDS), Model()(WORDS))
     assert "are not kept" in caplog.text
 
 

@@ -12,7 +12,7 @@ from adapter_uses import USES, far_off, on_device
 
 import zsavs
 from zsavs.errors import OutOfMemory
-from zsavs.models.embedding import in_batches, inference
+from zsavs.models.batching import in_batches, inference
 from zsavs.testing.tiny.detectors import tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind

@@ -5,7 +5,11 @@ An adapter is built from parts (``ClapEncoder(model, feature_extractor, tokenize
 
 - :mod:`~zsavs.models.runtime`: device, dtype and loading, for every adapter.
 - :mod:`~zsavs.models.checkpoints`: a transformers model from a folder, without gaps.
-- :mod:`~zsavs.models.embedding`: checked inputs, batches, unit rows and text embeddings, for every encoder.
+- :mod:`~zsavs.models.inputs`: checks of phrases, audio clips and images, for every adapter.
+- :mod:`~zsavs.models.batching`: many items through a model in batches that fit, for every adapter.
+- :mod:`~zsavs.models.transfer`: tensors to a device and back, for every adapter.
+- :mod:`~zsavs.models.outputs`: what a model returned, without NaN and as unit rows, for every adapter.
+- :mod:`~zsavs.models.text_memo`: text embeddings computed once for each phrase, for every encoder.
 - :mod:`~zsavs.models.detection`: boxes and scores to proposals, for every detector.
 - :mod:`~zsavs.models.pseudo_words`: text towers that read words given as vectors.
 - :mod:`~zsavs.models.compiled`: torch.compile for the towers of a pipeline.

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError, WeightsError
 from zsavs.media.waveform import fit, resample, windows
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import check_clips, in_batches, inference, onto
+from zsavs.models.inputs import check_clips
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AudioClip
@@ -188,7 +190,7 @@ class AstTagger:
         import torch
 
         with inference("ASTForAudioClassification"):
-            inputs = onto(torch.cat(features), self.device, self.model.dtype)
+            inputs = copy_to_device(torch.cat(features), self.device, self.model.dtype)
             logits = self.model(input_values=inputs).logits.float().cpu()
         if not torch.isfinite(logits).all():
             raise WeightsError(

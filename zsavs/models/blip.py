@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import check_images, in_batches, inference, onto
+from zsavs.models.inputs import check_images
 from zsavs.models.runtime import load_part, quiet, resolve_device, resolve_dtype, to_device
+from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
 
@@ -157,7 +159,7 @@ class BlipCaptioner:
         opening = self._opening().repeat(len(images), 1)
         with inference("BlipForConditionalGeneration"), quiet():
             tokens = self.model.generate(
-                pixel_values=onto(pixels, self.device, self.model.dtype),
+                pixel_values=copy_to_device(pixels, self.device, self.model.dtype),
                 input_ids=opening.clone(),
                 attention_mask=opening.new_ones(opening.shape),
                 do_sample=False,

@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
 from zsavs.media.waveform import resample, windows
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import bank_beside, card_for, load_model
-from zsavs.models.embedding import (
-    TextMemory,
-    check_clips,
-    check_phrases,
-    finite,
-    in_batches,
-    inference,
-    normalise,
-    onto,
-    unit_rows,
-)
+from zsavs.models.inputs import check_clips, check_phrases
+from zsavs.models.outputs import finite, normalise, unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.text_memo import TextMemo
+from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AudioClip
@@ -109,7 +103,7 @@ class ClapEncoder:
         text = model.config.text_config
         # RoBERTa counts positions from after its padding id, and an index past the table is an error deep inside.
         self.max_text_tokens = min(max_text_tokens, text.max_position_embeddings - text.pad_token_id - 1)
-        self._texts = TextMemory(self._embed_texts, space=f"{self.space} {self.max_text_tokens} tokens")
+        self._texts = TextMemo(self._embed_texts, space=f"{self.space} {self.max_text_tokens} tokens")
         self._sounds: Memo[NDArray[np.float32]] = Memo()
         self._grids: Memo[NDArray[np.float32]] = Memo()
         self.sound_bank = sound_bank
@@ -187,7 +181,7 @@ class ClapEncoder:
         import torch
 
         with inference("ClapModel"):
-            rows = onto(torch.from_numpy(np.array(tokens)), self.device, self.model.dtype)
+            rows = copy_to_device(torch.from_numpy(np.array(tokens)), self.device, self.model.dtype)
             return unit_rows(self.model.audio_projection(rows), "ClapModel")
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
@@ -260,7 +254,8 @@ class ClapEncoder:
 
         # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
         is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
-        return {"input_features": onto(torch.cat(features), self.device, self.model.dtype), "is_longer": is_longer}
+        inputs = copy_to_device(torch.cat(features), self.device, self.model.dtype)
+        return {"input_features": inputs, "is_longer": is_longer}
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(
@@ -268,7 +263,7 @@ class ClapEncoder:
         )
         with inference("ClapModel"):
             out = self.model.get_text_features(
-                input_ids=onto(tokens["input_ids"], self.device),
-                attention_mask=onto(tokens["attention_mask"], self.device),
+                input_ids=copy_to_device(tokens["input_ids"], self.device),
+                attention_mask=copy_to_device(tokens["attention_mask"], self.device),
             )
             return unit_rows(out.pooler_output, "ClapModel")

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import BrokenInstallation, InputError, MissingWeights, WeightsError
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
-from zsavs.models.embedding import arrived, in_batches, inference, onto, sent_for
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.storage.files import read_text
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, fetch_again, locate
@@ -296,12 +297,12 @@ class GroundingDinoGrounder:
         with inference("Grounding DINO"):
             dtypes = {"pixel_values": self.model.dtype}
             outputs = self.model(
-                **{name: onto(tensor, self.device, dtypes.get(name)) for name, tensor in inputs.items()}
+                **{name: copy_to_device(tensor, self.device, dtypes.get(name)) for name, tensor in inputs.items()}
             )
             # (prompts, candidates, tokens); places without a token are -inf and become 0.
-            probabilities: NDArray[np.float32] = sent_for(outputs.logits.float().sigmoid())
-            boxes: NDArray[np.float32] = sent_for(outputs.pred_boxes.float())
-            arrived(self.device)
+            probabilities: NDArray[np.float32] = copy_to_cpu(outputs.logits.float().sigmoid())
+            boxes: NDArray[np.float32] = copy_to_cpu(outputs.pred_boxes.float())
+            wait_for_copies(self.device)
         if not (np.isfinite(probabilities).all() and np.isfinite(boxes).all()):
             raise WeightsError(
                 "Grounding DINO returned NaN or infinity; load it with dtype='float32', and if that does not help, "

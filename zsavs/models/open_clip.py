@@ -14,20 +14,14 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
+from zsavs.models.batching import in_batches, in_threads, inference
 from zsavs.models.checkpoints import bank_beside, card_for
-from zsavs.models.embedding import (
-    TextMemory,
-    check_images,
-    check_phrases,
-    finite,
-    in_batches,
-    inference,
-    onto,
-    prepared,
-    unit_rows,
-)
+from zsavs.models.inputs import check_images, check_phrases
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
+from zsavs.models.outputs import finite, unit_rows
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.models.text_memo import TextMemo
+from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 
@@ -95,7 +89,7 @@ class OpenClipEncoder:
         self.batch_size = batch_size
         self._name = type(model).__name__
         self._dtype: torch.dtype = next(model.parameters()).dtype
-        self._texts = TextMemory(self._embed_texts, space=self.space)
+        self._texts = TextMemo(self._embed_texts, space=self.space)
         self._images: Memo[NDArray[np.float32]] = Memo()
         self._grids: dict[float, Memo[NDArray[np.float32]]] = {}
         self.picture_bank = picture_bank
@@ -191,7 +185,7 @@ class OpenClipEncoder:
         import torch
 
         with inference(self._name):
-            rows = onto(torch.from_numpy(np.array(tokens)), self.device, self._dtype)
+            rows = copy_to_device(torch.from_numpy(np.array(tokens)), self.device, self._dtype)
             return unit_rows(self._tower.project(rows), self._name)
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
@@ -210,9 +204,9 @@ class OpenClipEncoder:
     def _embed_batch(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         import torch
 
-        inputs = torch.stack(prepared(self._prepare, images))
+        inputs = torch.stack(in_threads(self._prepare, images))
         with inference(self._name):
-            features = self.model.encode_image(onto(inputs, self.device, self._dtype), normalize=False)
+            features = self.model.encode_image(copy_to_device(inputs, self.device, self._dtype), normalize=False)
             return unit_rows(features, self._name)
 
     @functools.cached_property
@@ -226,9 +220,9 @@ class OpenClipEncoder:
 
         def compute(some: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
             settings = self.model.visual.preprocess_cfg
-            inputs = torch.stack(prepared(lambda image: squeezed(image, side, settings), some))
+            inputs = torch.stack(in_threads(lambda image: squeezed(image, side, settings), some))
             with inference(self._name):
-                features = self._tower.tokens(onto(inputs, self.device, self._dtype))
+                features = self._tower.tokens(copy_to_device(inputs, self.device, self._dtype))
                 return [frozen(grid) for grid in finite(features, self._name)]
 
         return in_batches(compute, images, self.batch_size)
@@ -244,7 +238,7 @@ class OpenClipEncoder:
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(phrases)
         with inference(self._name):
-            return unit_rows(self.model.encode_text(onto(tokens, self.device), normalize=False), self._name)
+            return unit_rows(self.model.encode_text(copy_to_device(tokens, self.device), normalize=False), self._name)
 
 
 def _middle(image: NDArray[np.uint8], aspect: int) -> NDArray[np.uint8]:

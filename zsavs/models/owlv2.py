@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs.errors import InputError, WeightsError
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
-from zsavs.models.embedding import TextMemory, arrived, in_batches, inference, onto, sent_for, unit_rows
+from zsavs.models.outputs import unit_rows
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.text_memo import TextMemo
+from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AVSample, Proposals, Query
@@ -124,7 +127,7 @@ class Owlv2Grounder:
         self.template = template
         self.batch_size = batch_size
         self.max_tokens = int(model.config.text_config.max_position_embeddings)
-        self._texts = TextMemory(self._embed_texts, space=f"owlv2:{card.source} {template}")
+        self._texts = TextMemo(self._embed_texts, space=f"owlv2:{card.source} {template}")
         self._candidates: Memo[tuple[torch.Tensor, NDArray[np.float32]]] = Memo(_REMEMBERED)
 
     @classmethod
@@ -192,7 +195,7 @@ class Owlv2Grounder:
         candidates = self._candidates(images, self._look)
         self._texts([phrase for asked in phrases for phrase in asked])  # those that are new, all together
         sent = [self._scores(features, asked) for (features, _), asked in zip(candidates, phrases, strict=True)]
-        arrived(self.device)
+        wait_for_copies(self.device)
         found = []
         for image, (_, boxes), rows in zip(images, candidates, sent, strict=True):
             # A candidate's box is a share of the square that the image is padded to, below and to the right.
@@ -214,7 +217,8 @@ class Owlv2Grounder:
         small = [_limited(image, longest) for image in images]
         pixels = self.image_processor(images=small, return_tensors="pt", input_data_format="channels_last")
         with inference("OWLv2"):
-            grid = self.model.image_embedder(onto(pixels["pixel_values"], self.device, self.model.dtype))[0].float()
+            inputs = copy_to_device(pixels["pixel_values"], self.device, self.model.dtype)
+            grid = self.model.image_embedder(inputs)[0].float()
             features = grid.flatten(1, 2)
             boxes = self.model.box_predictor(features, grid).cpu().numpy()
         return list(zip(features.split(1), boxes, strict=True))
@@ -222,15 +226,15 @@ class Owlv2Grounder:
     def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> list[NDArray[np.float32]]:
         """Score every candidate of one image, (1, N, D), for each of K phrases: K rows (N,) in [0, 1].
 
-        They may still be on their way (:func:`zsavs.models.embedding.sent_for`).
+        They may still be on their way (:func:`zsavs.models.transfer.copy_to_cpu`).
         """
         import torch
 
         def scored(batch: list[str]) -> NDArray[np.float32]:
             with inference("OWLv2"):
-                texts = onto(torch.from_numpy(self._texts(batch))[None], self.device)
+                texts = copy_to_device(torch.from_numpy(self._texts(batch))[None], self.device)
                 logits = self.model.class_predictor(features, texts)[0][0]
-                return sent_for(logits.sigmoid().T)
+                return copy_to_cpu(logits.sigmoid().T)
 
         return in_batches(scored, phrases, _PHRASES_AT_ONCE)
 
@@ -255,8 +259,8 @@ class Owlv2Grounder:
         )
         with inference("OWLv2"):
             outputs = self.model.owlv2.get_text_features(
-                input_ids=onto(tokens["input_ids"], self.device),
-                attention_mask=onto(tokens["attention_mask"], self.device),
+                input_ids=copy_to_device(tokens["input_ids"], self.device),
+                attention_mask=copy_to_device(tokens["attention_mask"], self.device),
             )
             return unit_rows(outputs.pooler_output, "OWLv2")
 

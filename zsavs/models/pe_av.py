@@ -15,20 +15,14 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError, UnknownName
 from zsavs.media.waveform import resample, windows
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import (
-    TextMemory,
-    check_clips,
-    check_images,
-    check_phrases,
-    in_batches,
-    inference,
-    normalise,
-    onto,
-    unit_rows,
-)
+from zsavs.models.inputs import check_clips, check_images, check_phrases
+from zsavs.models.outputs import normalise, unit_rows
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.text_memo import TextMemo
+from zsavs.models.transfer import copy_to_device
 from zsavs.protocols import Pull
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
@@ -139,7 +133,7 @@ class PeAvEncoder:
         self.batch_size, self.window_s, self.text = batch_size, window_s, text
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
         self.max_text_tokens = min(max_text_tokens, model.config.text_config.max_position_embeddings)
-        self._texts = TextMemory(self._embed_texts, space=self.space)
+        self._texts = TextMemo(self._embed_texts, space=self.space)
         self._images: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
 
@@ -250,7 +244,7 @@ class PeAvEncoder:
         import torch
 
         with inference(_NAME):
-            values = onto(torch.cat(inputs), self.device, self.model.dtype)
+            values = copy_to_device(torch.cat(inputs), self.device, self.model.dtype)
             return unit_rows(self.model.get_audio_embeds(values), _NAME)
 
     def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
@@ -263,7 +257,7 @@ class PeAvEncoder:
         frames = torch.cat([self._frame(image) for image in images])
         with inference(_NAME):
             # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
-            encoded = video.video_encoder(pixel_values_videos=onto(frames, self.device, self.model.dtype))
+            encoded = video.video_encoder(pixel_values_videos=copy_to_device(frames, self.device, self.model.dtype))
             return unit_rows(video.video_head(encoded.pooler_output), _NAME)
 
     def _frame(self, image: NDArray[np.uint8]) -> torch.Tensor:
@@ -319,8 +313,8 @@ class PeAvEncoder:
         tokens = self._tokenize(phrases)
         with inference(_NAME):
             read = self._read(
-                input_ids=onto(tokens["input_ids"], self.device),
-                attention_mask=onto(tokens["attention_mask"], self.device),
+                input_ids=copy_to_device(tokens["input_ids"], self.device),
+                attention_mask=copy_to_device(tokens["attention_mask"], self.device),
             )
             return unit_rows(read, _NAME)
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.models.embedding import unit_rows, within_memory
+from zsavs.models.batching import within_memory
+from zsavs.models.outputs import unit_rows
 from zsavs.protocols import Pull
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError, WeightsError
+from zsavs.models.batching import batches, in_batches, in_threads, inference
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import arrived, batches, in_batches, inference, onto, prepared, sent_for
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AVSample, Proposals
@@ -221,7 +222,7 @@ class Sam2Segmenter:
                     same,
                     max(1, self.prompts_at_once // shapes[0][0]),
                 )
-            arrived(self.device)
+            wait_for_copies(self.device)
             for i, rows in zip([i for same in alike.values() for i, _ in same], found, strict=True):
                 answers[i] = _stacked(rows)
         return answers
@@ -230,10 +231,10 @@ class Sam2Segmenter:
         """Features of each image at three scales, the finest first, each (1, C, h, w) float32."""
         import torch
 
-        pixels = torch.cat(prepared(self._prepare, images))
+        pixels = torch.cat(in_threads(self._prepare, images))
         with inference("SAM 2"):
             dtype = next(self.model.vision_encoder.parameters()).dtype
-            scales = self.model.get_image_embeddings(onto(pixels, self.device, dtype))
+            scales = self.model.get_image_embeddings(copy_to_device(pixels, self.device, dtype))
             return [[scale[i : i + 1].float().clone() for scale in scales] for i in range(len(images))]
 
     def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
@@ -250,14 +251,14 @@ class Sam2Segmenter:
         sizes_hw: list[tuple[int, int] | None],
     ) -> list[list[_Decoded]]:
         """For each of N images what its P prompts give, P the same for all: logits (H, W), or of the decoder's size,
-        and a rating for each. They may still be on their way (:func:`zsavs.models.embedding.sent_for`)."""
+        and a rating for each. They may still be on their way (:func:`zsavs.models.transfer.copy_to_cpu`)."""
         import torch
         from torch.nn.functional import interpolate
 
         def decoded(rows: slice) -> list[list[_Decoded]]:
             asked = {name: np.stack([prompt[name][rows] for prompt in prompts]) for name in prompts[0]}
             with inference("SAM 2"):
-                inputs = {name: onto(torch.from_numpy(values), self.device) for name, values in asked.items()}
+                inputs = {name: copy_to_device(torch.from_numpy(values), self.device) for name, values in asked.items()}
                 # One image is not copied, whose features are large.
                 seen = [
                     scales[0] if len(features) == 1 else torch.cat(scales) for scales in zip(*features, strict=True)
@@ -270,7 +271,7 @@ class Sam2Segmenter:
                     masks = outputs.pred_masks[image][each, best[image]]
                     if size_hw is not None:
                         masks = interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)[0]
-                    answers.append(list(zip(sent_for(masks), sent_for(iou[image][:, None]), strict=True)))
+                    answers.append(list(zip(copy_to_cpu(masks), copy_to_cpu(iou[image][:, None]), strict=True)))
                 return answers
 
         if len(features) > 1:

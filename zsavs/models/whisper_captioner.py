@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media.waveform import resample, windows
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.embedding import check_clips, in_batches, inference, onto
+from zsavs.models.inputs import check_clips
 from zsavs.models.runtime import import_transformers, load_part, quiet, resolve_device, resolve_dtype, to_device
+from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard, locate
 from zsavs.types import AudioClip
@@ -229,7 +231,7 @@ class WhisperCaptioner:
             # drawing at random, where it mistrusts a transcript.
             tokens = plain_generate(
                 self.model,
-                onto(torch.cat(features), self.device, self.model.dtype),
+                copy_to_device(torch.cat(features), self.device, self.model.dtype),
                 decoder_input_ids=torch.tensor([opening] * len(features), device=self.device),
                 generation_config=settings,
             )

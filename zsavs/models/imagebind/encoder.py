@@ -10,23 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
+from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import bank_beside
-from zsavs.models.embedding import (
-    TextMemory,
-    check_clips,
-    check_images,
-    check_phrases,
-    in_batches,
-    inference,
-    unit_rows,
-)
 from zsavs.models.imagebind.audio import preprocess_audio
 from zsavs.models.imagebind.checkpoint import CARDS, DEFAULT, find, read, sizes_beside
 from zsavs.models.imagebind.config import ImageBindConfig
 from zsavs.models.imagebind.image import preprocess_image
 from zsavs.models.imagebind.text import tokenize
+from zsavs.models.inputs import check_clips, check_images, check_phrases
+from zsavs.models.outputs import unit_rows
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.models.text_memo import TextMemo
 from zsavs.protocols import Pull
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
@@ -95,7 +90,7 @@ class ImageBindEncoder:
         self.clips = clips
         self.downmix = downmix
         self.sound_bank, self.picture_bank = sound_bank, picture_bank
-        self._texts = TextMemory(self._embed_texts, space=self.space)
+        self._texts = TextMemo(self._embed_texts, space=self.space)
         self._images: Memo[NDArray[np.float32]] = Memo()
         self._sounds: Memo[NDArray[np.float32]] = Memo()
 

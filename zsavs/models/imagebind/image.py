@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.models.embedding import check_images
 from zsavs.models.imagebind.config import IMAGE_SIZE
+from zsavs.models.inputs import check_images
 
 if TYPE_CHECKING:
     import torch

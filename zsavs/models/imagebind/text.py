@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from zsavs.errors import BrokenInstallation, InputError
-from zsavs.models.embedding import check_phrases
 from zsavs.models.imagebind.config import CONTEXT_LENGTH
+from zsavs.models.inputs import check_phrases
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zsavs.errors import InputError, UnknownName, WeightsError
-from zsavs.models.embedding import onto
 from zsavs.models.imagebind.config import CONTEXT_LENGTH, HUGE, IGNORED, IMAGE_SIZE, VOCABULARY_SIZE, ImageBindConfig
 from zsavs.models.imagebind.layers import (
     AudioStem,
@@ -30,6 +29,7 @@ from zsavs.models.imagebind.layers import (
     causal_mask,
     class_token_head,
 )
+from zsavs.models.transfer import copy_to_device
 
 __all__ = ["ImageBind"]
 
@@ -151,7 +151,7 @@ class ImageBind(nn.Module):
             raise InputError(f"ImageBind's vocabulary has ids 0 to {VOCABULARY_SIZE - 1}, got others.")
         ends = ids.argmax(dim=1)  # where the ids are, so that no GPU is waited for
         length = int(ends.max()) + 1 if len(ids) else 1
-        ids, ends = onto(ids, self.device), onto(ends, self.device)
+        ids, ends = copy_to_device(ids, self.device), copy_to_device(ends, self.device)
         tokens = self.modality_preprocessors["text"]
         mask: Tensor = tokens.mask[:length, :length]  # type: ignore[index]
         x = self.modality_trunks["text"](tokens(ids[:, :length], words, place), mask)
@@ -190,7 +190,7 @@ class ImageBind(nn.Module):
         if inputs.ndim == 5:
             rows = self._class_token_tower(modality, inputs.flatten(0, 1))
             return rows.reshape(*inputs.shape[:2], self.config.out_embed_dim).mean(dim=1)
-        x = self.modality_preprocessors[modality](onto(inputs, self.device, self.dtype))
+        x = self.modality_preprocessors[modality](copy_to_device(inputs, self.device, self.dtype))
         x = self.modality_heads[modality](self.modality_trunks[modality](x))
         return self.modality_postprocessors[modality](x)  # type: ignore[no-any-return]
 
