@@ -44,29 +44,34 @@ def _projected(part: Any, kind: str, items: list[Any]) -> Any:
     return getattr(part, f"project_{kind}_tokens")(np.stack([grid.mean(axis=(0, 1)) for grid in grids]))
 
 
-SOUNDS: Uses = {"sounds": lambda part: part.encode_audio(CLIPS)}
-IMAGES: Uses = {"pictures": lambda part: part.encode_image(IMAGES)}
-TEXTS: Uses = {"texts": lambda part: part.encode_text(WORDS)}
-WORDED: Uses = {"pseudo words": lambda part: part.encode_pseudo_words("a sound of {}", part.embed_words(WORDS))[0]}
-JOINT: Uses = {**SOUNDS, **IMAGES, **TEXTS, **WORDED}
-BOXES: Uses = {"boxes": _found}
+AUDIO_USES: Uses = {"audio": lambda part: part.encode_audio(CLIPS)}
+IMAGE_USES: Uses = {"images": lambda part: part.encode_image(IMAGES)}
+TEXT_USES: Uses = {"texts": lambda part: part.encode_text(WORDS)}
+PSEUDO_WORD_USES: Uses = {
+    "pseudo words": lambda part: part.encode_pseudo_words("a sound of {}", part.embed_words(WORDS))[0]
+}
+JOINT_USES: Uses = {**AUDIO_USES, **IMAGE_USES, **TEXT_USES, **PSEUDO_WORD_USES}
+BOX_USES: Uses = {"boxes": _found}
 
 #: By name: what makes it, and what it is asked.
 USES: dict[str, tuple[Callable[[], Any], Uses]] = {
-    "clap": (tiny_clap, {**SOUNDS, **TEXTS, "tokens": lambda part: _projected(part, "audio", CLIPS)}),
-    "clap_fusion": (lambda: tiny_clap(fusion=True), SOUNDS),
-    "open_clip": (tiny_open_clip, {**IMAGES, **TEXTS, "tokens": lambda part: _projected(part, "image", IMAGES)}),
-    "imagebind": (tiny_imagebind, JOINT),
-    "pe_av": (tiny_pe_av, JOINT),
+    "clap": (tiny_clap, {**AUDIO_USES, **TEXT_USES, "tokens": lambda part: _projected(part, "audio", CLIPS)}),
+    "clap_fusion": (lambda: tiny_clap(fusion=True), AUDIO_USES),
+    "open_clip": (
+        tiny_open_clip,
+        {**IMAGE_USES, **TEXT_USES, "tokens": lambda part: _projected(part, "image", IMAGES)},
+    ),
+    "imagebind": (tiny_imagebind, JOINT_USES),
+    "pe_av": (tiny_pe_av, JOINT_USES),
     "blip": (tiny_blip, {"captions": lambda part: part.caption(IMAGES)}),
     "whisper": (tiny_whisper, {"captions": lambda part: part.caption(CLIPS)}),
     "ast": (
         tiny_ast,
         {"tags": lambda part: [[dict(tags)[label] for label in part.labels] for tags in part.tag(CLIPS)]},
     ),
-    "grounding_dino": (tiny_grounding_dino, BOXES),
-    "mm_grounding_dino": (lambda: tiny_grounding_dino(mm=True), BOXES),
-    "owlv2": (tiny_owlv2, BOXES),
+    "grounding_dino": (tiny_grounding_dino, BOX_USES),
+    "mm_grounding_dino": (lambda: tiny_grounding_dino(mm=True), BOX_USES),
+    "owlv2": (tiny_owlv2, BOX_USES),
     "sam2": (
         tiny_sam2,
         {

@@ -74,12 +74,12 @@ def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[s
     waits = {use.removesuffix(" float32"): count for use, (_, count) in report.items() if use.endswith("float32")}
     # Once, for the answer; transformers looks whether a mask of texts hides anything.
     once = (
-        "clap sounds",
+        "clap audio",
         "open_clip images",
         "open_clip texts",
-        "imagebind sounds",
+        "imagebind audio",
         "imagebind texts",
-        "pe_av sounds",
+        "pe_av audio",
     )
     assert {use: waits[use] for use in (*once, "clap texts")} == {**dict.fromkeys(once, 1), "clap texts": 2}
     # Four images with boxes, five with points, in batches of four.
