@@ -19,7 +19,7 @@ import orchestra
 import zsavs
 from zsavs.build import build_parts
 from zsavs.datasets.orchestra import Orchestra
-from zsavs.grounding.proposals import SegmentProposals
+from zsavs.grounding.segment_proposals import SegmentProposals
 from zsavs.report.markdown import markdown
 from zsavs.storage.files import write_atomically
 

@@ -79,11 +79,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "grounder": {
         "full_frame": "zsavs.grounding.full_frame:FullFrame",
         "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
-        "objects": "zsavs.grounding.proposals:DetectorProposals",
+        "objects": "zsavs.grounding.object_proposals:DetectorProposals",
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
         "peaks": "zsavs.grounding.peaks:PeakRegions",
         "refined": "zsavs.grounding.refined:RefinedBoxes",
-        "segments": "zsavs.grounding.proposals:SegmentProposals",
+        "segments": "zsavs.grounding.segment_proposals:SegmentProposals",
         "toy": "zsavs.testing.toy:ToyGrounder",
         "toy_peaks": "zsavs.testing.toy:ToyPeaks",
         "toy_segments": "zsavs.testing.toy:ToySegments",

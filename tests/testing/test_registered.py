@@ -12,9 +12,10 @@ import pytest
 import zsavs
 from zsavs import testing
 from zsavs.grounding.full_frame import FullFrame
+from zsavs.grounding.object_proposals import DetectorProposals
 from zsavs.grounding.peaks import PeakRegions
-from zsavs.grounding.proposals import DetectorProposals, SegmentProposals
 from zsavs.grounding.refined import RefinedBoxes
+from zsavs.grounding.segment_proposals import SegmentProposals
 from zsavs.registry import ROLES, list_components
 from zsavs.segmentation.closer import CloserLook
 from zsavs.testing import toy

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError
-from zsavs.grounding.proposals import PointSegmenter, check_counts, check_point_segmenter, check_shares, mask_boxes
+from zsavs.grounding.checks import check_counts, check_shares
+from zsavs.grounding.mask_boxes import mask_boxes
+from zsavs.grounding.point_segmenter import PointSegmenter, check_point_segmenter
 from zsavs.models.detection import Found, as_proposals, keep_best
 from zsavs.types import AVSample, Proposals, Query
 

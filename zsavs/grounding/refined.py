@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.grounding.proposals import AroundDetector, mask_boxes
+from zsavs.grounding.detector_wrapper import DetectorWrapper
+from zsavs.grounding.mask_boxes import mask_boxes
 from zsavs.models.detection import Found, as_proposals, keep_best
 from zsavs.protocols import Grounder, Segmenter
 from zsavs.types import AVSample, Proposals, Query
@@ -16,7 +17,7 @@ from zsavs.types import AVSample, Proposals, Query
 __all__ = ["RefinedBoxes"]
 
 
-class RefinedBoxes(AroundDetector):
+class RefinedBoxes(DetectorWrapper):
     """Segments what a detector found and takes the tight box of each mask in place of the detector's.
 
     For detectors whose boxes are rough: the verifier then looks at the thing and not at its neighbourhood, and several
