@@ -111,7 +111,7 @@ class Evidence:
     Args:
         phrases: K phrases that were considered.
         z: (K,) standardised scores, 0 is what is usual; minus infinity for what is ruled out.
-        top_k, min_z, max_gap: see :func:`zsavs.calibration.scorers.evidence_to_query`.
+        top_k, min_z, max_gap: see :func:`zsavs.calibration.abstention.evidence_to_query`.
     """
 
     phrases: tuple[str, ...]

@@ -65,12 +65,12 @@ def nano_bank(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # ------------------------------------------------------------------------------ what is computed
 def test_rows_are_the_encoders_answers_in_the_order_of_the_names(files: Path, nano_bank: Path) -> None:
-    ears = build_parts(["audio_text"], "nano", "cpu")["audio_text"]
+    encoder = build_parts(["audio_text"], "nano", "cpu")["audio_text"]
     sounds = next(b for b in UserBank(nano_bank).banks if b.kind == "sound_bank")
     paths = sorted((files / "audio").rglob("*.wav"))
     assert sounds.rows.shape[0] == len(paths) == COUNT
     for place in (0, COUNT - 1):
-        (alone,) = ears.encode_audio([load_audio(paths[place])])
+        (alone,) = encoder.encode_audio([load_audio(paths[place])])
         assert sounds.rows[place] == pytest.approx(alone, abs=1e-5)
 
 
@@ -98,7 +98,7 @@ def test_a_pipeline_scores_against_it_and_says_so(files: Path, nano_bank: Path) 
     assert np.abs(hear([clip], labels) - usual.strategy.hear([clip], labels)).max() > 0.5
 
     told = mine(zsavs.AVSample(np.zeros((32, 32, 3), np.uint8), clip)).meta["banks"]
-    assert told["audio_text"]["sound_bank"].startswith(f"{COUNT} recordings in {(files / 'audio').resolve()} (0 could")
+    assert told["audio_text"]["sound_bank"].startswith(f"{COUNT} audio files in {(files / 'audio').resolve()} (0 could")
     assert told["image_text"]["picture_bank"].startswith(f"{COUNT} images in ")
     assert usual.meta["banks"]["audio_text"] == {"sound_bank": "shipped with the model"}
 
@@ -106,10 +106,10 @@ def test_a_pipeline_scores_against_it_and_says_so(files: Path, nano_bank: Path) 
 def test_the_encoder_of_others_stays_as_it_is_and_weights_are_shared(nano_bank: Path) -> None:
     before = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
     mine = [zsavs.build_pipeline(s, preset="nano", device="cpu", bank=nano_bank) for s in ("audio_to_text", "fused")]
-    ears = [pipe.strategy.hear.encoder for pipe in mine]
-    assert ears[0] is ears[1], "two pipelines with one bank share what is remembered"
-    assert ears[0] is not before.strategy.hear.encoder
-    assert ears[0].model is before.strategy.hear.encoder.model
+    encoder = [pipe.strategy.hear.encoder for pipe in mine]
+    assert encoder[0] is encoder[1], "two pipelines with one bank share what is remembered"
+    assert encoder[0] is not before.strategy.hear.encoder
+    assert encoder[0].model is before.strategy.hear.encoder.model
     assert not isinstance(before.strategy.hear.encoder.sound_bank, bank.Bank)
 
 
@@ -117,7 +117,7 @@ def test_without_a_bank_of_a_kind_the_encoders_own_is_used(files: Path, tmp_path
     make_banks(toy_encoders, tmp_path, audio=files / "audio")
     told = zsavs.build_pipeline("fused", preset="toy", bank=tmp_path).meta["banks"]
     assert told["image_text"] == {"picture_bank": "synthetic items, version 1, seed 0"}
-    assert "recordings" in told["audio_text"]["sound_bank"]
+    assert "audio files" in told["audio_text"]["sound_bank"]
 
 
 def test_a_bank_of_another_model_is_refused(nano_bank: Path) -> None:
@@ -129,11 +129,11 @@ def test_a_bank_of_another_model_is_refused(nano_bank: Path) -> None:
 
 
 def test_a_bank_of_the_same_model_with_other_weights_is_refused(nano_bank: Path) -> None:
-    ears = copy.copy(build_parts(["audio_text"], "nano", "cpu")["audio_text"])
-    answer = ears.encode_audio
-    ears.encode_audio = lambda clips: answer(clips)[:, ::-1]  # the name of the space is the same
+    encoder = copy.copy(build_parts(["audio_text"], "nano", "cpu")["audio_text"])
+    answer = encoder.encode_audio
+    encoder.encode_audio = lambda clips: answer(clips)[:, ::-1]  # the name of the space is the same
     with pytest.raises(InputError, match="other weights"):
-        UserBank(nano_bank).calibrated(ears, ["sound_bank"], "the ears")
+        UserBank(nano_bank).calibrated(encoder, "audio_text")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 half an archive", b"text"])
@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_reported_and_left_out(
     said = capsys.readouterr()
     for name in ("broken.wav", "empty.mp3", "gone.flac"):
         assert sum(name in line for line in said.err.splitlines() if "left out" in line) == 1
-    assert f"{COUNT} recordings in {audio.resolve()} (3 could not be read)" in said.out
+    assert f"{COUNT} audio files in {audio.resolve()} (3 could not be read)" in said.out
     assert "notes.txt" not in said.err
     assert len(UserBank(out).banks[0].rows) == COUNT
 
@@ -197,8 +197,8 @@ def test_too_few_are_refused_with_the_reason(files: Path, tmp_path: Path, capsys
     for path in sorted((files / "audio").rglob("*.wav"))[: MIN_ITEMS - 1]:
         (some / path.name).symlink_to(path)
     assert main(["calibrate", "--preset", "toy", "--audio", str(some), "--out", str(out)]) == 1
-    assert f"{MIN_ITEMS - 1} recordings. A bank needs at least {MIN_ITEMS}" in capsys.readouterr().err
-    (some / "broken.wav").write_bytes(b"no sound")  # enough names, too few recordings
+    assert f"{MIN_ITEMS - 1} audio files. A bank needs at least {MIN_ITEMS}" in capsys.readouterr().err
+    (some / "broken.wav").write_bytes(b"no sound")  # enough names, too few audio files
     assert main(["calibrate", "--preset", "toy", "--audio", str(some), "--out", str(out)]) == 1
     assert "1 of 32 cannot be read" in capsys.readouterr().err
     assert not out.exists()

@@ -18,11 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from zsavs.algebra.directions import common_part
-from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration import bank
 from zsavs.calibration.bank import Bank, synthetic_audio, synthetic_images
-from zsavs.calibration.scorers import AudioScorer, ImageScorer, evidence_to_query, standardise
+from zsavs.calibration.scorers import AudioScorer, ImageScorer, standardise
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.storage.disk_cache import cache_folder
 from zsavs.testing import toy
@@ -161,61 +159,6 @@ def test_a_phrase_is_the_mean_of_its_prompts_renormalised() -> None:
     assert rows.dtype == np.float32
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(2), abs=1e-6)
     assert embed_phrases(encoder, [], prompts).shape == (0, 16)
-
-
-# ---------------------------------------------------------------- from evidence to a query
-def query(z: Sequence[float], **settings: Any) -> Any:
-    names = [f"p{number}" for number in range(len(z))]
-    return evidence_to_query(names, np.array(z, np.float32), **({"top_k": 3, "min_z": 2.0, "max_gap": 2.0} | settings))
-
-
-def test_evidence_is_absolute_and_relative() -> None:
-    found = query([5.0, 1.9, 2.9, 3.1, 4.0])
-    assert found.phrases == ("p0", "p4", "p3")
-    assert found.weights == pytest.approx([1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-1.1))])
-
-
-def test_a_score_at_the_threshold_is_not_above_it() -> None:
-    assert query([2.0]).phrases == ()
-    assert query([np.nextafter(np.float32(2), np.float32(3))]).phrases == ("p0",)
-
-
-def test_equal_scores_keep_the_order_of_the_phrases() -> None:
-    assert query([3.0, 4.0, 3.0, 4.0], top_k=4).phrases == ("p1", "p3", "p0", "p2")
-
-
-@pytest.mark.parametrize("z", [[], [-np.inf] * 3, [np.nan] * 3, [-1e30, -np.inf], [0.0, 1.0, 2.0]])
-def test_no_evidence_is_nothing_to_look_for(z: list[float]) -> None:
-    with np.errstate(all="raise"):
-        assert len(query(z)) == 0
-
-
-@given(
-    st.lists(st.floats(-(2.0**99), 2.0**99, width=32) | st.just(-np.inf), max_size=12),
-    st.integers(0, 5),
-    st.floats(-3, 3),
-    st.floats(0, 5),
-)
-def test_a_query_never_breaks_its_promises(z: list[float], top_k: int, min_z: float, max_gap: float) -> None:
-    found = query(z, top_k=top_k, min_z=min_z, max_gap=max_gap)
-    assert len(found) <= top_k
-    assert ((found.weights >= 0.5) & (found.weights <= 1)).all()
-    assert (np.diff(found.weights) <= 0).all(), "heaviest first"
-    kept = [z[int(name[1:])] for name in found.phrases]
-    assert all(score > min_z and score >= np.float32(max(z)) - max_gap - 1e-3 for score in kept)
-    if top_k and max(z, default=-np.inf) > min_z + 1e-3:
-        assert max(z) in kept
-
-
-def test_log_softmax() -> None:
-    z = np.array([[1.0, 2.0, 3.0], [1000.0, 0.0, -1000.0]])
-    log_p = log_softmax(z, 0.5)
-    assert log_p.dtype == np.float64
-    assert np.exp(log_p).sum(axis=1) == pytest.approx(np.ones(2))
-    assert np.exp(log_p[0]) == pytest.approx(np.exp([2, 4, 6]) / np.exp([2, 4, 6]).sum())
-    assert log_p[1].tolist() == [0, -2000, -4000], "improbable is not impossible: no -inf"
-    assert log_softmax(z + 7, 0.5) == pytest.approx(log_p)
-    assert log_softmax(np.zeros((0, 4))).shape == (0, 4)
 
 
 # ------------------------------------------------------------------------ synthetic items
@@ -458,23 +401,3 @@ def test_only_what_is_heard_scores_high_in_the_toy_world() -> None:
     assert z[0, 0] > 2.5
     assert z[0, 1:].max() < 1
     assert z[1].max() < 1, "silence is like nothing"
-
-
-# ----------------------------------------------------------------------- what texts share
-@pytest.mark.parametrize("count", [2, 3, 10, 200])
-def test_the_common_part_is_found_from_few_texts_as_from_many(count: int) -> None:
-    """Texts that share a direction, each with an axis of its own besides: the mean alone would add a share of those."""
-    shared, own = np.zeros(300), np.eye(300)[1 : count + 1]
-    shared[0] = 1.0
-    text = 0.8 * shared + 0.6 * own
-    found = common_part(text)
-    assert found @ shared == pytest.approx(0.8, abs=0.8 * 0.36 / (count * 0.64))
-    # Less the common part, two different texts have nothing to do with each other; less the mean they are opposed.
-    apart = text - found
-    assert abs(apart[0] @ apart[1]) < 0.36 / count
-
-
-def test_texts_without_anything_in_common_share_nothing() -> None:
-    assert np.allclose(common_part(np.eye(6)), 0, atol=1e-12)
-    assert np.allclose(common_part(np.array([[1.0, 0.0], [-1.0, 0.0]])), 0)
-    assert np.array_equal(common_part(np.array([[0.6, 0.8]])), [0, 0]), "of one text nobody can tell"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import zsavs
-from zsavs.calibration.scorers import evidence_to_query
+from zsavs.calibration.abstention import evidence_to_query
 from zsavs.cli.main import main
 from zsavs.datasets.avsbench import MS3, S4
 from zsavs.datasets.avss import AVSS

@@ -55,7 +55,7 @@ class Parts:
         check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
-        self.bank = None if bank is None else UserBank(bank)
+        self.bank = None if bank is None else UserBank(bank)  # read now, before any model is loaded
         self.built: dict[str, Any] = {}
 
     def get(self, role: str, what: str = "a pipeline") -> Any:
@@ -76,8 +76,8 @@ class Parts:
                 self.built[role] = self._make(role, Part.named(given))
             else:
                 self.built[role] = self._stage(role, what)
-            if self.bank is not None and role in KINDS:
-                self.built[role] = self.bank.calibrated(self.built[role], KINDS[role], f"the {role} encoder")
+            if self.bank is not None:
+                self.built[role] = self.bank.calibrated(self.built[role], role)
         return self.built[role]
 
     def _stage(self, role: str, what: str) -> Any:

@@ -52,14 +52,14 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
 #: Formats that cannot be decoded are among the suffixes: a user's recordings must not be passed over in silence.
 _MEDIA = {
     "sound_bank": _Medium(
-        "recordings",
+        "audio files",
         (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".m4a", ".aac"),
         load_audio,
         lambda clip: int(clip.waveform.size),
         "encode_audio",
     ),
     "picture_bank": _Medium(
-        "pictures",
+        "images",
         (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".heic", ".heif", ".avif"),
         _read_image,
         lambda image: int(image.size),

@@ -123,35 +123,36 @@ class UserBank:
         write_atomically(path, lambda file: np.savez(file, **arrays))
         return path
 
-    def calibrated(self, encoder: Any, kinds: Sequence[str], what: str) -> Any:
-        """A twin of an encoder: the same model with the same memory, calibrated against the banks of this folder.
+    def calibrated(self, component: Any, role: str) -> Any:
+        """A twin of an encoder: the same model with the same memo, calibrated against the banks of this folder.
 
-        A kind that the folder has no banks of stays as the encoder has it.
+        What the folder has no bank for stays as it is: components of other roles, and kinds of banks that it lacks.
 
         Args:
-            encoder: stays as it is, for the pipelines that have no such bank.
-            kinds: "sound_bank", "picture_bank" or both.
-            what: the encoder, for messages.
+            component: is not changed, for the pipelines that have no such bank.
+            role: of the component.
 
         Raises:
-            InputError: the folder has banks of the kind, and none of this encoder.
+            InputError: the folder has banks of the encoder's kind, and none of this encoder.
             ContractError: a part of another package that cannot be copied.
         """
-        chosen = {kind: self._of(encoder, kind, what) for kind in kinds if any(b.kind == kind for b in self.banks)}
+        what = f"the {role} encoder"
+        kinds = [kind for kind in KINDS.get(role, ()) if any(bank.kind == kind for bank in self.banks)]
+        chosen = {kind: self._of(component, kind, what) for kind in kinds}
         if not chosen:
-            return encoder
-        key = id(encoder), " ".join(f"{kind} {bank.digest} {bank.source}" for kind, bank in chosen.items())
+            return component
+        key = id(component), " ".join(f"{kind} {bank.digest} {bank.source}" for kind, bank in chosen.items())
         if (known := _twins.get(key)) is not None:
             return known
         try:
-            twin = copy.copy(encoder)
+            twin = copy.copy(component)
             for kind, bank in chosen.items():
                 setattr(twin, kind, Bank(bank.rows, f"{bank.source}, digest {bank.digest}"))
-            twin.calibrated_from = encoder  # keeps it alive, so that its id stays its own
+            twin.calibrated_from = component  # keeps it alive, so that its id stays its own
             _twins[key] = twin
         except (AttributeError, TypeError) as error:
             raise ContractError(
-                f"{what}: a bank cannot be given to a {type(encoder).__name__} ({error}); its class needs to allow "
+                f"{what}: a bank cannot be given to a {type(component).__name__} ({error}); its class needs to allow "
                 f"copy.copy and new attributes."
             ) from error
         return twin

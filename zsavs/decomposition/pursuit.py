@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.directions import common_part
 from zsavs.algebra.log_linear_pooling import log_softmax
-from zsavs.calibration.scorers import usual
+from zsavs.calibration.scorers import usual_similarities
 
 __all__ = ["Source", "attend", "pursue"]
 
@@ -54,7 +54,7 @@ def pursue(
     centre = bank.mean(axis=0, dtype=np.float64)
     text = text.astype(np.float64)
     directions = text - common_part(text)
-    _, deviation = usual(bank, text)
+    _, deviation = usual_similarities(bank, text)
     whole = sound - centre
     chosen: list[int] = []
     refused: list[int] = []

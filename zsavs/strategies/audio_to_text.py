@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AVSample, Query

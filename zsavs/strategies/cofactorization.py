@@ -15,7 +15,8 @@ from zsavs.algebra.assignment import assign, jensen_shannon
 from zsavs.algebra.factorization import factorise
 from zsavs.algebra.joint_factorization import Side, descend
 from zsavs.algebra.log_linear_pooling import log_softmax
-from zsavs.calibration.scorers import AudioScorer, ImageScorer, check_limits, evidence_to_query, usual
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, ImageScorer, usual_similarities
 from zsavs.decomposition.sparse import Ears
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.language.vocabulary import load_vocabulary
@@ -243,7 +244,7 @@ def _side(
     tokens: NDArray[np.float32], embeddings: NDArray[np.float32], text: NDArray[np.float32], bank: NDArray[np.float32]
 ) -> Side:
     """What descent needs of one side, with scores standardised as by :func:`zsavs.calibration.scorers.standardise`."""
-    mean, deviation = usual(bank, text)
+    mean, deviation = usual_similarities(bank, text)
     return Side(tokens, embeddings, text / deviation[:, None], mean / deviation)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.language.noun_phrases import noun_phrases
 from zsavs.protocols import AudioTextEncoder, Captioner
 from zsavs.types import AVSample, Query

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.common_space import RidgeMap, gate, ridge
 from zsavs.algebra.log_linear_pooling import log_linear
-from zsavs.calibration.scorers import AudioScorer, ImageScorer, check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.errors import InputError, UnknownName, VocabularyError
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder

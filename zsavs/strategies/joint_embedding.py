@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Query

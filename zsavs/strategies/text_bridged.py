@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.decomposition.activity import unite
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut

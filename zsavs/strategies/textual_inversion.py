@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.directions import common_part
 from zsavs.algebra.inversion import alikeness, invert
-from zsavs.calibration.scorers import AudioScorer, check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.scorers import AudioScorer
 from zsavs.decomposition import pursue
 from zsavs.errors import ContractError, InputError
 from zsavs.language.prompts import embed_phrases, templates

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.scorers import evidence_to_query
+from zsavs.calibration.abstention import evidence_to_query
 from zsavs.errors import InputError
 from zsavs.types import Query, Times
 
