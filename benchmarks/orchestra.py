@@ -26,7 +26,7 @@ import numpy as np
 import zsavs
 from zsavs.datasets.orchestra import Orchestra, Scene
 from zsavs.errors import InputError, ZsavsError
-from zsavs.evaluation.runner import lender
+from zsavs.evaluation.batch_reader import item_for_shuffled_audio
 from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.pipeline import Pipeline
 from zsavs.presets import find_preset
@@ -105,7 +105,7 @@ def measure(dataset: Orchestra, pipes: Mapping[str, Pipeline], batch_size: int =
         batch = items[start : start + batch_size]
         loaded = [dataset.load(item) for item in batch]
         scenes, indices = [dataset.scenes[item] for item in batch], [dataset.index_map(item) for item in batch]
-        lenders = [lender(dataset, items, start + k) for k in range(len(batch))]
+        lenders = [item_for_shuffled_audio(dataset, items, start + k) for k in range(len(batch))]
         sounds = {
             "recorded": [sample for sample, _ in loaded],
             "shuffled": [

@@ -18,7 +18,7 @@ import zsavs.datasets.orchestra
 from zsavs.cli.main import main
 from zsavs.datasets.base import Item, Target
 from zsavs.errors import InputError, UnknownName
-from zsavs.evaluation.runner import Plan, evaluate
+from zsavs.evaluation import Plan, evaluate
 from zsavs.language.label_maps import ClassNames, classes_of, label_map, text_side
 from zsavs.language.label_sets import LABEL_SETS, avss_palette, label_set, synonyms_of
 from zsavs.result import AVSResult
@@ -290,3 +290,29 @@ def test_a_scene_of_the_orchestra_in_the_classes_of_avss() -> None:
     truth = target.mask * ids.index(target.sources[0])
     assert (labels[target.mask] == truth[target.mask]).mean() > 0.7
     assert (labels[~target.mask] == 0).mean() > 0.95
+
+
+# --------------------------------------------------------------------------- in short
+def test_phrases_find_their_class() -> None:
+    names = ClassNames(("background", "dog", "hair-dryer", "car", "race car"))
+    assert [names(p) for p in ("dog", "brown dog", "Hair Dryer", "a race car on a track", "piano")] == [1, 1, 2, 4, 0]
+
+
+def test_a_phrase_that_names_no_class_gets_the_nearest_one() -> None:
+    encoder = toy.ToyAudioText()
+    names = ClassNames(("background", "green", "red"), encoder.encode_text)
+    assert names("something red") == 2
+
+
+def test_the_label_map_has_the_surest_region_on_top() -> None:
+    masks = np.zeros((2, 4, 4), np.bool_)
+    masks[0, :2], masks[1, :3] = True, True
+    result = AVSResult(
+        masks,
+        np.array([[0, 0, 4, 2], [0, 0, 4, 3]], np.float32),
+        ("red", "green"),
+        np.array([0.9, 0.5], np.float32),
+        masks.any(0).astype(np.float32),
+    )
+    labels = label_map(result.phrases, result.masks, ClassNames(("background", "green", "red")), (4, 4))
+    assert labels.tolist() == [[2] * 4, [2] * 4, [1] * 4, [0] * 4]

@@ -22,8 +22,8 @@ import zsavs
 from zsavs.cli.main import main
 from zsavs.datasets.folder import Folder
 from zsavs.errors import InputError, ResultFileError
-from zsavs.evaluation.run_folder import RunFolder
-from zsavs.evaluation.runner import Plan, evaluate, merge
+from zsavs.evaluation import Plan, evaluate, merge
+from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.testing import toy
 
 
@@ -131,7 +131,7 @@ def test_a_full_disk_in_the_middle_of_a_run(scenes: Path, tmp_path: Path) -> Non
         scenes,
         run,
         imports="import sys, torch; from zsavs.datasets.folder import Folder\n"
-        "from zsavs.errors import OutputError; from zsavs.evaluation.runner import Plan, evaluate\n",
+        "from zsavs.errors import OutputError; from zsavs.evaluation import Plan, evaluate\n",
         mebibytes=4096,
     )
     assert done.stdout.startswith(f"refused {run}: cannot be written"), done.stderr[-500:]
@@ -166,15 +166,15 @@ def test_a_full_disk_while_the_report_is_written_loses_no_batch(
 def test_a_folder_or_a_pipe_where_a_file_of_the_run_should_be(
     name: str, make: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    RunFolder(tmp_path, {"a": 1}).close()
+    ResumableRun(tmp_path, {"a": 1}).close()
     (tmp_path / name).unlink()
     make(tmp_path / name)
     done = bounded(
-        "try:\n    RunFolder(sys.argv[1], {'a': 1})\n"
+        "try:\n    ResumableRun(sys.argv[1], {'a': 1})\n"
         "except (OutputError, ResultFileError) as error:\n    print('refused', error)\n",
         tmp_path,
         imports="import sys; from zsavs.errors import OutputError, ResultFileError\n"
-        "from zsavs.evaluation.run_folder import RunFolder\n",
+        "from zsavs.evaluation.resumable_run import ResumableRun\n",
         seconds=30,
     )
     assert done.stdout.startswith(f"refused {tmp_path}"), done.stderr[-500:]
@@ -183,13 +183,14 @@ def test_a_folder_or_a_pipe_where_a_file_of_the_run_should_be(
 
 def test_a_run_of_sparse_gigabytes_takes_no_large_memory(tmp_path: Path) -> None:
     """What a broken disk leaves behind: zeros, and no end of a line."""
-    RunFolder(tmp_path, {"a": 1}).close()
+    ResumableRun(tmp_path, {"a": 1}).close()
     os.truncate(tmp_path / "batches.jsonl", 2**32)
     done = bounded(
-        "try:\n    RunFolder(sys.argv[1], {'a': 1})\nexcept ResultFileError as error:\n    print('refused', error)\n",
+        "try:\n    ResumableRun(sys.argv[1], {'a': 1})\n"
+        "except ResultFileError as error:\n    print('refused', error)\n",
         tmp_path,
         imports="import sys; from zsavs.errors import ResultFileError\n"
-        "from zsavs.evaluation.run_folder import RunFolder\n",
+        "from zsavs.evaluation.resumable_run import ResumableRun\n",
         mebibytes=1024,
     )
     assert "damaged (a line of over 268 MB)" in done.stdout, done.stderr[-500:]

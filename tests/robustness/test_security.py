@@ -26,7 +26,7 @@ from zsavs.datasets.folder import Folder
 from zsavs.datasets.localisation import LocalisationS4
 from zsavs.datasets.vpo import VPOSS
 from zsavs.errors import InputError, WeightsError
-from zsavs.evaluation.runner import Plan, evaluate
+from zsavs.evaluation import Plan, evaluate
 from zsavs.models import imagebind, open_clip
 from zsavs.models.checkpoints import bank_beside, load_model
 from zsavs.models.runtime import load_part

@@ -23,7 +23,7 @@ from zsavs.datasets.avss import AVSS
 from zsavs.datasets.base import Item, Target
 from zsavs.datasets.robust import RobustS4
 from zsavs.errors import AudioError, ContractError, InputError
-from zsavs.evaluation.runner import Plan, evaluate, merge
+from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.evaluation.summary import metrics_of
 from zsavs.media.waveform import around
 from zsavs.temporal.frames import frames_with_audio

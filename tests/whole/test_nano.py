@@ -12,7 +12,7 @@ import pytest
 import zsavs
 from zsavs.build import pipelines, preset_cards, strategies_of
 from zsavs.datasets.orchestra import Orchestra
-from zsavs.evaluation.runner import lender
+from zsavs.evaluation.batch_reader import item_for_shuffled_audio
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.models.sam2 import Sam2Segmenter
@@ -123,7 +123,7 @@ def test_another_sound_gives_another_answer(scenes: Orchestra, answers: dict[str
     order = list(scenes)
     samples = []
     for item in items:
-        _, other = lender(scenes, order, order.index(item))
+        _, other = item_for_shuffled_audio(scenes, order, order.index(item))
         samples.append(zsavs.AVSample(scenes.load(item).sample.image, other.sample.audio))
     pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
     exchanged = [

@@ -108,9 +108,10 @@ def _strategies(asked: list[str] | None, preset: str) -> list[str]:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """``zsavs eval``: strategies on a data set."""
-    from zsavs.evaluation.runner import Plan
-    from zsavs.evaluation.runner import evaluate as run
-    from zsavs.evaluation.summary import AUDIO, table
+    from zsavs.evaluation import Plan
+    from zsavs.evaluation import evaluate as run
+    from zsavs.evaluation.plan import AUDIO
+    from zsavs.evaluation.summary import table
     from zsavs.language.vocabulary import load_vocabulary
 
     dataset = _dataset(arguments.dataset, arguments.root, arguments.split, arguments.options)
@@ -211,7 +212,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
 
 def merge(arguments: argparse.Namespace) -> int:
     """``zsavs merge``: the shards of one evaluation."""
-    from zsavs.evaluation.runner import merge as put_together
+    from zsavs.evaluation import merge as put_together
     from zsavs.evaluation.summary import table
 
     print(table(put_together(arguments.runs, arguments.out)))

@@ -1,13 +1,21 @@
-"""Evaluation: data set times strategies times suite, resumable, with a report.
+"""Evaluation: strategies on a data set, scored by metric suites, in a run folder that can be resumed, with a report.
 
-- :mod:`~zsavs.evaluation.runner`: the run.
-- :mod:`~zsavs.evaluation.reading`: batches of items, with the audio that they are judged by.
-- :mod:`~zsavs.evaluation.video_context`: the frames around a frame.
-- :mod:`~zsavs.evaluation.scoring`: one answer against one target.
-- :mod:`~zsavs.evaluation.run_folder`: the folder that a run is appended to, and resumed from.
-- :mod:`~zsavs.evaluation.summary`: from the numbers of all batches to a report.
+- :mod:`~zsavs.evaluation.plan`: the plan, its checks, and its batches.
+- :mod:`~zsavs.evaluation.runner`: the loop over the batches.
+- :mod:`~zsavs.evaluation.batch_reader`: batches of items, with the frames around them and each kind of audio.
+- :mod:`~zsavs.evaluation.batch_runner`: every strategy on one batch, scored.
+- :mod:`~zsavs.evaluation.video_context`: queries smoothed over the frames of a video.
+- :mod:`~zsavs.evaluation.scoring`: one result against one target.
+- :mod:`~zsavs.evaluation.settings`: the settings that a run is resumed under.
+- :mod:`~zsavs.evaluation.resumable_run`: the run folder that is appended to, and resumed from.
+- :mod:`~zsavs.evaluation.run_files`: the files of a run folder, read and checked.
+- :mod:`~zsavs.evaluation.merging`: shards of one run, merged.
+- :mod:`~zsavs.evaluation.summary`: the numbers of all batches, summed up to a report.
+- :mod:`~zsavs.evaluation.visuals`: images of the best and worst items.
 """
 
-from zsavs.evaluation.runner import Plan, evaluate, merge
+from zsavs.evaluation.merging import merge
+from zsavs.evaluation.plan import Plan
+from zsavs.evaluation.runner import evaluate
 
 __all__ = ["Plan", "evaluate", "merge"]

@@ -1,4 +1,4 @@
-"""One answer against one target, and what a metric suite is told of a batch of answers."""
+"""Scores of one result against one target, and the update of a metric suite with the results of a batch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
 from zsavs.metrics.suite import Suite
 from zsavs.result import AVSResult
 
-__all__ = ["Answer", "feed", "score", "source_count"]
+__all__ = ["ScoredItem", "score", "source_count", "update_suite"]
 
 
-class Answer(NamedTuple):
-    """What was answered to an item of a data set, and what is right."""
+class ScoredItem(NamedTuple):
+    """An item of a data set: its id, its target and a strategy's result."""
 
     item: str
     target: Target
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 def score(result: AVSResult, target: Target, *, curve: bool) -> dict[str, Any]:
-    """J, F and false-positive share at 0.5, and what was heard and found: plain JSON values.
+    """J, F and false-positive share at 0.5, the phrases of the query and those of the regions: plain JSON values.
 
     Args:
         curve: add J at the thresholds of :data:`zsavs.evaluation.summary.THRESHOLDS`.
@@ -52,23 +52,25 @@ def score(result: AVSResult, target: Target, *, curve: bool) -> dict[str, Any]:
 
 
 def source_count(target: Target) -> int:
-    """How many things sound in view: none where the mask is empty; one where the data set does not say how many."""
+    """Number of sources in view: none where the mask is empty; one where the data set does not say how many."""
     return (len(target.sources) or 1) if target.mask.any() else 0
 
 
-def feed(suite: Suite, answers: Sequence[Answer], classes: ClassNames) -> Suite:
-    """Tell a suite about the answers of a batch; returns the suite.
+def update_suite(suite: Suite, scored: Sequence[ScoredItem], classes: ClassNames) -> Suite:
+    """Update a suite with the results of a batch; returns the suite.
 
     Args:
-        classes: what phrases mean among the data set's classes, for a suite of label maps.
+        suite: updated in place.
+        scored: the items of the batch.
+        classes: which of the data set's classes a phrase stands for, for a suite of label maps.
 
     Raises:
         InputError: the suite needs what the data set does not have.
     """
     if suite.name == "avsbench_compat":
-        _feed_videos(suite, answers)
+        _update_by_video(suite, scored)
         return suite
-    for item, target, result in answers:
+    for item, target, result in scored:
         # The group is what stands before the last "_"; a data set that names no group has it in the id.
         name = f"{target.group}_{item.replace('_', '-')}" if target.group else item
         extra: dict[str, Any] = {"names": name, "condition": target.condition, "padding": target.padding}
@@ -82,9 +84,9 @@ def feed(suite: Suite, answers: Sequence[Answer], classes: ClassNames) -> Suite:
     return suite
 
 
-def _feed_videos(suite: Suite, answers: Sequence[Answer]) -> None:
-    """One update for each video, the batch that the published numbers are of; all together without videos."""
-    for _, frames in groupby(answers, key=lambda answer: answer.target.group):
+def _update_by_video(suite: Suite, scored: Sequence[ScoredItem]) -> None:
+    """One update for each video, which is the batch of the published numbers; one for all without videos."""
+    for _, frames in groupby(scored, key=lambda item: item.target.group):
         video = list(frames)
         maps = [_map_at(result, target) for _, target, result in video]
         if len({m.shape for m in maps}) > 1:

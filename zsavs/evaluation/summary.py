@@ -1,4 +1,4 @@
-"""From the numbers of a run's batches to a report: plain JSON values, exact, and the same in any order."""
+"""The report of a run, summed up from the numbers of its batches: plain JSON values, exact, the same in any order."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from typing import Any
 
 from zsavs import report as page
 from zsavs.errors import InputError
+from zsavs.evaluation.plan import AUDIO
 from zsavs.metrics import suites
 from zsavs.metrics.suite import Suite
 from zsavs.storage.files import write_atomically
 
-__all__ = ["AUDIO", "THRESHOLDS", "defined", "metrics_of", "report_of", "table", "write_report"]
-
-#: What is heard in place of the recording, to show whether a strategy listens.
-AUDIO = ("recorded", "silent", "shuffled")
+__all__ = ["THRESHOLDS", "defined", "metrics_of", "report_of", "table", "write_report"]
 
 #: Thresholds of the curve of J.
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
@@ -36,12 +34,16 @@ def defined(value: float) -> float | None:
 def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, Any]], cases: int = 4) -> dict[str, Any]:
     """Sum up a run: plain JSON values.
 
-    Keys: ``settings``, ``versions``, ``dataset`` (with ``failed`` items), ``models``, ``rows`` (a strategy under one
-    kind of audio: ``fixed`` means of J, F, false-positive share and empty answers, ``J_sounding``, the mean J of the
+    Keys: ``settings``, ``versions``, ``dataset`` (with ``failed`` items), ``models``, ``rows`` (a strategy with one
+    kind of audio: ``fixed`` means of J, F, false-positive share and empty results, ``J_sounding``, the mean J of the
     items whose target is not empty, ``metrics`` of the suites, ``seconds_per_item``), ``protocols``, ``per_class`` and
     ``per_source_count`` (J of groups of items), ``class_metrics`` (by strategy and suite of label maps, a row of
-    numbers for each class; recorded sound only), ``curves`` (J against threshold) and ``cases`` (so many best and worst
-    items).
+    numbers for each class; recorded audio only), ``curves`` (J against threshold) and ``cases`` (best and worst items).
+
+    Args:
+        settings: see :func:`zsavs.evaluation.settings.run_settings`.
+        batches: by number, see :meth:`zsavs.evaluation.batch_runner.BatchRunner.run`.
+        cases: how many best items of each strategy are listed, and how many worst.
 
     Raises:
         InputError: no item was evaluated.
@@ -52,7 +54,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
     if not items:
         raise InputError(f"no item could be evaluated; the first failed with: {failed[0]['error'] if failed else '-'}")
     recorded = AUDIO[0] in settings["audio"]
-    judged = {s: _suites(s, settings, batches) if recorded else {} for s in settings["strategies"]}
+    suites_of = {s: _suites(s, settings, batches) if recorded else {} for s in settings["strategies"]}
     rows = []
     for strategy in settings["strategies"]:
         for audio in settings["audio"]:
@@ -65,7 +67,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
                     "fixed": {key: _mean([score[key] for score in scored]) for key in _FIXED},
                     # F is defined where there is a target.
                     "J_sounding": _mean([score["J"] for score in scored if score["F"] is not None]),
-                    "metrics": _suite_numbers(judged[strategy]) if audio == AUDIO[0] else {},
+                    "metrics": _suite_numbers(suites_of[strategy]) if audio == AUDIO[0] else {},
                     "seconds_per_item": _mean([score["seconds"] for score in scored]),
                 }
             )
@@ -94,7 +96,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
         "protocols": {name: _first_sentence(type(suites.get(name)).__doc__) for name in settings["suites"]},
         "per_class": {s: _groups(scored, lambda row: row["category"]) for s, scored in by_strategy.items()},
         "per_source_count": {s: _groups(scored, lambda row: str(row["sources"])) for s, scored in by_strategy.items()},
-        "class_metrics": {s: _class_rows(of, settings["classes"]) for s, of in judged.items()},
+        "class_metrics": {s: _class_rows(of, settings["classes"]) for s, of in suites_of.items()},
         "curves": {
             strategy: {
                 "thresholds": list(THRESHOLDS),
@@ -128,25 +130,25 @@ def write_report(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def _suites(strategy: str, settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, Any]]) -> dict[str, Suite]:
-    """The suites of a strategy, told of everything."""
-    judged = {}
+    """The suites of a strategy by name, merged over all batches."""
+    merged = {}
     for name in settings["suites"]:
         parts = [suites.from_state(batches[k]["states"][strategy][name]) for k in sorted(batches)]
         whole = parts[0]
         for part in parts[1:]:
             whole.merge(part)
-        judged[name] = whole
-    return judged
+        merged[name] = whole
+    return merged
 
 
-def _suite_numbers(judged: Mapping[str, Suite]) -> dict[str, dict[str, float | None]]:
-    return {name: {key: defined(value) for key, value in suite.compute().items()} for name, suite in judged.items()}
+def _suite_numbers(merged: Mapping[str, Suite]) -> dict[str, dict[str, float | None]]:
+    return {name: {key: defined(value) for key, value in suite.compute().items()} for name, suite in merged.items()}
 
 
-def _class_rows(judged: Mapping[str, Suite], classes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def _class_rows(merged: Mapping[str, Suite], classes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """For each suite that tells classes apart, a row of numbers for each class, in the order of the ids."""
     rows = {}
-    for name, suite in judged.items():
+    for name, suite in merged.items():
         numbers = suite.per_class()
         count = max(map(len, numbers.values()), default=0)
         names = classes or [f"class {k}" for k in range(count)]

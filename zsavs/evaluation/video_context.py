@@ -1,4 +1,4 @@
-"""Items of a data set that are frames of one video, and what they have to say about each other."""
+"""Items that are frames of one video: which frames are around which, and the smoothing of their queries over them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["VideoContext"]
 
 
 class VideoContext:
-    """Smooths the queries of items over the frames around them, within their video, whichever batch those are in.
+    """Smooths the query of a frame over the frames around it in its video, whichever batches those are in.
 
     Args:
-        dataset: whose items know their moment (:meth:`zsavs.datasets.base.Reader.moment`).
-        items: all ids, in order; items are called by their place in it.
+        dataset: whose items are frames of videos (:meth:`zsavs.datasets.base.Reader.moment`).
+        items: all ids, in order; items are named by their position in it.
         smooth: see :class:`~zsavs.temporal.smoothing.Smoother`.
 
     Raises:
@@ -32,52 +32,55 @@ class VideoContext:
         self._moments: list[tuple[str, int] | None] = [moment(item) for item in items]
         if not any(self._moments):
             raise InputError(f"the data set {dataset.name!r} has no videos to smooth over; leave smoothing out.")
+        #: For each video the number and the position of each frame.
         self._videos: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for place, at in enumerate(self._moments):
-            if at is not None:
-                self._videos[at[0]].append((at[1], place))
+        for position, moment_of_item in enumerate(self._moments):
+            if moment_of_item is not None:
+                video, frame = moment_of_item
+                self._videos[video].append((frame, position))
 
-    def of(self, place: int) -> dict[int, int]:
-        """The frames that count for an item, itself among them: number of the frame to place."""
-        at = self._moments[place]
-        if at is None:
-            return {0: place}
-        video, frame = at
+    def frames_around(self, position: int) -> dict[int, int]:
+        """The frames that an item is smoothed over, itself among them: number of the frame to position."""
+        moment = self._moments[position]
+        if moment is None:
+            return {0: position}
+        video, frame = moment
         return {number: other for number, other in self._videos[video] if abs(number - frame) <= self._smoother.reach}
 
-    def asking(
-        self, pipe: Pipeline, places: Sequence[int], context: Mapping[int, AVSample]
+    def query_of(
+        self, pipe: Pipeline, positions: Sequence[int], context: Mapping[int, AVSample]
     ) -> Callable[[Sequence[AVSample]], list[Query]]:
-        """What :meth:`Pipeline.batch` is to ask in place of its strategy, for the items at some places.
+        """The function that stands in for the strategy's ``query`` in :meth:`Pipeline.batch`, and smooths its queries.
 
         Args:
-            pipe: whose strategy is asked.
-            places: of the samples that it will be asked about, in order.
-            context: samples of other items; those around an item that are not here do not count.
+            pipe: the pipeline with the strategy.
+            positions: of the samples that the function will be given, in order.
+            context: samples of other items by position; frames around an item that are not in it are left out.
         """
 
-        def ask(samples: Sequence[AVSample]) -> list[Query]:
-            known = dict(zip(places, pipe.strategy.query(samples), strict=True))
-            wanted = {other for place in places for other in self.of(place).values()} - known.keys()
-            known |= _queries(pipe, {place: context[place] for place in sorted(wanted & context.keys())})
-            return [self._smoothed(place, known) for place in places]
+        def smoothed_queries(samples: Sequence[AVSample]) -> list[Query]:
+            queries = dict(zip(positions, pipe.strategy.query(samples), strict=True))
+            around = {other for position in positions for other in self.frames_around(position).values()}
+            wanted = (around - queries.keys()) & context.keys()
+            queries |= _queries(pipe, {position: context[position] for position in sorted(wanted)})
+            return [self._smoothed(position, queries) for position in positions]
 
-        return ask
+        return smoothed_queries
 
-    def _smoothed(self, place: int, known: Mapping[int, Query]) -> Query:
-        frames = self.of(place)
-        own = next(number for number, other in frames.items() if other == place)
-        return self._smoother(own, {number: known[other] for number, other in frames.items() if other in known})
+    def _smoothed(self, position: int, queries: Mapping[int, Query]) -> Query:
+        frames = self.frames_around(position)
+        own = next(number for number, other in frames.items() if other == position)
+        return self._smoother(own, {number: queries[other] for number, other in frames.items() if other in queries})
 
 
 def _queries(pipe: Pipeline, samples: Mapping[int, AVSample]) -> dict[int, Query]:
-    """What a strategy answers for context; a sample that it cannot answer is no context."""
+    """The queries of samples by position; a sample on which the strategy fails is left out."""
     try:
         return dict(zip(samples, pipe.query(list(samples.values())), strict=True))
     except Exception:
         if len(samples) == 1:
             return {}
         answered: dict[int, Query] = {}
-        for place, sample in samples.items():
-            answered |= _queries(pipe, {place: sample})
+        for position, sample in samples.items():
+            answered |= _queries(pipe, {position: sample})
         return answered

@@ -1,8 +1,8 @@
-"""A folder that a run is appended to: whatever ends the process, what was finished is kept and never done again.
+"""A run that can be resumed: whatever ends the process, finished batches stay in the run folder and are not run again.
 
 ``settings.json`` says what is being run, ``batches.jsonl`` holds a line for each finished batch. A line is written in
-one piece and forced to the disk before the next batch begins; a line that a crash cut short is dropped when the run
-goes on. A lock keeps a second process out.
+one piece and forced to the disk before the next batch begins; a line that a crash cut short is dropped when the run is
+resumed. A lock keeps a second process out.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from zsavs.errors import OutputError, ResultFileError, first_line
-from zsavs.storage.files import MAX_TEXT_BYTES, open_regular, read_text, write_atomically
+from zsavs.errors import OutputError, ResultFileError
+from zsavs.evaluation.run_files import read_batches, read_json
+from zsavs.storage.files import write_atomically
 
-__all__ = ["RunFolder"]
-
-#: A thousand times what a batch takes.
-_MAX_LINE = MAX_TEXT_BYTES
+__all__ = ["ResumableRun"]
 
 
-class RunFolder:
-    """An open run. Use it as a context manager, or call :meth:`close`.
+class ResumableRun:
+    """An open run folder, begun or resumed. Use it as a context manager, or call :meth:`close`.
 
     Args:
         folder: made if it does not exist.
-        settings: plain JSON values; a run goes on only under the settings that it was begun with.
+        settings: plain JSON values; a run is resumed only under the settings that it was begun with.
+
+    Attributes:
+        folder: where the run is.
+        batches: the finished batches by number, those of earlier processes among them.
 
     Raises:
         OutputError: the folder cannot be written, another process runs in it, or it holds a run with other settings;
@@ -52,8 +54,8 @@ class RunFolder:
             raise OutputError(f"{self.folder}: another process is running into it; wait, or name another.") from error
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._lock.close)
-            self._agree(dict(settings))
-            self.batches = self._read()
+            self._check_settings(dict(settings))
+            self.batches = self._finished()
             with self._writing("name another folder"):
                 # Unbuffered: what a full disk did not take is not tried again when the file is closed.
                 self._file = (self.folder / "batches.jsonl").open("ab", buffering=0)
@@ -67,8 +69,8 @@ class RunFolder:
     ) -> None:
         self.close()
 
-    def expect(self, items: Mapping[int, Sequence[str]]) -> None:
-        """Check that what is kept are batches of this run with all of their items, answered or failed.
+    def check_items(self, items: Mapping[int, Sequence[str]]) -> None:
+        """Check that the finished batches are those of this run with all of their items, answered or failed.
 
         Args:
             items: the ids of each batch that there can be, in order.
@@ -85,10 +87,10 @@ class RunFolder:
                 )
 
     def append(self, number: int, batch: Mapping[str, Any]) -> None:
-        """Keep a finished batch under its number, durably.
+        """Write a finished batch to the disk, under its number.
 
         Raises:
-            OutputError: it cannot be written; what was kept before stays good.
+            OutputError: it cannot be written; the batches before it stay whole.
         """
         line = _line({"batch": number, **batch})
         end = self._file.tell()
@@ -105,10 +107,10 @@ class RunFolder:
         self.batches[number] = json.loads(line)
 
     def drop(self, numbers: Container[int]) -> None:
-        """Forget finished batches, so that they are done again.
+        """Remove finished batches, so that they are run again.
 
         Raises:
-            OutputError: the folder cannot be written; every batch is kept then.
+            OutputError: the folder cannot be written; no batch is removed then.
         """
         kept = {number: batch for number, batch in self.batches.items() if number not in numbers}
         lines = b"".join(map(_line, kept.values()))
@@ -126,7 +128,7 @@ class RunFolder:
         self.batches = kept
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the files and give up the lock."""
         self._file.close()
         self._lock.close()
 
@@ -138,7 +140,8 @@ class RunFolder:
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written ({error}); {remedy}.") from error
 
-    def _agree(self, settings: dict[str, Any]) -> None:
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        """Write the settings of a new run; compare them with those of one that is resumed."""
         path = self.folder / "settings.json"
         settings = json.loads(json.dumps(settings))
         if not path.exists():
@@ -159,84 +162,16 @@ class RunFolder:
                 f"settings to go on with it, or name another folder."
             )
 
-    def _read(self) -> dict[int, dict[str, Any]]:
+    def _finished(self) -> dict[int, dict[str, Any]]:
         """Finished batches by number; cuts off a last line that was not written to its end."""
         path = self.folder / "batches.jsonl"
         if not path.exists():
             return {}
-        batches, end = _read_whole(path)
+        batches, end = read_batches(path)
         with self._writing("name another folder"):
             if end < path.stat().st_size:
                 os.truncate(path, end)
         return batches
-
-
-@contextlib.contextmanager
-def left_behind(*folders: str | os.PathLike[str]) -> Iterator[None]:
-    """While the numbers of run folders are added up: what fails then are numbers that no run has written.
-
-    Raises:
-        ResultFileError: they are of another kind than a run's.
-    """
-    try:
-        yield
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise ResultFileError(
-            f"{', '.join(map(str, folders))}: not what a run leaves behind ({type(error).__name__}: "
-            f"{first_line(error)}); run the evaluation again."
-        ) from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ResultFileError: it is not there, or not one.
-    """
-    try:
-        value = json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error
-    if not isinstance(value, dict):
-        raise ResultFileError(f"{path}: does not hold the settings of a run; name another folder.")
-    return value
-
-
-def read_batches(path: Path) -> dict[int, dict[str, Any]]:
-    """Batches of a run by number; a last line that was not written to its end is left out.
-
-    Raises:
-        ResultFileError: the file cannot be read, a line is damaged, or a batch is there twice.
-    """
-    return _read_whole(path)[0]
-
-
-def _read_whole(path: Path) -> tuple[dict[int, dict[str, Any]], int]:
-    """Batches of a run by number, and the place at which their last line ends; a line at a time."""
-    batches: dict[int, dict[str, Any]] = {}
-    end = 0
-    try:
-        with open_regular(path) as file:
-            while (line := file.readline(_MAX_LINE)).endswith(b"\n"):
-                end += len(line)
-                batch = json.loads(line)
-                number = batch["batch"]
-                if (
-                    type(number) is not int
-                    or not isinstance(batch["items"], list)
-                    or not isinstance(batch["states"], dict)
-                ):
-                    raise ValueError(f"a line is no batch: {line[:60]!r}")
-                if number in batches:
-                    raise ResultFileError(f"{path}: batch {number} is in it twice; run the evaluation again.")
-                batches[number] = batch
-            if len(line) == _MAX_LINE:
-                raise ValueError(f"a line of over {_MAX_LINE / 1e6:.0f} MB")
-    except OSError as error:
-        raise ResultFileError(f"{path}: cannot be read ({error}); name the folder of a run.") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ResultFileError(f"{path}: damaged ({error}); run the evaluation again in another folder.") from error
-    return batches, end
 
 
 def _line(batch: Mapping[str, Any]) -> bytes:

@@ -1,0 +1,117 @@
+"""Reads batches of a data set's items, with the frames around them and with each kind of audio."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zsavs.datasets.base import Dataset, Item
+from zsavs.errors import InputError, ZsavsError
+from zsavs.evaluation.video_context import VideoContext
+from zsavs.types import AudioClip, AVSample
+
+__all__ = ["Batch", "BatchReader", "item_for_shuffled_audio"]
+
+
+def item_for_shuffled_audio(dataset: Dataset, items: Sequence[str], position: int) -> tuple[str, Item]:
+    """The item whose audio replaces that of another one when the audio is shuffled.
+
+    It is half the data set away, where the same video or class is least likely, or the next one after that which can
+    be read.
+
+    Args:
+        dataset: where the items are.
+        items: all ids, in order.
+        position: of the item whose audio is replaced, from 0.
+
+    Returns:
+        Id and item whose audio is used.
+
+    Raises:
+        InputError: none of the items can be read.
+    """
+    away = position + max(1, len(items) // 2)
+    for step in range(len(items)):
+        name = items[(away + step) % len(items)]
+        try:
+            return name, dataset.load(name)
+        except Exception:
+            continue
+    raise InputError(f"the data set {dataset.name!r}: no item can be read, so there is no audio to shuffle.")
+
+
+class Batch(NamedTuple):
+    """All that is read for some items.
+
+    Args:
+        positions: the position of each id in the data set.
+        loaded: ids and items, without those that cannot be read.
+        unreadable: for each of those a row with its id and the reason.
+        samples: by kind of audio, the samples by position; those of the frames around the items too.
+    """
+
+    positions: Mapping[str, int]
+    loaded: Sequence[tuple[str, Item]]
+    unreadable: Sequence[dict[str, Any]]
+    samples: Mapping[str, Mapping[int, AVSample]]
+
+
+class BatchReader:
+    """Reads what an evaluation needs of some items.
+
+    Args:
+        dataset: where they are.
+        items: all ids, in order; items are named by their position in it.
+        audio: some of "recorded", "silent" and "shuffled", see :data:`zsavs.evaluation.plan.AUDIO`.
+        video_context: for smoothing over videos; None reads no frames around an item.
+    """
+
+    def __init__(
+        self, dataset: Dataset, items: Sequence[str], audio: Sequence[str], video_context: VideoContext | None
+    ) -> None:
+        self.dataset, self.items, self.audio, self._video_context = dataset, items, audio, video_context
+
+    def read(self, positions: Sequence[int]) -> Batch:
+        """Read the items at some positions."""
+        by_name = {self.items[position]: position for position in positions}
+        loaded: list[tuple[str, Item]] = []
+        unreadable: list[dict[str, Any]] = []
+        for name in by_name:
+            try:
+                loaded.append((name, self.dataset.load(name)))
+            except ZsavsError as error:
+                unreadable.append({"item": name, "error": str(error)})
+            except Exception as error:  # a data set may be anybody's, and one item must not end the run
+                unreadable.append({"item": name, "error": f"{type(error).__name__}: {' '.join(str(error).split())}"})
+        recorded = {by_name[name]: item.sample for name, item in loaded}
+        recorded |= self.context(recorded)
+        samples = {
+            audio: {position: self._with_audio(audio, position, sample) for position, sample in recorded.items()}
+            for audio in self.audio
+        }
+        return Batch(by_name, loaded, unreadable, samples)
+
+    def context(self, positions: Collection[int]) -> dict[int, AVSample]:
+        """What can be read of the other frames around some items, by position; nothing without a video context."""
+        if self._video_context is None:
+            return {}
+        frames = {other for position in positions for other in self._video_context.frames_around(position).values()}
+        found = {}
+        for other in sorted(frames - set(positions)):
+            with contextlib.suppress(Exception):
+                found[other] = self.dataset.load(self.items[other]).sample
+        return found
+
+    def _with_audio(self, audio: str, position: int, sample: AVSample) -> AVSample:
+        """The sample with one kind of audio."""
+        if audio == "recorded":
+            return sample
+        if audio == "silent":
+            silence = AudioClip(np.zeros_like(sample.audio.waveform), sample.audio.sample_rate_hz)
+            return replace(sample, audio=silence)
+        _, other = item_for_shuffled_audio(self.dataset, self.items, position)
+        return replace(sample, audio=other.sample.audio)

@@ -1,0 +1,106 @@
+"""The plan of an evaluation: which strategies, models, audio and items, and how the items are cut into batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zsavs.datasets.base import Dataset
+from zsavs.errors import InputError, UnknownName
+
+__all__ = ["AUDIO", "Plan", "check_whole_videos"]
+
+#: The kinds of audio that an item is run with. "silent" and "shuffled" (the audio of another item) are ablations: they
+#: show how much of a strategy's numbers depends on the audio.
+AUDIO = ("recorded", "silent", "shuffled")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run; a run is resumed only under the same plan.
+
+    Args:
+        strategies: names.
+        preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`zsavs.build_pipeline`, by name.
+        suites: names of metric suites beside J and F at 0.5; None for the data set's own.
+        audio: some of "recorded", "silent" and "shuffled", see :data:`AUDIO`.
+        limit: only the first items.
+        batch_size: items that go through the models together.
+        smooth: over the frames of a video, in [0, 1), see :class:`zsavs.temporal.smoothing.Smoother`; 0 is off.
+        shard: (i, n): only every n-th batch, beginning with the i-th, i from 0.
+
+    Raises:
+        UnknownName: a kind of audio that there is not.
+        InputError: no strategy, or a batch size, limit or shard that cannot be.
+    """
+
+    strategies: tuple[str, ...]
+    preset: str = "base"
+    device: str = "auto"
+    dtype: str = "auto"
+    vocabulary: str | tuple[str, ...] | None = None
+    bank: str | None = None
+    suites: tuple[str, ...] | None = None
+    audio: tuple[str, ...] = AUDIO
+    limit: int | None = None
+    batch_size: int = 8
+    smooth: float = 0.0
+    shard: tuple[int, int] = (0, 1)
+    decomposition: str | None = None
+    stereo: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.audio:
+            if name not in AUDIO:
+                raise UnknownName("kind of audio", name, AUDIO)
+        part, parts = self.shard
+        if not 0 <= part < parts:
+            raise InputError(f"shard {part + 1}/{parts}: the first of n shards is 1/n and the last is n/n.")
+        if self.batch_size < 1 or (self.limit is not None and self.limit < 1) or not self.strategies:
+            raise InputError("an evaluation needs a strategy, and batch_size and limit of at least 1.")
+
+    def batches(self, count: int) -> dict[int, range]:
+        """The batches of this shard.
+
+        Args:
+            count: items that the data set has.
+
+        Returns:
+            The number of each batch, counted over all shards, to the positions of its items in the data set.
+
+        Raises:
+            InputError: the shard has no batch.
+        """
+        count = min(count, self.limit or count)
+        part, parts = self.shard
+        size = self.batch_size
+        numbers = range(part, math.ceil(count / size), parts)
+        if not numbers:
+            raise InputError(
+                f"shard {part + 1}/{parts} has nothing to do: {count} items in batches of {size} are "
+                f"fewer batches than shards; leave it out, or use a smaller --batch-size."
+            )
+        return {number: range(number * size, min((number + 1) * size, count)) for number in numbers}
+
+
+def check_whole_videos(dataset: Dataset, items: Sequence[str], batch_size: int) -> None:
+    """Check that no batch ends within a video, for a suite whose numbers are those of whole videos.
+
+    Args:
+        dataset: whose items are frames of videos, see :meth:`zsavs.datasets.base.Reader.moment`.
+        items: the ids that are run, in order.
+        batch_size: items in a batch.
+
+    Raises:
+        InputError: a batch would end within a video; says which size of batches does not.
+    """
+    moment = getattr(dataset, "moment", lambda item: None)
+    videos = [at and at[0] for at in map(moment, items)]
+    ends = range(batch_size, len(items), batch_size)
+    if any(videos[end] is not None and videos[end] == videos[end - 1] for end in ends):
+        frames = max(videos.count(video) for video in {videos[end] for end in ends} if video is not None)
+        raise InputError(
+            f"suite 'avsbench_compat' scores a video at a time, and batches of {batch_size} would cut "
+            f"one; use --batch-size {frames}, where every video has {frames} frames, or --suite avsbench."
+        )

@@ -1,0 +1,51 @@
+"""The settings of a run: all that its numbers depend on. A run is resumed, and its shards are merged, under equal ones.
+
+They are the content of ``settings.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zsavs.datasets.base import Dataset
+from zsavs.evaluation.plan import Plan
+from zsavs.models.runtime import resolve_device
+from zsavs.pipeline import Pipeline
+from zsavs.version import __version__
+
+__all__ = ["run_settings"]
+
+
+def run_settings(
+    dataset: Dataset, items: Sequence[str], plan: Plan, pipes: Mapping[str, Pipeline], suites: Sequence[str]
+) -> dict[str, Any]:
+    """The settings of a run, plain JSON values.
+
+    Args:
+        dataset: what is scored on.
+        items: all ids, in order, of which the plan may take the first ones only.
+        plan: what is run.
+        pipes: the pipeline of each strategy.
+        suites: names of the metric suites.
+    """
+    return {
+        "zsavs": __version__,
+        "dataset": dataset.name,
+        "root": str(Path(dataset.root).resolve()) if hasattr(dataset, "root") else "",
+        "split": getattr(dataset, "split", ""),
+        "dataset_options": dict(getattr(dataset, "options", {})),
+        "classes": list(getattr(dataset, "classes", ()) or ()),
+        "items": len(items),
+        # Batches are stored by number: with another list, of the same length too, a number means other items.
+        "items_digest": hashlib.blake2b(json.dumps(list(items)).encode(), digest_size=8).hexdigest(),
+        **{key: value for key, value in vars(plan).items() if key != "suites"},
+        # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
+        "device": resolve_device(plan.device).type,
+        "suites": list(suites),
+        "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
+        "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
+    }
