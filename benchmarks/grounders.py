@@ -20,7 +20,7 @@ import zsavs
 from zsavs.build import build_parts
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.grounding.segment_proposals import SegmentProposals
-from zsavs.report.markdown import markdown
+from zsavs.report.render import render
 from zsavs.storage.files import write_atomically
 
 #: Of SAM's grid, chosen on scenes of seed 11 with an earlier nano SAM 2: a model of 0.9 M parameters thinks less of its
@@ -52,7 +52,7 @@ def main() -> None:
     source = f"the folder {arguments.root}" if arguments.root else "those that come with the package"
     notes = [paragraph.replace("\n", " ") for paragraph in (__doc__ or "").split("\n\n")[2:]]
     page = orchestra.page(dataset, orchestra.measure(dataset, pipes), notes, "Grounders, preset nano", source)
-    text = markdown(page)
+    text = render(page, "markdown")
     print(text, end="")
     if arguments.out is not None:
         write_atomically(arguments.out, lambda file: file.write(text.encode()))

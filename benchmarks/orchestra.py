@@ -31,7 +31,7 @@ from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.pipeline import Pipeline
 from zsavs.presets import find_preset
 from zsavs.report.blocks import Block, Cell, Page, Paragraph, Row, Section, Table
-from zsavs.report.markdown import markdown
+from zsavs.report.render import render
 from zsavs.report.values import percent
 from zsavs.storage.files import write_atomically
 
@@ -266,7 +266,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     *[f"grounder {arguments.grounder}"] * bool(arguments.grounder),
                 ]
             )
-            text = markdown(page(dataset, measure(dataset, pipes), skipped, title, source))
+            text = render(page(dataset, measure(dataset, pipes), skipped, title, source), "markdown")
         print(text, end="")
         if arguments.out is not None:
             write_atomically(arguments.out, lambda file: file.write(text.encode()))

@@ -20,8 +20,8 @@ from zsavs.cli import demo
 from zsavs.cli.main import main
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.errors import InputError
-from zsavs.report.blocks import Page, Section, Sound
-from zsavs.report.markdown import markdown
+from zsavs.report.blocks import Audio, Page, Section
+from zsavs.report.render import render
 from zsavs.result import AVSResult
 
 
@@ -167,8 +167,8 @@ def test_names_and_labels_cannot_break_the_page(tmp_path: Path) -> None:
 
 
 def test_a_sound_is_a_link_in_markdown() -> None:
-    page = Page("t", "s", [Section("x", [Sound("page/a b.wav", "a [sound]")])])
-    assert "- [a \\[sound\\]](<page/a%20b.wav>)" in markdown(page)
+    page = Page("t", "s", [Section("x", [Audio("page/a b.wav", "a [sound]")])])
+    assert "- [a \\[sound\\]](<page/a%20b.wav>)" in render(page, "markdown")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

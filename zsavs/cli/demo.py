@@ -18,9 +18,9 @@ from zsavs.build import compare
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.errors import InputError
 from zsavs.metrics.functional import jaccard
-from zsavs.report.blocks import Cell, Figure, Figures, Page, Paragraph, Row, Section, Sound, Table
+from zsavs.report.blocks import Audio, Cell, Figure, Figures, Page, Paragraph, Row, Section, Table
+from zsavs.report.render import render
 from zsavs.report.values import line
-from zsavs.report.web import html
 from zsavs.result import AVSResult
 from zsavs.storage.files import write_atomically
 from zsavs.testing import toy
@@ -197,7 +197,7 @@ def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path) -> Iterat
             heard, found = ", ".join(result.queries.phrases) or "-", ", ".join(result.phrases) or "nothing"
             yield f"{scene.name:<20} {name:<15} {heard:<22} {found:<22} {jaccard(result.mask, scene.target):.2f}"
         sections.append(_section(scene, results, folder))
-    page = html(Page(f"zsavs demo, preset {preset}", _about(preset), sections))
+    page = render(Page(f"zsavs demo, preset {preset}", _about(preset), sections), "html")
     # Half a character, as in a file name that is not UTF-8, becomes an escape.
     _write(folder / "index.html", page.encode("utf-8", "backslashreplace"))
     yield f"\nwrote {len(STRATEGIES) * len(scenes)} images to {folder}/ and a page with them: {folder / 'index.html'}"
@@ -223,7 +223,7 @@ def _section(scene: DemoScene, results: Mapping[str, AVSResult], folder: Path) -
         line(scene.title),
         (
             Paragraph(f"{line(scene.story)[:1].upper()}{line(scene.story)[1:]}."),
-            Sound(sound, f"In the sound: {_listed(scene.heard) or 'nothing that has a name'}."),
+            Audio(sound, f"In the sound: {_listed(scene.heard) or 'nothing that has a name'}."),
             Figures(given, large=True),
             Figures(overlays, large=True),
             Table(("Strategy", "Heard, with weights", "Found, with scores", "J"), rows, 1, _J, frozenset({1, 2})),

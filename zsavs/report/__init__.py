@@ -5,9 +5,10 @@
 - :mod:`~zsavs.report.published`: the numbers of papers.
 - :mod:`~zsavs.report.blocks`: what a page is made of.
 - :mod:`~zsavs.report.values`: values read from a report that may have gaps.
+- :mod:`~zsavs.report.render`: a page as HTML or Markdown, through ``templates/``.
+- :mod:`~zsavs.report.escaping`: text from outside, made safe to stand in a page.
 - :mod:`~zsavs.report.chart`: line charts.
-- :mod:`~zsavs.report.markdown`: a page as Markdown.
-- :mod:`~zsavs.report.web`: a page as HTML.
+- :mod:`~zsavs.report.inline_svg`: an SVG file of matplotlib as an element of a page.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.report.content import page
-from zsavs.report.markdown import markdown
 from zsavs.report.published import published
+from zsavs.report.render import render
 from zsavs.report.values import plain
-from zsavs.report.web import html
 from zsavs.storage.files import write_atomically
 
 __all__ = ["published", "write"]
@@ -55,8 +55,8 @@ def write(report: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     content = page(values)
     texts = {
         "json": json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        "md": markdown(content),
-        "html": html(content),
+        "md": render(content, "markdown"),
+        "html": render(content, "html"),
     }
     paths = {}
     for form, text in texts.items():

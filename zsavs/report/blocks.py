@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Block", "Cell", "Chart", "Curve", "Figure", "Figures", "Heading", "Notice", "Page", "Paragraph", "Row"]
-__all__ += ["Section", "Sound", "Table"]
+__all__ = ["Audio", "Block", "Cell", "Chart", "Curve", "Figure", "Figures", "Heading", "Notice", "Page", "Paragraph"]
+__all__ += ["Row", "Section", "Table"]
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Sound:
-    """A recording under the report's folder, to be played, with its caption."""
+class Audio:
+    """An audio file under the report's folder, to be played, with its caption."""
 
     path: str
     title: str
 
 
-Block = Table | Paragraph | Notice | Heading | Chart | Figures | Sound
+Block = Table | Paragraph | Notice | Heading | Chart | Figures | Audio
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 import numbers
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from zsavs.errors import InputError
+from zsavs.report.escaping import visible
 
 __all__ = ["entries", "grouped", "line", "mapping", "measure", "number", "percent", "plain"]
 
 #: Longer names and messages are cut in the page; report.json keeps them whole.
 _LONGEST = 500
 _ELLIPSIS = "…"
-#: Characters that turn the direction of everything after them, also outside of their own label.
-_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def plain(value: Any, where: str = "report") -> Any:
@@ -78,9 +76,7 @@ def line(value: Any) -> str:
         return ", ".join(line(entry) for entry in value)[:_LONGEST]
     if isinstance(value, dict):
         return ", ".join(f"{line(key)}: {line(entry)}" for key, entry in value.items())[:_LONGEST]
-    text = str(value)[: 4 * _LONGEST].encode("utf-8", "replace").decode("utf-8")  # a name may hold half a character
-    text = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text if c not in _TURNING)
-    text = " ".join(text.split())
+    text = " ".join(visible(str(value)[: 4 * _LONGEST]).split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + _ELLIPSIS
 
 
