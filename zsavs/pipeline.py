@@ -198,6 +198,7 @@ class Pipeline:
                     timings=timings,
                     meta={"zsavs": __version__, "sample": sample.name, **self.meta, **_noted(query)},
                     frame=sample.image,
+                    audio=sample.audio,
                 )
             )
         return results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import io
 import json
 import os
 import zlib
@@ -18,6 +18,7 @@ from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.media.arrays import frozen
 from zsavs.storage import rle
 from zsavs.storage.files import read_text, write_atomically
+from zsavs.storage.packed_maps import MAX_BYTES, checked_size, decode_masks, pack_map, unpack_map
 from zsavs.types import AudioClip, Query
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ __all__ = ["AVSResult"]
 
 #: Version of the JSON layout; a reader refuses one that it does not know.
 _FORMAT = 1
-#: What a result may take that is read back: a file of some bytes can claim masks and maps of any size. This is enough
-#: for 100 megapixels with forty objects.
-_MAX_BYTES = 2**32
 #: What reading a file that is no result, or half of one, can end in.
 _UNREADABLE = (
     ArithmeticError,
@@ -66,7 +64,8 @@ class AVSResult:
             batch's time is shared equally among its items.
         meta: strategy and settings, preset, models with revisions and licences, and under "notes" what the strategy
             says of this sample (the steps of a test-time optimisation); plain JSON values.
-        frame: the image itself, kept for :meth:`save`; not part of the saved result.
+        frame: the image itself, kept for :meth:`save` and :meth:`show`; not part of the saved result.
+        audio: the audio clip that was heard, kept for :meth:`card` and notebooks; not part of the saved result.
 
     Raises:
         ContractError: shapes disagree, or an invariant is broken.
@@ -81,6 +80,7 @@ class AVSResult:
     timings: Mapping[str, float] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     frame: NDArray[np.uint8] | None = field(default=None, repr=False)
+    audio: AudioClip | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phrases", tuple(self.phrases))
@@ -164,24 +164,53 @@ class AVSResult:
             raise ContractError(f"overlay: expected an image of {self.score_map.shape}, got {np.shape(image)[:2]}.")
         return draw.overlay(image, self.masks, self.phrases, self.scores, self.boxes_xyxy)
 
-    def card(self, audio: AudioClip, title: str = "", image: NDArray[np.uint8] | None = None) -> Image.Image:
-        """Draw a page to show: the image with what sounds, its sound, and what was heard.
+    def card(
+        self, audio: AudioClip | None = None, title: str = "", image: NDArray[np.uint8] | None = None
+    ) -> Image.Image:
+        """Draw a page to show: the image with what sounds, its audio, and what was heard.
 
         Args:
-            audio: the sound that the result was made from.
+            audio: the audio clip that the result was made from; the result's own if it is left out.
             title: a line above the image.
             image: (H, W, 3) uint8; the image that the result was made from if it is left out.
 
         Raises:
-            ContractError: a result that was read back from a file needs the image, of its size.
+            ContractError: a result that was read back from a file needs the image, of its size, and the audio clip.
         """
         from zsavs import draw
 
         image = self.frame if image is None else image
+        audio = self.audio if audio is None else audio
         if image is None or np.shape(image)[:2] != self.score_map.shape:
             raise ContractError(f"card: give the image that belongs to this result, {self.score_map.shape} pixels.")
+        if audio is None:
+            raise ContractError("card: give the audio clip that belongs to this result.")
         heard = list(zip(self.queries.phrases, map(float, self.queries.weights), strict=True))
         return draw.card(image, self.masks, self.phrases, self.scores, self.boxes_xyxy, audio, heard, title=title)
+
+    def show(self) -> None:
+        """Show the result: in a notebook as a figure with its audio to play, elsewhere in the system's image viewer.
+
+        Raises:
+            OutputError: no image viewer can be started here; :meth:`save` writes files instead.
+        """
+        from zsavs.draw.notebook import show
+
+        show(self, self.overlay())
+
+    def _repr_png_(self) -> bytes:
+        """The overlay as a PNG file, for notebooks."""
+        file = io.BytesIO()
+        self.overlay().save(file, format="PNG")
+        return file.getvalue()
+
+    def _repr_html_(self) -> str:
+        """The overlay, the audio to play, and a table of what was found and heard, for notebooks."""
+        from zsavs.draw.notebook import result_html
+
+        found = zip(self.phrases, map(float, self.scores), (int(mask.sum()) for mask in self.masks), strict=True)
+        heard = zip(self.queries.phrases, map(float, self.queries.weights), strict=True)
+        return result_html(self._repr_png_(), self.audio, list(found), list(heard))
 
     def semantic(self, label_set: str | Sequence[str], encoder: TextEncoder | None = None) -> NDArray[np.uint8]:
         """A class for every pixel: (H, W) uint8, 0 is the background.
@@ -268,7 +297,7 @@ class AVSResult:
             "heard": heard,
             "timings_s": self.timings,
             "meta": self.meta,
-            "score_map": _pack(self.score_map),
+            "score_map": pack_map(self.score_map),
         }
         try:
             text = json.dumps(data, ensure_ascii=False)
@@ -298,7 +327,7 @@ class AVSResult:
         if not text.lstrip().startswith("{"):
             where = text
             try:
-                text = read_text(Path(source), max_bytes=_MAX_BYTES)
+                text = read_text(Path(source), max_bytes=MAX_BYTES)
             except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
                 raise ResultFileError(f"{where}: cannot be read ({error}); give the .json file of a result.") from error
         try:
@@ -307,14 +336,14 @@ class AVSResult:
                 raise ResultFileError(
                     f"{where}: written in format {data['format']}, this version reads format {_FORMAT}; update zsavs."
                 )
-            objects, size = data["objects"], _size(data["size_hw"], len(data["objects"]))
+            objects, size = data["objects"], checked_size(data["size_hw"], len(data["objects"]))
             heard = data["heard"]
             return cls(
-                masks=_masks([o["mask"] for o in objects], size),
+                masks=decode_masks([o["mask"] for o in objects], size),
                 boxes_xyxy=np.array([o["box_xyxy"] for o in objects], np.float32).reshape(-1, 4),
                 phrases=tuple(o["phrase"] for o in objects),
                 scores=np.array([o["score"] for o in objects], np.float32),
-                score_map=_unpack(data["score_map"], size),
+                score_map=unpack_map(data["score_map"], size),
                 queries=Query(
                     tuple(row["phrase"] for row in heard),
                     np.array([row["weight"] for row in heard], np.float32),
@@ -346,51 +375,3 @@ class AVSResult:
                 zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True), start=1
             )
         ]
-
-
-def _size(size_hw: list[int], objects: int) -> tuple[int, int]:
-    """Height and width of a result with so many objects, if they can be.
-
-    Raises:
-        ValueError: a side is no whole number from 1, or the result would take too much memory.
-    """
-    height, width = size_hw
-    if not (type(height) is int and type(width) is int and height >= 1 and width >= 1):
-        raise ValueError(f"an image cannot have {height!r} x {width!r} pixels")
-    if (objects + 4) * height * width > _MAX_BYTES:
-        raise ValueError(f"{objects} masks of {height}x{width} pixels are more than the {_MAX_BYTES >> 30} GiB read")
-    return height, width
-
-
-def _masks(encoded: list[dict[str, Any]], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Masks (N, H, W) from their run lengths, of the size that the result has."""
-    masks = np.zeros((len(encoded), *size_hw), np.bool_)
-    for mask, runs in zip(masks, encoded, strict=True):
-        if list(runs["size"]) != list(size_hw):
-            raise ValueError(f"a mask of {runs['size']} pixels in a result of {list(size_hw)}")
-        mask[:] = rle.decode(runs)
-    return masks
-
-
-def _pack(score_map: NDArray[np.float32]) -> dict[str, str]:
-    """Compress exactly: as 16-bit levels where the map holds nothing finer, as float32 otherwise."""
-    levels = np.rint(score_map * np.float32(65535)).astype("<u2")
-    # Bytes, not values: 0.0 == -0.0.
-    coarse = (levels.astype(np.float32) / np.float32(65535)).tobytes() == score_map.tobytes()
-    data = levels if coarse else score_map.astype("<f4")
-    return {
-        "dtype": "uint16" if coarse else "float32",
-        "zlib": base64.b64encode(zlib.compress(data.tobytes(), 6)).decode("ascii"),
-    }
-
-
-def _unpack(packed: dict[str, str], size_hw: tuple[int, ...]) -> NDArray[np.float32]:
-    """Invert :func:`_pack`."""
-    stream = zlib.decompressobj()
-    # No more than a map of this size can have, and one byte, without which the end would not be seen.
-    raw = stream.decompress(base64.b64decode(packed["zlib"]), 4 * size_hw[0] * size_hw[1] + 1)
-    if not stream.eof:
-        raise ValueError("the score map is cut off, or larger than the result")
-    if packed["dtype"] == "uint16":
-        return np.frombuffer(raw, "<u2").reshape(size_hw).astype(np.float32) / np.float32(65535)
-    return np.frombuffer(raw, "<f4").reshape(size_hw).astype(np.float32)

@@ -3,6 +3,7 @@
 - :mod:`~zsavs.media.opening`: opening a user's file, and saying what is wrong with it.
 - :mod:`~zsavs.media.audio_file`: audio files, decoded to a waveform.
 - :mod:`~zsavs.media.audio_clip`: audio in memory.
+- :mod:`~zsavs.media.wav`: an audio clip as a WAV file.
 - :mod:`~zsavs.media.waveform`: waveforms: resampled, fitted to a length, cut into windows.
 - :mod:`~zsavs.media.spectrogram`: spectrograms, and the way back from them.
 - :mod:`~zsavs.media.image_file`: image files, decoded to RGB.

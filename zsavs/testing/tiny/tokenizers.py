@@ -20,7 +20,7 @@ __all__ = ["bert_tokenizer", "clip_tokenizer", "roberta_tokenizer"]
 #: One token each, so that a prompt of a few words fits into the shortest text tower (16 tokens).
 _WORDS = (
     "a an the of in on at and with near is are this that there i can hear you see it to from by for sound "
-    "sounds noise photo image image man woman child baby person people boy girl dog cat bird horse cow "
+    "sounds noise photo picture image man woman child baby person people boy girl dog cat bird horse cow "
     "sheep pig car bus truck train plane boat guitar piano violin drum drums flute trumpet engine siren "
     "bell keyboard water rain wind barking meowing crying playing play sing singing sings speaking speech "
     "talking laughing running music "
