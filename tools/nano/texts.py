@@ -12,7 +12,7 @@ from zsavs.language.prompts import templates
 __all__ = ["caption_quality", "listed", "random_texts"]
 
 _BARE = ("{}", "a {}", "the {}", "one {}", "{}.")
-_PHOTO = (*_BARE, "a photo of {}", "this is a {}", "a {} in the image", "there is a {}")
+_PHOTO = (*_BARE, "a photo of {}", "this is a {}", "a {} in the picture", "there is a {}")
 _SOUND = (*_BARE, "a sound of {}", "{} playing", "i can hear a {}", "the noise of a {}")
 
 

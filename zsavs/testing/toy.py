@@ -170,7 +170,7 @@ class ToyCaptioner(_ToyPart):
         for image in items:
             share = np.bincount(_colour_of(image).ravel() + 1, minlength=len(_NAMES) + 1)[1:] / (image.size / 3)
             named = [f"a {_NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.005]
-            sentences.append(f"an image of {' and '.join(named) or 'nothing in particular'}")
+            sentences.append(f"a picture of {' and '.join(named) or 'nothing in particular'}")
         return sentences
 
 
