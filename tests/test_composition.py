@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from zsavs.composition import UNSELECTED_CEILING, compose, tight_box
+from zsavs.composition import UNSELECTED_CEILING, compose
 from zsavs.errors import ContractError
+from zsavs.media.regions import tight_box
 from zsavs.result import AVSResult
 from zsavs.types import Proposals
 
@@ -164,10 +165,3 @@ def test_the_segmenters_logits_are_left_alone() -> None:
     maps = logits([[1.0, -1.0]])
     maps.flags.writeable = False
     compose(maps, regions([0.5], [False]), (1, 2))
-
-
-def test_the_tight_box() -> None:
-    mask = np.zeros((5, 7), np.bool_)
-    mask[1, 2] = mask[3, 5] = True
-    assert tight_box(mask) == (2, 1, 6, 4)
-    assert tight_box(np.ones((5, 7), np.bool_)) == (0, 0, 7, 5)

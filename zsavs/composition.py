@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ContractError
+from zsavs.media.regions import tight_box
 from zsavs.media.resize import resize_map
 from zsavs.types import Proposals
 
@@ -74,12 +75,6 @@ def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[in
         rows=np.array(rows, np.int64),
         score_map=score_map,
     )
-
-
-def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """The smallest box around a mask with at least one pixel: x0, y0, x1, y1 with x1 and y1 exclusive."""
-    columns, lines = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    return int(columns[0]), int(lines[0]), int(columns[-1]) + 1, int(lines[-1]) + 1
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from zsavs.models.compiled import compile_towers
 from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
 from zsavs.storage.memo import Memo
-from zsavs.storage.prefetch import ahead
+from zsavs.storage.prefetch import prefetch
 from zsavs.temporal.frames import frames_with_audio
 from zsavs.temporal.smoothing import Smoother
 from zsavs.types import AudioClip, AVSample, Proposals, Query
@@ -81,7 +81,7 @@ class Pipeline:
         check_batches(samples, batch_size)
         iterator = iter(samples)
         batches = iter(lambda: list(islice(iterator, batch_size)), [])
-        for batch in ahead(batches) if load_ahead else batches:
+        for batch in prefetch(batches) if load_ahead else batches:
             yield from self.batch(batch)
 
     def video(

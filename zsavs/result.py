@@ -216,7 +216,7 @@ class AVSResult:
         """A class for every pixel: (H, W) uint8, 0 is the background.
 
         Phrases find their class by its name and synonyms, then by the nearest text embedding; one that is like none
-        stays background (:class:`zsavs.language.label_maps.ClassNames`, which also says which class a phrase has got).
+        stays background (:class:`zsavs.language.label_maps.ClassMapper`, which also says which class a phrase has got).
 
         Args:
             label_set: "avss" (71 classes), "vpo" (22), or the names by id with the background first.
@@ -228,9 +228,9 @@ class AVSResult:
         >>> AVSResult.nothing((2, 3)).semantic("vpo").tolist()
         [[0, 0, 0], [0, 0, 0]]
         """
-        from zsavs.language.label_maps import classes_of, label_map, text_side
+        from zsavs.language.label_maps import class_mapper, label_map, text_embedder
 
-        return label_map(self.phrases, self.masks, classes_of(label_set, text_side(encoder)))
+        return label_map(self.phrases, self.masks, class_mapper(label_set, text_embedder(encoder)))
 
     # --------------------------------------------------------------------- files
     def save(self, folder: str | os.PathLike[str], stem: str) -> dict[str, Path]:

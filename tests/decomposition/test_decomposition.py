@@ -25,7 +25,7 @@ from zsavs.decomposition.nmf import SpectrogramNMF, divergence, factorise
 from zsavs.decomposition.sparse import Ears, SparseText
 from zsavs.decomposition.windows import SlidingWindows, average_link, cut
 from zsavs.errors import ContractError, InputError, UnknownName
-from zsavs.media.spectrogram import backward, forward
+from zsavs.media.spectrogram import istft, stft
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
@@ -77,9 +77,9 @@ def image(audio: AudioClip, *visible: str) -> AVSample:
 @given(st.integers(1, 700), st.sampled_from([2, 64, 130]), st.integers(1, 2))
 def test_a_spectrogram_leads_back_to_its_sound(samples: int, length: int, channels: int) -> None:
     wave = np.random.default_rng(samples).standard_normal((channels, samples)).astype(np.float32)
-    spectrogram = forward(wave, length)
+    spectrogram = stft(wave, length)
     assert spectrogram.shape == (channels, length // 2 + 1, 1 - (-samples // (length // 2)))
-    assert backward(spectrogram, length, samples) == pytest.approx(wave, abs=1e-5)
+    assert istft(spectrogram, length, samples) == pytest.approx(wave, abs=1e-5)
 
 
 # ----------------------------------------------------------------------------------- times

@@ -8,7 +8,7 @@ from PIL import Image
 
 from zsavs.draw import palette
 from zsavs.draw.labels import Label, place_labels
-from zsavs.draw.masks import extent
+from zsavs.media.regions import tight_box
 from zsavs.types import AudioClip
 
 
@@ -37,7 +37,7 @@ def silence(seconds: float = 1.0, rate: int = 16_000) -> AudioClip:
 
 
 def placed(masks: NDArray[np.bool_], phrases: list[str], scores: list[float]) -> list[Label]:
-    return place_labels(masks, [extent(mask) for mask in masks], phrases, scores, palette(len(masks)))
+    return place_labels(masks, [tight_box(mask) for mask in masks], phrases, scores, palette(len(masks)))
 
 
 def pixels_of(image: Image.Image, colour: tuple[int, int, int]) -> int:

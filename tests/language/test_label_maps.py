@@ -19,14 +19,14 @@ from zsavs.cli.main import main
 from zsavs.datasets.base import Item, Target
 from zsavs.errors import InputError, UnknownName
 from zsavs.evaluation import Plan, evaluate
-from zsavs.language.label_maps import ClassNames, classes_of, label_map, text_side
+from zsavs.language.label_maps import ClassMapper, class_mapper, label_map, text_embedder
 from zsavs.language.label_sets import LABEL_SETS, avss_palette, label_set, synonyms_of
 from zsavs.result import AVSResult
 from zsavs.testing import toy
 
 
 def name_in(labels: str | Sequence[str], phrase: str, **rest: Any) -> str:
-    names = classes_of(labels, **rest)
+    names = class_mapper(labels, **rest)
     return names.classes[names(phrase)]
 
 
@@ -92,17 +92,17 @@ def test_synonyms_belong_to_their_label_set() -> None:
 
 
 def test_ids_are_those_of_the_classes_given() -> None:
-    names = ClassNames(("background", "dog", "car", "race car"))
+    names = ClassMapper(("background", "dog", "car", "race car"))
     assert [names(p) for p in ("dog", "car", "race cars", "race car on a track", "piano")] == [1, 2, 3, 3, 0]
 
 
 def test_limits() -> None:
     with pytest.raises(UnknownName, match="avss"):
-        classes_of("avs")
+        class_mapper("avs")
     with pytest.raises(InputError, match="255"):
-        ClassNames([str(number) for number in range(256)])
+        ClassMapper([str(number) for number in range(256)])
     with pytest.raises(InputError, match="cosine"):
-        ClassNames(["background"], min_similarity=2)
+        ClassMapper(["background"], min_similarity=2)
 
 
 # ---------------------------------------------------------------------------------- by meaning
@@ -136,13 +136,13 @@ NAMES = ("background", "violin", "drum", "wolf")
 def test_near_synonyms_find_their_class_and_others_none(shared: float) -> None:
     """The part that all texts share makes every cosine 0.99, and changes nothing."""
     encoder = Meanings(shared)
-    names = ClassNames(NAMES, encoder.encode_text)
+    names = ClassMapper(NAMES, encoder.encode_text)
     assert [NAMES[names(p)] for p in ("fiddle", "husky", "spoon")] == ["violin", "wolf", "background"]
 
 
 def test_words_come_before_meanings() -> None:
     encoder = Meanings()
-    names = ClassNames(NAMES, encoder.encode_text)
+    names = ClassMapper(NAMES, encoder.encode_text)
     assert names("drums") == 2
     assert not encoder.asked
 
@@ -150,12 +150,12 @@ def test_words_come_before_meanings() -> None:
 def test_a_phrase_between_two_classes_needs_the_threshold() -> None:
     encoder = Meanings(0.0)
     similarity = 0.9 / np.linalg.norm((0.9, 0.3, 0.1))
-    assert ClassNames(NAMES, encoder.encode_text, min_similarity=similarity - 1e-3)("fiddle") == 1
-    assert ClassNames(NAMES, encoder.encode_text, min_similarity=similarity + 1e-3)("fiddle") == 0
+    assert ClassMapper(NAMES, encoder.encode_text, min_similarity=similarity - 1e-3)("fiddle") == 1
+    assert ClassMapper(NAMES, encoder.encode_text, min_similarity=similarity + 1e-3)("fiddle") == 0
 
 
 def test_a_phrase_that_is_near_a_synonym_is_of_its_class() -> None:
-    names = ClassNames(
+    names = ClassMapper(
         ("background", "drum", "wolf", "string thing"), Meanings().encode_text, {"violin": "string thing"}
     )
     assert names("fiddle") == 3
@@ -164,12 +164,11 @@ def test_a_phrase_that_is_near_a_synonym_is_of_its_class() -> None:
 def test_the_text_side_of_encoders_and_verifiers() -> None:
     pipe = zsavs.build_pipeline("fused", preset="toy")
     for part in (pipe.verifier, toy.ToyImageText()):
-        embed = text_side(part)
+        embed = text_embedder(part)
         assert embed is not None
         assert embed(["red", "blue"]) @ embed(["red"])[0] == pytest.approx([1, 0], abs=1e-5)
-    assert (
-        text_side(None) is text_side(zsavs.build_pipeline("fused", "toy", verifier="trust_grounder").verifier) is None
-    )
+    blind = zsavs.build_pipeline("fused", "toy", verifier="trust_grounder").verifier
+    assert text_embedder(None) is text_embedder(blind) is None
 
 
 # ------------------------------------------------------------------------------------- the map
@@ -203,7 +202,7 @@ def test_the_encoder_decides_what_words_do_not() -> None:
 
 def test_masks_are_stretched_to_the_size_that_is_asked_for() -> None:
     found = result(["drum"])
-    labels = label_map(found.phrases, found.masks, ClassNames(NAMES), (4, 8))
+    labels = label_map(found.phrases, found.masks, ClassMapper(NAMES), (4, 8))
     assert (labels == 2).sum() == 4 * 2
     assert (labels[:, :2] == 2).all()
 
@@ -294,13 +293,13 @@ def test_a_scene_of_the_orchestra_in_the_classes_of_avss() -> None:
 
 # --------------------------------------------------------------------------- in short
 def test_phrases_find_their_class() -> None:
-    names = ClassNames(("background", "dog", "hair-dryer", "car", "race car"))
+    names = ClassMapper(("background", "dog", "hair-dryer", "car", "race car"))
     assert [names(p) for p in ("dog", "brown dog", "Hair Dryer", "a race car on a track", "piano")] == [1, 1, 2, 4, 0]
 
 
 def test_a_phrase_that_names_no_class_gets_the_nearest_one() -> None:
     encoder = toy.ToyAudioText()
-    names = ClassNames(("background", "green", "red"), encoder.encode_text)
+    names = ClassMapper(("background", "green", "red"), encoder.encode_text)
     assert names("something red") == 2
 
 
@@ -314,5 +313,5 @@ def test_the_label_map_has_the_surest_region_on_top() -> None:
         np.array([0.9, 0.5], np.float32),
         masks.any(0).astype(np.float32),
     )
-    labels = label_map(result.phrases, result.masks, ClassNames(("background", "green", "red")), (4, 4))
+    labels = label_map(result.phrases, result.masks, ClassMapper(("background", "green", "red")), (4, 4))
     assert labels.tolist() == [[2] * 4, [2] * 4, [1] * 4, [0] * 4]

@@ -8,7 +8,7 @@ from image_files import noise_image
 from PIL import Image
 
 from zsavs.errors import ImageError
-from zsavs.media.regions import crop_with_margin, highlight
+from zsavs.media.regions import crop_with_margin, highlight, tight_box
 
 
 def test_crop_adds_a_margin_and_stays_in_the_image():
@@ -129,3 +129,10 @@ def test_highlight_refuses():
             highlight(image, mask=mask)
     with pytest.raises(ImageError, match="sigma"):
         highlight(image, (0, 0, 1, 1), sigma=-1)
+
+
+def test_the_tight_box():
+    mask = np.zeros((5, 7), np.bool_)
+    mask[1, 2] = mask[3, 5] = True
+    assert tight_box(mask) == (2, 1, 6, 4)
+    assert tight_box(np.ones((5, 7), np.bool_)) == (0, 0, 7, 5)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zsavs.storage.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, shared_memo
 
 
 class Counting:
@@ -162,15 +162,16 @@ class Model:
 
 def test_stages_around_one_model_share_what_they_know() -> None:
     model, compute, items = Model(), Counting(), arrays(1, 2)
-    assert memo_of(model, "stage", 0.5)(items, compute) == memo_of(model, "stage", 0.5)(items, compute) == [2, 3]
+    first, again = (shared_memo(model, "stage", 0.5)(items, compute) for _ in range(2))
+    assert first == again == [2, 3]
     assert compute.asked == [[1, 2]]
-    for other in (memo_of(model, "stage", 0.6), memo_of(model), memo_of(Model(), "stage", 0.5)):
+    for other in (shared_memo(model, "stage", 0.6), shared_memo(model), shared_memo(Model(), "stage", 0.5)):
         assert len(other) == 0
 
 
 def test_what_a_model_knows_goes_with_it() -> None:
     model = Model()
-    memo, gone = weakref.ref(memo_of(model, "stage")), weakref.ref(model)
+    memo, gone = weakref.ref(shared_memo(model, "stage")), weakref.ref(model)
     gc.collect()
     assert memo() is not None, "nobody but the model holds it"
     del model
@@ -180,4 +181,4 @@ def test_what_a_model_knows_goes_with_it() -> None:
 
 
 def test_a_model_that_cannot_be_held_weakly_shares_nothing() -> None:
-    assert memo_of(7, "stage") is not memo_of(7, "stage")
+    assert shared_memo(7, "stage") is not shared_memo(7, "stage")

@@ -12,7 +12,7 @@ import pytest
 
 import zsavs
 from zsavs.errors import InputError
-from zsavs.storage.prefetch import ahead
+from zsavs.storage.prefetch import prefetch
 from zsavs.testing import toy
 from zsavs.types import AVSample
 
@@ -25,7 +25,7 @@ def test_values_come_in_order_and_only_one_is_made_ahead() -> None:
             made.append(number)
             yield number
 
-    values = ahead(count())
+    values = prefetch(count())
     assert made == [], "nothing is made before the first is asked for"
     for number in range(5):
         assert next(values) == number
@@ -36,7 +36,7 @@ def test_values_come_in_order_and_only_one_is_made_ahead() -> None:
         assert made == list(range(number + 2))
     values.close()  # type: ignore[attr-defined]
     assert len(made) == 6
-    assert not any(thread.name.startswith("zsavs-ahead") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("zsavs-prefetch") for thread in threading.enumerate())
 
 
 def test_the_next_is_made_while_the_caller_works() -> None:
@@ -47,7 +47,7 @@ def test_the_next_is_made_while_the_caller_works() -> None:
         made_meanwhile.append(working.wait(10))  # would time out if it were made after the caller's work
         yield 1
 
-    for value in ahead(values()):
+    for value in prefetch(values()):
         if value == 0:
             working.set()
     assert made_meanwhile == [True]
@@ -59,15 +59,15 @@ def test_an_error_comes_up_where_its_value_would_have() -> None:
         yield 2
         raise InputError("the third is broken")
 
-    values = ahead(breaking())
+    values = prefetch(breaking())
     assert [next(values), next(values)] == [1, 2]
     with pytest.raises(InputError, match="the third is broken"):
         next(values)
 
 
 def test_nothing_and_none_are_values_like_any() -> None:
-    assert list(ahead([])) == []
-    assert list(ahead([None, None])) == [None, None]
+    assert list(prefetch([])) == []
+    assert list(prefetch([None, None])) == [None, None]
 
 
 def test_a_pipeline_that_loads_ahead_answers_the_same() -> None:

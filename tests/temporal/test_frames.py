@@ -25,7 +25,7 @@ from zsavs.datasets.robust import RobustS4
 from zsavs.errors import AudioError, ContractError, InputError
 from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.evaluation.summary import metrics_of
-from zsavs.media.waveform import around
+from zsavs.media.audio_clip import excerpt
 from zsavs.temporal.frames import frames_with_audio
 from zsavs.temporal.smoothing import Smoother
 from zsavs.testing import toy
@@ -73,7 +73,7 @@ def test_a_short_recording_and_one_wanted_whole_are_used_as_they_are() -> None:
 
 def test_channels_stay_and_the_recording_does_not() -> None:
     sound = AudioClip(np.stack([ramp(5).waveform[0], -ramp(5).waveform[0]]), RATE)
-    piece = around(sound, 2, 1, 1)
+    piece = excerpt(sound, 2, 1, 1)
     assert piece.waveform[:, 0].tolist() == [2 * RATE, -2 * RATE]
     assert piece.waveform.base is None or piece.waveform.base.shape[1] == RATE, "a view would keep all of it alive"
 

@@ -27,7 +27,7 @@ from transformers import BlipForConditionalGeneration, Owlv2Config, Owlv2ForObje
 from tools.nano.pools import LABELS, ImagePool, painted, patch_shares
 from tools.nano.texts import random_texts
 from tools.nano.training import finer_places, finish, fit, recipe, widen
-from zsavs.composition import tight_box
+from zsavs.media.regions import tight_box
 from zsavs.testing.tiny.tokenizers import clip_tokenizer
 
 __all__ = ["build"]

@@ -23,7 +23,7 @@ from PIL import Image
 from tools.orchestra.audio import RATE_HZ, SECONDS, Band, background, mix
 from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS
 from tools.orchestra.images import Placed, draw
-from zsavs.composition import tight_box
+from zsavs.media.regions import tight_box
 
 __all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "ImagePool", "SoundPool", "arguments"]
 __all__ += ["drawn", "painted", "patch_owners", "patch_shares", "say", "tight_boxes"]

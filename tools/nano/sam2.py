@@ -27,7 +27,7 @@ from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model
 
 from tools.nano.pools import SIDE, ImagePool, drawn, painted, tight_boxes
 from tools.nano.training import finish, fit, recipe, widen
-from zsavs.composition import tight_box
+from zsavs.media.regions import tight_box
 
 __all__ = ["build"]
 

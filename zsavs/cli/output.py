@@ -68,11 +68,11 @@ def _heard(query: Any) -> list[dict[str, Any]]:
 def add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
     """Write the label map of a result, and add it and each object's class to what is told."""
     from zsavs import draw
-    from zsavs.language.label_maps import classes_of, label_map, text_side
+    from zsavs.language.label_maps import class_mapper, label_map, text_embedder
     from zsavs.language.label_sets import avss_palette
     from zsavs.storage.files import write_atomically
 
-    classes = classes_of(name, text_side(verifier))
+    classes = class_mapper(name, text_embedder(verifier))
     path = Path(folder) / f"{stem}_{name}.png"
     image = draw.label_image(
         label_map(result.phrases, result.masks, classes), avss_palette() if name == "avss" else None

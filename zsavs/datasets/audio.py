@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
+from zsavs.media.audio_clip import excerpt
 from zsavs.media.audio_file import load_audio
-from zsavs.media.waveform import around, fit, resample
+from zsavs.media.waveform import fit, resample
 from zsavs.types import AudioClip
 
 __all__ = ["Recordings", "around_second", "centre_crop", "check_context", "mix"]
@@ -57,8 +58,8 @@ def check_context(context_s: float) -> float:
 
 
 def around_second(clip: AudioClip, second: int, context_s: float) -> AudioClip:
-    """The part of a recording that belongs to one of its seconds, from 0; see :func:`zsavs.media.waveform.around`."""
-    return around(clip, second, 1, context_s)
+    """The excerpt of a clip for one of its seconds, from 0; see :func:`zsavs.media.audio_clip.excerpt`."""
+    return excerpt(clip, second, 1, context_s)
 
 
 def centre_crop(wave: NDArray[np.float32], length: int) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from zsavs.storage.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AudioClip, Times
 
 __all__ = ["Component", "Decomposer", "remembered"]
@@ -40,4 +40,4 @@ def remembered(owner: Any, *settings: Hashable) -> Memo[list[Component]]:
         owner: the encoder that the components depend on, or the decomposer's class.
         settings: what else they depend on.
     """
-    return memo_of(owner, *settings, max_items=16)  # components are as large as recordings
+    return shared_memo(owner, *settings, max_items=16)  # components are as large as recordings

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zsavs.decomposition.activity import active_times
 from zsavs.decomposition.component import Component, remembered
 from zsavs.errors import InputError
-from zsavs.media.spectrogram import backward, forward, frame_length
+from zsavs.media.spectrogram import frame_length, istft, stft
 from zsavs.media.waveform import SILENCE_DB, rms_db
 from zsavs.types import AudioClip
 
@@ -63,7 +63,7 @@ class SpectrogramNMF:
         if rms_db(clip.waveform) <= SILENCE_DB:
             return []
         samples, length = clip.waveform.shape[1], frame_length(clip.sample_rate_hz)
-        spectrogram = forward(clip.waveform, length)  # 1. (C, F, N)
+        spectrogram = stft(clip.waveform, length)  # 1. (C, F, N)
         magnitudes = np.sqrt(np.mean(np.abs(spectrogram) ** 2, axis=0))  # 2. over the channels  (F, N)
         spectra, gains = self._fit(magnitudes / magnitudes.max() + np.float32(_FLOOR))  # 3. (F, R), (R, N)
         if len(gains) < 2:
@@ -72,7 +72,7 @@ class SpectrogramNMF:
         components = []
         for spectrum, gain in zip(spectra.T, gains, strict=True):
             share = np.outer(spectrum, gain) / whole  # 4. of every cell, in [0, 1]
-            part = AudioClip(backward(spectrogram * share, length, samples), clip.sample_rate_hz, clip.source)  # 5.
+            part = AudioClip(istft(spectrogram * share, length, samples), clip.sample_rate_hz, clip.source)  # 5.
             components.append(Component(part, active_times(part)))  # 6. when it sounds
         least = rms_db(clip.waveform) + _LEAST_DB
         heard = [part for part in components if part.times and rms_db(part.clip.waveform) >= least]  # 7.

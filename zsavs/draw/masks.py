@@ -12,8 +12,9 @@ from PIL import Image, ImageFilter
 from zsavs.draw.colours import Rgb, blend, palette
 from zsavs.draw.labels import place_labels
 from zsavs.errors import ContractError, ImageError
+from zsavs.media.regions import tight_box
 
-__all__ = ["brief", "check_image", "check_regions", "extent", "mask_layer", "overlay"]
+__all__ = ["brief", "check_image", "check_regions", "mask_layer", "overlay"]
 
 #: Opacity of the tint: the texture under it stays readable.
 _TINT = 0.38
@@ -140,14 +141,6 @@ def brief(value: object) -> str:
     return " ".join(repr(value).split())[:80]
 
 
-def extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    """Smallest box (x0, y0, x1, y1) around the pixels of (H, W) ``mask``, ends excluded; None if it has none."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(columns):
-        return None
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
 def _draw(
     canvas: NDArray[np.uint8],
     masks: NDArray[np.bool_],
@@ -159,7 +152,7 @@ def _draw(
     height, width = canvas.shape[:2]
     colours = palette(len(masks))
     line = max(1.5, 0.0036 * float(np.sqrt(height * width)))
-    extents = [extent(mask) for mask in masks]
+    extents = [tight_box(mask) if mask.any() else None for mask in masks]
 
     _tint(canvas, masks, colours)
     for i, colour in enumerate(colours):

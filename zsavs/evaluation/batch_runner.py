@@ -11,7 +11,7 @@ from zsavs.evaluation.batch_reader import Batch, BatchReader
 from zsavs.evaluation.plan import AUDIO, Plan
 from zsavs.evaluation.scoring import ScoredItem, score, source_count, update_suite
 from zsavs.evaluation.video_context import VideoContext
-from zsavs.language.label_maps import classes_of, text_side
+from zsavs.language.label_maps import class_mapper, text_embedder
 from zsavs.language.label_sets import open_vocabulary_ids
 from zsavs.metrics import suites
 from zsavs.metrics.suite import Suite
@@ -51,7 +51,7 @@ class BatchRunner:
         base, novel = open_vocabulary_ids(classes)
         if base and novel:  # by name, as the ids are those of the data set's own list
             self._suite_options |= {"base": base, "novel": novel}
-        self._class_names = {name: classes_of(classes, text_side(pipe.verifier)) for name, pipe in pipes.items()}
+        self._class_names = {name: class_mapper(classes, text_embedder(pipe.verifier)) for name, pipe in pipes.items()}
         self._context = VideoContext(dataset, items, plan.smooth) if plan.smooth else None
         self.reader = BatchReader(dataset, items, plan.audio, self._context)
         for name in suite_names:

@@ -23,7 +23,7 @@ from zsavs.evaluation.run_files import summing_up
 from zsavs.evaluation.settings import run_settings
 from zsavs.evaluation.summary import report_of, write_report
 from zsavs.evaluation.visuals import draw_cases
-from zsavs.storage.prefetch import ahead
+from zsavs.storage.prefetch import prefetch
 
 __all__ = ["evaluate"]
 
@@ -101,5 +101,5 @@ def _run(
     runner: BatchRunner, batches: Mapping[int, range], done: Container[int] = ()
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Number and result of each batch that is not done yet; while one is run, the next is read."""
-    for number, batch in ahead((n, runner.reader.read(at)) for n, at in batches.items() if n not in done):
+    for number, batch in prefetch((n, runner.reader.read(at)) for n, at in batches.items() if n not in done):
         yield number, runner.run(batch)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zsavs.datasets.base import Target
 from zsavs.errors import InputError
 from zsavs.evaluation.summary import THRESHOLDS, defined
-from zsavs.language.label_maps import ClassNames, label_map
+from zsavs.language.label_maps import ClassMapper, label_map
 from zsavs.media.resize import resize_map
 from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
 from zsavs.metrics.suite import Suite
@@ -56,7 +56,7 @@ def source_count(target: Target) -> int:
     return (len(target.sources) or 1) if target.mask.any() else 0
 
 
-def update_suite(suite: Suite, scored: Sequence[ScoredItem], classes: ClassNames) -> Suite:
+def update_suite(suite: Suite, scored: Sequence[ScoredItem], classes: ClassMapper) -> Suite:
     """Update a suite with the results of a batch; returns the suite.
 
     Args:

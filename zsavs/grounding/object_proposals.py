@@ -12,7 +12,7 @@ from zsavs.grounding.class_agnostic import propose_for_every_phrase
 from zsavs.grounding.detector_wrapper import DetectorWrapper
 from zsavs.models.detection import Found, keep_best
 from zsavs.protocols import Grounder
-from zsavs.storage.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals, Query
 
 __all__ = ["GENERIC_PHRASES", "DetectorProposals"]
@@ -58,7 +58,7 @@ class DetectorProposals(DetectorWrapper):
         check_shares("objects", nms_iou=nms_iou, max_side=max_side)
         self.phrases = tuple(phrases)
         self.nms_iou, self.max_side, self.max_regions = nms_iou, max_side, max_regions
-        self._regions: Memo[Found] = memo_of(grounder, "objects", self.phrases, nms_iou, max_side, max_regions)
+        self._regions: Memo[Found] = shared_memo(grounder, "objects", self.phrases, nms_iou, max_side, max_regions)
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
         """Every region of an image for every row of its query, best first; none where the query is empty.

@@ -19,7 +19,7 @@ from zsavs.grounding.class_agnostic import propose_for_every_phrase
 from zsavs.grounding.mask_boxes import mask_boxes
 from zsavs.grounding.point_segmenter import PointSegmenter, check_point_segmenter
 from zsavs.models.detection import Found, keep_best
-from zsavs.storage.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals, Query
 
 __all__ = ["SegmentProposals"]
@@ -94,7 +94,7 @@ class SegmentProposals:
         self.min_area, self.max_area = min_area, max_area
         self.nms_iou, self.max_regions = nms_iou, max_regions
         settings = (points_per_side, min_iou, min_stability, stability_offset, min_area, max_area, nms_iou, max_regions)
-        self._regions: Memo[Found] = memo_of(segmenter, "segments", *settings)
+        self._regions: Memo[Found] = shared_memo(segmenter, "segments", *settings)
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
         """Every region of an image for every row of its query, best first; none where the query is empty.

@@ -17,7 +17,7 @@ from zsavs.language.sound_sources import LabelPhrases
 from zsavs.media.resize import resize_map
 from zsavs.protocols import TextEncoder
 
-__all__ = ["MIN_SIMILARITY", "ClassNames", "classes_of", "label_map", "text_side"]
+__all__ = ["MIN_SIMILARITY", "ClassMapper", "class_mapper", "label_map", "text_embedder"]
 
 #: How like a class a phrase must be, as a cosine without what all texts of the space share. Not tuned on any data.
 MIN_SIMILARITY = 0.4
@@ -28,7 +28,7 @@ _IRREGULAR = {"men": "man", "women": "woman", "children": "child", "mice": "mous
 _IRREGULAR |= {"wolves": "wolf", "calves": "calf", "knives": "knife", "feet": "foot", "people": "person"}
 
 
-class ClassNames:
+class ClassMapper:
     """Finds the class that a phrase means.
 
     In this order, and words before what they may mean:
@@ -118,17 +118,17 @@ class ClassNames:
         return common, unit(rows - common)
 
 
-def classes_of(
+def class_mapper(
     labels: str | Sequence[str],
     embed: Embed | None = None,
     min_similarity: float = MIN_SIMILARITY,
-) -> ClassNames:
+) -> ClassMapper:
     """The classes of a label set, with its synonyms.
 
     Args:
         labels: "avss", "vpo", or names by id with the background first.
-        embed: as for :class:`ClassNames`; :func:`text_side` makes one.
-        min_similarity: as for :class:`ClassNames`.
+        embed: as for :class:`ClassMapper`; :func:`text_embedder` makes one.
+        min_similarity: as for :class:`ClassMapper`.
 
     Raises:
         UnknownName: no such label set.
@@ -137,11 +137,11 @@ def classes_of(
     if not isinstance(labels, Iterable) or not all(isinstance(name, str) for name in labels):
         raise InputError(f"label set: expected the name of one, or the names of classes, got {labels!r:.60}.")
     classes = label_set(labels).classes if isinstance(labels, str) else tuple(labels)
-    return ClassNames(classes, embed, synonyms_of(classes), min_similarity)
+    return ClassMapper(classes, embed, synonyms_of(classes), min_similarity)
 
 
-def text_side(part: Any) -> Embed | None:
-    """Text embeddings for :class:`ClassNames`: of an encoder, or of the scorer that a verifier looks with.
+def text_embedder(part: Any) -> Embed | None:
+    """Text embeddings for :class:`ClassMapper`: of an encoder, or of the scorer that a verifier looks with.
 
     Args:
         part: a :class:`~zsavs.protocols.TextEncoder`, or a verifier; None for the words alone.
@@ -159,7 +159,7 @@ def text_side(part: Any) -> Embed | None:
 
 
 def label_map(
-    phrases: Sequence[str], masks: NDArray[np.bool_], classes: ClassNames, size_hw: tuple[int, int] | None = None
+    phrases: Sequence[str], masks: NDArray[np.bool_], classes: ClassMapper, size_hw: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
     """Paint each object's class, the surest on top: (H, W) uint8, 0 is background.
 

@@ -1,6 +1,6 @@
 """From files to arrays, and between sizes and rates: decoding, resampling, resizing, and the exact way back.
 
-- :mod:`~zsavs.media.opening`: opening a user's file, and saying what is wrong with it.
+- :mod:`~zsavs.media.input_file`: opening a user's file, and saying what is wrong with it.
 - :mod:`~zsavs.media.audio_file`: audio files, decoded to a waveform.
 - :mod:`~zsavs.media.audio_clip`: audio in memory.
 - :mod:`~zsavs.media.wav`: an audio clip as a WAV file.

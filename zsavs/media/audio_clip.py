@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from numbers import Real
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from zsavs.errors import AudioError
 from zsavs.media.arrays import as_array, frozen
 
-__all__ = ["AudioClip"]
+__all__ = ["AudioClip", "excerpt"]
 
 #: The fastest converters run at 768 kHz; what claims to be ten times as fast is a mistake, and resamplers choke on it.
 _MAX_RATE_HZ = 8_000_000
@@ -85,3 +86,25 @@ class AudioClip:
     def __repr__(self) -> str:
         channels = len(self.waveform)
         return f"AudioClip({self.duration_s:.2f} s, {channels} channel{'s'[: channels != 1]}, {self.sample_rate_hz} Hz)"
+
+
+def excerpt(clip: AudioClip, begin_s: float, length_s: float, context_s: float) -> AudioClip:
+    """The part of a recording that belongs to a stretch of time, all channels.
+
+    Context as long as the stretch is exactly [begin, begin + length); longer context has the stretch in its middle. A
+    window that passes an end of the recording is moved back into it, and a recording shorter than the window is used
+    as it is. The first sample is ``round((begin_s + (length_s - context_s) / 2) * rate)``.
+
+    Args:
+        clip: the recording.
+        begin_s: where the stretch begins, in seconds.
+        length_s: how long it is, in seconds.
+        context_s: length of the result in seconds, above 0; ``math.inf`` for the whole recording.
+    """
+    rate, total = clip.sample_rate_hz, clip.waveform.shape[1]
+    if math.isinf(context_s) or (count := max(1, round(context_s * rate))) >= total:
+        return clip
+    start = round((begin_s + (length_s - context_s) / 2) * rate)
+    start = min(max(start, 0), total - count)
+    # A copy: a view would keep the whole recording alive, and within reach of whoever sees the sample.
+    return AudioClip(clip.waveform[:, start : start + count].copy(), rate)

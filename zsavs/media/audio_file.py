@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, BrokenInstallation
 from zsavs.media.audio_clip import AudioClip
-from zsavs.media.opening import looks_like, open_input, readable_name
+from zsavs.media.input_file import looks_like, open_input, readable_name
 
 __all__ = ["EXCERPT_S", "load_audio"]
 

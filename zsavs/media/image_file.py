@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import ImageError, first_line
 from zsavs.media.colour import to_rgb
-from zsavs.media.opening import looks_like, open_input, readable_name
+from zsavs.media.input_file import looks_like, open_input, readable_name
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile

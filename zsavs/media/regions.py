@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import ImageError
 from zsavs.media.resize import image_size
 
-__all__ = ["box_numbers", "crop_with_margin", "highlight"]
+__all__ = ["box_numbers", "crop_with_margin", "highlight", "tight_box"]
 
 
 def crop_with_margin(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float = 0.1) -> NDArray[np.uint8]:
@@ -80,6 +80,12 @@ def highlight(
         raise ImageError(f"highlight: the mask must be ({height}, {width}) in [0, 1], got shape {share.shape}.")
     levels = Image.fromarray(np.rint(share * 255).astype(np.uint8))
     return np.array(Image.composite(sharp, blurred, levels))
+
+
+def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """The smallest box around a mask with at least one pixel: x0, y0, x1, y1 with x1 and y1 exclusive."""
+    columns, lines = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return int(columns[0]), int(lines[0]), int(columns[-1]) + 1, int(lines[-1]) + 1
 
 
 def box_numbers(values: ArrayLike) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["backward", "forward", "frame_length"]
+__all__ = ["frame_length", "istft", "stft"]
 
 #: Length of a frame in seconds; frames overlap by half.
 _FRAME_S = 0.064
@@ -18,7 +18,7 @@ def frame_length(sample_rate_hz: int) -> int:
     return max(2, 2 * round(_FRAME_S * sample_rate_hz / 2))
 
 
-def forward(wave: NDArray[np.floating[Any]], length: int) -> NDArray[np.complex64]:
+def stft(wave: NDArray[np.floating[Any]], length: int) -> NDArray[np.complex64]:
     """The short-time Fourier transform under a Hann window, with hops of half a frame.
 
     Args:
@@ -36,8 +36,8 @@ def forward(wave: NDArray[np.floating[Any]], length: int) -> NDArray[np.complex6
     return np.fft.rfft(cut * _window(length)).swapaxes(-1, -2).astype(np.complex64)
 
 
-def backward(spectrogram: NDArray[np.complexfloating[Any, Any]], length: int, samples: int) -> NDArray[np.float32]:
-    """Invert :func:`forward`; of a spectrogram that no sound has, the sound with the nearest one.
+def istft(spectrogram: NDArray[np.complexfloating[Any, Any]], length: int, samples: int) -> NDArray[np.float32]:
+    """Invert :func:`stft`; of a spectrogram that no sound has, the sound with the nearest one.
 
     Overlap and add with the window once more, divided by the sum of its squares (Griffin & Lim, "Signal estimation
     from modified short-time Fourier transform", 1984).

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, BrokenInstallation
-from zsavs.media.audio_clip import AudioClip
 
-__all__ = ["SILENCE_DB", "around", "fit", "resample", "rms_db", "windows"]
+__all__ = ["SILENCE_DB", "fit", "resample", "rms_db", "windows"]
 
 
 #: The fastest converters run at 768 kHz; who asks for more has made a mistake.
@@ -126,28 +125,6 @@ def windows(wave: NDArray[np.float32], sample_rate_hz: int, length_s: float, hop
     starts = np.append(np.arange(0, len(wave) - length, hop), len(wave) - length)
     cut: NDArray[np.float32] = np.lib.stride_tricks.sliding_window_view(wave, length)[starts]
     return cut
-
-
-def around(clip: AudioClip, begin_s: float, length_s: float, context_s: float) -> AudioClip:
-    """The part of a recording that belongs to a stretch of time, all channels.
-
-    Context as long as the stretch is exactly [begin, begin + length); longer context has the stretch in its middle. A
-    window that passes an end of the recording is moved back into it, and a recording shorter than the window is used
-    as it is. The first sample is ``round((begin_s + (length_s - context_s) / 2) * rate)``.
-
-    Args:
-        clip: the recording.
-        begin_s: where the stretch begins, in seconds.
-        length_s: how long it is, in seconds.
-        context_s: length of the result in seconds, above 0; ``math.inf`` for the whole recording.
-    """
-    rate, total = clip.sample_rate_hz, clip.waveform.shape[1]
-    if math.isinf(context_s) or (count := max(1, round(context_s * rate))) >= total:
-        return clip
-    start = round((begin_s + (length_s - context_s) / 2) * rate)
-    start = min(max(start, 0), total - count)
-    # A copy: a view would keep the whole recording alive, and within reach of whoever sees the sample.
-    return AudioClip(clip.waveform[:, start : start + count].copy(), rate)
 
 
 def rms_db(wave: NDArray[np.float32]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.models.batching import in_batches
-from zsavs.storage.disk_cache import CachedTexts
+from zsavs.storage.disk_cache import TextEmbeddingCache
 
 __all__ = ["TEXT_BATCH", "TextMemo"]
 
@@ -24,7 +24,7 @@ class TextMemo:
     """Text embeddings by phrase: each is computed once, and at most ``max_items`` are in the memo, oldest out first.
 
     Where many are asked for at once, as a vocabulary in its templates is, they go to the cache on disk too
-    (:class:`zsavs.storage.disk_cache.CachedTexts`), and the next process need not compute them again.
+    (:class:`zsavs.storage.disk_cache.TextEmbeddingCache`), and the next process need not compute them again.
 
     Args:
         compute: takes K phrases, returns their (K, D) embeddings, unit rows where they are cached on disk.
@@ -60,7 +60,7 @@ class TextMemo:
 
     def _cached(self, phrases: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The rows that are cached on disk, and the others, computed and added to the cache."""
-        cache = CachedTexts(self._space, self._compute([_FINGERPRINT]))
+        cache = TextEmbeddingCache(self._space, self._compute([_FINGERPRINT]))
         cached = cache.read()
         rows = {phrase: cached[key] for phrase in phrases if (key := cache.key(phrase)) in cached}
         new = self._computed([phrase for phrase in phrases if phrase not in rows])

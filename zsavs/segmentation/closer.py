@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import ContractError, InputError
 from zsavs.protocols import Segmenter
-from zsavs.storage.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CloserLook:
         self.segmenter, self.margins, self.mirrored = segmenter, margins, bool(mirrored)
         if hasattr(segmenter, "segment_points"):  # a point has no surroundings
             self.segment_points = segmenter.segment_points
-        self._known: Memo[dict[tuple[bytes, bool], NDArray[np.float16]]] = memo_of(
+        self._known: Memo[dict[tuple[bytes, bool], NDArray[np.float16]]] = shared_memo(
             segmenter, "closer", margins, self.mirrored, max_items=_REMEMBERED
         )
 

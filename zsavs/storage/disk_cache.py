@@ -17,7 +17,7 @@ from zsavs.errors import OutputError
 from zsavs.storage.array_file import read_arrays
 from zsavs.storage.files import write_atomically
 
-__all__ = ["CachedTexts", "cache_folder"]
+__all__ = ["TextEmbeddingCache", "cache_folder"]
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def cache_folder() -> Path:
         return Path(tempfile.gettempdir()) / "zsavs"
 
 
-class CachedTexts:
+class TextEmbeddingCache:
     """Embeddings of texts by one model, in one file of the cache folder.
 
     A text is known by its hash, template and all, and a model by its name and by its own answer to one text: other

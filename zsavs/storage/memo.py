@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Memo", "memo_of"]
+__all__ = ["Memo", "shared_memo"]
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ class Memo(Generic[T]):
 _memos_of: Memo[dict[Hashable, Memo[Any]]] = Memo()
 
 
-def memo_of(owner: Any, *settings: Hashable, max_items: int = 256) -> Memo[Any]:
+def shared_memo(owner: Any, *settings: Hashable, max_items: int = 256) -> Memo[Any]:
     """The memo that all users of ``owner`` with the same settings share, for as long as the owner lives.
 
     A stage that is made anew for each pipeline around a model that pipelines share would otherwise ask that model

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["prefetch"]
 
 T = TypeVar("T")
 
 _END: Any = object()
 
 
-def ahead(values: Iterable[T]) -> Iterator[T]:
+def prefetch(values: Iterable[T]) -> Iterator[T]:
     """The same values in the same order, each made in a thread while the caller works on the one before.
 
     Reading files is work for one core while a model is busy on another, or on a GPU. Never more than one value is made
@@ -24,7 +24,7 @@ def ahead(values: Iterable[T]) -> Iterator[T]:
         values: made by one thread of its own, one after the other; what it touches must not mind that.
     """
     making = iter(values)
-    with ThreadPoolExecutor(1, "zsavs-ahead") as worker:
+    with ThreadPoolExecutor(1, "zsavs-prefetch") as worker:
         coming = worker.submit(next, making, _END)
         while (value := coming.result()) is not _END:
             coming = worker.submit(next, making, _END)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, InputError
+from zsavs.media.audio_clip import excerpt
 from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
-from zsavs.media.waveform import around
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["frames_with_audio"]
@@ -32,7 +32,7 @@ def frames_with_audio(
         audio: the sound of the whole video, from its start; a file is read whole.
         fps: frames a second. AVSBench has one, each at the end of the second that it stands for.
         context_s: seconds of sound for each frame, the frame's own time in the middle; ``math.inf`` for all of it. See
-            :func:`zsavs.media.waveform.around`.
+            :func:`zsavs.media.audio_clip.excerpt`.
 
     Yields:
         Samples, named after their numbers.
@@ -63,4 +63,4 @@ def _samples(frames: Iterable[object], clip: AudioClip, fps: float, context_s: f
                 f"a second begins at {begin:.2f} s; check fps, or leave out the frames without sound."
             )
         image = frame if isinstance(frame, np.ndarray) else load_image(frame)  # type: ignore[arg-type]
-        yield AVSample(image, around(clip, begin, 1 / fps, context_s), f"frame {number}")
+        yield AVSample(image, excerpt(clip, begin, 1 / fps, context_s), f"frame {number}")

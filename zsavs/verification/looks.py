@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.protocols import ImageTextEncoder
-from zsavs.storage.memo import Memo, memo_of
+from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals
 
 __all__ = ["Looks"]
@@ -30,7 +30,7 @@ class Looks:
         *settings: Hashable,
     ) -> None:
         self.encoder, self.view = encoder, view
-        self._known: Memo[dict[bytes, NDArray[np.float32]]] = memo_of(encoder, "regions", *settings)
+        self._known: Memo[dict[bytes, NDArray[np.float32]]] = shared_memo(encoder, "regions", *settings)
 
     def __call__(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
         """Embed the regions of each sample, all that are new together: N arrays (R, D), unit rows; (0, 0) for none."""
