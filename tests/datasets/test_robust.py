@@ -153,7 +153,7 @@ def test_folders_of_the_published_script_are_read(tree, tmp_path):
 
 def test_one_video_alone_cannot_borrow_a_sound(tree):
     dataset = RobustS4(tree[0], split="val")
-    with pytest.raises(InputError, match="no other video could lend playing_piano/vAl_vid-0002"):
+    with pytest.raises(InputError, match="no other video has an off-screen sound for playing_piano/vAl_vid-0002"):
         dataset.load("offscreen/playing_piano/vAl_vid-0002/1")
     assert not dataset.load("silence/playing_piano/vAl_vid-0002/1").target.mask.any()
 

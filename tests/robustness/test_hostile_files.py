@@ -19,7 +19,7 @@ from zsavs import AVSResult
 from zsavs.cli.main import main
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.masks import read_mask
-from zsavs.datasets.trees import load_json, read_table
+from zsavs.datasets.metadata import load_json, read_table
 from zsavs.errors import (
     AudioError,
     ImageError,

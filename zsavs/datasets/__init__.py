@@ -10,7 +10,6 @@
 Opening a data set reads its list once and decodes nothing; memory grows with the list and not with the images.
 
 - :mod:`~zsavs.datasets.base`: what every data set is.
-- :mod:`~zsavs.datasets.folder`: your own files in a flat folder.
 - :mod:`~zsavs.datasets.avsbench`: AVSBench-object, S4 and MS3.
 - :mod:`~zsavs.datasets.avss`: AVSBench-semantic.
 - :mod:`~zsavs.datasets.vpo`: VPO.
@@ -18,12 +17,14 @@ Opening a data set reads its list once and decodes nothing; memory grows with th
 - :mod:`~zsavs.datasets.robust`: AVSBench-Robust.
 - :mod:`~zsavs.datasets.localisation`: the lists of SSLalignment.
 - :mod:`~zsavs.datasets.orchestra`: composed scenes that ship with zsavs.
-- :mod:`~zsavs.datasets.frames`: frames of videos, one second apart.
-- :mod:`~zsavs.datasets.matched`: files matched by name.
-- :mod:`~zsavs.datasets.masks`: target masks and label maps.
-- :mod:`~zsavs.datasets.audio`: audio of the benchmarks, decoded once.
-- :mod:`~zsavs.datasets.trees`: a data set's folders and lists.
-- :mod:`~zsavs.datasets.check`: is a data set complete.
+- :mod:`~zsavs.datasets.folder`: your own files in a flat folder.
+- :mod:`~zsavs.datasets.video_frames`: the base of benchmarks of videos, annotated frames with their audio.
+- :mod:`~zsavs.datasets.image_audio_pairs`: the base of benchmarks of images, each with an audio file and a mask.
+- :mod:`~zsavs.datasets.layout`: a benchmark's folders.
+- :mod:`~zsavs.datasets.metadata`: a benchmark's lists of items, CSV and JSON.
+- :mod:`~zsavs.datasets.masks`: frames, target masks and label maps, read and resized.
+- :mod:`~zsavs.datasets.audio`: audio files, decoded once, cut and mixed.
+- :mod:`~zsavs.datasets.check`: whether a data set is complete.
 """
 
 from zsavs.datasets.base import Counts, Dataset, Item, Reader, Target

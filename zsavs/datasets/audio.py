@@ -1,4 +1,4 @@
-"""Recordings of the benchmarks: decoded once, cut into the second that belongs to a frame, mixed."""
+"""Audio files of the benchmarks: decoded once, cut to the second that belongs to a frame, mixed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from zsavs.media.audio_file import load_audio
 from zsavs.media.waveform import fit, resample
 from zsavs.types import AudioClip
 
-__all__ = ["Recordings", "around_second", "centre_crop", "check_context", "mix"]
+__all__ = ["AudioFiles", "around_second", "centre_crop", "check_context", "mix"]
 
 
-class Recordings:
-    """Decodes recordings and holds the last few, as the frames of a video come one after the other.
+class AudioFiles:
+    """Decodes audio files, with a memo of the last few, as the frames of a video come one after the other.
 
-    The clips carry no file name, which would say what is to be heard.
+    The clips carry no file name, as it would name the source.
 
     Args:
-        max_items: the most recordings held.
+        max_items: the most audio files in the memo.
     """
 
     def __init__(self, max_items: int = 4) -> None:
@@ -31,7 +31,7 @@ class Recordings:
         self._clips: dict[Path, AudioClip] = {}
 
     def __call__(self, path: Path) -> AudioClip:
-        """Read a recording, all its channels at its own rate.
+        """Read an audio file, all its channels at its own rate.
 
         Raises:
             AudioError: it cannot be read.
@@ -47,13 +47,13 @@ class Recordings:
 
 
 def check_context(context_s: float) -> float:
-    """Return a length of context that can be used.
+    """Return ``context_s``, the seconds of audio that a frame comes with, once it is checked.
 
     Raises:
         InputError: it is not above 0.
     """
     if not context_s > 0:
-        raise InputError(f"context_s must be above 0 seconds (math.inf for the whole recording), got {context_s!r}.")
+        raise InputError(f"context_s must be above 0 seconds (math.inf for the whole clip), got {context_s!r}.")
     return float(context_s)
 
 
@@ -63,9 +63,9 @@ def around_second(clip: AudioClip, second: int, context_s: float) -> AudioClip:
 
 
 def centre_crop(wave: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """The middle of a mono sound, exactly ``length`` samples; a shorter one is repeated from its start.
+    """The middle of a mono waveform, exactly ``length`` samples; a shorter one is repeated from its start.
 
-    (CAVP's own crop takes a negative start for shorter sounds and repeats only their end.)
+    (CAVP's own crop takes a negative start for shorter ones and repeats only their end.)
 
     Args:
         wave: (T,) float32, T at least 1.
@@ -78,9 +78,9 @@ def centre_crop(wave: NDArray[np.float32], length: int) -> NDArray[np.float32]:
 
 
 def mix(clips: Sequence[AudioClip], positions: Sequence[float] | None, *, rate_hz: int, length_s: float) -> AudioClip:
-    """Add the middles of several recordings, without scaling: the sum may be louder than full scale.
+    """Add the middles of several clips, without scaling: the sum may be louder than full scale.
 
-    Each one is averaged to mono, resampled and cropped before. With ``positions`` the result is stereo, a sound at
+    Each one is averaged to mono, resampled and cropped before. With ``positions`` the result is stereo, a clip at
     position p going to the left with weight 1 - p and to the right with p.
 
     Args:

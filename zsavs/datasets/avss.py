@@ -1,7 +1,7 @@
 """AVSBench-semantic: 70 classes and the background, the videos of S4 (v1s) and MS3 (v1m) and 10-second ones (v2).
 
 Layout, palette and resizing: avs_scripts/avss/color_dataloader.py in OpenNLPLab/AVSBench at f7414af. Frame i (from 0)
-comes with the sound of [i, i + 1).
+comes with the audio of [i, i + 1).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.datasets.base import Counts, Target
-from zsavs.datasets.frames import FrameFiles, FrameReader, Video
-from zsavs.datasets.masks import crop_square, read_colours, read_ids, read_image
-from zsavs.datasets.matched import square
-from zsavs.datasets.trees import content, find_folder, folder_names, load_json, read_table, within
+from zsavs.datasets.layout import find_folder, folder_content, folder_names
+from zsavs.datasets.masks import check_size, crop_square, read_colours, read_ids, read_image, square_hw
+from zsavs.datasets.metadata import load_json, read_table, relative_path
+from zsavs.datasets.video_frames import FrameFiles, FrameReader, Video
 from zsavs.errors import InputError, UnknownName
 from zsavs.language.label_sets import avss_classes, avss_palette, v3_unseen
 from zsavs.storage.files import is_there, read_text
@@ -29,12 +29,12 @@ __all__ = ["AVSS", "AVSSV1M", "AVSSV1S", "AVSSV2", "AVSS_PLACES", "AVSSOpenVocab
 log = logging.getLogger(__name__)
 
 _PARTS: tuple[str, ...] = ("v1s", "v1m", "v2")
-#: Where its folder may be, from a folder that holds several data sets.
+#: Where AVSBench-semantic may be, from a folder that holds several data sets.
 AVSS_PLACES = ("", "avsbench_semantic", "AVSBench-semantic", "AVSS")
 _COLUMNS = ("uid", "a_obj", "split", "label")
 #: Words in the column a_obj that stand for "nothing in view".
 _NO_SOURCE = ("background", "off-the-screen")
-#: What a mask folder holds: colours of the palette, or class ids.
+#: The mask folders, "labels_rgb" with colours of the palette and "labels_semantic" with class ids.
 Encoding = Literal["auto", "labels_rgb", "labels_semantic"]
 
 
@@ -48,8 +48,8 @@ class AVSS(FrameReader):
     Args:
         root: the folder with ``metadata.csv``, ``label2idx.json`` and ``v1s/``, ``v1m/``, ``v2/``, or the one above it.
         split: "train", "val" or "test".
-        context_s: seconds of sound that a frame comes with: 1 is exactly its own second, ``math.inf`` the whole clip.
-        image_size: side of the square that images are stretched to; None for the native size.
+        context_s: seconds of audio that a frame comes with: 1 is exactly its own second, ``math.inf`` the whole clip.
+        image_size: side of the square that images are resized to; None for the native size.
         target_size: the same for the labels. With both at the same size, "train" keeps the proportions and cuts the
             middle out, as published.
         encoding: which of the two mask folders to read: "labels_rgb", "labels_semantic", or "auto" for the first of
@@ -92,7 +92,7 @@ class AVSS(FrameReader):
         super().__init__(root, split, context_s)
         if encoding not in ("auto", "labels_rgb", "labels_semantic"):
             raise UnknownName("encoding of masks", encoding, ("auto", "labels_rgb", "labels_semantic"))
-        self._image_hw, self._target_hw = square(image_size), square(target_size)
+        self._image_hw, self._target_hw = square_hw(image_size), square_hw(target_size)
         if self._crops and image_size != target_size:
             raise InputError("frames of the split 'train' are cropped: give image_size and target_size the same value.")
         self._base = find_folder(self.root, AVSS_PLACES, "metadata.csv")
@@ -100,10 +100,10 @@ class AVSS(FrameReader):
         self._ids = {name: k for k, name in enumerate(self.classes)}
         self._table = np.where(np.arange(256) < len(self.classes), np.arange(256), -1).astype(np.int16)
         self._named_only = named_only
-        self._list(None if videos is None else _uids(Path(videos).expanduser()))
+        self._read_metadata(None if videos is None else _uids(Path(videos).expanduser()))
         self._masks = self._encoding() if encoding == "auto" else encoding
 
-    def _list(self, wanted: set[str] | None) -> None:
+    def _read_metadata(self, wanted: set[str] | None) -> None:
         """Fill the list of videos from metadata.csv."""
         table, found = self._base / "metadata.csv", set()
         for uid, a_obj, split, part in read_table(table, _COLUMNS):
@@ -115,12 +115,10 @@ class AVSS(FrameReader):
             if wanted is not None and (uid not in wanted or part not in self.parts):
                 continue
             found.add(uid)
-            key = within(f"{part}/{uid}", table)
+            key = relative_path(f"{part}/{uid}", table)
             if not self._ids.keys() >= set(named):
                 log.warning("%s: %s names %s, not all of which are classes.", table, key, ", ".join(named))
-            if key in self._videos:
-                log.warning("%s: %s is listed twice; using it once.", self.name, key)
-            self._videos[key] = Video(uid, part, "_".join(named), named, _frames(part, split))
+            self._add(key, Video(uid, part, "_".join(named), named, _frames(part, split)), table)
         if wanted is not None and wanted - found:
             first = min(wanted - found)
             raise InputError(f"{table}: {len(wanted - found)} videos of the list are not in it, first {first!r}.")
@@ -132,13 +130,11 @@ class AVSS(FrameReader):
         return part in self.parts and split == self.split
 
     def _encoding(self) -> str:
-        key = next(iter(self._videos))
+        video = self._base / next(iter(self._videos))
         for folder in ("labels_rgb", "labels_semantic"):
-            if is_there(self._base / key / folder, folder=True):
+            if is_there(video / folder, folder=True):
                 return folder
-        raise InputError(
-            f"{self._base / key}: expected labels_rgb or labels_semantic in it; found {content(self._base / key)}."
-        )
+        raise InputError(f"{video}: expected labels_rgb or labels_semantic in it; found {folder_content(video)}.")
 
     @property
     def _crops(self) -> bool:
@@ -150,19 +146,16 @@ class AVSS(FrameReader):
             folder / "frames" / f"{number}.jpg", folder / "audio.wav", folder / self._masks / f"{number}.png"
         )
 
-    def _look(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
+    def _read(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
         if self._crops and self._image_hw is not None:
             side = self._image_hw[0]
             image = crop_square(read_image(files.image), side, labels=False)
-            labels = crop_square(self._labels(files.truth, None), side, labels=True)
+            labels = crop_square(self._labels(files.mask, None), side, labels=True)
         else:
             image = read_image(files.image, self._image_hw)
-            labels = self._labels(files.truth, self._target_hw)
-            if self._image_hw is None and self._target_hw is None and labels.shape != image.shape[:2]:
-                raise InputError(
-                    f"{files.truth}: the mask is {labels.shape[1]}x{labels.shape[0]} and its frame "
-                    f"{image.shape[1]}x{image.shape[0]} pixels; extract both again, or give a target_size."
-                )
+            labels = self._labels(files.mask, self._target_hw)
+            if self._image_hw is None and self._target_hw is None:
+                check_size(labels, image, files.mask, "extract both again, or give a target_size")
         if self._named_only:
             named = [self._ids[name] for name in video.sources if name in self._ids]
             labels = np.where(np.isin(labels, named), labels, 0).astype(np.uint8)
@@ -246,7 +239,7 @@ class AVSSOpenVocabulary(AVSS):
 
 
 class AVSSUnseen(AVSS):
-    """AVS-V3: the v1m and v2 videos in which only classes that GAVS keeps out of training are heard; binary masks.
+    """AVS-V3: the v1m and v2 videos whose sources are all of classes that GAVS keeps out of training; binary masks.
 
     Videos are taken from all official splits. Without ``videos`` (GAVS' ``meta_v3_unseen.csv``) they are those whose
     ``a_obj`` names only the 14 unseen classes.
@@ -297,7 +290,7 @@ def _classes(path: Path) -> tuple[str, ...]:
 
 
 def _sources(a_obj: str) -> tuple[str, ...]:
-    """The classes that a field names. They are joined by "_", as names hold "-" only; blanks in a name are typos."""
+    """The classes that ``a_obj`` names. They are joined by "_", as names hold "-" only; blanks in a name are typos."""
     names = ("".join(word.split()) for word in a_obj.split("_"))
     return tuple(name for name in names if name and name not in _NO_SOURCE)
 

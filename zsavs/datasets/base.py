@@ -1,4 +1,4 @@
-"""What every data set is: ids in order, and for each the sample a pipeline sees and the target it does not."""
+"""The base of every data set: ids in order, and for each a sample, for pipelines, and its target, for metrics only."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Target:
 
     Args:
         mask: (H, W) bool, the pixels of everything that sounds. H and W are those of the protocol, which may differ
-            from the image's: stretch the score map to them, not the target.
+            from the image's: resize the score map to them, not the target.
         labels: (H, W) uint8 class ids, 0 the background and 255 pixels that do not count; None where the data set has
             masks only.
         classes: names of the classes by id, if there are labels.
         category: what the results are broken down by: the data set's own word for what sounds, or for the kind of
             scene; "" if it has none.
         sources: names of what sounds, one for each source, so a name may occur twice; empty if nothing in view does.
-        video_id: the recording, or for single images the image, by the data set's own name.
-        frame: which second of the recording, from 0.
+        video_id: the video, or for single images the image, by the data set's own name.
+        frame: which second of the video, from 0.
         group: equal for items of one video or of one image, for metrics that score them together.
-        condition: what was done to the sound: "positive", or "silence", "noise", "offscreen" (AVSBench-Robust).
+        condition: what was done to the audio: "positive", or "silence", "noise", "offscreen" (AVSBench-Robust).
         padding: frames without content that the published AVSS evaluation scores along with this one.
 
     Raises:
@@ -120,7 +120,7 @@ class Counts(NamedTuple):
     """How large a split is; None where it is not known.
 
     Args:
-        items: what is scored: frames, or images with a sound.
+        items: what is scored: frames, or images with an audio clip.
         groups: videos, or images.
         empty: items in which nothing sounds.
     """

@@ -1,4 +1,4 @@
-"""Is a data set complete? Counts what is there, and compares with what was published."""
+"""Checks whether a data set is complete: counts its items and files, and compares with the published numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zsavs.storage.files import is_there
 
 __all__ = ["CheckReport", "SplitCheck", "check"]
 
-#: How many examples of a problem are kept.
+#: How many problems of a split are listed.
 _EXAMPLES = 5
 
 
@@ -27,7 +27,7 @@ class SplitCheck:
         found: items and groups in the lists; items with an empty target if everything was decoded.
         published: the same by the publications, None where they do not say.
         missing: number of files that the lists name and that are not there.
-        broken: number of items that cannot be decoded, or cannot be made in so small a tree.
+        broken: number of items that cannot be decoded, or for which a condition has no audio.
         problems: the first of either, or why the split cannot be opened.
     """
 
@@ -47,7 +47,7 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was found of a data set; ``str()`` is a table for people."""
+    """What was found of a data set; ``str()`` is a table to read."""
 
     dataset: str
     root: str
@@ -123,7 +123,7 @@ def _check_split(
         try:
             files = reader.files(item)
             absent = [path for path in files if not is_there(path)]
-            # The frames of a video share its recording, which is counted once.
+            # The frames of a video share its audio file, which is counted once.
             fresh = [path for path in absent if path not in before]
             missing, before = missing + len(fresh), set(files)
             problems += [f"{path}: missing" for path in fresh]

@@ -1,17 +1,17 @@
-"""Your own images, recordings and masks in a flat folder."""
+"""Your own images, audio files and masks in a flat folder."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from zsavs.datasets.matched import MatchedReader
+from zsavs.datasets.image_audio_pairs import PairReader
 from zsavs.storage.files import is_there
 
 __all__ = ["Folder"]
 
 
-class Folder(MatchedReader):
+class Folder(PairReader):
     """``ROOT/img/NAME.jpg``, ``ROOT/wav/NAME.wav``, ``ROOT/gt_seg/NAME.png``; the layout of BAaV's evaluation.
 
     ``image`` is read as ``img``. A mask pixel of 128 or more is foreground, as masks may be JPEG; in a palette or
@@ -20,14 +20,14 @@ class Folder(MatchedReader):
     Args:
         root: the folder.
         split: "test"; a folder has no other.
-        target_size: side of the square that masks are stretched to, 224 in BAaV's protocol; None for the image's
+        target_size: side of the square that masks are resized to, 224 in BAaV's protocol; None for the image's
             size.
 
     Target: the mask at that size. An id is the file name without its extension; items are sorted by it.
 
     Raises:
         UnknownName: no such split.
-        InputError: a folder is missing, there are no images, or an image has no sound or no mask; says which.
+        InputError: a folder is missing, there are no images, or an image has no audio file or no mask; says which.
     """
 
     name = "folder"

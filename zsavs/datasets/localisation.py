@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from zsavs.datasets.audio import Recordings
+from zsavs.datasets.audio import AudioFiles
 from zsavs.datasets.base import Counts, Item, Reader, Target
 from zsavs.datasets.is3 import is3_folders
-from zsavs.datasets.masks import read_image, read_mask
-from zsavs.datasets.matched import square
-from zsavs.datasets.trees import find_folder, load_json, need_folder, within
+from zsavs.datasets.layout import find_folder, need_folder
+from zsavs.datasets.masks import read_image, read_mask, square_hw
+from zsavs.datasets.metadata import load_json, relative_path
 from zsavs.errors import InputError, UnknownName
 from zsavs.language.label_sets import s4_sources
 from zsavs.types import AVSample
@@ -39,22 +39,22 @@ Box = tuple[int, int, int, int]
 
 
 class _Entry(NamedTuple):
-    """A row of a list: the last parts of its paths, or in place of the mask's its box."""
+    """A row of a list: the last parts of its paths; in place of the mask there may be a box."""
 
     image: str
-    sound: str
-    truth: str | Box
+    audio: str
+    target: str | Box
 
 
 class Localisation(Reader):
-    """One list, each item an image with a whole recording; the classes below name one each.
+    """One list, each item an image with a whole audio clip; the classes below name one each.
 
     Args:
         root: the folder that holds ``metadata/`` and the data set's own folders.
         split: "test".
-        truth: "mask" for the masks; "box" for boxes painted on 224 x 224 as the published tables have it, without
+        truth: "mask" for the masks; "box" for boxes filled on 224 x 224 as the published tables have it, without
             their last row and column (which cuts S4 and MS3 short, whose boxes name the last pixel inside).
-        target_size: side of the square that masks are stretched to, 224 by the protocol; None for the image's size.
+        target_size: side of the square that masks are resized to, 224 by the protocol; None for the image's size.
 
     Target: mask; group, for IIoU: the image (IS3, VPO) or the video (S4, MS3). An id is the last part of the
     image's path without the extension, as the published code has it.
@@ -67,7 +67,7 @@ class Localisation(Reader):
     suite = "ssl"
     #: The lists of masks and of boxes, below metadata/.
     lists: ClassVar[tuple[str, str]]
-    #: How many last parts of a path count: of images, of sounds, of masks.
+    #: How many last parts of a path are used: of images, of audio files, of masks.
     parts: ClassVar[tuple[int, int, int]] = (1, 1, 1)
     #: Whether a mask pixel of any value but 0 is foreground; else it takes 128, as masks are JPEG.
     any_value: ClassVar[bool] = False
@@ -85,12 +85,12 @@ class Localisation(Reader):
             raise UnknownName("truth", truth, ("mask", "box"))
         if truth == "box" and target_size != _BOX_SIDE:
             raise InputError(f"boxes are given on {_BOX_SIDE} x {_BOX_SIDE} pixels; leave target_size at {_BOX_SIDE}.")
-        self._size = square(target_size)
+        self._size = square_hw(target_size)
         name = self.lists[truth == "box"]
         self._list = find_folder(self.root, ("metadata", ""), name) / name
         self._folders = [need_folder(folder) for folder in self._find_folders()]
         self._entries = {self._id(entry): entry for entry in self._read()}
-        self._recordings = Recordings()
+        self._audio_files = AudioFiles()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -103,30 +103,30 @@ class Localisation(Reader):
         return len({self._group(item) for item in self._entries})
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Image, recording and, unless boxes are asked for, mask of an item; see :meth:`Reader.files`."""
+        """Image, audio file and, unless boxes are asked for, mask of an item; see :meth:`Reader.files`."""
         entry = self._find(item)
-        images, sounds, masks = self._folders
-        mask = (masks / entry.truth,) if isinstance(entry.truth, str) else ()
-        return (images / entry.image, sounds / entry.sound, *mask)
+        images, audio, masks = self._folders
+        mask = (masks / entry.target,) if isinstance(entry.target, str) else ()
+        return (images / entry.image, audio / entry.audio, *mask)
 
     def load(self, item: str) -> Item:
-        """Read one image with its recording; see :meth:`Reader.load`."""
-        truth = self._find(item).truth
+        """Read one image with its audio; see :meth:`Reader.load`."""
+        target = self._find(item).target
         files = self.files(item)
         image = read_image(files[0])
-        if isinstance(truth, str):
+        if isinstance(target, str):
             mask = read_mask(files[2], self._size or image.shape[:2], any_value=self.any_value)
         else:
-            x0, y0, x1, y1 = truth
+            x0, y0, x1, y1 = target
             mask = np.zeros((_BOX_SIDE, _BOX_SIDE), np.bool_)
             mask[y0:y1, x0:x1] = True
-        sample = AVSample(image, self._recordings(files[1]), self.sample_name(item))
+        sample = AVSample(image, self._audio_files(files[1]), self.sample_name(item))
         group = self._group(item)
         return Item(sample, Target(mask, group=group, **self._facts(item, group.rpartition("/")[2])))
 
     @abstractmethod
     def _find_folders(self) -> list[Path]:
-        """The folders of images, sounds and masks that the last parts of the paths continue."""
+        """The folders of images, audio files and masks that the last parts of the paths continue."""
 
     def _facts(self, item: str, name: str) -> dict[str, Any]:
         """What the target says beside the mask."""
@@ -151,14 +151,14 @@ class Localisation(Reader):
             raise InputError(f"{self._list}: expected a list of entries; download it again.")
         for place, row in enumerate(rows):
             try:
-                image, sound = (
-                    within(_tail(row[key], count), self._list)
+                image, audio = (
+                    relative_path(_tail(row[key], count), self._list)
                     for key, count in zip(("image", "audio"), self.parts, strict=False)
                 )
-                truth = row["gt_box"]
-                is_mask = isinstance(truth, str)
-                truth = within(_tail(truth, self.parts[2]), self._list) if is_mask else _box(truth)
-                yield _Entry(image, sound, truth)
+                target = row["gt_box"]
+                is_mask = isinstance(target, str)
+                target = relative_path(_tail(target, self.parts[2]), self._list) if is_mask else _box(target)
+                yield _Entry(image, audio, target)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InputError(
                     f"{self._list}, entry {place}: expected image, audio and gt_box, found {row!r:.200}."
@@ -181,7 +181,7 @@ class LocalisationIS3(Localisation):
 
 
 class LocalisationS4(Localisation):
-    """The test frames of AVSBench-S4 by SSLalignment's lists, each with its video's whole sound.
+    """The test frames of AVSBench-S4 by SSLalignment's lists, each with the whole audio of its video.
 
     See :class:`Localisation`.
     """
@@ -204,7 +204,7 @@ class LocalisationS4(Localisation):
 
 
 class LocalisationMS3(Localisation):
-    """The test frames of AVSBench-MS3 by SSLalignment's lists, each with its video's whole sound.
+    """The test frames of AVSBench-MS3 by SSLalignment's lists, each with the whole audio of its video.
 
     See :class:`Localisation`.
     """

@@ -1,20 +1,20 @@
-"""Target images: masks, class ids and palette colours, stretched the way each protocol does it."""
+"""Frames, target masks and label maps, read from image files and resized the way each protocol does it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import ImageError
+from zsavs.errors import ImageError, InputError
 from zsavs.media.image_file import decode, load_image
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["crop_square", "read_colours", "read_ids", "read_image", "read_mask"]
+__all__ = ["check_size", "crop_square", "read_colours", "read_ids", "read_image", "read_mask", "square_hw"]
 
 #: From this value on a pixel of a grey mask is foreground: JPEG masks have no other.
 MASK_LEVEL = 128
@@ -23,7 +23,7 @@ Size = tuple[int, int]
 
 
 def read_image(path: Path, size_hw: Size | None = None) -> NDArray[np.uint8]:
-    """An image, (H, W, 3) uint8, stretched to ``size_hw`` with the bilinear filter if that is given.
+    """An image, (H, W, 3) uint8, resized to ``size_hw`` with the bilinear filter if that is given.
 
     Raises:
         ImageError: it cannot be read.
@@ -40,9 +40,8 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
     """A binary mask, (H, W) bool.
 
     In a palette ("P") or one-bit image every index but 0 is foreground, whatever its colour. In a grey or colour
-    image it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Transparency is not
-    looked at. A mask of another size than ``size_hw`` is stretched with the bicubic filter, and thresholded
-    afterwards.
+    image it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Alpha is ignored. A
+    mask of another size than ``size_hw`` is resized with the bicubic filter, and thresholded afterwards.
 
     Args:
         path: the file.
@@ -78,7 +77,7 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
 
 
 def read_ids(path: Path, table: NDArray[np.int16], size_hw: Size | None = None) -> NDArray[np.uint8]:
-    """An image whose values are class ids, (H, W) uint8, stretched by nearest neighbour.
+    """An image whose values are class ids, (H, W) uint8, resized by nearest neighbour.
 
     Args:
         path: an 8-bit grey or palette image; of a palette image the indices count.
@@ -99,10 +98,10 @@ def read_ids(path: Path, table: NDArray[np.int16], size_hw: Size | None = None) 
 
 
 def read_colours(path: Path, palette: NDArray[np.uint8], size_hw: Size | None = None) -> NDArray[np.uint8]:
-    """An image whose colours stand for classes, (H, W) uint8 ids, stretched by nearest neighbour as colours.
+    """An image whose colours stand for classes, (H, W) uint8 ids, resized by nearest neighbour as colours.
 
     Args:
-        path: an image of any mode that has colours.
+        path: an image of any mode that can be turned into RGB.
         palette: (K, 3) uint8, the colour of each id. A colour that is not in it is background, as in the published
             loader.
         size_hw: height and width wanted; None leaves the size.
@@ -119,8 +118,27 @@ def read_colours(path: Path, palette: NDArray[np.uint8], size_hw: Size | None = 
     return np.where(known[ids] == codes, ids, 0).astype(np.uint8)
 
 
+def check_size(target: NDArray[Any], image: NDArray[np.uint8], path: Path, remedy: str = "extract both again") -> None:
+    """Check that a mask or label map is as large as its image.
+
+    Args:
+        target: (H, W).
+        image: (H, W, 3).
+        path: of the mask, for the message.
+        remedy: what the message advises.
+
+    Raises:
+        InputError: their sizes differ.
+    """
+    if target.shape != image.shape[:2]:
+        raise InputError(
+            f"{path}: the mask is {target.shape[1]}x{target.shape[0]} and its image "
+            f"{image.shape[1]}x{image.shape[0]} pixels; {remedy}."
+        )
+
+
 def crop_square(array: NDArray[np.uint8], side: int, *, labels: bool) -> NDArray[np.uint8]:
-    """Stretch the short side to ``side``, keeping the proportions, and cut the middle square out.
+    """Resize the short side to ``side``, keeping the proportions, and cut the middle square out.
 
     Args:
         array: (H, W, 3) image, or (H, W) class ids.
@@ -135,6 +153,17 @@ def crop_square(array: NDArray[np.uint8], side: int, *, labels: bool) -> NDArray
     method = Image.Resampling.NEAREST if labels else Image.Resampling.BILINEAR
     x, y = (round((length - side) / 2) for length in size)
     return np.asarray(Image.fromarray(array).resize(size, method).crop((x, y, x + side, y + side)))
+
+
+def square_hw(side: int | None) -> tuple[int, int] | None:
+    """Height and width of a square target, None for the image's own.
+
+    Raises:
+        InputError: less than a pixel.
+    """
+    if side is not None and side < 1:
+        raise InputError(f"the size must be at least 1 pixel, or None for the image's own; got {side}.")
+    return None if side is None else (side, side)
 
 
 def _codes(colours: NDArray[np.uint8]) -> NDArray[np.int32]:

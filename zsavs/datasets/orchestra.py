@@ -1,7 +1,7 @@
-"""The orchestra: composed scenes of things that sound like themselves, with exact masks, in named groups.
+"""The orchestra: composed scenes of objects and their sounds, with exact masks, in named groups.
 
 Layout: ``scenes.json`` says what is in each scene, ``images/NAME.jpg`` is its image, ``masks/NAME.png`` an 8-bit
-palette image in which 0 is the ground and i the visible pixels of the i-th thing, ``audio/NAME.ogg`` its sound.
+palette image in which 0 is the background and i the visible pixels of the i-th object, ``audio/NAME.ogg`` its audio.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.datasets.audio import Recordings
+from zsavs.datasets.audio import AudioFiles
 from zsavs.datasets.base import IGNORE, Item, Reader, Target
+from zsavs.datasets.layout import find_folder, need_folder
 from zsavs.datasets.masks import read_ids, read_image
-from zsavs.datasets.trees import find_folder, load_json, need_folder
+from zsavs.datasets.metadata import load_json
 from zsavs.errors import InputError, UnknownName
 from zsavs.storage.files import is_there
 from zsavs.types import AVSample
@@ -31,7 +32,7 @@ _CONDITIONS = {"silence": "silence", "noise": "noise"}
 
 
 class Thing(NamedTuple):
-    """Something in the image, and whether it is a source of the sound."""
+    """An object in the image, and whether it is a source of the sound."""
 
     label: str
     sounding: bool
@@ -42,8 +43,8 @@ class Scene(NamedTuple):
 
     Args:
         group: the group it belongs to.
-        heard: labels that are in the sound, in the image or not.
-        things: what is in the image; the i-th of them, from 1, has the value i in the mask.
+        heard: labels of all sources in the audio, in view or off screen.
+        things: the objects in the image; the i-th of them, from 1, has the value i in the mask.
     """
 
     group: str
@@ -52,12 +53,12 @@ class Scene(NamedTuple):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Labels of the things that sound, one for each of them."""
+        """Labels of the objects that sound, one for each of them."""
         return tuple(thing.label for thing in self.things if thing.sounding)
 
     @property
     def condition(self) -> str:
-        """What the sound is to the image, as the suite "robust" knows it."""
+        """The condition of the suite "robust" that the scene belongs to."""
         return "positive" if self.sources else _CONDITIONS.get(self.group, "offscreen")
 
 
@@ -69,14 +70,14 @@ class Orchestra(Reader):
         split: "test"; a folder has no other.
         groups: names of the groups to keep; None for all.
 
-    Target: at the image's size, labels over :attr:`classes`; sources with one label for each thing that sounds;
-    category: the scene's group; condition. An id is the scene's name. Items go round the groups, a scene of each at a
-    time, so that the first N of them are of all kinds.
+    Target: at the image's size, labels over :attr:`classes`; sources with one label for each object that sounds;
+    category: the scene's group; condition. An id is the scene's name. Items alternate between the groups, a scene of
+    each at a time, so that the first N of them are of all groups.
 
     Attributes:
         groups: the groups that are kept, with what each of them is.
         scenes: by its name what is true of each scene that is kept.
-        classes: the background, and every label that is heard in any scene of the folder, in alphabetical order.
+        classes: the background, and every label of a source in any scene of the folder, in alphabetical order.
 
     Raises:
         UnknownName: no such split or group.
@@ -113,7 +114,7 @@ class Orchestra(Reader):
             raise InputError(f"{path}: expected scenes of {', '.join(wanted) or 'some group'}; found none.")
         self.classes = ("background", *sorted({label for scene in scenes.values() for label in scene.heard}))
         self._folders = [need_folder(self.root / name) for name in ("images", "audio", "masks")]
-        self._recordings = Recordings(1)
+        self._audio_files = AudioFiles(1)
 
     def __len__(self) -> int:
         return len(self.scenes)
@@ -126,18 +127,18 @@ class Orchestra(Reader):
         return len(self.scenes)
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Image, recording and mask of an item; see :meth:`Reader.files`."""
+        """Image, audio file and mask of an item; see :meth:`Reader.files`."""
         if item not in self.scenes:
             raise self.unknown(item)
         endings = (".jpg", ".ogg", ".png")
         return tuple(folder / f"{item}{end}" for folder, end in zip(self._folders, endings, strict=True))
 
     def load(self, item: str) -> Item:
-        """Read one image with its sound; see :meth:`Reader.load`."""
-        image_file, sound, truth = self.files(item)
+        """Read one image with its audio; see :meth:`Reader.load`."""
+        image_file, audio_file, mask_file = self.files(item)
         scene, image, index = self.scenes[item], read_image(image_file), self.index_map(item)
         if index.shape != image.shape[:2]:
-            raise InputError(f"{truth}: {index.shape} pixels, the image {image_file} has {image.shape[:2]}.")
+            raise InputError(f"{mask_file}: {index.shape} pixels, the image {image_file} has {image.shape[:2]}.")
         ids = [0, *(self.classes.index(thing.label) if thing.sounding else 0 for thing in scene.things)]
         target = Target.from_labels(
             np.array(ids, np.uint8)[index],
@@ -148,14 +149,14 @@ class Orchestra(Reader):
             group=item,
             condition=scene.condition,
         )
-        return Item(AVSample(image, self._recordings(sound), self.sample_name(item)), target)
+        return Item(AVSample(image, self._audio_files(audio_file), self.sample_name(item)), target)
 
     def index_map(self, item: str) -> NDArray[np.uint8]:
-        """The mask as it is stored: (H, W) uint8, 0 the ground, i the visible pixels of ``scenes[item].things[i - 1]``.
+        """The mask as it is stored: (H, W) uint8, 0 the background, i the pixels of ``scenes[item].things[i - 1]``.
 
         Raises:
-            InputError: no such item; the mask cannot be read, has a value that stands for no thing of the scene, or
-                has no pixel of a thing that sounds.
+            InputError: no such item; the mask cannot be read, has a value that stands for no object of the scene,
+                or has no pixel of an object that sounds.
         """
         path, things = self.files(item)[2], self.scenes[item].things
         table = np.full(256, -1, np.int16)

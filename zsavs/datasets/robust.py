@@ -1,7 +1,7 @@
-"""AVSBench-Robust: the frames of S4 or MS3 with their own sound, with silence, with noise, and with a sound off screen.
+"""AVSBench-Robust: the frames of S4 or MS3 with their own audio, with silence, noise, and an off-screen sound.
 
 Definition: dataset_generation/audio_processing.py in jiali-home/AVSBench-Robust at 04d5100. What that script chooses
-hangs on the order in which a disk lists its files and cannot be repeated; here it follows from the seed and the
+depends on the order in which a disk lists its files and cannot be repeated; here it follows from the seed and the
 video's name alone. Folders that the script has written are read with ``audios``.
 """
 
@@ -20,8 +20,9 @@ import numpy as np
 from zsavs.datasets.avsbench import MS3, S4
 from zsavs.datasets.avss import AVSS_PLACES
 from zsavs.datasets.base import Counts, Item, Reader
-from zsavs.datasets.frames import FrameReader, Video
-from zsavs.datasets.trees import find_folder, need_folder, read_table
+from zsavs.datasets.layout import find_folder, need_folder
+from zsavs.datasets.metadata import read_table
+from zsavs.datasets.video_frames import FrameReader, Video
 from zsavs.errors import InputError, UnknownName
 from zsavs.language.label_sets import robust_groups
 from zsavs.types import AudioClip, AVSample
@@ -30,27 +31,27 @@ __all__ = ["CONDITIONS", "Robust", "RobustMS3", "RobustS4"]
 
 log = logging.getLogger(__name__)
 
-#: What can be done to the sound; in all but the first nothing in view makes it, so the target is empty.
+#: What can be done to the audio; in all but the first its sources are not in view, so the target is empty.
 CONDITIONS = ("positive", "silence", "noise", "offscreen")
-#: Where the published script writes the sounds of a condition.
+#: Where the published script writes the audio files of a condition.
 _WRITTEN = {"noise": "audio_wav_noise", "offscreen": "audio_wav_misaligned"}
 
 
 class Robust(Reader):
     """Every frame once for each condition, one after the other; the classes below name the data set.
 
-    Silence is digital silence; noise is uniform in [-1, 1); a sound off screen is that of another video of the split,
-    whose group of sounds (music, human, animal, device) is not in view, nor one that often goes with what is. All are
-    as long as the video's own recording.
+    Silence is digital silence; noise is uniform in [-1, 1); an off-screen sound is the audio of another video of the
+    split, whose group (music, human, animal, device) is not in view, nor one that often goes with what is. All are as
+    long as the video's own audio.
 
     Args:
         root: as for :class:`S4` or :class:`MS3`.
         split: "train", "val" or "test".
-        context_s: seconds of sound that a frame comes with; as for :class:`S4`.
+        context_s: seconds of audio that a frame comes with; as for :class:`S4`.
         conditions: some of :data:`CONDITIONS`.
-        seed: of the noise and of the choice of sounds off screen.
+        seed: of the noise and of the choice of off-screen sounds.
         audios: a folder written by the published script, with ``silent.wav`` and ``Single-source/s4_data/`` or
-            ``Multi-sources/ms3_data/`` in it; its sounds are used instead of derived ones.
+            ``Multi-sources/ms3_data/`` in it; its audio files are used instead of derived audio.
 
     Target: the mask of the frame, empty under every condition but "positive"; ``condition``. An id is the condition
     and the frame's id.
@@ -63,7 +64,7 @@ class Robust(Reader):
     suite = "robust"
     splits = ("train", "val", "test")
     base: ClassVar[type[S4] | type[MS3]]
-    #: Where the published script puts the sounds of this data set.
+    #: Where the published script puts the audio files of this data set.
     tree: ClassVar[str]
 
     def __init__(
@@ -101,11 +102,11 @@ class Robust(Reader):
         return self._frames.group_count()
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Image, recordings and mask of an item; see :meth:`Reader.files`."""
+        """Image, audio files and mask of an item; see :meth:`Reader.files`."""
         condition, frame = self._split(item)
-        image, sound, truth = self._frames.files(frame)
-        other = self._sound(condition, frame)
-        return (image, sound, truth) if other is None else (image, sound, other, truth)
+        image, own, mask = self._frames.files(frame)
+        other = self._audio_file(condition, frame)
+        return (image, own, mask) if other is None else (image, own, other, mask)
 
     def moment(self, item: str) -> tuple[str, int]:
         """The video under one condition, and the second; see :meth:`Reader.moment`."""
@@ -114,20 +115,20 @@ class Robust(Reader):
         return f"{condition}/{video}", second
 
     def load(self, item: str) -> Item:
-        """Read one frame with the sound of its condition; see :meth:`Reader.load`."""
+        """Read one frame with the audio of its condition; see :meth:`Reader.load`."""
         condition, frame = self._split(item)
         # The conditions of a frame come one after the other and share its image, and with it what is computed of it.
-        held, positive = self._last
-        if held != frame or positive is None:
+        last, positive = self._last
+        if last != frame or positive is None:
             positive = self._frames.load(frame)
             self._last = frame, positive
         sample, target = positive
         if condition == "positive":
-            sound = sample.audio
+            audio = sample.audio
         else:
-            sound = self._frames.window(self._recording(condition, frame), frame)
+            audio = self._frames.window(self._whole_audio(condition, frame), frame)
             target = replace(target, mask=np.zeros_like(target.mask), condition=condition)
-        return Item(AVSample(sample.image, sound, self.sample_name(item)), target)
+        return Item(AVSample(sample.image, audio, self.sample_name(item)), target)
 
     def _split(self, item: str) -> tuple[str, str]:
         condition, _, frame = item.partition("/")
@@ -135,39 +136,39 @@ class Robust(Reader):
             raise self.unknown(item)
         return condition, frame
 
-    def _sound(self, condition: str, frame: str) -> Path | None:
-        """The recording that a condition puts in the place of the frame's own; None if it is made up."""
+    def _audio_file(self, condition: str, frame: str) -> Path | None:
+        """The audio file that a condition puts in the place of the frame's own; None if its audio is computed."""
         key = frame.rpartition("/")[0]
         if condition == "positive":
             return None
         if self._audios is None:
-            return self._frames.files(self._offscreen(key))[1] if condition == "offscreen" else None
+            return self._frames.files(self._offscreen_frame(key))[1] if condition == "offscreen" else None
         if condition == "silence":
             return self._audios / "silent.wav"
         return self._audios / self.tree / _WRITTEN[condition] / self.split / f"{key}.wav"
 
-    def _recording(self, condition: str, frame: str) -> AudioClip:
-        path = self._sound(condition, frame)
+    def _whole_audio(self, condition: str, frame: str) -> AudioClip:
+        path = self._audio_file(condition, frame)
         if path is not None:
-            return self._frames.recording(path)
-        own = self._frames.recording(self._frames.files(frame)[1])
+            return self._frames.whole_audio(path)
+        own = self._frames.whole_audio(self._frames.files(frame)[1])
         samples = own.waveform.shape[1]
         if condition == "silence":
             return AudioClip(np.zeros((1, samples), np.float32), own.sample_rate_hz)
-        # RandomState, as numpy promises never to change what it draws; a local one, so that nobody else's is touched.
+        # RandomState, as numpy promises never to change its numbers; a local one, so that global state is not touched.
         draw = np.random.RandomState(self._hash("noise", frame.rpartition("/")[0]) % 2**32)
         return AudioClip(draw.uniform(-1, 1, (1, samples)).astype(np.float32), own.sample_rate_hz)
 
-    def _offscreen(self, key: str) -> str:
-        """A frame of the video whose sound is put beside the video ``key``."""
+    def _offscreen_frame(self, key: str) -> str:
+        """A frame of the video whose audio replaces that of the video ``key``."""
         video, groups = self._frames.videos()[key], self._groups[key]
         _, avoid = robust_groups(self.base.name)
-        shunned = groups | {avoid[group] for group in groups if group in avoid}
+        excluded = groups | {avoid[group] for group in groups if group in avoid}
         others = {k: v for k, v in self._frames.videos().items() if k != key and self._elsewhere(v, video)}
-        suitable = {k: v for k, v in others.items() if groups and self._groups[k] and not self._groups[k] & shunned}
+        suitable = {k: v for k, v in others.items() if groups and self._groups[k] and not self._groups[k] & excluded}
         chosen = suitable or others
         if not chosen:
-            raise InputError(f"{self.name} ({self.split}): no other video could lend {key} a sound off screen.")
+            raise InputError(f"{self.name} ({self.split}): no other video has an off-screen sound for {key}.")
         # First a category and then one of its videos, each with equal chance, so that large categories do not prevail.
         category = self._pick("category", key, sorted({v.category for v in chosen.values()}))
         other = self._pick("video", key, sorted(k for k, v in chosen.items() if v.category == category))
@@ -186,7 +187,7 @@ class Robust(Reader):
         return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "big")
 
     def _groups_in_view(self) -> Mapping[str, frozenset[str]]:
-        """For each video the groups that its sources belong to."""
+        """The groups of each video's sources."""
         groups, _ = robust_groups(self.base.name)
         return {
             key: frozenset({groups[video.category]} if video.category in groups else ())
@@ -210,7 +211,7 @@ class RobustS4(Robust):
 class RobustMS3(Robust):
     """AVSBench-Robust on MS3: 4 x 320 test items. See :class:`Robust`.
 
-    What is heard in a video of MS3 is written in the ``metadata.csv`` of AVSBench-semantic only, so sounds off screen
+    The sources of a video of MS3 are listed in the ``metadata.csv`` of AVSBench-semantic only, so off-screen sounds
     need it (or ``audios``).
 
     Args:
@@ -239,7 +240,7 @@ class RobustMS3(Robust):
                 self._metadata = find_folder(self.root, AVSS_PLACES, "metadata.csv") / "metadata.csv"
             except InputError as error:
                 raise InputError(
-                    f"{error} Sounds off screen need AVSBench-semantic's list: give metadata=FILE, audios=FOLDER, or "
+                    f"{error} Off-screen sounds need AVSBench-semantic's list: give metadata=FILE, audios=FOLDER, or "
                     f"conditions without 'offscreen'."
                 ) from error
         groups, _ = robust_groups(self.base.name)
@@ -247,7 +248,7 @@ class RobustMS3(Robust):
         named = {vid: a_obj.split("_") for vid, a_obj, label in rows if label == "v1m"}
         lost = [key for key in self._frames.videos() if key not in named]
         if lost:
-            log.warning("%s: lists %d videos of MS3 not, first %r.", self._metadata, len(lost), lost[0])
+            log.warning("%s: %d videos of MS3 are not in it, first %r.", self._metadata, len(lost), lost[0])
         return {
             key: frozenset(groups[word] for word in ("".join(w.split()) for w in named.get(key, ())) if word in groups)
             for key in self._frames.videos()

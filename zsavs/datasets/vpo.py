@@ -1,7 +1,7 @@
-"""VPO: COCO images with VGGSound clips, one or more an image, in mono or placed from left to right.
+"""VPO: COCO images with VGGSound clips, one or more an image, in mono, or in stereo from left to right.
 
 SS has one source, MS several of different classes, MSMI also several of one class. Objects in view without a clip are
-background. Layout and sound: dataset/vpo_mono and dataset/vpo_stereo in cyh-0/CAVP at 96a6c34. Two defects of that
+background. Layout and audio: dataset/vpo_mono and dataset/vpo_stereo in cyh-0/CAVP at 96a6c34. Two defects of that
 code are not repeated: class ids that are overwritten by later ones (cars beside airplanes), and the crop of short
 clips (:func:`zsavs.datasets.audio.centre_crop`).
 """
@@ -13,24 +13,25 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from zsavs.datasets.audio import Recordings, mix
+from zsavs.datasets.audio import AudioFiles, mix
 from zsavs.datasets.base import Counts, Item, Reader, Target
-from zsavs.datasets.masks import read_ids, read_image
-from zsavs.datasets.trees import find_folder, need_folder, read_table, within
+from zsavs.datasets.layout import find_folder, need_folder
+from zsavs.datasets.masks import check_size, read_ids, read_image
+from zsavs.datasets.metadata import read_table, relative_path
 from zsavs.errors import InputError
 from zsavs.language.label_sets import vpo_classes, vpo_table
 from zsavs.types import AVSample
 
 __all__ = ["VPO", "VPOMS", "VPOMSMI", "VPOSS", "VPOMSMIStereo", "VPOMSStereo", "VPOSSStereo"]
 
-#: Where the clips are, from the folder that holds VPO.
+#: Where the audio clips are, from the folder that holds VPO.
 _AUDIOS = "vggsound_bench/VGGSound/audios"
 RATE_HZ = 16_000
 LENGTH_S = 3.0
 
 
 class _Source(NamedTuple):
-    """A row: what sounds, in which clip, from where (0 left, 1 right)."""
+    """A row of the list: the class of a source, its audio clip, and its position (0 left, 1 right)."""
 
     category: str
     clip: str
@@ -38,7 +39,7 @@ class _Source(NamedTuple):
 
 
 class _Scene(NamedTuple):
-    """An item: image and mask below the tree, and what sounds in it."""
+    """An item: its image and mask, as paths below the folder of VPO, and its sources."""
 
     image: str
     mask: str
@@ -54,7 +55,7 @@ class VPO(Reader):
         audios: the folder with the clips, if it is not ``vggsound_bench/VGGSound/audios``.
 
     Target: native size; labels over the 22 classes, 255 where pixels do not count; sources in the order of the list.
-    The sound is 3 s at 16 kHz: the middles of the clips, added without scaling. An id is the image's name, in SS the
+    The audio is 3 s at 16 kHz: the middles of the clips, added without scaling. An id is the image's name, in SS the
     mask's.
 
     Raises:
@@ -77,7 +78,7 @@ class VPO(Reader):
         self._base = find_folder(self.root, ("VPO", ""), f"{self.tree}/{self.table}")
         self._audios = self._base.parent / _AUDIOS if self._base.name == "VPO" else self.root / _AUDIOS
         self._audios = need_folder(self._audios if audios is None else Path(audios).expanduser())
-        self._recordings = Recordings()
+        self._audio_files = AudioFiles()
         self._scenes: dict[str, _Scene] = {}
         self._read(self._base / self.tree / self.table)
         if not self._scenes:
@@ -96,14 +97,14 @@ class VPO(Reader):
                 raise InputError(f"{table}: expected numbers in img_Id and audio_pos, found {values}.") from error
             if not 0 <= position <= 1:
                 raise InputError(f"{table}: audio_pos must lie in [0, 1], found {values}.")
-            category, clip = within(values["cateName"], table), within(values["vgg_file"], table)
+            category, clip = relative_path(values["cateName"], table), relative_path(values["vgg_file"], table)
             self._add(image, values, _Source(category, clip, position))
 
     def _more_columns(self) -> tuple[str, ...]:
         return ("audio_pos",) if self.stereo else ()
 
     def _add(self, image: int, values: Mapping[str, str], source: _Source) -> None:
-        """Take in a row: another source of an image that is known, or a new item."""
+        """Take in a row of the list: one more source of an item, or a new item."""
         item = f"{image:012d}"
         if item in self._scenes:
             scene = self._scenes[item]
@@ -131,17 +132,13 @@ class VPO(Reader):
         return (self._base / scene.image, self._base / scene.mask, *self._clips(scene))
 
     def load(self, item: str) -> Item:
-        """Read one image with the sound of its sources; see :meth:`Reader.load`."""
+        """Read one image with the audio of its sources; see :meth:`Reader.load`."""
         scene = self._find(item)
         image = read_image(self._base / scene.image)
         labels = read_ids(self._base / scene.mask, vpo_table())
-        if labels.shape != image.shape[:2]:
-            raise InputError(
-                f"{self._base / scene.mask}: the mask is {labels.shape[1]}x{labels.shape[0]} and its image "
-                f"{image.shape[1]}x{image.shape[0]} pixels; extract both again."
-            )
-        sound = mix(
-            [self._recordings(path) for path in self._clips(scene)],
+        check_size(labels, image, self._base / scene.mask)
+        audio = mix(
+            [self._audio_files(path) for path in self._clips(scene)],
             [source.position for source in scene.sources] if self.stereo else None,
             rate_hz=RATE_HZ,
             length_s=LENGTH_S,
@@ -156,7 +153,7 @@ class VPO(Reader):
             video_id=group,
             group=group,
         )
-        return Item(AVSample(image, sound, self.sample_name(item)), target)
+        return Item(AVSample(image, audio, self.sample_name(item)), target)
 
     def _find(self, item: str) -> _Scene:
         if item not in self._scenes:
@@ -186,14 +183,14 @@ class VPOSS(VPO):
         while item in self._scenes:  # the same object with another clip
             times += 1
             item = f"{mask}_{times}"
-        within = f"{source.category}/{image:012d}"
+        in_category = f"{source.category}/{image:012d}"
         self._scenes[item] = _Scene(
-            f"{self.tree}/data/{within}.jpg", f"{self.tree}/mask/{source.category}/{mask}.png", (source,)
+            f"{self.tree}/data/{in_category}.jpg", f"{self.tree}/mask/{source.category}/{mask}.png", (source,)
         )
 
 
 class VPOSSStereo(VPOSS):
-    """VPO-SS with the sound at its place from left to right. See :class:`VPO`."""
+    """VPO-SS in stereo, the source at its position from left to right. See :class:`VPO`."""
 
     name = "vpo_ss_stereo"
     stereo = True
@@ -207,7 +204,7 @@ class VPOMS(VPO):
 
 
 class VPOMSStereo(VPOMS):
-    """VPO-MS with every sound at its place from left to right. See :class:`VPO`."""
+    """VPO-MS in stereo, every source at its position from left to right. See :class:`VPO`."""
 
     name = "vpo_ms_stereo"
     stereo = True
@@ -230,7 +227,7 @@ class VPOMSMI(VPO):
 
 
 class VPOMSMIStereo(VPOMSMI):
-    """VPO-MSMI with every sound at its place from left to right. See :class:`VPO`."""
+    """VPO-MSMI in stereo, every source at its position from left to right. See :class:`VPO`."""
 
     name = "vpo_msmi_stereo"
     stereo = True

@@ -1,22 +1,26 @@
-"""What the video benchmarks share: frames one second apart, each with the sound of its second."""
+"""Benchmarks of videos: annotated frames one second apart, each with the audio of its second."""
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zsavs.datasets.audio import Recordings, around_second, check_context
+from zsavs.datasets.audio import AudioFiles, around_second, check_context
 from zsavs.datasets.base import Item, Reader, Target
+from zsavs.datasets.metadata import relative_path
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["FrameFiles", "FrameReader", "Video"]
 
+log = logging.getLogger(__name__)
+
 
 class Video(NamedTuple):
-    """One recording of a list.
+    """One video of a benchmark's list.
 
     Args:
         name: as the list calls it.
@@ -34,11 +38,11 @@ class Video(NamedTuple):
 
 
 class FrameFiles(NamedTuple):
-    """Where the parts of an item are."""
+    """The files of an item; the audio file is that of the whole video."""
 
     image: Path
-    sound: Path
-    truth: Path
+    audio: Path
+    mask: Path
 
 
 class FrameReader(Reader):
@@ -46,7 +50,7 @@ class FrameReader(Reader):
 
     Args:
         root, split: see :class:`Reader`.
-        context_s: seconds of sound that a frame comes with; see :func:`zsavs.datasets.audio.around_second`.
+        context_s: seconds of audio that a frame comes with; see :func:`zsavs.datasets.audio.around_second`.
 
     Raises:
         UnknownName, InputError: see :class:`Reader`.
@@ -58,7 +62,7 @@ class FrameReader(Reader):
     def __init__(self, root: str | os.PathLike[str], split: str, context_s: float) -> None:
         super().__init__(root, split)
         self._context_s = check_context(context_s)
-        self._recordings = Recordings()
+        self._audio_files = AudioFiles()
         self._videos: dict[str, Video] = {}
 
     def __len__(self) -> int:
@@ -72,41 +76,41 @@ class FrameReader(Reader):
         return len(self._videos)
 
     def files(self, item: str) -> tuple[Path, ...]:
-        """Image, recording and mask of an item; see :meth:`Reader.files`."""
+        """Image, audio file and mask of an item; see :meth:`Reader.files`."""
         return tuple(self._files(*self.find(item)))
 
     def load(self, item: str) -> Item:
-        """Read one frame with its sound; see :meth:`Reader.load`."""
+        """Read one frame with its audio; see :meth:`Reader.load`."""
         video, number = self.find(item)
         files = self._files(video, number)
-        image, target = self._look(files, video, **self._facts(video, number))
-        sound = self.window(self.recording(files.sound), item)
-        return Item(AVSample(image, sound, self.sample_name(item)), target)
+        image, target = self._read(files, video, **self._facts(video, number))
+        audio = self.window(self.whole_audio(files.audio), item)
+        return Item(AVSample(image, audio, self.sample_name(item)), target)
 
-    def recording(self, path: Path) -> AudioClip:
-        """A whole recording, decoded once for the frames of a video.
+    def whole_audio(self, path: Path) -> AudioClip:
+        """The audio of a whole video, decoded once for all its frames.
 
         Raises:
             AudioError: it cannot be read.
         """
-        return self._recordings(path)
+        return self._audio_files(path)
 
-    def window(self, recording: AudioClip, item: str) -> AudioClip:
-        """The part of a recording that an item comes with.
+    def window(self, audio: AudioClip, item: str) -> AudioClip:
+        """The part of a whole video's audio that an item comes with.
 
         Raises:
             InputError: there is no such item.
         """
         _, number = self.find(item)
-        return around_second(recording, number - self.first_frame, self._context_s)
+        return around_second(audio, number - self.first_frame, self._context_s)
 
     def moment(self, item: str) -> tuple[str, int]:
-        """The video and the second that an item is; see :meth:`Reader.moment`."""
+        """The video and the second of an item; see :meth:`Reader.moment`."""
         _, number = self.find(item)
         return item.rpartition("/")[0], number - self.first_frame
 
     def videos(self) -> Mapping[str, Video]:
-        """The videos by what their ids begin with, in the order of the list."""
+        """The videos by the start of their frames' ids, in the order of the list."""
         return self._videos
 
     def find(self, item: str) -> tuple[Video, int]:
@@ -121,12 +125,23 @@ class FrameReader(Reader):
             raise self.unknown(item)
         return video, int(number)
 
-    @abstractmethod
-    def _files(self, video: Video, number: int) -> FrameFiles:
-        """Where an item is."""
+    def _add(self, key: str, video: Video, table: Path) -> None:
+        """Take in a video of the list ``table``; ``key`` is the start of its frames' ids.
+
+        Raises:
+            InputError: the key leads out of the data set's folder.
+        """
+        relative_path(key, table)
+        if key in self._videos:
+            log.warning("%s: %s is listed twice; using it once.", self.name, key)
+        self._videos[key] = video
 
     @abstractmethod
-    def _look(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
+    def _files(self, video: Video, number: int) -> FrameFiles:
+        """The files of an item."""
+
+    @abstractmethod
+    def _read(self, files: FrameFiles, video: Video, **facts: Any) -> tuple[Any, Target]:
         """Read the image, (H, W, 3) uint8, and the target."""
 
     def _facts(self, video: Video, number: int) -> dict[str, Any]:
