@@ -166,7 +166,7 @@ def measure(preset: str, image: str, recording: str, strategies: list[str], devi
         pipe = zsavs.build_pipeline(name, preset, **parts, **lowered(name))
         start = time.perf_counter()
         if name != "classify":
-            pipe.strategy.hear.bank  # noqa: B018 - the statistics, computed once for each model and kept
+            pipe.strategy.audio_scorer.bank  # noqa: B018 - the statistics, computed once for each model and kept
         bank = time.perf_counter() - start
         result = pipe(zsavs.AVSample.from_files(image, recording))
         report["strategies"][name] = {

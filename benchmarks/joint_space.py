@@ -141,12 +141,12 @@ def evidence_row(settings: dict[str, float]) -> str:
             sample, boxes = world.sample(visible, things[:1])
             sound = world.encode_audio([sample.audio])
             views = world.encode_image([sample.image[:, int(x0) : int(x1)] for x0, _, x1, _ in boxes])
-            images, centre = look.look.bank.embeddings, ears.bank.embeddings.mean(axis=0)
+            images, centre = look.image_scorer.bank.embeddings, ears.bank.embeddings.mean(axis=0)
             best = NAMES[int(ears.standardise(sound, NAMES)[0].argmax())]
             query = Query((best,), np.ones(1, np.float32), sound, world.space)
             (judged,) = look.verify([sample], [query], Boxes(boxes).ground([sample], [query]))
             said = log_softmax(ears.standardise(sound, labels), 0.35)
-            shown = log_softmax(look.look.standardise(views, labels), 0.35)
+            shown = log_softmax(look.image_scorer.standardise(views, labels), 0.35)
             values = (
                 standardise(views, images, sound)[:, 0],
                 standardise(views, images, sound - centre)[:, 0],

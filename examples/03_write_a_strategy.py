@@ -16,11 +16,11 @@ class LoudestLabel:
     """Look for the one label that the sound is most unusually like."""
 
     def __init__(self, audio_text: toy.ToyAudioText, labels: Sequence[str], min_z: float = 2.0) -> None:
-        self.hear = AudioScorer(audio_text)
+        self.audio_scorer = AudioScorer(audio_text)
         self.labels, self.min_z = tuple(labels), min_z
 
     def query(self, samples: Sequence[zsavs.AVSample]) -> list[zsavs.Query]:
-        scores = self.hear([sample.audio for sample in samples], self.labels)
+        scores = self.audio_scorer([sample.audio for sample in samples], self.labels)
         return [
             zsavs.Query((self.labels[row.argmax()],), np.ones(1, np.float32))
             if row.max() > self.min_z

@@ -134,7 +134,7 @@ def test_a_preset_without_silent_things_has_no_silent_alternatives() -> None:
 
 # -------------------------------------------------------------------------------------- sharing
 class Counting(toy.ToyAudioText):
-    """Ears that count how often they are loaded and how many clips they embed."""
+    """Encoders that count how often they are loaded and how many clips they embed."""
 
     loaded = 0
     sounds = 0
@@ -160,7 +160,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
 
 def test_two_pipelines_share_one_copy_of_a_model(counting: type[Counting]) -> None:
     pipes = [build(name, audio_text="counting:org/ears") for name in ("fused", "audio_to_text", "fused")]
-    models = {id(pipe.strategy.hear.encoder) for pipe in pipes}
+    models = {id(pipe.strategy.audio_scorer.encoder) for pipe in pipes}
     assert len(models) == 1
     assert counting.loaded == 1
     assert pipes[0].segmenter is pipes[1].segmenter
@@ -175,14 +175,14 @@ def test_another_checkpoint_device_or_dtype_is_another_copy(counting: type[Count
         build("fused", audio_text="counting:a", device="cuda"),
     ]
     assert counting.loaded == 4
-    assert len({id(pipe.strategy.hear.encoder) for pipe in pipes}) == 4
+    assert len({id(pipe.strategy.audio_scorer.encoder) for pipe in pipes}) == 4
     assert counting.settings[0] == {"checkpoint": "a", "device": "cpu", "dtype": "auto"}
     assert counting.settings[2]["dtype"] == "float16"
 
 
 def test_a_model_goes_when_the_last_pipeline_goes(counting: type[Counting]) -> None:
     pipe = build("fused", audio_text="counting:a")
-    reference = weakref.ref(pipe.strategy.hear.encoder)
+    reference = weakref.ref(pipe.strategy.audio_scorer.encoder)
     del pipe
     gc.collect()
     assert reference() is None
@@ -192,7 +192,7 @@ def test_a_model_goes_when_the_last_pipeline_goes(counting: type[Counting]) -> N
 
 def test_strategy_and_verifier_look_with_the_same_eyes() -> None:
     pipe = build("fused")
-    assert pipe.verifier.look.encoder is pipe.strategy.look.encoder
+    assert pipe.verifier.image_scorer.encoder is pipe.strategy.image_scorer.encoder
 
 
 def test_only_what_is_needed_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_only_what_is_needed_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_part_by_object() -> None:
     ears, grounder = toy.ToyAudioText(), toy.ToyGrounder()
     pipe = build("fused", audio_text=ears, grounder=grounder, verifier=TrustGrounder())
-    assert pipe.strategy.hear.encoder is ears
+    assert pipe.strategy.audio_scorer.encoder is ears
     assert pipe.grounder is grounder
     assert isinstance(pipe.verifier, TrustGrounder)
     assert pipe.meta["models"]["verifier"] == "TrustGrounder", "a part without a card is named after its class"
@@ -527,7 +527,7 @@ def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest
         r'or give one: joint="NAME" or "NAME:CHECKPOINT", NAME from imagebind, .*toy',
     ):
         build("joint_embedding", preset="lean")
-    assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.hear.encoder, toy.ToyJoint)
+    assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.audio_scorer.encoder, toy.ToyJoint)
     assert strategies_of("lean") == [n for n in strategies_of("toy") if n not in JOINT]
 
 
@@ -541,4 +541,4 @@ def test_the_strategies_of_a_preset() -> None:
 
 def test_one_joint_encoder_serves_strategy_and_verifier() -> None:
     pipe = build("text_bridged")
-    assert pipe.strategy.hear.encoder is pipe.verifier.look.encoder
+    assert pipe.strategy.audio_scorer.encoder is pipe.verifier.image_scorer.encoder

@@ -220,7 +220,7 @@ class AVSResult:
 
         Args:
             label_set: "avss" (71 classes), "vpo" (22), or the names by id with the background first.
-            encoder: for phrases that words do not decide; best the one that looks, ``pipe.verifier.look.encoder``.
+            encoder: for phrases that words do not decide; best ``pipe.verifier.image_scorer.encoder``.
 
         Raises:
             UnknownName: no such label set.

@@ -82,7 +82,7 @@ def test_the_same_files_give_the_same_bytes(files: Path, nano_bank: Path, tmp_pa
 def test_a_joint_encoder_gets_both_kinds(files: Path, tmp_path: Path) -> None:
     banks = make_banks(toy_encoders, tmp_path, audio=files / "audio", images=files / "images")
     assert [b.kind for b in banks] == ["sound_bank", "sound_bank", "picture_bank", "picture_bank"]
-    joint = zsavs.build_pipeline("joint_embedding", preset="toy", bank=tmp_path).strategy.hear.encoder
+    joint = zsavs.build_pipeline("joint_embedding", preset="toy", bank=tmp_path).strategy.audio_scorer.encoder
     assert len(joint.sound_bank.embeddings) == len(joint.picture_bank.embeddings) == COUNT
 
 
@@ -91,11 +91,11 @@ def test_a_pipeline_scores_against_it_and_says_so(files: Path, nano_bank: Path) 
     mine = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu", bank=nano_bank)
     usual = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
     clip = load_audio(next((files / "audio").rglob("*.wav")))
-    hear = mine.strategy.hear
+    hear = mine.strategy.audio_scorer
     rows = next(b for b in UserBank(nano_bank).banks if b.kind == "sound_bank").rows
     labels = list(mine.strategy.vocabulary)
     assert np.array_equal(hear([clip], labels), standardise(hear.embed([clip]), rows, hear.text(labels)))
-    assert np.abs(hear([clip], labels) - usual.strategy.hear([clip], labels)).max() > 0.5
+    assert np.abs(hear([clip], labels) - usual.strategy.audio_scorer([clip], labels)).max() > 0.5
 
     told = mine(zsavs.AVSample(np.zeros((32, 32, 3), np.uint8), clip)).meta["banks"]
     assert told["audio_text"]["sound_bank"].startswith(f"{COUNT} audio files in {(files / 'audio').resolve()} (0 could")
@@ -106,11 +106,11 @@ def test_a_pipeline_scores_against_it_and_says_so(files: Path, nano_bank: Path) 
 def test_the_encoder_of_others_stays_as_it_is_and_weights_are_shared(nano_bank: Path) -> None:
     before = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
     mine = [zsavs.build_pipeline(s, preset="nano", device="cpu", bank=nano_bank) for s in ("audio_to_text", "fused")]
-    encoder = [pipe.strategy.hear.encoder for pipe in mine]
+    encoder = [pipe.strategy.audio_scorer.encoder for pipe in mine]
     assert encoder[0] is encoder[1], "two pipelines with one bank share what is remembered"
-    assert encoder[0] is not before.strategy.hear.encoder
-    assert encoder[0].model is before.strategy.hear.encoder.model
-    assert not isinstance(before.strategy.hear.encoder.sound_bank, bank.Bank)
+    assert encoder[0] is not before.strategy.audio_scorer.encoder
+    assert encoder[0].model is before.strategy.audio_scorer.encoder.model
+    assert not isinstance(before.strategy.audio_scorer.encoder.sound_bank, bank.Bank)
 
 
 def test_without_a_bank_of_a_kind_the_encoders_own_is_used(files: Path, tmp_path: Path) -> None:

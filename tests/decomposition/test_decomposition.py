@@ -20,9 +20,9 @@ from zsavs.datasets.orchestra import Orchestra
 from zsavs.decomposition import Component, Decomposed
 from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.decomposed import merge
-from zsavs.decomposition.embedded import EmbeddedClip
+from zsavs.decomposition.embedded_clip import EmbeddedClip, EmbeddedClipEncoder
 from zsavs.decomposition.nmf import SpectrogramNMF, divergence, factorise
-from zsavs.decomposition.sparse import Ears, SparseText
+from zsavs.decomposition.sparse import SparseText
 from zsavs.decomposition.windows import SlidingWindows, average_link, cut
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.media.spectrogram import istft, stft
@@ -222,7 +222,7 @@ def loud_sound(world: World, *names: str) -> AudioClip:
 def test_sparse_coding_finds_both_labels_of_one_embedding() -> None:
     world = World(0, noise=0.3, quirk=0.2, shift=0.0)
     sparse = SparseText(world, NAMES)
-    alone = AudioToText(sparse.ears, NAMES, top_k=1)  # type: ignore[arg-type]
+    alone = AudioToText(sparse.component_encoder, NAMES, top_k=1)  # type: ignore[arg-type]
     pairs = [(NAMES[i], NAMES[i + 7]) for i in range(8)]
     samples = [image(loud_sound(world, *pair)) for pair in pairs]
     both = Decomposed(alone, sparse).query(samples)
@@ -232,7 +232,7 @@ def test_sparse_coding_finds_both_labels_of_one_embedding() -> None:
 
 
 def test_ears_hear_embeddings_and_sounds_in_one_batch() -> None:
-    ears = Ears(EARS)
+    ears = EmbeddedClipEncoder(EARS)
     own = np.eye(8, dtype=np.float32)[3]
     given, red, blue = (
         EmbeddedClip(np.zeros((1, 9), np.float32), RATE, "", own, "toy"),
@@ -246,7 +246,7 @@ def test_ears_hear_embeddings_and_sounds_in_one_batch() -> None:
     ]
     assert ears.encode_audio([given]).tolist() == [own.tolist()]
     assert ears.card is EARS.card
-    with pytest.raises(ContractError, match="space 'clap' cannot be heard in 'toy'"):
+    with pytest.raises(ContractError, match="space 'clap' is of no use in 'toy'"):
         ears.encode_audio([replace(given, space="clap")])
 
 
@@ -255,18 +255,20 @@ def test_a_component_known_by_its_embedding_is_not_cut_into_sounds_that_are_not_
     senses = toy.ToyJoint()
     own = senses.encode_audio([toy.tone("blue")])[0]
     source = EmbeddedClip(toy.tone("red", seconds=4.0).waveform, RATE, "", own, senses.space)
-    bridged = TextBridged(Ears(senses), COLOURS, window_s=1.0)  # type: ignore[arg-type]
+    bridged = TextBridged(EmbeddedClipEncoder(senses), COLOURS, window_s=1.0)  # type: ignore[arg-type]
     assert [query.phrases for query in bridged.query([image(source)])] == [("blue",)]
     assert cut(source, 1.0, 8) == [(0.0, source)]
 
 
 def test_what_cannot_be_heard_is_refused_by_name() -> None:
     for name in ("classify", "caption"):
-        with pytest.raises(InputError, match=f"strategy '{name}' hears with no encoder.*'windows' or 'nmf'"):
+        with pytest.raises(InputError, match=f"strategy '{name}' has no encoder.*'windows' or 'nmf'"):
             zsavs.build_pipeline(name, preset="toy", decomposition="sparse")
-    with pytest.raises(InputError, match=r"hears tokens.*'windows' or 'nmf'"):  # those of the whole would be heard
+    with pytest.raises(
+        InputError, match=r"factorises audio tokens.*'windows' or 'nmf'"
+    ):  # those of the whole would be heard
         zsavs.build_pipeline("cofactorization", preset="toy", decomposition="sparse")
-    assert not hasattr(Ears(EARS), "encode_audio_tokens")
+    assert not hasattr(EmbeddedClipEncoder(EARS), "encode_audio_tokens")
     with pytest.raises(InputError, match="needs a strategy's name"):
         zsavs.build_pipeline(STRATEGIES["fused label"], preset="toy", decomposition="sparse")
     with pytest.raises(UnknownName, match="windows"):
@@ -363,7 +365,7 @@ def test_every_strategy_keeps_its_contract_under_every_decomposition(name: str, 
 def test_strategies_keep_their_contract_with_embedded_components() -> None:
     for senses in (EARS, SENSES):
         sparse = SparseText(senses, COLOURS)
-        ears: Any = sparse.ears
+        ears: Any = sparse.component_encoder
         for strategy in (
             AudioToText(ears, COLOURS),
             CrossModal(toy.ToyCaptioner(), ears),

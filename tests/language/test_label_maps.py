@@ -285,7 +285,7 @@ def test_a_scene_of_the_orchestra_in_the_classes_of_avss() -> None:
     item = next(name for name in scenes if scenes.scenes[name].sources[0] in wanted)
     sample, target = scenes.load(item)
     pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
-    labels = pipe(sample).semantic("avss", pipe.verifier.look.encoder)
+    labels = pipe(sample).semantic("avss", pipe.verifier.image_scorer.encoder)
     truth = target.mask * ids.index(target.sources[0])
     assert (labels[target.mask] == truth[target.mask]).mean() > 0.7
     assert (labels[~target.mask] == 0).mean() > 0.95

@@ -93,8 +93,8 @@ def test_any_joint_encoder_will_do(name: str) -> None:
         name, preset="toy", device="cpu", joint=tiny_imagebind(), min_z=-3.0, max_gap=1e6, top_k=2
     )
     testing.check_strategy(pipe.strategy, silence_is_empty=False)
-    assert pipe.verifier.look.encoder is pipe.strategy.hear.encoder, "one encoder for both"
-    assert pipe.meta["models"]["joint"]["licence"] == pipe.strategy.hear.encoder.card.licence
+    assert pipe.verifier.image_scorer.encoder is pipe.strategy.audio_scorer.encoder, "one encoder for both"
+    assert pipe.meta["models"]["joint"]["licence"] == pipe.strategy.audio_scorer.encoder.card.licence
     for result in pipe.batch(testing.example_samples()):
         assert np.array_equal(result.mask, result.score_map > 0.5)
 

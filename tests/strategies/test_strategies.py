@@ -307,9 +307,9 @@ def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_embedding_score_is_the_gated_product_against_all_pairs_of_the_banks() -> None:
     sample = replace(image("red", "blue"), audio=toy.tone("red"))
     strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
-    sounds, images = strategy.hear.bank.embeddings, strategy.look.bank.embeddings
-    mapping = ridge(strategy.hear.text(COLOURS), strategy.look.text(COLOURS))
-    labels = mapping.centred_targets(strategy.look.text(COLOURS)).astype(float)
+    sounds, images = strategy.audio_scorer.bank.embeddings, strategy.image_scorer.bank.embeddings
+    mapping = ridge(strategy.audio_scorer.text(COLOURS), strategy.image_scorer.text(COLOURS))
+    labels = mapping.centred_targets(strategy.image_scorer.text(COLOURS)).astype(float)
 
     def scores(some_sounds: Any, some_images: Any) -> NDArray[np.float64]:
         mapped = mapping(some_sounds - sounds.mean(axis=0))

@@ -181,7 +181,7 @@ def test_sources_one_after_the_other_are_both_heard() -> None:
 def test_windows_are_few_equally_long_and_cover_the_recording() -> None:
     ears = Counting()
     bridged = TextBridged(ears, COLOURS, window_s=2.0, max_windows=8)
-    _ = bridged.hear.bank
+    _ = bridged.audio_scorer.bank
     for seconds, count in ((1.0, 1), (2.0, 1), (2.5, 2), (4.0, 3), (6.0, 5), (9.0, 8), (60.0, 8)):
         ears.heard = []
         bridged.query(samples_of(toy.tone("red", seconds=seconds)))

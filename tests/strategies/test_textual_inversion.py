@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import zsavs
 from zsavs import testing
-from zsavs.algebra.inversion import Inverted, alikeness, invert
+from zsavs.algebra.inversion import Inverted, centred_similarity, invert
 from zsavs.errors import ContractError, InputError
 from zsavs.protocols import PseudoWordEncoder, Pull
 from zsavs.result import AVSResult
@@ -109,7 +109,7 @@ def test_it_climbs_and_stays_within_the_bound() -> None:
         start = world.embed_words(NAMES[:4])
         away = np.linalg.norm(np.stack([word.vector for word in words]) - start, axis=1)
         assert (away <= bound * np.linalg.norm(start, axis=1) * (1 + 1e-5)).all()
-        reached = alikeness(
+        reached = centred_similarity(
             world.encode_pseudo_words("", np.stack([word.vector for word in words]))[0], world.gap["text"], targets
         )
         assert reached == pytest.approx([word.similarity for word in words], abs=1e-5), "it says what it reached"

@@ -130,10 +130,10 @@ def test_a_name_costs_what_it_loses_by_in_the_pool_that_the_surer_side_leads() -
     sample, boxes = world.sample((names[0], names[1], SILENT[0]), names)
     both = judge(world, sample, heard(world, sample, *names), boxes).evidence.reshape(3, 2)
     alone = np.stack([judge(world, sample, heard(world, sample, name), boxes).evidence for name in names], axis=1)
-    said = look.hear.standardise(world.encode_audio([sample.audio]), labels)[0].astype(float)
+    said = look.audio_scorer.standardise(world.encode_audio([sample.audio]), labels)[0].astype(float)
     views = world.encode_image([sample.image[:, 20 * i : 20 * i + 20] for i in range(3)])
     shares = []
-    for region, shown in enumerate(look.look.standardise(views, labels).astype(float)):
+    for region, shown in enumerate(look.image_scorer.standardise(views, labels).astype(float)):
         doubt = []
         for scores in (said, shown):
             p = np.exp(scores / 0.35 - (scores / 0.35).max())
@@ -213,7 +213,7 @@ class Recorder(toy.ToyJoint):
 def test_a_region_that_several_rows_answer_is_shown_once_sharp_inside_and_blurred_around() -> None:
     eyes = Recorder()
     look = JointVerifier(eyes, COLOURS, silent=(), margin=0.25)
-    _ = look.look.bank
+    _ = look.image_scorer.bank
     eyes.shown = []
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (100, 120, 3), dtype=np.uint8)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zsavs.protocols import PseudoWordEncoder
 
-__all__ = ["Inverted", "alikeness", "invert"]
+__all__ = ["Inverted", "centred_similarity", "invert"]
 
 Rows = NDArray[np.floating[Any]]
 
@@ -33,7 +33,7 @@ class Inverted(NamedTuple):
     steps: int
 
 
-def alikeness(text: Rows, common: Rows, directions: Rows) -> NDArray[np.float64]:
+def centred_similarity(text: Rows, common: Rows, directions: Rows) -> NDArray[np.float64]:
     """How far texts mean what sounds mean: the cosine of what a text has beyond any text with a direction.
 
     Args:
@@ -93,7 +93,7 @@ def invert(
         if not len(moving):
             break
         text, pull = encoder.encode_pseudo_words(prompt, now[moving].astype(np.float32))
-        cosines = alikeness(text, common, directions[moving])
+        cosines = centred_similarity(text, common, directions[moving])
         if step == 0:
             first[:] = cosines
         better = cosines > highest[moving]
@@ -121,7 +121,7 @@ def invert(
 
 
 def _slope(text: Rows, common: Rows, directions: Rows, cosines: Rows) -> NDArray[np.float64]:
-    """(N, D) gradient of :func:`alikeness` with respect to the texts."""
+    """(N, D) gradient of :func:`centred_similarity` with respect to the texts."""
     own = text - common
     length = np.linalg.norm(own, axis=1, keepdims=True) + 1e-12
     slope: NDArray[np.float64] = (directions - cosines[:, None] * own / length) / length

@@ -74,12 +74,15 @@ def build_pipeline(
     if isinstance(strategy, str):
         taken = inspect.signature(wanted).parameters
         settings = {**{name: value for name, value in parts.plan.settings.items() if name in taken}, **settings}
-        ears = _ears(decomposer, wanted, f"strategy {strategy!r}")
-        name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}", ears)
+        encoder = _component_encoder(decomposer, wanted, f"strategy {strategy!r}")
+        name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}", encoder)
     else:
         name, chosen = type(strategy).__name__, strategy
-        if hasattr(decomposer, "ears"):
-            raise InputError(f"the decomposition {decomposition!r} needs a strategy's name, to build it with its ears.")
+        if hasattr(decomposer, "component_encoder"):
+            raise InputError(
+                f"the decomposition {decomposition!r} needs a strategy's name, to build it with the encoder of its "
+                "components."
+            )
         if settings:
             raise UnknownName("setting of a strategy that is built already", next(iter(settings)), ROLES)
     if stereo:  # within the decomposition, as every source has a direction of its own
@@ -114,34 +117,34 @@ def _decomposer(parts: Parts, strategy: Any, decomposition: str | Decomposer | N
         return decomposition
     cls = find_component("decomposition", decomposition)
     taken, what = inspect.signature(cls).parameters, f"decomposition {decomposition!r}"
-    joint = "audio_text" in taken and _hearing(strategy) == "joint"
+    joint = "audio_text" in taken and _audio_role(strategy) == "joint"
     settings = {name: value for name, value in parts.plan.settings.items() if name in taken}
     decomposer: Decomposer = parts.fill(cls, settings, what, {"audio_text": parts.get("joint", what)} if joint else {})
     return decomposer
 
 
-def _hearing(strategy: Any) -> str | None:
-    """The role of the encoder that a strategy hears with; None if it hears in another way, or is built already."""
+def _audio_role(strategy: Any) -> str | None:
+    """The role of the encoder that a strategy gives the audio to; None if it has none, or is built already."""
     asked = inspect.signature(strategy).parameters if callable(strategy) else ()
     return next((role for role in ("joint", "audio_text") if role in asked), None)
 
 
-def _ears(decomposer: Decomposer | None, strategy: Any, what: str) -> dict[str, Any]:
-    """By role, the encoder that hears the decomposer's components, where they are not sounds.
+def _component_encoder(decomposer: Decomposer | None, strategy: Any, what: str) -> dict[str, Any]:
+    """By role, the encoder that a strategy needs for the decomposer's components, where these are embeddings.
 
     Raises:
-        InputError: the strategy hears with no encoder.
+        InputError: the strategy has no encoder of audio and text.
     """
-    ears = getattr(decomposer, "ears", None)
-    if ears is None:
+    encoder = getattr(decomposer, "component_encoder", None)
+    if encoder is None:
         return {}
-    role = _hearing(strategy)
+    role = _audio_role(strategy)
     if role is None:
         raise InputError(
-            f"{what} hears with no encoder of sound and text, and the components of this decomposition are embeddings "
-            f"in one; choose decomposition 'windows' or 'nmf', whose components are sounds."
+            f"{what} has no encoder of audio and text, and the components of this decomposition are embeddings of "
+            f"one; choose decomposition 'windows' or 'nmf', whose components are audio clips."
         )
-    return {role: ears}
+    return {role: encoder}
 
 
 @functools.cache

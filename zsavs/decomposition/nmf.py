@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.decomposition.activity import active_times
-from zsavs.decomposition.component import Component, remembered
+from zsavs.decomposition.component import Component, component_memo
 from zsavs.errors import InputError
 from zsavs.media.spectrogram import frame_length, istft, stft
 from zsavs.media.waveform import SILENCE_DB, rms_db
@@ -53,7 +53,7 @@ class SpectrogramNMF:
                 f"got {max_components}, {steps} and {min_gain}."
             )
         self.max_components, self.min_gain, self.steps = max_components, min_gain, steps
-        self._known = remembered(SpectrogramNMF, max_components, min_gain, steps)
+        self._known = component_memo(SpectrogramNMF, max_components, min_gain, steps)
 
     def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         """The components of each clip, as long as the clip; none where one spectrum explains it as well."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from zsavs.calibration.scorers import AudioScorer
 from zsavs.decomposition.activity import active_times, overlap, unite
-from zsavs.decomposition.component import Component, remembered
-from zsavs.decomposition.embedded import EmbeddedClip
+from zsavs.decomposition.component import Component, component_memo
+from zsavs.decomposition.embedded_clip import EmbeddedClip
 from zsavs.errors import InputError
 from zsavs.media.waveform import rms_db
 from zsavs.protocols import AudioTextEncoder
@@ -55,9 +55,9 @@ class SlidingWindows:
                 f"windows: window_s must be above 0, max_windows at least 1 and min_similarity in [-1, 1], "
                 f"got {window_s}, {max_windows} and {min_similarity}."
             )
-        self.hear = AudioScorer(audio_text)
+        self.audio_scorer = AudioScorer(audio_text)
         self.window_s, self.max_windows, self.min_similarity = window_s, max_windows, min_similarity
-        self._known = remembered(audio_text, "windows", window_s, max_windows, min_similarity)
+        self._known = component_memo(audio_text, "windows", window_s, max_windows, min_similarity)
 
     def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         """The components of each clip; none where all of its windows sound alike. All windows are heard together."""
@@ -66,10 +66,10 @@ class SlidingWindows:
     def _components(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         parts = [cut(clip, self.window_s, self.max_windows) for clip in clips]  # 1. windows of each clip
         heard = [loud([window for _, window in windows]) for windows in parts]
-        rows = self.hear.embed(  # 2. those that are not pauses  (W, D)
+        rows = self.audio_scorer.embed(  # 2. those that are not pauses  (W, D)
             [windows[place][1] for windows, places in zip(parts, heard, strict=True) for place in places]
         )
-        rows = rows - self.hear.bank.embeddings.mean(axis=0)
+        rows = rows - self.audio_scorer.bank.embeddings.mean(axis=0)
         ends = np.cumsum([len(places) for places in heard], dtype=int)
         return [
             self._grouped(clip, [start for start, _ in windows], places, rows[end - len(places) : end])

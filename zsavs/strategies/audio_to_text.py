@@ -1,4 +1,4 @@
-"""Audio to text: name the sound, then look for the name."""
+"""Audio to text: zero-shot labels of the audio, which a detector is asked for (AT-GDINO-SAM)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["AudioToText"]
 
 
 class AudioToText:
-    """CLAP names the sound over a vocabulary; a detector looks for the names; CLIP checks what it finds.
+    """CLAP's zero-shot labels of the audio as the query; a detector grounds them, and CLIP verifies the regions.
 
-    This is the design of audio-tagging pipelines with grounding (AT-GDINO-SAM, Bhosale et al., arXiv 2309.06728),
-    with an open vocabulary in place of a tagger. The image plays no part until the names are known.
+    AT-GDINO-SAM (Bhosale et al., arXiv 2309.06728) tags the audio, grounds the tags and segments the boxes. Here an
+    open vocabulary stands in place of a tagger's labels. The image plays no part until the labels are known.
 
     Args:
-        audio_text: sound and text in one space.
+        audio_text: encoder of audio and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
-        top_k: the most sources to look for.
-        min_z: how far above usual, in standard deviations, a label must be heard.
+        top_k: the most sources.
+        min_z: the score that a label must exceed, in standard deviations above usual.
         max_gap: how far below the best label, in standard deviations, another one may be.
 
     Raises:
@@ -40,14 +40,14 @@ class AudioToText:
         max_gap: float = 2.0,
     ) -> None:
         check_limits("audio_to_text", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear = AudioScorer(audio_text)
+        self.audio_scorer = AudioScorer(audio_text)
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The labels that each sound gives evidence for, whatever the image shows."""
-        z = self.hear([sample.audio for sample in samples], self.vocabulary)  # 1. sound against labels   (N, K)
-        return [  # 2. labels with evidence  at most top_k rows each
+        """The labels that there is evidence for in each audio clip, whatever the image shows."""
+        z = self.audio_scorer([sample.audio for sample in samples], self.vocabulary)  # 1. audio with labels  (N, K)
+        return [  # 2. labels with evidence, at most top_k
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap)
             for row in z
         ]

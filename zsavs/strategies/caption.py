@@ -1,4 +1,4 @@
-"""Caption: a captioner describes the sound, a detector looks for what the caption names."""
+"""Caption: the audio's caption, whose noun phrases a detector is asked for (BAaV, b)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ __all__ = ["Caption"]
 
 
 class Caption:
-    """An audio captioner describes the sound; the visible things that it names are looked for.
+    """An audio captioner's caption as the query: one row for each noun phrase that names something visible.
 
     Panel (b) of BAaV (Lee & Seo, "Bridging Audio and Vision", Interspeech 2025, arXiv 2506.06537), where the whole
-    caption is the query. Their released code hands the sound to an image captioner and cannot run. Here the caption is
-    cut into noun phrases, each a source of its own, without those that name nothing visible ("music", "background
-    noise"): a caption of only such finds nothing.
+    caption is the query. Their released code gives the audio to an image captioner and cannot run. Here the caption is
+    parsed for noun phrases, each a source of its own, without those that name nothing visible ("music", "background
+    noise"): a caption with no other noun phrases gives an empty query.
 
-    A captioner always says something, so near-silence is not asked about at all: a recording whose loudest second
-    stays below ``min_level_db`` finds nothing. And it does not say how sure it is: every phrase weighs 1, in the order
-    in which it is named, and it is left to the detector and the verifier to doubt it.
+    A captioner has a caption for everything, so near-silence is not captioned at all: a clip whose loudest second stays
+    below ``min_level_db`` gives an empty query. And a caption has no probability: every phrase has weight 1, in the
+    order of the caption, and only the detector and the verifier can reject it.
 
     Args:
-        audio_captioner: describes sounds.
-        top_k: the most sources to look for, at least 0; the first named stay.
+        audio_captioner: captions audio clips.
+        top_k: the most sources, at least 0; the first in the caption stay.
         min_level_db: the level that the loudest second must reach, in dB below full scale (RMS, a constant offset
             left out), at most 0.
-        nouns: cuts a caption into the visible things that it names.
+        nouns: gives a caption's noun phrases that name something visible.
 
     Raises:
         InputError: ``top_k`` or ``min_level_db`` is out of range.
@@ -55,13 +55,13 @@ class Caption:
         self.top_k, self.min_level_db = top_k, min_level_db
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The visible things that each sound's caption names, whatever the image shows."""
-        loud = [sample.audio for sample in samples if _level_db(sample.audio) >= self.min_level_db]  # 1. is there any?
-        captions = dict(zip(map(id, loud), self.audio_captioner.caption(loud), strict=True))  # 2. what is audible
-        return [self._look_for(captions.get(id(sample.audio), "")) for sample in samples]
+        """The visible things that each clip's caption names, whatever the image shows."""
+        loud = [s.audio for s in samples if _level_db(s.audio) >= self.min_level_db]  # 1. clips that are not silent
+        captions = dict(zip(map(id, loud), self.audio_captioner.caption(loud), strict=True))  # 2. audio captions
+        return [self._query(captions.get(id(sample.audio), "")) for sample in samples]
 
-    def _look_for(self, caption: str) -> Query:
-        things = list(dict.fromkeys(self.nouns(caption)))[: self.top_k]  # 3. its visible noun phrases
+    def _query(self, caption: str) -> Query:
+        things = list(dict.fromkeys(self.nouns(caption)))[: self.top_k]  # 3. visible noun phrases
         return Query(tuple(things), np.ones(len(things), np.float32))
 
 

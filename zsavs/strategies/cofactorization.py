@@ -1,4 +1,4 @@
-"""Co-factorisation: take sound and image apart by themselves, and pair the pieces that mean the same."""
+"""Co-factorisation: components of audio tokens and of image tokens, paired by their label posteriors (TACO)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zsavs.algebra.joint_factorization import Side, descend
 from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration.abstention import check_limits, evidence_to_query
 from zsavs.calibration.scorers import AudioScorer, ImageScorer, usual_similarities
-from zsavs.decomposition.sparse import Ears
+from zsavs.decomposition.embedded_clip import EmbeddedClipEncoder
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTokenEncoder, ImageTokenEncoder
@@ -31,7 +31,7 @@ _VARIANTS = ("closed_form", "gradient")
 
 
 class _Side(NamedTuple):
-    """K components of a sound or an image: ``active`` (tokens, K), their scores ``z`` and log posteriors (K, L)."""
+    """K components of audio or image: activations ``active`` (tokens, K), scores ``z`` and log posteriors (K, L)."""
 
     active: NDArray[np.float64]
     z: NDArray[np.float32]
@@ -39,43 +39,43 @@ class _Side(NamedTuple):
 
 
 class Cofactorization:
-    """CLAP's and CLIP's tokens are factorised, and each sound's component looks for the image's that means the same.
+    """CLAP's and CLIP's tokens, factorised; each pair of components with the same label posterior is a source.
 
     TACO (Malard et al., "TACO: Training-free Sound Prompted Segmentation via Deep Audio-visual CO-factorization",
     arXiv 2412.01488) factorises the tokens of both encoders by gradient descent on one objective, with an index that
-    both sides share; the component whose two text posteriors agree best is what sounds.
+    both sides share; the component whose two text posteriors agree best is the source.
 
-    ``closed_form``: both sides are factorised alone (:mod:`zsavs.algebra.factorization`), deterministically and in
-    milliseconds. A component is the mean of the tokens weighed by its activation, brought through the encoder's head,
-    and scored against label texts as any sound or image is. Components of one side that name the same label are one.
-    Pairs are those of least total Jensen-Shannon divergence between their posteriors. *All* that agree are kept, so
-    that several sources are several rows; TACO answers with one.
+    ``closed_form``: each side is factorised alone (:mod:`zsavs.algebra.factorization`), deterministically and in
+    milliseconds. A component's embedding is the mean of the tokens weighted by its activation, projected by the
+    encoder's head, and scored against label texts as any audio or image. Components of one side with the same best
+    label are one. Pairs are those of least total Jensen-Shannon divergence between their posteriors. *All* that agree
+    are kept, so that several sources are several rows; TACO gives one.
 
     ``gradient``: TACO's own shared index and joint objective, test-time optimisation from a seed
     (:mod:`zsavs.algebra.joint_factorization`); all indices that agree are kept.
 
-    Agreement alone says nothing: two components that mean nothing in particular agree perfectly. So what is heard
-    must also exceed ``min_z``, and what is seen ``min_seen``, in calibrated units, and a sound's component must be
-    ``min_share`` of the sound: of a noise, too, some thousandth is like something.
+    Agreement alone is no evidence: two components with flat posteriors agree perfectly. So the audio's score must also
+    exceed ``min_z``, and the image's ``min_seen``, in calibrated units, and a component of the audio must be
+    ``min_share`` of its activations: of a noise, too, some thousandth is similar to some label.
 
     Each row has its own map, the activation of the image's components over the image.
 
     Args:
-        audio_text: sound and text in one space, with tokens.
-        image_text: images and text in one space, with tokens.
+        audio_text: encoder of audio and text in one space, with tokens.
+        image_text: encoder of images and text in one space, with tokens.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         silent: silent things, which an image's component may be as well; () for none.
         variant: "closed_form" or "gradient".
         components: the most components of each side, at least 1.
-        image_scale: how much larger than it was trained on a convolutional image encoder sees the image.
-        emphasis: how far a sound's component moves from the mean of all tokens, which heads are trained for, to its
+        image_scale: a convolutional image encoder is given images so much larger than it was trained on.
+        emphasis: how far an audio component moves from the mean of all tokens, which heads are trained for, to its
             own, in (0, 1].
-        min_share: the least share of a sound's activations that a component must have, in [0, 1].
+        min_share: the least share of the audio's activations that a component must have, in [0, 1].
         temperature: of the posteriors, in standard deviations.
         min_agreement: the least 1 - JS of a pair, in [0, 1].
         top_k: the most sources.
-        min_z: how far above usual, in standard deviations, a component's label must be heard.
-        min_seen: how far above usual it must be seen in the component of the image.
+        min_z: the score that a label must exceed for the audio's component, in standard deviations above usual.
+        min_seen: the score that it must exceed for the image's component.
         max_gap: how far below the best label, in standard deviations, another one may be.
         steps: multiplicative updates, or steps of descent; 100 and 1800 if left out.
         penalty: how much agreement counts against fit (``gradient``).
@@ -84,10 +84,10 @@ class Cofactorization:
     Raises:
         ContractError: an encoder has no tokens.
         UnknownName: no such variant.
-        InputError: a setting out of range, or ears for components that are embeddings.
+        InputError: a setting out of range, or an encoder of components that are embeddings.
     """
 
-    #: Its queries say where to look.
+    #: Its queries have maps of where to look.
     stages: ClassVar[dict[str, str]] = {"grounder": "peaks"}
 
     def __init__(
@@ -112,10 +112,10 @@ class Cofactorization:
         penalty: float = 1.0,
         seed: int = 0,
     ) -> None:
-        if isinstance(audio_text, Ears):
+        if isinstance(audio_text, EmbeddedClipEncoder):
             raise InputError(
-                "cofactorization hears tokens, and the components of decomposition 'sparse' are embeddings, which have "
-                "none; choose decomposition 'windows' or 'nmf', whose components are sounds."
+                "cofactorization factorises audio tokens, and the components of decomposition 'sparse' are embeddings, "
+                "which have none; choose decomposition 'windows' or 'nmf', whose components are audio clips."
             )
         _check_tokens("audio_text", audio_text, "clap", "encode_audio_tokens", "project_audio_tokens")
         _check_tokens("image_text", image_text, "open_clip", "encode_image_tokens", "project_image_tokens")
@@ -133,8 +133,8 @@ class Cofactorization:
                 f"cofactorization: temperature and image_scale are above 0, got {temperature} and {image_scale}."
             )
         check_limits("cofactorization", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
-        self.ears, self.eyes = audio_text, image_text
-        self.hear, self.look = AudioScorer(audio_text), ImageScorer(image_text)
+        self.audio_encoder, self.image_encoder = audio_text, image_text
+        self.audio_scorer, self.image_scorer = AudioScorer(audio_text), ImageScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         quiet = load_vocabulary(silent) if silent else ()
         sounding = {label.casefold() for label in self.vocabulary}
@@ -147,20 +147,20 @@ class Cofactorization:
         self.penalty = penalty
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """One row for each label that a component of the sound and one of the image agree on."""
-        sounds = self.ears.encode_audio_tokens([sample.audio for sample in samples])  # 1. tokens    (F, T, C_A)
-        images = self.eyes.encode_image_tokens([s.image for s in samples], self.image_scale)  #    (h, w, C_V)
-        return [self._one(sound, image) for sound, image in zip(sounds, images, strict=True)]
+        """One row for each label that a component of the audio and one of the image agree on."""
+        audio = self.audio_encoder.encode_audio_tokens([s.audio for s in samples])  # 1. tokens    (F, T, C_A)
+        images = self.image_encoder.encode_image_tokens([s.image for s in samples], self.image_scale)  # (h, w, C_V)
+        return [self._query(*tokens) for tokens in zip(audio, images, strict=True)]
 
-    def _one(self, sound: NDArray[np.float32], image: NDArray[np.float32]) -> Query:
+    def _query(self, audio: NDArray[np.float32], image: NDArray[np.float32]) -> Query:
         began = time.perf_counter()
-        heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (sound, image)))
+        heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (audio, image)))
         seconds = time.perf_counter() - began
         shares = heard.active.sum(axis=0) / max(heard.active.sum(), 1e-12)
         best: dict[str, float] = {}
         where: dict[str, NDArray[np.float64]] = {}
         for one, other in self._pairs(heard, seen):
-            place = int((heard.log_p[one] + seen.log_p[other]).argmax())  # 5. what both say, if both have evidence
+            place = int((heard.log_p[one] + seen.log_p[other]).argmax())  # 5. the label of both, if both have evidence
             if seen.z[other, place] > self.min_seen and shares[one] >= self.min_share:
                 label, z = self.labels[place], float(heard.z[one, place])
                 best[label] = max(best.get(label, z), z)
@@ -180,7 +180,7 @@ class Cofactorization:
         return replace(query, maps=(maps / maps.max(axis=(1, 2), keepdims=True)).astype(np.float32))
 
     def _sides(self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]) -> tuple[_Side, _Side]:
-        """2. Factorise the tokens of each side, (N, C), 3. and say what each component means."""
+        """2. Components of the tokens (N, C) of each side, and 3. their label posteriors."""
         if self.variant == "gradient":
             active_a, active_v = self._descend(x_a, x_v)
             return self._heard(x_a, active_a), self._seen(x_v, active_v)
@@ -193,11 +193,12 @@ class Cofactorization:
     def _descend(
         self, x_a: NDArray[np.float32], x_v: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Activations of components with a shared index."""
-        text_a, text_v = self.hear.text(self.vocabulary), self.look.text(self.labels)
+        """Activations of components with a shared index, by TACO's joint objective."""
+        audio = _side(x_a, self.audio_encoder.project_audio_tokens(x_a), self.audio_scorer, self.vocabulary)
+        image = _side(x_v, self.image_encoder.project_image_tokens(x_v), self.image_scorer, self.labels)
         return descend(
-            _side(np.maximum(x_a, 0), self.ears.project_audio_tokens(x_a), text_a, self.hear.bank.embeddings),
-            _side(np.maximum(x_v, 0), self.eyes.project_image_tokens(x_v), text_v, self.look.bank.embeddings),
+            audio,
+            image,
             self.components,
             steps=self.steps,
             seed=self.seed,
@@ -206,53 +207,59 @@ class Cofactorization:
         )
 
     def _heard(self, tokens: NDArray[np.float32], active: NDArray[np.float64]) -> _Side:
-        """Components of a sound; it is never one of the silent labels."""
-        own = _weighed(tokens, active)
+        """Components of the audio, which never has one of the silent labels."""
+        own = _weighted_means(tokens, active)
         rows = (1 - self.emphasis) * tokens.mean(axis=0) + self.emphasis * own
-        z = self.hear.standardise(self.ears.project_audio_tokens(rows.astype(np.float32)), self.vocabulary)
+        z = self.audio_scorer.standardise(
+            self.audio_encoder.project_audio_tokens(rows.astype(np.float32)), self.vocabulary
+        )
         silent = len(self.labels) - len(self.vocabulary)
         log_p = np.pad(log_softmax(z, self.temperature), [(0, 0), (0, silent)], constant_values=-np.inf)
         return _Side(active, z, log_p)
 
     def _seen(self, tokens: NDArray[np.float32], active: NDArray[np.float64]) -> _Side:
-        """Components of an image."""
-        rows = self.eyes.project_image_tokens(_weighed(tokens, active).astype(np.float32))
-        z = self.look.standardise(rows, self.labels)
+        """Components of the image."""
+        rows = self.image_encoder.project_image_tokens(_weighted_means(tokens, active).astype(np.float32))
+        z = self.image_scorer.standardise(rows, self.labels)
         return _Side(active, z, log_softmax(z, self.temperature))
 
     def _pairs(self, heard: _Side, seen: _Side) -> list[tuple[int, int]]:
-        """4. Pairs of components that agree: the closest ones, or those of one index where it is shared."""
-        apart = jensen_shannon(heard.log_p, seen.log_p)
-        shared = [(index, index) for index in range(min(apart.shape))]
-        pairs = shared if self.variant == "gradient" else assign(apart)
-        return [pair for pair in pairs if 1 - apart[pair] >= self.min_agreement]
+        """4. Pairs of components that agree: of least divergence, or of the same index where that is shared."""
+        divergence = jensen_shannon(heard.log_p, seen.log_p)
+        shared = [(index, index) for index in range(min(divergence.shape))]
+        pairs = shared if self.variant == "gradient" else assign(divergence)
+        return [pair for pair in pairs if 1 - divergence[pair] >= self.min_agreement]
 
 
-def _weighed(tokens: NDArray[np.float32], active: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of tokens (N, C) under each component's activations (N, K): (K, C); zeros for one never active."""
+def _weighted_means(tokens: NDArray[np.float32], active: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of tokens (N, C) weighted by each component's activations (N, K): (K, C); zeros if never active."""
     means: NDArray[np.float64] = (active / np.maximum(active.sum(axis=0), 1e-12)).T @ tokens
     return means
 
 
 def _joined(side: _Side) -> NDArray[np.float64]:
-    """Activations of the components that name the same label, added: one component for each label that is named."""
+    """Activations of the components with the same best label, added: one component for each such label."""
     named = side.log_p.argmax(axis=1)
     return np.stack([side.active[:, named == label].sum(axis=1) for label in np.unique(named)], axis=1)
 
 
 def _side(
-    tokens: NDArray[np.float32], embeddings: NDArray[np.float32], text: NDArray[np.float32], bank: NDArray[np.float32]
+    tokens: NDArray[np.float32],
+    embeddings: NDArray[np.float32],
+    scorer: AudioScorer | ImageScorer,
+    labels: Sequence[str],
 ) -> Side:
-    """What descent needs of one side, with scores standardised as by :func:`zsavs.calibration.scorers.standardise`."""
-    mean, deviation = usual_similarities(bank, text)
-    return Side(tokens, embeddings, text / deviation[:, None], mean / deviation)
+    """One side of the joint objective, with scores as by :func:`zsavs.calibration.scorers.standardise`."""
+    text = scorer.text(labels)
+    mean, deviation = usual_similarities(scorer.bank.embeddings, text)
+    return Side(np.maximum(tokens, 0), embeddings, text / deviation[:, None], mean / deviation)
 
 
 def _check_tokens(role: str, encoder: Any, known: str, *verbs: str) -> None:
     for verb in verbs:
         if isinstance(encoder, type) or not callable(getattr(encoder, verb, None)):
             raise ContractError(
-                f"cofactorization: {role} needs {verb}(...), which {type(encoder).__name__} does not have; it "
-                f"takes apart what an embedding is made of, see zsavs.protocols. Use {role}='{known}', or another "
+                f"cofactorization: {role} needs {verb}(...), which {type(encoder).__name__} does not have: the "
+                f"tokens that an embedding is the mean of, see zsavs.protocols. Use {role}='{known}', or another "
                 "strategy."
             )

@@ -1,4 +1,4 @@
-"""Cross-modal verification: name what is visible, let the sound choose."""
+"""Cross-modal verification: noun phrases of the image's caption, verified by the audio (BAaV, d)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["CrossModal"]
 
 
 class CrossModal:
-    """A captioner names what is visible; CLAP scores every noun phrase against the sound; the heard ones are kept.
+    """The noun phrases of the image's caption that CLAP hears, as the query.
 
     Panel (d) of BAaV (Lee & Seo, "Bridging Audio and Vision", Interspeech 2025, arXiv 2506.06537). Their released
     code scores the whole caption instead of its phrases and so always answers with the first one, and takes the best
-    phrase however little it fits; here every phrase is scored, and a sound that fits none finds nothing.
+    phrase however low its score; here every phrase is scored, and audio that fits none gives an empty query.
 
     Args:
-        captioner: describes images.
-        audio_text: sound and text in one space.
-        top_k: the most sources to look for.
-        min_z: how far above usual, in standard deviations, a phrase must be heard.
+        captioner: captions images.
+        audio_text: encoder of audio and text in one space.
+        top_k: the most sources.
+        min_z: the score that a phrase must exceed, in standard deviations above usual.
         max_gap: how far below the best phrase, in standard deviations, another one may be.
-        nouns: cuts a caption into noun phrases.
+        nouns: gives a caption's noun phrases.
 
     Raises:
         InputError: a limit that means nothing.
@@ -44,22 +44,22 @@ class CrossModal:
     ) -> None:
         check_limits("cross_modal", top_k, min_z=min_z, max_gap=max_gap)
         self.captioner = captioner
-        self.hear = AudioScorer(audio_text)
+        self.audio_scorer = AudioScorer(audio_text)
         self.nouns = nouns
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The visible things that each sound gives evidence for."""
-        captions = self.captioner.caption([sample.image for sample in samples])  # 1. what is visible
-        phrases = [self.nouns(caption) for caption in captions]  # 2. its noun phrases
-        sounds = self.hear.embed([sample.audio for sample in samples])  # 3. what is audible         (N, D)
+        """The noun phrases of each image's caption that there is evidence for in its audio."""
+        captions = self.captioner.caption([sample.image for sample in samples])  # 1. image captions
+        phrases = [self.nouns(caption) for caption in captions]  # 2. noun phrases
+        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 3. audio embeddings  (N, D)
         return [
             evidence_to_query(  # 5. phrases with evidence
                 nouns,
-                self.hear.standardise(sound[None], nouns)[0],  # 4. sound against phrases   (K,)
+                self.audio_scorer.standardise(embedding[None], nouns)[0],  # 4. audio with phrases  (K,)
                 top_k=self.top_k,
                 min_z=self.min_z,
                 max_gap=self.max_gap,
             )
-            for nouns, sound in zip(phrases, sounds, strict=True)
+            for nouns, embedding in zip(phrases, audio, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Fused: look for what is both heard and seen, the product of CLIP and CLAP."""
+"""Fused: labels that are both heard and seen, by the product of CLIP and CLAP (AV2T-SAM)."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _VARIANTS = ("label", "embedding")
 
 
 class Fused:
-    """CLAP hears, CLIP looks, and their product says what to look for.
+    """Labels scored by the product of CLAP's audio score and CLIP's image score, as the query.
 
-    AV2T-SAM (Lee, Zhang, Duan, arXiv 2502.16359) multiplies a CLIP and a CLAP embedding, each through a *learned*
-    projection. Without training a raw product of the two spaces is noise (two negative coordinates make a positive
-    one), so the product is taken where it has a meaning:
+    AV2T-SAM (Lee, Zhang, Duan, arXiv 2502.16359) multiplies the two embeddings, ``f_CLIP * f_CLAP``, each through a
+    *learned* projection. Without training the raw product of two spaces is noise (two negative coordinates give a
+    positive one), so the product is taken where it is defined:
 
-    ``label``: over the labels. Each label's score is how much the sound fits it times how much the image does,
-    ``s_audio ** alpha * s_image ** (1 - alpha)``, from calibrated scores. That is the log-linear pool of the two
-    answers, ``alpha * z_audio + (1 - alpha) * z_image`` as log evidence.
+    ``label``: over the labels. Each label's score is that of the audio times that of the image,
+    ``s_audio ** alpha * s_image ** (1 - alpha)``, from calibrated scores. That is the log-linear pool of both,
+    ``alpha * z_audio + (1 - alpha) * z_image`` as log evidence.
 
-    ``embedding``: in a common space. Both text encoders see the same labels, so ridge regression between their
-    label embeddings maps CLAP's space into CLIP's in closed form; the product of the mapped sound and the image is
+    ``embedding``: in a common space. Both text encoders embed the same labels, so ridge regression between their
+    label embeddings maps CLAP's space into CLIP's in closed form; the product of the mapped audio and the image is
     gated to the coordinates on which both agree in sign, ``g = sign(v) sqrt(|a v|)``, and compared with each label.
 
     Args:
-        audio_text: sound and text in one space.
-        image_text: images and text in one space.
+        audio_text: encoder of audio and text in one space.
+        image_text: encoder of images and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         variant: "label" or "embedding".
-        alpha: how much the sound counts against the image, in [0, 1] (``label``).
-        top_k: the most sources to look for.
-        min_z: how far above usual, in standard deviations, a label must be heard.
-        min_seen: how far above usual a label must be seen in the whole image; low, as things can be small.
+        alpha: the share of the audio beside the image, in [0, 1] (``label``).
+        top_k: the most sources.
+        min_z: the score that a label must exceed for the audio, in standard deviations above usual.
+        min_seen: the score that it must exceed for the whole image; low, as things can be small.
         max_gap: how far below the best label, in standard deviations, another one may be.
 
     Raises:
@@ -71,9 +71,9 @@ class Fused:
         if variant not in _VARIANTS:
             raise UnknownName("variant of the fused strategy", str(variant), _VARIANTS)
         if not 0 <= alpha <= 1:
-            raise InputError(f"fused: alpha is the sound's share and lies in [0, 1], got {alpha}.")
+            raise InputError(f"fused: alpha is the audio's share and lies in [0, 1], got {alpha}.")
         check_limits("fused", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
-        self.hear, self.look = AudioScorer(audio_text), ImageScorer(image_text)
+        self.audio_scorer, self.image_scorer = AudioScorer(audio_text), ImageScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
         if variant == "embedding" and len(self.vocabulary) < 2:
             raise VocabularyError("fused by embedding tells labels apart and needs two at least; use variant='label'.")
@@ -81,17 +81,17 @@ class Fused:
         self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The labels that sound and image give evidence for together."""
-        sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                    (N, D_A)
-        images = self.look.embed([sample.image for sample in samples])  # 2. look                    (N, D_V)
-        heard = self.hear.standardise(sounds, self.vocabulary)  # 3. sound against labels    (N, K)
-        seen = self.look.standardise(images, self.vocabulary)  # 4. image against labels  (N, K)
+        """The labels that there is evidence for in audio and image together."""
+        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 1. f_CLAP             (N, D_A)
+        images = self.image_scorer.embed([sample.image for sample in samples])  # 2. f_CLIP            (N, D_V)
+        heard = self.audio_scorer.standardise(audio, self.vocabulary)  # 3. audio with labels           (N, K)
+        seen = self.image_scorer.standardise(images, self.vocabulary)  # 4. image with labels         (N, K)
         if self.variant == "label":
-            fused = log_linear(heard, seen, self.alpha)  # 5. log of the product      (N, K)
+            fused = log_linear(heard, seen, self.alpha)  # 5. log of their product  (N, K)
             least = self.alpha * self.min_z + (1 - self.alpha) * self.min_seen
         else:
-            fused, least = self._in_common_space(sounds, images), self.min_seen
-        # 6. A product cannot tell "heard and hidden" from "seen and silent": each side must speak for a label itself.
+            fused, least = self._in_common_space(audio, images), self.min_seen
+        # 6. "Heard, off screen" and "seen, silent" have the same product: each side must exceed its threshold alone.
         fused = np.where((heard > self.min_z) & (seen > self.min_seen), fused, -np.inf)
         return [
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=least, max_gap=self.max_gap)
@@ -100,27 +100,27 @@ class Fused:
 
     @functools.cached_property
     def _common_space(self) -> tuple[RidgeMap, NDArray[np.float32], NDArray[np.float64], float]:
-        """The map from sounds to images, the labels' place there (K, D_V), and what is usual in it; made once.
+        """The map from audio to images, label embeddings (K, D_V) in that space, and what is usual in it; made once.
 
-        Usual is what each label scores, (K,), over all pairs of a sound and an image from the banks, and how much
-        scores vary there. The image belongs to the evidence: measured against other sounds with *the same* image,
-        what is seen would cancel, and the sound alone would rank the labels.
+        Usual is what each label scores, (K,), over all pairs of an audio clip and an image from the banks, and how much
+        scores vary there. The image belongs to the evidence: against other audio with *the same* image, what is seen
+        would cancel, and the audio alone would rank the labels.
         """
-        to_images = ridge(self.hear.text(self.vocabulary), self.look.text(self.vocabulary))
-        labels = to_images.centred_targets(self.look.text(self.vocabulary))
-        sounds, images = self.hear.bank.embeddings, self.look.bank.embeddings
-        mapped, views = to_images(sounds - sounds.mean(axis=0)), images - images.mean(axis=0)
+        to_images = ridge(self.audio_scorer.text(self.vocabulary), self.image_scorer.text(self.vocabulary))
+        labels = to_images.centred_targets(self.image_scorer.text(self.vocabulary))
+        audio, images = self.audio_scorer.bank.embeddings, self.image_scorer.bank.embeddings
+        mapped, centred = to_images(audio - audio.mean(axis=0)), images - images.mean(axis=0)
         # Image by image, as all pairs with a large bank would not fit into memory.
-        scores = (gate(mapped, view).astype(np.float64) @ labels.T for view in views)
+        scores = (gate(mapped, image).astype(np.float64) @ labels.T for image in centred)
         means, squares = zip(*((score.mean(axis=0), (score**2).mean()) for score in scores), strict=True)
         usual = np.mean(means, axis=0)
         return to_images, labels, usual, float(np.sqrt(max(0.0, np.mean(squares) - usual.mean() ** 2)))
 
-    def _in_common_space(self, sounds: NDArray[np.float32], images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _in_common_space(self, audio: NDArray[np.float32], images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standardised scores of the gated product against each label: (N, K)."""
         to_images, labels, usual, spread = self._common_space
-        # The modality gap: sounds are centred on sounds and images on images, not on text.
-        mapped = to_images(sounds - self.hear.bank.embeddings.mean(axis=0))
-        views = images - self.look.bank.embeddings.mean(axis=0)
-        fused = (gate(mapped, views).astype(np.float64) @ labels.T - usual) / (spread + 1e-12)
+        # The modality gap: audio is centred on audio and images on images, not on text.
+        mapped = to_images(audio - self.audio_scorer.bank.embeddings.mean(axis=0))
+        centred = images - self.image_scorer.bank.embeddings.mean(axis=0)
+        fused = (gate(mapped, centred).astype(np.float64) @ labels.T - usual) / (spread + 1e-12)
         return np.asarray(fused, np.float32)

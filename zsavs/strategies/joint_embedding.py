@@ -1,4 +1,4 @@
-"""Joint embedding: look for whatever embeds like the sound."""
+"""Joint embedding: region embeddings compared with the audio embedding in a joint space (OWOD-BIND)."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ __all__ = ["JointEmbedding"]
 
 
 class JointEmbedding:
-    """A joint space embeds the sound; class-agnostic regions are compared with it, and named afterwards.
+    """The audio embedding as the query; class-agnostic regions are compared with it, and labelled afterwards.
 
-    OWOD-BIND (Bhosale et al., arXiv 2309.06728): ImageBind scores proposals without names against the sound. There a
-    softmax over the proposals of one image decides, so that something is always found. Here both ends are absolute:
-    a sound that is like no label more than sounds usually are asks for nothing, and a region has to fit the sound
-    better than other things would (:class:`zsavs.verification.joint.JointVerifier`).
+    OWOD-BIND (Bhosale et al., arXiv 2309.06728) scores class-agnostic region proposals by ImageBind's similarity with
+    the audio. There a softmax over the proposals of one image decides, so that some region is always found. Here both
+    ends are absolute: audio that exceeds ``min_z`` for no label gives an empty query, and a region has to fit the audio
+    better than other labels would (:class:`zsavs.verification.joint.JointVerifier`).
 
-    Every row carries the embedding of the whole sound; the phrases are the names that a region of it may get. A
-    recording of several sources is so looked for as a whole; ``text_bridged`` takes it apart.
+    Every row has the embedding of the whole clip; the phrases are the labels that a region may get. So several sources
+    are looked for as one; ``text_bridged`` decomposes them.
 
     Args:
-        joint: sound, images and text in one space.
+        joint: encoder of audio, images and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
-        top_k: the most names.
-        min_z: how far above usual, in standard deviations, a label must be heard.
+        top_k: the most labels.
+        min_z: the score that a label must exceed, in standard deviations above usual.
         max_gap: how far below the best label, in standard deviations, another one may be.
 
     Raises:
         InputError: a limit that means nothing.
     """
 
-    #: Regions without a name, judged in the joint space.
+    #: Class-agnostic regions, rescored in the joint space.
     stages: ClassVar[dict[str, str]] = {"grounder": "segments", "verifier": "joint"}
 
     def __init__(
@@ -52,19 +52,19 @@ class JointEmbedding:
         max_gap: float = 2.0,
     ) -> None:
         check_limits("joint_embedding", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear, self.space = AudioScorer(joint), joint.space
+        self.audio_scorer, self.space = AudioScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The sound's embedding under each name that there is evidence for, whatever the image shows."""
-        sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                 (N, D)
-        z = self.hear.standardise(sounds, self.vocabulary)  # 2. sound against labels (N, K)
-        queries = [  # 3. names with evidence   at most top_k rows each
+        """The audio embedding under each label that there is evidence for, whatever the image shows."""
+        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 1. audio embeddings  (N, D)
+        z = self.audio_scorer.standardise(audio, self.vocabulary)  # 2. audio with labels             (N, K)
+        queries = [  # 3. labels with evidence, at most top_k
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap)
             for row in z
         ]
-        return [  # 4. the sound under each of them
-            replace(query, embeddings=np.tile(sound, (len(query), 1)), space=self.space)
-            for query, sound in zip(queries, sounds, strict=True)
+        return [  # 4. the audio embedding under each of them
+            replace(query, embeddings=np.tile(embedding, (len(query), 1)), space=self.space)
+            for query, embedding in zip(queries, audio, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Text-bridged: text takes a recording apart into its sources, and leads each to its regions."""
+"""Text-bridged: audio decomposed into sources by label texts, which bridge to the regions (TAViS)."""
 
 from __future__ import annotations
 
@@ -25,31 +25,35 @@ __all__ = ["TextBridged"]
 
 
 class TextBridged:
-    """A joint space hears a recording window by window; label texts explain each window as a sum of few sources.
+    """Query decomposition of each window's audio embedding by label texts; one row for each source.
 
-    TAViS (Luo et al., ICCV 2025, arXiv 2506.11436) learns queries that split ImageBind's tokens of a sound into
-    sources, a pseudo text for each ("text prototypes"), and masks; its classes are the sum of what sound and region
-    say. Without training: the sources are those few labels whose texts add up to the sound (a non-negative pursuit
-    in calibrated units, :mod:`zsavs.decomposition`), so that two sources at once are told apart, and labels that
-    mean the same are one source. What a source's embedding has besides labels is damped by attention over the
-    texts. Regions, assignment and the additive class decision are the verifier's
-    (:class:`zsavs.verification.joint.JointVerifier`).
+    TAViS (Luo et al., ICCV 2025, arXiv 2506.11436) learns queries that decompose ImageBind's audio tokens into
+    sources, a pseudo text for each of them from text prototypes, and masks; its classes are the sum of audio and region
+    logits. Here nothing is learned:
+
+    - *Query decomposition.* The sources are those few labels whose texts add up to the audio embedding (non-negative
+      pursuit in calibrated units, :mod:`zsavs.decomposition.pursuit`), so that two sources at once are two rows, and
+      labels with the same meaning are one source.
+    - *Text prototypes.* Attention over the label texts damps what is in a source's embedding and in no label
+      (:func:`zsavs.decomposition.pursuit.attend`).
+    - *Text-bridged alignment.* Pseudo text, regions and the additive class decision are the verifier's
+      (:class:`zsavs.verification.joint.JointVerifier`).
 
     Args:
-        joint: sound, images and text in one space.
+        joint: encoder of audio, images and text in one space.
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources, in one window and in all.
-        min_z: how far above usual, in standard deviations, a source must be heard beside the others.
-        max_gap: how far below the loudest source, in standard deviations, another one may be.
+        min_z: the score that a source must exceed beside the others, in standard deviations above usual.
+        max_gap: how far below the first source, in standard deviations, another one may be.
         window_s: length of a window, in seconds; windows overlap by half.
-        max_windows: of a longer recording, as many windows are heard, spread evenly over it.
-        attention: how far a source's embedding moves to the label texts that it is like, in [0, 1].
+        max_windows: of a longer clip, as many windows are encoded, spread evenly over it.
+        attention: how far a source's embedding moves to its text prototype, in [0, 1].
 
     Raises:
         InputError: a setting out of range.
     """
 
-    #: Regions without a name, judged in the joint space.
+    #: Class-agnostic regions, rescored in the joint space.
     stages: ClassVar[dict[str, str]] = {"grounder": "segments", "verifier": "joint"}
 
     def __init__(
@@ -72,34 +76,35 @@ class TextBridged:
                 f"{max_windows}."
             )
         check_limits("text_bridged", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear, self.space = AudioScorer(joint), joint.space
+        self.audio_scorer, self.space = AudioScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows, self.attention = window_s, max_windows, attention
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """One row for each source that is heard, with its own embedding and its windows' times."""
-        parts = [cut(sample.audio, self.window_s, self.max_windows) for sample in samples]  # 1. windows of each sound
-        heard = self.hear.embed([part for windows in parts for _, part in windows])  # 2. hear             (W, D)
-        sources = [self._sources(sound) for sound in heard]  # 3. each window's sources, by their texts
+        """One row for each source that is heard, with its own embedding and the times of its windows."""
+        parts = [cut(sample.audio, self.window_s, self.max_windows) for sample in samples]  # 1. windows
+        embeddings = self.audio_scorer.embed([part for windows in parts for _, part in windows])  # 2. audio CLS (W, D)
+        sources = [self._decomposed(embedding) for embedding in embeddings]  # 3. query decomposition
         ends = np.cumsum([len(windows) for windows in parts], dtype=int)
         return [
-            self._together(windows, sources[end - len(windows) : end]) for windows, end in zip(parts, ends, strict=True)
+            self._merged(windows, sources[end - len(windows) : end]) for windows, end in zip(parts, ends, strict=True)
         ]
 
-    def _sources(self, sound: NDArray[np.float32]) -> list[Source]:
+    def _decomposed(self, embedding: NDArray[np.float32]) -> list[Source]:
+        """The sources of one window, by label texts, with attention over the text prototypes."""
         return pursue(
-            sound,
-            self.hear.bank.embeddings,
-            self.hear.text(self.vocabulary),
+            embedding,
+            self.audio_scorer.bank.embeddings,
+            self.audio_scorer.text(self.vocabulary),
             top_k=self.top_k,
             min_z=self.min_z,
             max_gap=self.max_gap,
             attention=self.attention,
         )
 
-    def _together(self, windows: Sequence[tuple[float, AudioClip]], found: Sequence[list[Source]]) -> Query:
-        """4. The windows' sources under one query: a label once, as it is heard best, at the times of all of them."""
+    def _merged(self, windows: Sequence[tuple[float, AudioClip]], found: Sequence[list[Source]]) -> Query:
+        """4. One query of all windows: each label once, of the window where it scores highest, with all its times."""
         best = {source.label: source for source in sorted(chain(*found), key=lambda source: source.z)}
         query = evidence_to_query(
             [self.vocabulary[label] for label in best],

@@ -1,4 +1,4 @@
-"""Textual inversion: make up the word that the sound is a sound of, and look for that word."""
+"""Textual inversion: a token embedding W*, optimised until "a sound of W*" matches the audio (BAaV, c)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.algebra.directions import common_part
-from zsavs.algebra.inversion import alikeness, invert
+from zsavs.algebra.inversion import centred_similarity, invert
 from zsavs.calibration.abstention import check_limits, evidence_to_query
 from zsavs.calibration.scorers import AudioScorer
 from zsavs.decomposition import pursue
@@ -30,7 +30,7 @@ _NEAREST = 3
 
 
 class _Word(NamedTuple):
-    """What a source's word means (D,), the report on it, and how long it took."""
+    """The meaning (D,) of a source's word W*, the report on it, and the seconds that it took."""
 
     meaning: NDArray[np.float32]
     report: dict[str, Any]
@@ -38,39 +38,39 @@ class _Word(NamedTuple):
 
 
 class TextualInversion:
-    """Optimises the vector of a word W* until "a sound of W*" means the sound, and shows regions "a photo of a W*".
+    """The embedding of "a photo of a W*" as the query, W* being optimised so that "a sound of W*" matches the audio.
 
-    BAaV (Lee & Seo, Interspeech 2025, arXiv 2506.06537), figure (c): ``e = argmin Phi(audio, text("A sound of W*"))``,
-    and the prompt with W* is the query. Released code has no such path. Here text, sound and regions share one space,
-    so that the result can be compared with a region without being spelt out as a word first.
+    Panel (c) of BAaV (Lee & Seo, Interspeech 2025, arXiv 2506.06537): ``e = argmin Phi(audio, text("A sound of W*"))``,
+    and the prompt with W* is the query. Released code has no such path. Here text, audio and regions share one space,
+    so that the result is compared with a region without being decoded to a word.
 
-    **Test-time optimisation**: no weight changes, the input vector of one token does, by up to ``steps`` passes
-    forwards and back for each source. Steps stand in ``result.meta["notes"]`` and seconds in ``result.timings``, both
-    under "test_time_optimisation".
+    **Test-time optimisation**: no weight changes, the input embedding of one token does, by up to ``steps`` forward and
+    backward passes for each source. Steps are in ``result.meta["notes"]`` and seconds in ``result.timings``, both under
+    "test_time_optimisation".
 
-    Whether there is anything to look for is decided before, by calibrated scores of labels, as a vector that is free
-    enough fits any noise. For the same reason W* starts at the best label's vector and stays near it (``bound``), and
-    is then read in prompts that it was not optimised in, where it has to mean the sound better than the label does, or
-    the label takes its place (the control). Sources at once are told apart by label texts
-    (:func:`zsavs.decomposition.pursue`) and get a word each; a sound between two labels may so come out as two words.
+    Whether anything is heard is decided before, by calibrated scores of labels, as an unconstrained token embedding
+    fits any noise. For the same reason W* starts at the best label's token embedding and stays near it (``bound``), and
+    is then encoded in prompts that it was not optimised in, where it has to match the audio better than the label does,
+    or the label takes its place (the control). Several sources are decomposed by label texts
+    (:func:`zsavs.decomposition.pursue`) and get a word each; a sound between two labels may so become two words.
 
     Args:
-        joint: sound, images and text in one space; its text side reads words given as vectors
+        joint: encoder of audio, images and text in one space, whose text encoder takes token embeddings
             (:class:`zsavs.protocols.PseudoWordEncoder`).
         vocabulary: labels, a shipped name or a path (:func:`zsavs.language.vocabulary.load_vocabulary`).
         top_k: the most sources.
-        min_z: how far above usual, in standard deviations, a source must be heard beside the others.
-        max_gap: how far below the loudest source, in standard deviations, another one may be.
-        prompt: what W* is optimised in; one ``{}``.
+        min_z: the score that a source must exceed beside the others, in standard deviations above usual.
+        max_gap: how far below the first source, in standard deviations, another one may be.
+        prompt: prompt template that W* is optimised in; one ``{}``.
         steps, step_size, bound, patience: of the optimisation; see :func:`zsavs.algebra.inversion.invert`.
         batch_size: the most words optimised together; it bounds memory and changes no answer.
 
     Raises:
-        ContractError: the encoder's text side takes no vectors; names what is missing.
+        ContractError: the text encoder takes no token embeddings; names what is missing.
         InputError: a setting out of range.
     """
 
-    #: Regions without a name, judged in the joint space.
+    #: Class-agnostic regions, rescored in the joint space.
     stages: ClassVar[dict[str, str]] = {"grounder": "segments", "verifier": "joint"}
 
     def __init__(
@@ -91,7 +91,7 @@ class TextualInversion:
         if not isinstance(joint, PseudoWordEncoder):
             lacking = [verb for verb in ("embed_words", "encode_pseudo_words") if not hasattr(joint, verb)]
             raise ContractError(
-                f"textual_inversion optimises the vector of a word, and {type(joint).__name__} takes none: it has no "
+                f"textual_inversion optimises a token embedding, and {type(joint).__name__} takes none: it has no "
                 f"{' and no '.join(lacking)} (zsavs.protocols.PseudoWordEncoder); use joint='imagebind' or 'pe_av'."
             )
         if steps < 0 or batch_size < 1 or patience < 1 or not step_size > 0 or not bound >= 0:
@@ -100,19 +100,19 @@ class TextualInversion:
                 f"above 0, got {steps}, {bound}, {batch_size}, {patience} and {step_size}."
             )
         check_limits("textual_inversion", top_k, min_z=min_z, max_gap=max_gap)
-        self.hear, self.encoder, self.space = AudioScorer(joint), joint, joint.space
+        self.audio_scorer, self.encoder, self.space = AudioScorer(joint), joint, joint.space
         self.vocabulary = load_vocabulary(vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.prompt, self.steps, self.step_size = prompt, steps, step_size
         self.bound, self.patience, self.batch_size = bound, patience, batch_size
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """One row for each source that is heard: its best label, its own embedding, and what its W* means."""
-        sounds = self.hear.embed([sample.audio for sample in samples])  # 1. hear                  (N, D)
-        queries = [self._sources(sound) for sound in sounds]  # 2. sources, by label texts    at most top_k rows each
+        """One row for each source that is heard: its best label, its own embedding, and the meaning of its W*."""
+        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 1. audio embeddings      (N, D)
+        queries = [self._sources(embedding) for embedding in audio]  # 2. sources, by label texts, at most top_k
         labels = [label for query in queries for label in query.phrases]
-        own = self._beyond_any_sound(queries)  # (R, D)
-        words = [  # 3. a word W* for each source, and 4. the label where that is the better word
+        own = self._centred(queries)  # (R, D)
+        words = [  # 3. W* for each source, and 4. the label in its place where that matches the audio better
             word
             for at in range(0, len(labels), self.batch_size)
             for word in self._words(labels[at : at + self.batch_size], own[at : at + self.batch_size])
@@ -123,10 +123,17 @@ class TextualInversion:
             for query, end in zip(queries, ends, strict=True)
         ]
 
-    def _sources(self, sound: NDArray[np.float32]) -> Query:
+    def _sources(self, embedding: NDArray[np.float32]) -> Query:
+        """The sources of one clip, each with its label and its own embedding."""
         limits: dict[str, Any] = {"top_k": self.top_k, "min_z": self.min_z, "max_gap": self.max_gap}
-        # No attention: it would turn a source to the labels before the word gets to see it.
-        found = pursue(sound, self.hear.bank.embeddings, self.hear.text(self.vocabulary), attention=0.0, **limits)
+        # No attention: it would move a source to the labels before W* is optimised.
+        found = pursue(
+            embedding,
+            self.audio_scorer.bank.embeddings,
+            self.audio_scorer.text(self.vocabulary),
+            attention=0.0,
+            **limits,
+        )
         sources = {self.vocabulary[source.label]: source for source in found}
         query = evidence_to_query(
             list(sources), np.array([source.z for source in sources.values()], np.float32), **limits
@@ -137,17 +144,17 @@ class TextualInversion:
             query, embeddings=np.stack([sources[phrase].embedding for phrase in query.phrases]), space=self.space
         )
 
-    def _beyond_any_sound(self, queries: Sequence[Query]) -> Rows:
-        """What each row of all queries has beyond any sound: (R, D) unit rows."""
+    def _centred(self, queries: Sequence[Query]) -> Rows:
+        """The embeddings of all queries' rows less the bank's mean: (R, D) unit rows."""
         rows = [query.embeddings for query in queries if query.embeddings is not None]
         if not rows:
             return np.zeros((0, 0))
-        own = np.concatenate(rows) - self.hear.bank.embeddings.mean(axis=0, dtype=np.float64)
+        own = np.concatenate(rows) - self.audio_scorer.bank.embeddings.mean(axis=0, dtype=np.float64)
         unit: Rows = own / np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)
         return unit
 
-    def _words(self, labels: Sequence[str], sounds: Rows) -> list[_Word]:
-        """Words for sources that are best called ``labels`` and sound like (R, D)."""
+    def _words(self, labels: Sequence[str], audio: Rows) -> list[_Word]:
+        """W* for R sources of these labels, of which ``audio`` (R, D) are the centred embeddings."""
         which = [self.vocabulary.index(label) for label in labels]
         texts = embed_phrases(self.encoder, self.vocabulary, [self.prompt])  # (V, D)
         shown = embed_phrases(self.encoder, self.vocabulary, templates("photo"))  # (V, D)
@@ -157,7 +164,7 @@ class TextualInversion:
             self.encoder,
             self.prompt,
             self.encoder.embed_words(labels),
-            sounds,
+            audio,
             common,
             steps=self.steps,
             step_size=self.step_size,
@@ -165,14 +172,14 @@ class TextualInversion:
             patience=self.patience,
         )
 
-        # The control: in prompts that it was not optimised in, is the word still better than the label?
-        read = self._read(np.stack([word.vector for word in inverted]))  # (R, D)
-        as_word, as_label = (alikeness(rows, usual, sounds) for rows in (read, shown[which]))
+        # The control: in prompts that W* was not optimised in, does it still match the audio better than the label?
+        read = self._in_photo_prompts(np.stack([word.vector for word in inverted]))  # (R, D)
+        as_word, as_label = (centred_similarity(rows, usual, audio) for rows in (read, shown[which]))
         kept = as_word > as_label
         meanings = np.where(kept[:, None], read, shown[which]).astype(np.float32)
 
         seconds = (time.perf_counter() - began) / sum(word.steps + 1 for word in inverted)
-        in_prompt = alikeness(texts[which], common, sounds)
+        in_prompt = centred_similarity(texts[which], common, audio)
         return [
             _Word(
                 meanings[row],
@@ -189,29 +196,29 @@ class TextualInversion:
             for row, (label, word) in enumerate(zip(labels, inverted, strict=True))
         ]
 
-    def _read(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What words mean in the prompts that regions are compared with: (R, D) unit rows, the mean over these."""
+    def _in_photo_prompts(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """W* in the prompts that regions are compared with, "a photo of a W*": (R, D) unit rows, the mean of these."""
         mean = np.mean([self.encoder.encode_pseudo_words(prompt, vectors)[0] for prompt in templates("photo")], axis=0)
         unit: NDArray[np.float32] = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
         return unit
 
     def _nearest(self, meaning: Rows, shown: Rows, usual: Rows) -> dict[str, float]:
-        """The labels whose texts are nearest to a meaning, with their cosines, nearest first."""
+        """The labels whose texts are most similar to a meaning (D,), with their cosines, most similar first."""
         own = meaning - usual
-        cosines = alikeness(shown, usual, (own / (np.linalg.norm(own) + 1e-12))[None])
+        cosines = centred_similarity(shown, usual, (own / (np.linalg.norm(own) + 1e-12))[None])
         order = np.argsort(-cosines, kind="stable")[:_NEAREST]
         return _rounded(**{self.vocabulary[int(row)]: cosines[row] for row in order})
 
 
 def _with_words(query: Query, words: Sequence[_Word], space: str) -> Query:
-    """The query with what its words mean, and what they cost."""
+    """The query with the meanings of its words, and with the steps and seconds that they took."""
     reports = [word.report for word in words]
-    told = replace(
+    noted = replace(
         query,
         notes={"test_time_optimisation": {"steps": sum(report["steps"] for report in reports), "words": reports}},
         seconds={"test_time_optimisation": sum(word.seconds for word in words)},
     )
-    return replace(told, meanings=np.stack([word.meaning for word in words]), space=space) if words else told
+    return replace(noted, meanings=np.stack([word.meaning for word in words]), space=space) if words else noted
 
 
 def _rounded(**cosines: float) -> dict[str, float]:

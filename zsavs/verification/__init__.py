@@ -2,6 +2,6 @@
 
 - :mod:`~zsavs.verification.clip`: rescoring by CLIP.
 - :mod:`~zsavs.verification.joint`: rescoring in a joint space.
-- :mod:`~zsavs.verification.looks`: embeddings of regions, each computed once.
+- :mod:`~zsavs.verification.region_embeddings`: embeddings of regions, each computed once.
 - :mod:`~zsavs.verification.selection`: from evidence to selected regions.
 """

@@ -15,7 +15,7 @@ from zsavs.language.vocabulary import load_vocabulary
 from zsavs.media.regions import crop_with_margin, highlight
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.verification.looks import Looks
+from zsavs.verification.region_embeddings import RegionEmbeddings
 from zsavs.verification.selection import select
 
 __all__ = ["ClipVerifier"]
@@ -56,10 +56,10 @@ class ClipVerifier:
     ) -> None:
         if view not in _VIEWS:
             raise UnknownName("view of a region", str(view), _VIEWS)
-        self.look = ImageScorer(image_text)
+        self.image_scorer = ImageScorer(image_text)
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.view, self.margin, self.temperature = view, margin, temperature
-        self._looks = Looks(image_text, self._view, view, margin)
+        self._embed_regions = RegionEmbeddings(image_text, self._view, view, margin)
 
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
@@ -71,7 +71,7 @@ class ClipVerifier:
         return [
             select(query, found, self._evidence(regions, query, found), sample.size_hw)
             for regions, sample, query, found in zip(
-                self._looks(samples, proposals), samples, queries, proposals, strict=True
+                self._embed_regions(samples, proposals), samples, queries, proposals, strict=True
             )
         ]
 
@@ -87,6 +87,6 @@ class ClipVerifier:
         # A label must not compete with itself in other letters.
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         places = {label.casefold(): place for place, label in enumerate(labels)}
-        log_p = log_softmax(self.look.standardise(embeddings, labels), self.temperature)
+        log_p = log_softmax(self.image_scorer.standardise(embeddings, labels), self.temperature)
         own = [places[query.phrases[source].casefold()] for source in found.sources]
         return np.asarray(log_p[np.arange(len(found)), own] + 0.5 * np.log(len(labels)), np.float32)

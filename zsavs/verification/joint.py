@@ -16,7 +16,7 @@ from zsavs.language.vocabulary import load_vocabulary
 from zsavs.media.regions import crop_with_margin, highlight
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.verification.looks import Looks
+from zsavs.verification.region_embeddings import RegionEmbeddings
 from zsavs.verification.selection import select
 
 __all__ = ["JointVerifier"]
@@ -72,11 +72,11 @@ class JointVerifier:
         margin: float = 0.1,
         min_z: float = 2.5,
     ) -> None:
-        self.hear, self.look = AudioScorer(joint), ImageScorer(joint)
+        self.audio_scorer, self.image_scorer = AudioScorer(joint), ImageScorer(joint)
         self.space = joint.space
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
         self.margin, self.min_z = margin, min_z
-        self._looks = Looks(joint, self._view, "highlighted crop", margin)
+        self._embed_regions = RegionEmbeddings(joint, self._view, "highlighted crop", margin)
 
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
@@ -89,7 +89,7 @@ class JointVerifier:
         return [
             select(query, found, self._evidence(regions, query, found), sample.size_hw)
             for regions, sample, query, found in zip(
-                self._looks(samples, proposals), samples, queries, proposals, strict=True
+                self._embed_regions(samples, proposals), samples, queries, proposals, strict=True
             )
         ]
 
@@ -108,19 +108,19 @@ class JointVerifier:
         # A label must not compete with itself in other letters.
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         names = [[label.casefold() for label in labels].index(phrase.casefold()) for phrase in query.phrases]
-        text = self.look.text(labels).astype(np.float64)
+        text = self.image_scorer.text(labels).astype(np.float64)
         common = common_part(text)
         directions = unit(text - common)
         said = directions[names] if query.meanings is None else unit(query.meanings - common)
         rows = [self._row(query, row, labels, directions, name, said[row]) for row, name in enumerate(names)]
 
-        bank = self.look.bank.embeddings.astype(np.float64)
+        bank = self.image_scorer.bank.embeddings.astype(np.float64)
         centred = regions - bank.mean(axis=0)
         similarity = centred @ directions.T  # regions against labels   (R, C)
         spread = bank.var(axis=0).mean()
         fits = np.stack([self._fit(centred, similarity, row, spread) for row in rows], axis=1)  # (R, K)
 
-        seen = self.look.standardise(regions, labels)[:, None]  # (R, 1, C)
+        seen = self.image_scorer.standardise(regions, labels)[:, None]  # (R, 1, C)
         heard = np.stack([row.scores for row in rows])[None]  # (1, K, C)
         pooled = log_softmax(log_linear(heard, seen, sure_share(heard, seen, _TEMPERATURE)), _TEMPERATURE)
         named = pooled[:, np.arange(len(rows)), names]  # (R, K)
@@ -142,8 +142,8 @@ class JointVerifier:
             similarity = directions @ said
             sound, scores = said, similarity / (similarity.std() + 1e-12)
         else:
-            sound = unit(query.embeddings[row] - self.hear.bank.embeddings.mean(axis=0, dtype=np.float64))
-            scores = self.hear.standardise(query.embeddings[row : row + 1], labels)[0].astype(np.float64)
+            sound = unit(query.embeddings[row] - self.audio_scorer.bank.embeddings.mean(axis=0, dtype=np.float64))
+            scores = self.audio_scorer.standardise(query.embeddings[row : row + 1], labels)[0].astype(np.float64)
         log_p = log_softmax(scores, _TEMPERATURE)
         meaning = said if query.meanings is not None else unit(unit(np.exp(log_p) @ directions) + said)
         others = log_p < -np.log(len(labels))  # less than evenly likely

@@ -11,10 +11,10 @@ from zsavs.protocols import ImageTextEncoder
 from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals
 
-__all__ = ["Looks"]
+__all__ = ["RegionEmbeddings"]
 
 
-class Looks:
+class RegionEmbeddings:
     """Shows regions to an encoder and remembers, for each image, what it answered for each box.
 
     Args:
