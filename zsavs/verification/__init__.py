@@ -1,7 +1,7 @@
-"""Is that region what is heard: evidence for each region proposal, and the regions that are selected by it.
+"""Verification: evidence that a region proposal is the source, and the selection of regions by it.
 
-- :mod:`~zsavs.verification.clip`: rescoring by CLIP.
-- :mod:`~zsavs.verification.joint`: rescoring in a joint space.
+- :mod:`~zsavs.verification.clip`: rescoring of regions by CLIP.
+- :mod:`~zsavs.verification.joint`: rescoring of regions in a joint space.
 - :mod:`~zsavs.verification.region_embeddings`: embeddings of regions, each computed once.
 - :mod:`~zsavs.verification.selection`: from evidence to selected regions.
 """
