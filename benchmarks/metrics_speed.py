@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.metrics import suites
-from zsavs.metrics.threshold_curves import f_curve, thresholds
+from zsavs.metrics.f_measure_curve import f_curve, thresholds
 
 SIDE = 224
 S4_FRAMES = 3_700

@@ -20,7 +20,7 @@ from zsavs.datasets.localisation import (
 )
 from zsavs.datasets.masks import read_mask
 from zsavs.errors import ImageError, InputError, UnknownName
-from zsavs.metrics.binary_suites import group_of
+from zsavs.metrics.localisation_suites import group_of
 
 LISTS = [LocalisationIS3, LocalisationS4, LocalisationMS3, LocalisationVPOSS, LocalisationVPOMS]
 

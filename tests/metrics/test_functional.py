@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from zsavs.errors import InputError
 from zsavs.metrics import functional, semantic
-from zsavs.metrics.threshold_curves import curve_counts, f_curve, thresholds
+from zsavs.metrics.f_measure_curve import curve_counts, f_curve, thresholds
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 MASKS = SHAPES.flatmap(lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arrays(bool, shape)))

@@ -13,9 +13,9 @@ from golden import metric_recipe as recipe
 from PIL import Image
 
 from zsavs.metrics import functional, suites
+from zsavs.metrics.base_suite import sigmoid
+from zsavs.metrics.f_measure_curve import thresholds
 from zsavs.metrics.label_suites import AVSBENCH_OV_BASE
-from zsavs.metrics.suite import sigmoid
-from zsavs.metrics.threshold_curves import thresholds
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "metrics_public.json").read_text())
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zsavs.errors import InputError, ResultFileError
-from zsavs.metrics import exact, functional, streaming, suites
-from zsavs.metrics.threshold_curves import f_curve, thresholds
+from zsavs.metrics import exact_sums, functional, streaming, suites
+from zsavs.metrics.f_measure_curve import f_curve, thresholds
 
 # Exact sums and the streaming twins
 
@@ -24,13 +24,13 @@ from zsavs.metrics.threshold_curves import f_curve, thresholds
 def test_exact_sums_forget_the_order_and_agree_with_fsum(values, random):
     shuffled = values.copy()
     random.shuffle(shuffled)
-    assert exact.mean(values) == exact.mean(shuffled)
-    assert exact.mean(values) == pytest.approx(math.fsum(values) / len(values), abs=1e-15)
-    total, parts = exact.zeros(1), exact.zeros(1)
-    exact.add(total, np.array(values)[:, None])
+    assert exact_sums.mean(values) == exact_sums.mean(shuffled)
+    assert exact_sums.mean(values) == pytest.approx(math.fsum(values) / len(values), abs=1e-15)
+    total, parts = exact_sums.zeros(1), exact_sums.zeros(1)
+    exact_sums.add(total, np.array(values)[:, None])
     for value in shuffled:
-        exact.add(parts, [value])
-    assert exact.value(total).tolist() == exact.value(parts).tolist()
+        exact_sums.add(parts, [value])
+    assert exact_sums.value(total).tolist() == exact_sums.value(parts).tolist()
 
 
 def frames(count=12):

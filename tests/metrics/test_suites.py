@@ -10,7 +10,7 @@ import pytest
 
 from zsavs.errors import InputError, ResultFileError, UnknownName
 from zsavs.metrics import functional, suites
-from zsavs.metrics.suite import sigmoid
+from zsavs.metrics.base_suite import sigmoid
 
 # Conventions of each suite
 

@@ -14,7 +14,7 @@ from zsavs.evaluation.video_context import VideoContext
 from zsavs.language.label_maps import class_mapper, text_embedder
 from zsavs.language.label_sets import open_vocabulary_ids
 from zsavs.metrics import suites
-from zsavs.metrics.suite import Suite
+from zsavs.metrics.base_suite import Suite
 from zsavs.pipeline import Pipeline
 from zsavs.result import AVSResult
 from zsavs.types import AVSample

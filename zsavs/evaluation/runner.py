@@ -1,8 +1,8 @@
 """Evaluate strategies on a data set: one pass for any number of strategies, resumable, with exact numbers.
 
 A batch is the unit of work: its items go through every strategy together, its numbers are one line of the run folder,
-and sums are exact (:mod:`zsavs.metrics.exact`). So a run that was killed and resumed, or run in shards and merged, ends
-with the same bytes as one that ran through.
+and sums are exact (:mod:`zsavs.metrics.exact_sums`). So a run that was killed and resumed, or run in shards and merged,
+ends with the same bytes as one that ran through.
 """
 
 from __future__ import annotations

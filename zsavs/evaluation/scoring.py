@@ -14,8 +14,8 @@ from zsavs.errors import InputError
 from zsavs.evaluation.summary import THRESHOLDS, defined
 from zsavs.language.label_maps import ClassMapper, label_map
 from zsavs.media.resize import resize_map
+from zsavs.metrics.base_suite import Suite
 from zsavs.metrics.functional import f_measure, false_positive_share, jaccard
-from zsavs.metrics.suite import Suite
 from zsavs.result import AVSResult
 
 __all__ = ["ScoredItem", "score", "source_count", "update_suite"]

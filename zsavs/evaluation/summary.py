@@ -15,7 +15,7 @@ from zsavs import report as page
 from zsavs.errors import InputError
 from zsavs.evaluation.plan import AUDIO
 from zsavs.metrics import suites
-from zsavs.metrics.suite import Suite
+from zsavs.metrics.base_suite import Suite
 from zsavs.storage.files import write_atomically
 
 __all__ = ["THRESHOLDS", "defined", "metrics_of", "report_of", "table", "write_report"]

@@ -1,15 +1,16 @@
-"""Metrics, with numpy and nothing else: pure functions, their streaming twins, and the suites of each benchmark.
+"""Metrics, with numpy and nothing else: pure functions, streaming versions of them, and the suites of each benchmark.
 
 - :mod:`~zsavs.metrics.functional`: metrics as pure functions.
-- :mod:`~zsavs.metrics.streaming`: the same for sets that do not fit in memory.
-- :mod:`~zsavs.metrics.suites`: the suites of the benchmarks, by name.
-- :mod:`~zsavs.metrics.suite`: what every suite can do.
-- :mod:`~zsavs.metrics.binary_suites`: suites of score maps against masks.
-- :mod:`~zsavs.metrics.label_suites`: suites of label maps.
+- :mod:`~zsavs.metrics.f_measure_curve`: the F-measure at each of 255 thresholds.
 - :mod:`~zsavs.metrics.semantic`: metrics of label maps.
-- :mod:`~zsavs.metrics.threshold_curves`: precision, recall and F at each of 255 thresholds.
-- :mod:`~zsavs.metrics.exact`: sums that do not depend on the order.
-- :mod:`~zsavs.metrics.arrays`: what the metrics accept.
+- :mod:`~zsavs.metrics.streaming`: the same metrics for sets that do not fit in memory.
+- :mod:`~zsavs.metrics.suites`: the suites of the benchmarks, by name.
+- :mod:`~zsavs.metrics.base_suite`: the base of every suite.
+- :mod:`~zsavs.metrics.binary_suites`: AVSBench-object and AVSBench-Robust.
+- :mod:`~zsavs.metrics.localisation_suites`: the BAaV table and sound source localisation.
+- :mod:`~zsavs.metrics.label_suites`: AVSBench-semantic, VPO, open vocabulary and TAViS.
+- :mod:`~zsavs.metrics.exact_sums`: sums that do not depend on the order.
+- :mod:`~zsavs.metrics.input_checks`: checks of the arrays that metrics are given.
 """
 
 from zsavs.metrics import functional, streaming, suites

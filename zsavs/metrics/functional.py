@@ -1,11 +1,11 @@
-"""The numbers of the field as pure functions: numpy in, floats out.
+"""The metrics of the field as pure functions: numpy in, floats out.
 
 Conventions
     A mask is bool, a score map is float in [0, 1], a label map is integer; anything else is an InputError, because
     logits, probabilities and masks give different numbers and no range tells them apart. Shapes are (H, W) or
     (N, H, W); a stack gives the mean over its frames, never over its pixels. NaN means undefined: it is left out of
     every mean, and what is left out is said where it happens. Every sum is exact, so that the order of the frames and
-    the way they were split never show, and the streaming twins (:mod:`zsavs.metrics.streaming`) give the same bits.
+    the way they were split never show, and the streaming versions (:mod:`zsavs.metrics.streaming`) give the same bits.
 
 Metrics
     One frame or a stack: :func:`jaccard`, :func:`f_measure`, :func:`max_f_measure`, :func:`false_positive_share`.
@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError
-from zsavs.metrics import arrays, exact
-from zsavs.metrics.arrays import Mask, Scores
+from zsavs.metrics import exact_sums
+from zsavs.metrics.f_measure_curve import f_curve, f_from_counts
+from zsavs.metrics.input_checks import Mask, Scores, check_masks, check_same_shape, check_scores, is_two_valued
 from zsavs.metrics.semantic import confusion_matrix, confusion_summary, semantic_frame_scores, semantic_summary
-from zsavs.metrics.threshold_curves import f_curve, f_from_counts
 
 __all__ = [
     "confusion_matrix",
@@ -53,7 +53,7 @@ SUCCESS_THRESHOLDS: NDArray[np.float64] = np.array([0.05 * i for i in range(21)]
 
 _HARD_MASK = (
     "the threshold that keeps as many pixels as the target has then keeps none, and a perfect mask would score 0; "
-    "hand over the map before it was thresholded, or use jaccard and f_measure, which are meant for masks."
+    "pass the map before it was thresholded, or use jaccard and f_measure, which are meant for masks."
 )
 
 
@@ -78,7 +78,7 @@ def jaccard(mask: ArrayLike, target: ArrayLike) -> float:
     >>> jaccard(np.array([[True, True]]), np.array([[True, False]]))
     0.5
     """
-    return exact.mean(jaccards(*_mask_pair(mask, target, "jaccard")))
+    return exact_sums.mean(jaccards(*_mask_pair(mask, target, "jaccard")))
 
 
 def f_measure(mask: ArrayLike, target: ArrayLike, beta2: float = 0.3) -> float:
@@ -103,7 +103,7 @@ def f_measure(mask: ArrayLike, target: ArrayLike, beta2: float = 0.3) -> float:
     >>> round(f_measure(np.array([[True, True]]), np.array([[True, False]])), 4)
     0.5652
     """
-    return exact.mean(f_measures(*_mask_pair(mask, target, "f_measure"), beta2))
+    return exact_sums.mean(f_measures(*_mask_pair(mask, target, "f_measure"), beta2))
 
 
 def max_f_measure(
@@ -133,21 +133,21 @@ def max_f_measure(
 
     Definition: ``Eval_Fmeasure`` in OpenNLPLab/AVSBench at f7414af, avs_scripts/avs_s4/utils/utility.py.
     """
-    total, frames = exact.zeros(thresholds), 0
+    total, frames = exact_sums.zeros(thresholds), 0
     for score_map, target in _frames(scores, targets):
         if target.any():
-            exact.add(total, f_curve(score_map, target, thresholds, beta2))
+            exact_sums.add(total, f_curve(score_map, target, thresholds, beta2))
             frames += 1
     if not frames:
         log.warning("max_f_measure: every target is empty, so F is undefined (NaN).")
         return float("nan")
-    return float(exact.value(total).max()) / frames
+    return float(exact_sums.value(total).max()) / frames
 
 
 def false_positive_share(mask: ArrayLike, target: ArrayLike) -> float:
     """Share of the frame's pixels that are predicted and not in the target, mean over frames.
 
-    For an empty target (silence, noise, an off-screen sound) it is the predicted share of the frame, the "FPR" of
+    For an empty target (silence, noise, an off-screen source) it is the predicted share of the frame, the "FPR" of
     AVSBench-Robust. It is not a rate per negative pixel and not the false discovery rate of VPO.
 
     Args:
@@ -166,11 +166,11 @@ def false_positive_share(mask: ArrayLike, target: ArrayLike) -> float:
     >>> false_positive_share(np.array([[True, True]]), np.array([[True, False]]))
     0.5
     """
-    return exact.mean(false_positive_shares(*_mask_pair(mask, target, "false_positive_share")))
+    return exact_sums.mean(false_positive_shares(*_mask_pair(mask, target, "false_positive_share")))
 
 
 def oracle_iou(scores: ArrayLike, target: ArrayLike) -> float:
-    """IoU after keeping as many pixels as the target has: an upper bound that knows the answer's size.
+    """IoU after keeping as many pixels as the target has: an upper bound, as it knows the area of the target.
 
     The threshold is the n-th largest score, n being the area of the target, and pixels strictly above it are kept: at
     most n - 1, and none of those tied at the threshold. Never a headline, never "zero-shot": the adaptive ("_adap")
@@ -194,7 +194,7 @@ def oracle_iou(scores: ArrayLike, target: ArrayLike) -> float:
     maps, masks = _score_pair(scores, target, "oracle_iou")
     refuse_hard(maps, "oracle_iou")
     ious = localisation_ious(oracle_masks(maps, masks), masks)
-    return exact.mean(ious[masks.any((1, 2))])
+    return exact_sums.mean(ious[masks.any((1, 2))])
 
 
 def success_rate(ious: ArrayLike, threshold: float = 0.5) -> float:
@@ -237,11 +237,11 @@ def success_auc(ious: ArrayLike) -> float:
 
 
 def interactive_iou(ious: ArrayLike, groups: Sequence[Hashable], threshold: float = 0.5) -> float:
-    """Share of groups in which every item reaches the threshold ("IIoU"): the right source for each of the sounds.
+    """Share of groups in which every item reaches the threshold ("IIoU"): every source of an image is found.
 
     Args:
         ious: (N,) in [0, 1]; NaN is left out.
-        groups: N keys; the items of one image, heard with its different sounds, share a key.
+        groups: N keys; the items of one image, each with the audio of another of its sources, share a key.
         threshold: inclusive.
 
     Returns:
@@ -266,7 +266,7 @@ def interactive_auc(ious: ArrayLike, groups: Sequence[Hashable]) -> float:
     return success_auc(list(group_minima(ious, groups, "interactive_auc").values()))
 
 
-# Per frame, on checked (N, H, W) stacks: what the functions above average and the streaming twins add up.
+# Per frame, on checked (N, H, W) stacks: what the functions above average and their streaming versions add up.
 
 
 def jaccards(masks: Mask, targets: Mask) -> NDArray[np.float64]:
@@ -336,8 +336,8 @@ def refuse_masks(values: ArrayLike, what: str) -> None:
 
 
 def refuse_hard(maps: Scores, what: str) -> None:
-    """Raise InputError if one of the (N, H, W) maps is a mask in disguise."""
-    if any(arrays.is_hard(score_map) for score_map in maps):
+    """Raise InputError if one of the (N, H, W) maps holds only the two values of a hard mask."""
+    if any(is_two_valued(score_map) for score_map in maps):
         raise InputError(f"{what} needs soft score maps, got one with only the two values of a mask: {_HARD_MASK}")
 
 
@@ -348,14 +348,14 @@ def _counts(masks: Mask, targets: Mask) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def _mask_pair(mask: ArrayLike, target: ArrayLike, what: str) -> tuple[Mask, Mask]:
-    masks, targets = arrays.masks(mask, f"{what}: mask"), arrays.masks(target, f"{what}: target")
-    arrays.same_shape(masks, targets, what)
+    masks, targets = check_masks(mask, f"{what}: mask"), check_masks(target, f"{what}: target")
+    check_same_shape(masks, targets, what)
     return masks, targets
 
 
 def _score_pair(scores: ArrayLike, targets: ArrayLike, what: str) -> tuple[Scores, Mask]:
-    maps, masks = arrays.scores(scores, f"{what}: scores"), arrays.masks(targets, f"{what}: target")
-    arrays.same_shape(maps, masks, what)
+    maps, masks = check_scores(scores, f"{what}: scores"), check_masks(targets, f"{what}: target")
+    check_same_shape(maps, masks, what)
     return maps, masks
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError
-from zsavs.metrics import arrays, functional
+from zsavs.metrics import functional
+from zsavs.metrics.base_suite import Suite, choice, per_class, sigmoid
+from zsavs.metrics.f_measure_curve import f_curve, f_from_counts
+from zsavs.metrics.input_checks import Mask, Scores, check_labels, check_logits, check_same_shape, check_scores
 from zsavs.metrics.semantic import confusion_summary, nan_mean, semantic_summary
 from zsavs.metrics.streaming import ClassMeans, Confusion, Count, Mean
-from zsavs.metrics.suite import Suite, choice, per_class, sigmoid
-from zsavs.metrics.threshold_curves import f_curve, f_from_counts
 
 __all__ = ["AVSBENCH_OV_BASE", "AVSS", "CAVP", "AVSSCompat", "OpenVocabulary", "TAViSSemantic"]
 
@@ -40,9 +41,9 @@ class _FrameMeans(Suite):
 
     def _take(self, labels: ArrayLike, targets: ArrayLike, background: int) -> None:
         num_classes = self._means.num_classes
-        predicted = arrays.labels(labels, num_classes, f"{self.name}: labels")
-        actual = arrays.labels(targets, num_classes, f"{self.name}: targets")
-        arrays.same_shape(predicted, actual, self.name)
+        predicted = check_labels(labels, num_classes, f"{self.name}: labels")
+        actual = check_labels(targets, num_classes, f"{self.name}: targets")
+        check_same_shape(predicted, actual, self.name)
         self._means.update(predicted, actual)
         self._agnostic.update(functional.jaccards(predicted != background, actual != background))
         self._frames.update(len(actual))
@@ -68,7 +69,7 @@ class AVSS(_FrameMeans):
     name = "avss"
 
     def update(self, labels: ArrayLike, targets: ArrayLike) -> None:
-        """Take in one frame or more.
+        """Add one frame or more.
 
         Args:
             labels: predicted classes, (H, W) or (N, H, W) integers in [0, num_classes), 0 the background.
@@ -94,9 +95,9 @@ class AVSSCompat(_FrameMeans):
     """AVSBench-semantic as published.
 
     What differs from "avss": the loader pads every 5-frame video (v1s, v1m) to 10 with black frames whose target and,
-    in practice, prediction are all background, and scores them, which lifts the background class; the published
-    "without background" drops the last class (70, woman) instead of class 0; its binary mIoU takes class 70 for the
-    background.
+    in practice, prediction are all background, and scores them, which raises the numbers of the background class; the
+    published "without background" drops the last class (70, woman) instead of class 0; its binary mIoU takes class 70
+    for the background.
 
     Args:
         num_classes: classes with the background.
@@ -116,7 +117,7 @@ class AVSSCompat(_FrameMeans):
         self._padding = Count()
 
     def update(self, labels: ArrayLike, targets: ArrayLike, *, padding: int = 0) -> None:
-        """Take in the frames of a video and its padding.
+        """Add the frames of a video and its padding.
 
         Args:
             labels: predicted classes, (H, W) or (N, H, W) integers in [0, num_classes), 0 the background.
@@ -175,7 +176,7 @@ class CAVP(Suite):
         self._confusion = Confusion(num_classes, ignore_index)
 
     def update(self, labels: ArrayLike, targets: ArrayLike) -> None:
-        """Take in one image or more.
+        """Add one image or more.
 
         Args:
             labels: predicted classes, (H, W) or (N, H, W) integers in [0, num_classes).
@@ -200,8 +201,8 @@ class CAVP(Suite):
 class OpenVocabulary(Suite):
     """AVSBench-OV: one confusion matrix, averaged over all, base and novel classes, and their harmonic mean.
 
-    A training-free method has no seen classes; the split then only tells how it does on either list. Means are over
-    the classes that occur. The class-wise numbers of the same code, which forgive every false positive on the
+    A training-free method has no seen classes; for it the split only compares the two lists. Means are over
+    the classes that occur. The class-wise numbers of the same code, which do not count false positives on the
     background, are left out on purpose.
 
     Args:
@@ -230,7 +231,7 @@ class OpenVocabulary(Suite):
         self._confusion = Confusion(num_classes)
 
     def update(self, labels: ArrayLike, targets: ArrayLike) -> None:
-        """Take in one frame or more.
+        """Add one frame or more.
 
         Args:
             labels: predicted classes, (H, W) or (N, H, W) integers in [0, num_classes).
@@ -291,7 +292,7 @@ class TAViSSemantic(Suite):
         self._means, self._images = ClassMeans(num_classes), Count()
 
     def update(self, class_scores: ArrayLike, targets: ArrayLike) -> None:
-        """Take in one image or more.
+        """Add one image or more.
 
         Args:
             class_scores: (C, H, W) or (N, C, H, W) float, in [0, 1] or logits, as ``input`` says.
@@ -301,14 +302,14 @@ class TAViSSemantic(Suite):
             InputError: another dtype, range or number of classes, labels that are no classes, or shapes that differ.
         """
         num_classes = self._means.num_classes
-        actual = arrays.labels(targets, num_classes, "tavis_semantic: targets")
+        actual = check_labels(targets, num_classes, "tavis_semantic: targets")
         given = np.asarray(class_scores)
         wanted = (num_classes, *actual.shape[1:])
         if given.shape not in (wanted, (len(actual), *wanted)):
             raise InputError(
                 f"tavis_semantic: class_scores must be (N, C, H, W) = {(len(actual), *wanted)}, got {given.shape}."
             )
-        check = arrays.scores if self.options["input"] == "probabilities" else arrays.logits
+        check = check_scores if self.options["input"] == "probabilities" else check_logits
         maps = check(given.reshape(-1, *wanted[1:]), "tavis_semantic: class_scores").reshape(-1, *wanted)
         maps = maps.astype(np.float32)  # as in the published code, where a value may tie with a threshold
         for scores, target in zip(maps, actual, strict=True):
@@ -330,7 +331,7 @@ class TAViSSemantic(Suite):
             "n_images": self._images.compute(),
         }
 
-    def _take(self, scores: arrays.Scores, targets: arrays.Mask) -> None:
+    def _take(self, scores: Scores, targets: Mask) -> None:
         """One image as C binary problems; (C, H, W) scores and masks."""
         masks = (scores if self.options["input"] == "probabilities" else sigmoid(scores)) > 0.5
         ious = functional.localisation_ious(masks, targets)

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError
-from zsavs.metrics import arrays
-from zsavs.metrics.threshold_curves import f_from_counts
+from zsavs.metrics.f_measure_curve import f_from_counts
+from zsavs.metrics.input_checks import Labels, check_labels, check_same_shape
 
 __all__ = ["FrameScores", "confusion_matrix", "confusion_summary", "semantic_frame_scores", "semantic_summary"]
 
 
 class FrameScores(NamedTuple):
-    """What one frame says about each class.
+    """IoU and F of each class on one frame.
 
     Attributes:
         iou: (C,) float64 in [0, 1], 0 for a class that is neither predicted nor there.
@@ -66,7 +66,7 @@ def semantic_frame_scores(
 
 
 def semantic_summary(iou: ArrayLike, f: ArrayLike, count: ArrayLike) -> dict[str, float]:
-    """The means over classes that are in use, from sums over frames.
+    """The means over classes that are in use in the field, from sums over frames.
 
     Args:
         iou: (C,) sums over frames of ``FrameScores.iou``.
@@ -177,8 +177,8 @@ def square(confusion: ArrayLike, what: str) -> NDArray[np.int64]:
 
 def _label_pair(
     labels: ArrayLike, target: ArrayLike, num_classes: int, ignore_index: int | None, what: str
-) -> tuple[arrays.Labels, arrays.Labels]:
-    predicted = arrays.labels(labels, num_classes, f"{what}: labels")
-    actual = arrays.labels(target, num_classes, f"{what}: target", ignore_index)
-    arrays.same_shape(predicted, actual, what)
+) -> tuple[Labels, Labels]:
+    predicted = check_labels(labels, num_classes, f"{what}: labels")
+    actual = check_labels(target, num_classes, f"{what}: target", ignore_index)
+    check_same_shape(predicted, actual, what)
     return predicted, actual

@@ -1,10 +1,10 @@
-"""The functions of :mod:`zsavs.metrics.functional` for sets that do not fit in memory: feed, merge, store, go on.
+"""The metrics of :mod:`zsavs.metrics.functional` for sets that do not fit in memory: updated, merged and stored.
 
-Each twin calls the same per-frame code as its function and adds up integers (:mod:`zsavs.metrics.exact`), so that
-order, batches and processes leave no trace: ``merge`` of two halves equals one pass, bit for bit. The memory taken
+Each class calls the same per-frame code as its function and adds up integers (:mod:`zsavs.metrics.exact_sums`), so that
+order, batches and processes make no difference: ``merge`` of two halves equals one pass, bit for bit. The memory taken
 does not grow with the set, but for :class:`InteractiveSuccess`, which keeps one number per group.
 
-``state()`` is JSON-able, and ``load(state)`` on a new twin with the same settings restores it exactly.
+``state()`` is JSON-able, and ``load(state)`` on a new object with the same settings restores it exactly.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError, ResultFileError
-from zsavs.metrics import exact, functional
-from zsavs.metrics.arrays import Labels, Mask, Scores
+from zsavs.metrics import exact_sums, functional
+from zsavs.metrics.f_measure_curve import f_curve, thresholds
+from zsavs.metrics.input_checks import Labels, Mask, Scores
 from zsavs.metrics.semantic import confusion_matrix, semantic_frame_scores
-from zsavs.metrics.threshold_curves import f_curve, thresholds
 
 __all__ = ["ClassMeans", "Confusion", "Count", "InteractiveSuccess", "MaxF", "Mean", "Stream", "Success"]
 
 
 class Stream(ABC):
-    """Something that is fed piece by piece and can be merged, stored and restored."""
+    """A metric that is updated piece by piece and can be merged, stored and restored."""
 
     @abstractmethod
     def merge(self, other: Self) -> Self:
-        """Take in everything ``other`` has seen; returns self."""
+        """Add everything ``other`` was updated with; returns self."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Everything seen so far, as JSON-able lists and numbers."""
+        """The state so far, as JSON-able lists and numbers."""
 
     @abstractmethod
     def load(self, state: Mapping[str, Any]) -> None:
-        """Replace everything seen by a stored state.
+        """Replace the state by a stored one.
 
         Raises:
-            ResultFileError: the state is of another twin or of other settings, or damaged.
+            ResultFileError: the state is of another metric or of other settings, or damaged.
         """
 
 
 class Tally(Stream):
-    """A stream whose memory is a few integer arrays that only ever add up.
+    """A stream whose state is a few integer arrays that are only added to.
 
     Args:
         arrays: name to int64 array of zeros.
@@ -86,7 +86,7 @@ class Tally(Stream):
 
 
 class Count(Tally):
-    """How many of something were seen."""
+    """A number of items."""
 
     def __init__(self) -> None:
         super().__init__(count=np.zeros(1, np.int64))
@@ -104,7 +104,7 @@ class Mean(Tally):
     """Mean of numbers in [0, 1], NaN left out and counted; of per-frame values it is the mean over frames."""
 
     def __init__(self) -> None:
-        super().__init__(total=exact.zeros(1), defined=np.zeros(1, np.int64), undefined=np.zeros(1, np.int64))
+        super().__init__(total=exact_sums.zeros(1), defined=np.zeros(1, np.int64), undefined=np.zeros(1, np.int64))
 
     @property
     def defined(self) -> int:
@@ -117,20 +117,20 @@ class Mean(Tally):
         return int(self._arrays["undefined"][0])
 
     def update(self, values: ArrayLike) -> None:
-        """Take in a number in [0, 1] or NaN, or (N,) of them."""
+        """Add a number in [0, 1] or NaN, or (N,) of them."""
         array = np.atleast_1d(np.asarray(values, np.float64))
         defined = array[~np.isnan(array)]
-        exact.add(self._arrays["total"], defined[:, None])
+        exact_sums.add(self._arrays["total"], defined[:, None])
         self._arrays["defined"] += defined.size
         self._arrays["undefined"] += array.size - defined.size
 
     def compute(self) -> float:
         """The mean; NaN of nothing."""
-        return float(exact.value(self._arrays["total"])[0]) / self.defined if self.defined else float("nan")
+        return float(exact_sums.value(self._arrays["total"])[0]) / self.defined if self.defined else float("nan")
 
 
 class MaxF(Tally):
-    """Twin of :func:`zsavs.metrics.functional.max_f_measure`.
+    """Streaming version of :func:`zsavs.metrics.functional.max_f_measure`.
 
     Args:
         count: number of thresholds.
@@ -138,7 +138,7 @@ class MaxF(Tally):
     """
 
     def __init__(self, count: int = 255, beta2: float = 0.3) -> None:
-        super().__init__(curve=exact.zeros(count), frames=np.zeros(1, np.int64))
+        super().__init__(curve=exact_sums.zeros(count), frames=np.zeros(1, np.int64))
         self._grid, self._beta2 = thresholds(count), beta2
 
     @property
@@ -147,23 +147,23 @@ class MaxF(Tally):
         return int(self._arrays["frames"][0])
 
     def update(self, maps: Scores, targets: Mask) -> None:
-        """Take in checked (N, H, W) score maps and targets; frames with an empty target are skipped."""
+        """Add checked (N, H, W) score maps and targets; frames with an empty target are skipped."""
         for score_map, target in zip(maps, targets, strict=True):
             if target.any():
-                exact.add(self._arrays["curve"], f_curve(score_map, target, self._grid.size, self._beta2))
+                exact_sums.add(self._arrays["curve"], f_curve(score_map, target, self._grid.size, self._beta2))
                 self._arrays["frames"] += 1
 
     def compute(self) -> float:
         """The best F of the mean curve; NaN if no frame had a target."""
-        return float(exact.value(self._arrays["curve"]).max()) / self.frames if self.frames else float("nan")
+        return float(exact_sums.value(self._arrays["curve"]).max()) / self.frames if self.frames else float("nan")
 
     def best_threshold(self) -> float:
         """The lowest threshold that reaches it; NaN if no frame had a target."""
-        return float(self._grid[exact.value(self._arrays["curve"]).argmax()]) if self.frames else float("nan")
+        return float(self._grid[exact_sums.value(self._arrays["curve"]).argmax()]) if self.frames else float("nan")
 
 
 class Success(Tally):
-    """Twin of :func:`zsavs.metrics.functional.success_rate` at 0.5 and :func:`~zsavs.metrics.functional.success_auc`.
+    """Streaming version of :func:`~zsavs.metrics.functional.success_rate` at 0.5 and of its area, ``success_auc``.
 
     Args:
         undefined_fail: count NaN as a failure instead of leaving it out, as the published code does.
@@ -174,7 +174,7 @@ class Success(Tally):
         self._undefined_fail = undefined_fail
 
     def update(self, ious: ArrayLike) -> None:
-        """Take in (N,) IoUs in [0, 1] or NaN."""
+        """Add (N,) IoUs in [0, 1] or NaN."""
         values = np.asarray(ious, np.float64)
         self._arrays["items"] += values.size if self._undefined_fail else np.count_nonzero(~np.isnan(values))
         self._arrays["hits"] += (values[:, None] >= functional.SUCCESS_THRESHOLDS).sum(0)  # NaN reaches nothing
@@ -190,7 +190,7 @@ class Success(Tally):
 
 
 class InteractiveSuccess(Stream):
-    """Twin of :func:`zsavs.metrics.functional.interactive_iou` and :func:`~zsavs.metrics.functional.interactive_auc`.
+    """Streaming version of :func:`~zsavs.metrics.functional.interactive_iou` and of its area, ``interactive_auc``.
 
     Keeps the smallest IoU of each group, because a group may be spread over batches and processes.
     """
@@ -199,11 +199,11 @@ class InteractiveSuccess(Stream):
         self._minima: dict[str, float] = {}
 
     def update(self, ious: ArrayLike, groups: Sequence[str]) -> None:
-        """Take in (N,) IoUs in [0, 1] or NaN, which is left out, with N group keys."""
+        """Add (N,) IoUs in [0, 1] or NaN, which is left out, with N group keys."""
         self._take(functional.group_minima(ious, groups, "interactive IoU"))
 
     def merge(self, other: Self) -> Self:
-        """Take in the groups of ``other``; a group seen by both keeps the smaller IoU."""
+        """Add the groups of ``other``; a group seen by both keeps the smaller IoU."""
         self._take(other._minima)
         return self
 
@@ -242,28 +242,28 @@ class ClassMeans(Tally):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__(
-            iou=exact.zeros(num_classes), f=exact.zeros(num_classes), count=np.zeros(num_classes, np.int64)
+            iou=exact_sums.zeros(num_classes), f=exact_sums.zeros(num_classes), count=np.zeros(num_classes, np.int64)
         )
         self.num_classes = num_classes
 
     def update(self, labels: Labels, targets: Labels) -> None:
-        """Take in (N, H, W) label maps by the rules of AVSBench-semantic."""
+        """Add (N, H, W) label maps by the rules of AVSBench-semantic."""
         for predicted, actual in zip(labels, targets, strict=True):
             self.add(*semantic_frame_scores(predicted, actual, self.num_classes))
 
     def add(self, iou: ArrayLike, f: ArrayLike, count: ArrayLike) -> None:
-        """Take in one frame's (C,) numbers, IoU and F in [0, 1], count a number of frames."""
-        exact.add(self._arrays["iou"], iou)
-        exact.add(self._arrays["f"], f)
+        """Add one frame's (C,) numbers, IoU and F in [0, 1], count a number of frames."""
+        exact_sums.add(self._arrays["iou"], iou)
+        exact_sums.add(self._arrays["f"], f)
         self._arrays["count"] += np.asarray(count, np.int64)
 
     def sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
         """(C,) sums of IoU and of F, and the number of frames that count for each class."""
-        return exact.value(self._arrays["iou"]), exact.value(self._arrays["f"]), self._arrays["count"].copy()
+        return exact_sums.value(self._arrays["iou"]), exact_sums.value(self._arrays["f"]), self._arrays["count"].copy()
 
 
 class Confusion(Tally):
-    """Twin of :func:`zsavs.metrics.functional.confusion_matrix`, in int64, which never drifts.
+    """Streaming version of :func:`zsavs.metrics.functional.confusion_matrix`, in int64, which never drifts.
 
     Args:
         num_classes: classes with the background.
@@ -275,7 +275,7 @@ class Confusion(Tally):
         self._ignore_index = ignore_index
 
     def update(self, labels: ArrayLike, targets: ArrayLike) -> None:
-        """Take in (H, W) or (N, H, W) integer label maps; InputError for labels that are no classes."""
+        """Add (H, W) or (N, H, W) integer label maps; InputError for labels that are no classes."""
         matrix = self._arrays["matrix"]
         matrix += confusion_matrix(labels, targets, len(matrix), self._ignore_index)
 

@@ -32,9 +32,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from zsavs.errors import InputError, ResultFileError, UnknownName
-from zsavs.metrics.binary_suites import AVSBench, AVSBenchCompat, BAaV, Robust, SoundSourceLocalisation
+from zsavs.metrics.base_suite import Suite
+from zsavs.metrics.binary_suites import AVSBench, AVSBenchCompat, Robust
 from zsavs.metrics.label_suites import AVSS, CAVP, AVSSCompat, OpenVocabulary, TAViSSemantic
-from zsavs.metrics.suite import Suite
+from zsavs.metrics.localisation_suites import BAaV, SoundSourceLocalisation
 
 __all__ = ["Suite", "from_state", "get", "names"]
 

@@ -1,6 +1,6 @@
-"""What the metrics accept: bool masks, score maps in [0, 1], integer label maps. Nothing is guessed from a range.
+"""Checks of what metrics are given: bool masks, score maps in [0, 1], integer label maps.
 
-Every function returns stacks, (N, H, W), so that one frame and many take the same path.
+Nothing is guessed from a range. Every check returns stacks, (N, H, W), so that one frame and many take the same path.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Scores = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 
-def masks(values: ArrayLike, what: str) -> Mask:
+def check_masks(values: ArrayLike, what: str) -> Mask:
     """Check bool masks and return them as (N, H, W).
 
     Args:
@@ -36,7 +36,7 @@ def masks(values: ArrayLike, what: str) -> Mask:
     return _stack(array, what)
 
 
-def scores(values: ArrayLike, what: str) -> Scores:
+def check_scores(values: ArrayLike, what: str) -> Scores:
     """Check score maps and return them as (N, H, W).
 
     Args:
@@ -56,7 +56,7 @@ def scores(values: ArrayLike, what: str) -> Scores:
     return array
 
 
-def logits(values: ArrayLike, what: str) -> Scores:
+def check_logits(values: ArrayLike, what: str) -> Scores:
     """Check unbounded float maps and return them as (N, H, W); only NaN and infinity are refused (InputError)."""
     array = _stack(_floats(values, what), what)
     if not np.isfinite(array).all():
@@ -64,7 +64,7 @@ def logits(values: ArrayLike, what: str) -> Scores:
     return array
 
 
-def labels(values: ArrayLike, num_classes: int, what: str, ignore_index: int | None = None) -> Labels:
+def check_labels(values: ArrayLike, num_classes: int, what: str, ignore_index: int | None = None) -> Labels:
     """Check label maps and return them as (N, H, W).
 
     Args:
@@ -94,7 +94,7 @@ def labels(values: ArrayLike, num_classes: int, what: str, ignore_index: int | N
     return array
 
 
-def same_shape(first: NDArray[Any], second: NDArray[Any], what: str) -> None:
+def check_same_shape(first: NDArray[Any], second: NDArray[Any], what: str) -> None:
     """Raise InputError unless both stacks have the same frames and the same size."""
     if first.shape != second.shape:
         raise InputError(
@@ -103,10 +103,10 @@ def same_shape(first: NDArray[Any], second: NDArray[Any], what: str) -> None:
         )
 
 
-def is_hard(score_map: Scores) -> bool:
-    """Whether a (H, W) score map is a mask in disguise: two values only, or 1 everywhere.
+def is_two_valued(score_map: Scores) -> bool:
+    """Whether a (H, W) score map holds only the two values of a hard mask, or 1 everywhere.
 
-    A map of one value below 1 is none: it says that nothing stands out, which is what an empty result looks like.
+    A map of one value below 1 does not count as such: it is the score map of an empty result.
     """
     low, high = score_map.min(), score_map.max()
     if low == high:
@@ -117,7 +117,7 @@ def is_hard(score_map: Scores) -> bool:
 def _floats(values: ArrayLike, what: str) -> Scores:
     array = np.asarray(values)
     if not np.issubdtype(array.dtype, np.floating):
-        hint = "a mask is not a score map; hand over the map it was thresholded from"
+        hint = "a mask is not a score map; pass the map it was thresholded from"
         raise InputError(f"{what} must be a float score map, got {array.dtype}; {hint}.")
     return array.astype(np.float32) if array.dtype == np.float16 else array
 

@@ -1,8 +1,8 @@
-"""Precision and recall of a score map at every threshold at once: one histogram instead of one pass per threshold.
+"""The F-measure of a score map at each of 255 thresholds, from one histogram instead of one pass per threshold.
 
-The thresholds are those of the published code to the last bit, because score maps of 8-bit origin tie with them:
-``torch.linspace(0, 1 - 1e-10, n)`` in float32, compared inclusively (OpenNLPLab/AVSBench at f7414af,
-avs_scripts/avs_s4/utils/utility.py, ``_eval_pr``).
+Its maximum is the max-F of AVSBench. The thresholds are those of the published code to the last bit, because score maps
+of 8-bit origin tie with them: ``torch.linspace(0, 1 - 1e-10, n)`` in float32, compared inclusively (OpenNLPLab/AVSBench
+at f7414af, avs_scripts/avs_s4/utils/utility.py, ``_eval_pr``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.metrics.arrays import Mask, Scores
+from zsavs.metrics.input_checks import Mask, Scores
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,8 +1,8 @@
-"""Sums of numbers in [0, 1] that come out the same, to the bit, in whatever order and however split.
+"""Exact sums of numbers in [0, 1]: equal to the bit in whatever order they are added, and however they are split.
 
-Floating-point addition depends on the order. Here every number becomes an integer multiple of 2**-60 (a double of
-2**-8 and above loses nothing, a smaller one less than 1e-18), integers are added in two halves, and integer addition
-forgets the order. The halves hold more than eight thousand million numbers before they overflow.
+Floating-point addition depends on the order. Here every number becomes an integer multiple of 2**-60 (a double of 2**-8
+and above loses nothing, a smaller one less than 1e-18), integers are added in two halves, and integer addition does not
+depend on the order. The halves hold more than eight thousand million numbers before they overflow.
 """
 
 from __future__ import annotations

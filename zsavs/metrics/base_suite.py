@@ -1,4 +1,4 @@
-"""What every suite can do: be fed, say its numbers, be merged across processes, stored and restored."""
+"""The base of every suite: it is updated, computes its numbers, and is merged, stored and restored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import InputError, ResultFileError
-from zsavs.metrics import arrays
-from zsavs.metrics.arrays import Mask, Scores
+from zsavs.metrics.input_checks import Mask, Scores, check_logits, check_masks, check_same_shape, check_scores
 from zsavs.metrics.streaming import Stream
 
 __all__ = ["ScoreInput", "Suite"]
@@ -19,11 +18,14 @@ __all__ = ["ScoreInput", "Suite"]
 #: What a score map holds. ``raw_logits`` sweeps the thresholds 0 to 1 over logits, as some published code does.
 ScoreInput = Literal["probabilities", "logits", "raw_logits"]
 
+#: The only step from a score map to a mask, strict as in all the published code.
+MASK_THRESHOLD = 0.5
+
 _FORMAT = 1
 
 
 class Suite(ABC):
-    """One benchmark's numbers under one set of rules.
+    """The numbers of one benchmark under one set of rules.
 
     Attributes:
         name: the name it is registered under.
@@ -44,21 +46,21 @@ class Suite(ABC):
 
     @abstractmethod
     def update(self, *args: Any, **kwargs: Any) -> None:
-        """Take in predictions and targets."""
+        """Add predictions and targets."""
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
-        """The numbers so far, by the names that the benchmark prints; NaN where nothing defines one."""
+        """The numbers so far, by the names that the benchmark prints; NaN where one is undefined."""
 
     def per_class(self) -> dict[str, NDArray[np.float64]]:
         """(C,) numbers of each class by name, such as IoU and F; none where a suite does not tell classes apart."""
         return {}
 
     def merge(self, other: Self) -> Self:
-        """Take in everything that ``other``, a suite of the same name and options, has seen; returns self.
+        """Add everything that ``other``, a suite of the same name and options, was updated with; returns self.
 
         Raises:
-            InputError: the other suite counts by other rules.
+            InputError: the other suite has other rules.
         """
         if (self.name, self.options) != (other.name, other.options):
             raise InputError(
@@ -70,13 +72,13 @@ class Suite(ABC):
         return self
 
     def state(self) -> dict[str, Any]:
-        """Everything seen so far, JSON-able; :func:`zsavs.metrics.suites.from_state` goes on from there."""
+        """The state so far, JSON-able; :func:`zsavs.metrics.suites.from_state` restores the suite from it."""
         parts = {part: stream.state() for part, stream in self._streams().items()}
         return {"suite": self.name, "format": _FORMAT, "options": self.options, "parts": parts}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """A suite of this class that goes on from a stored state.
+        """A suite of this class, restored from a stored state.
 
         Raises:
             ResultFileError: the state is of another suite, of a newer version, or damaged.
@@ -123,9 +125,9 @@ def score_pair(scores: ArrayLike, targets: ArrayLike, what: str, kind: str = "pr
         InputError: scores that are not float, outside [0, 1] (probabilities) or not finite (logits), targets that are
             not bool, or shapes that differ.
     """
-    check = arrays.scores if kind == "probabilities" else arrays.logits
-    maps, masks = check(scores, f"{what}: scores"), arrays.masks(targets, f"{what}: targets")
-    arrays.same_shape(maps, masks, what)
+    check = check_scores if kind == "probabilities" else check_logits
+    maps, masks = check(scores, f"{what}: scores"), check_masks(targets, f"{what}: targets")
+    check_same_shape(maps, masks, what)
     return maps, masks
 
 
