@@ -301,6 +301,9 @@ def test_no_package_states_a_licence_that_is_not_listed(name: str) -> None:
         metadata = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         pytest.skip(f"{name} is not installed")
-    stated = metadata.get("License-Expression") or (metadata.get("License") or "").splitlines()[0]
+    texts = (metadata.get("License-Expression"), metadata.get("License"))
+    classifiers = [c.removeprefix("License :: OSI Approved :: ") for c in metadata.get_all("Classifier", [])]
+    classified = [text for text in classifiers if "License" in text]
+    stated = next(text for text in (*texts, *classified) if text).splitlines()[0]
     assert stated.strip()
     assert set(stated.strip().split(" AND ")) <= set(listed()[name].split(" AND "))
