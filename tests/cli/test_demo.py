@@ -17,6 +17,7 @@ from PIL import Image
 
 from zsavs import presets
 from zsavs.cli import demo
+from zsavs.cli.demo import scenes as scenes_module
 from zsavs.cli.main import main
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.errors import InputError
@@ -115,7 +116,7 @@ def test_the_same_demo_gives_the_same_page(toy_demo: tuple[Path, list[str]], tmp
 
 # ------------------------------------------------------------------------------- scenes as files
 def test_scenes_of_our_choice_are_shown_as_files(scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_SHIPPED", ("two_instances_001", "single_000"))
+    monkeypatch.setattr(scenes_module, "_SHIPPED", ("two_instances_001", "single_000"))
     shown = demo.shipped_scenes(Orchestra(scenes))
     assert [scene.name for scene in shown] == ["two_instances_001", "single_000"]
     twice = shown[0]
