@@ -113,7 +113,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"composition", "media", "models", "protocols", "result", "storage", "temporal", "types"},
     "presets": set(),
     "registry": {"language", "presets"},
-    "build": {"calibration", "decomposition", "language", "models", "pipeline", "presets", "registry", "result"}
+    "build": {
+        "calibration",
+        "decomposition",
+        "language",
+        "media",
+        "models",
+        "pipeline",
+        "presets",
+        "registry",
+        "result",
+    }
     | {"storage", "types"},
     "report": {"draw", "storage"},
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}

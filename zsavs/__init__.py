@@ -1,9 +1,10 @@
 """zsavs: training-free, zero-shot audio-visual segmentation.
 
 >>> import zsavs
->>> sample = zsavs.AVSample.from_files("dog.jpg", "bark.wav")        # doctest: +SKIP
->>> pipe = zsavs.build_pipeline("cross_modal", preset="base")        # doctest: +SKIP
->>> result = pipe(sample)                                            # doctest: +SKIP
+>>> result = zsavs.segment("dog.jpg", "bark.wav")                    # doctest: +SKIP
+>>> result.show()                                                    # doctest: +SKIP
+
+For more than one pair, build a pipeline once: :func:`build_pipeline`, :class:`AVSample`, :func:`compare`.
 
 Importing this package loads neither torch nor any model; names are resolved when they are first used.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zsavs.version import __version__
 
 if TYPE_CHECKING:
-    from zsavs.build import build_pipeline, compare
+    from zsavs.build import build_pipeline, compare, segment
     from zsavs.errors import ZsavsError
     from zsavs.pipeline import Pipeline
     from zsavs.registry import list_components
@@ -36,6 +37,7 @@ __all__ = [
     "build_pipeline",
     "compare",
     "list_components",
+    "segment",
 ]
 
 _HOMES = {
@@ -49,6 +51,7 @@ _HOMES = {
     "build_pipeline": "build",
     "compare": "build",
     "list_components": "registry",
+    "segment": "build",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

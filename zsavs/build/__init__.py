@@ -4,11 +4,13 @@
 - :mod:`~zsavs.build.sharing`: one copy of a model's weights for all pipelines of a process.
 - :mod:`~zsavs.build.pipelines`: components to a pipeline.
 - :mod:`~zsavs.build.comparison`: several strategies over the same samples.
+- :mod:`~zsavs.build.one_call`: one call from files to a result.
 - :mod:`~zsavs.build.availability`: which checkpoints a preset needs, which are here, which strategies it has parts for.
 """
 
 from zsavs.build.availability import first_preset_here, missing_roles, missing_weights, preset_cards, strategies_of
 from zsavs.build.comparison import compare
+from zsavs.build.one_call import segment
 from zsavs.build.parts import build_encoders, build_parts
 from zsavs.build.pipelines import build_pipeline
 
@@ -21,5 +23,6 @@ __all__ = [
     "missing_roles",
     "missing_weights",
     "preset_cards",
+    "segment",
     "strategies_of",
 ]

@@ -36,19 +36,23 @@ def missing_weights(name: str) -> list[WeightCard]:
     return [card for card in preset_cards(name).values() if not is_local(card.source, card.revision)]
 
 
-def first_preset_here(names: Sequence[str]) -> str:
+def first_preset_here(names: Sequence[str], offer: str | None = None) -> str:
     """The first of some presets whose weights are all on this machine.
 
+    Args:
+        names: of presets, the best first.
+        offer: the one that the error offers to fetch; the first if left out.
+
     Raises:
-        MissingWeights: none is; says what the first one lacks and how to fetch it.
+        MissingWeights: none is here; says what the offered one lacks and how to fetch it.
     """
     for name in names:
         if not missing_weights(name):
             return name
-    lacking = missing_weights(names[0])
-    listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in lacking)
+    offer = offer or names[0]
+    listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in missing_weights(offer))
     raise MissingWeights(
-        f"no preset is on this machine. {names[0]!r} lacks {listed}. Fetch them with: zsavs download {names[0]} "
+        f"no preset is on this machine. {offer!r} lacks {listed}. Fetch them with: zsavs download {offer} "
         f"(to see how zsavs works without any weights: zsavs demo)"
     )
 
