@@ -8,29 +8,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import zsavs
-
-ROOT = Path(zsavs.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
-
-
-def module_of(path: Path) -> str:
-    parts = ["zsavs", *path.relative_to(ROOT).with_suffix("").parts]
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_of(path): path for path in FILES}
-
-
-@cache
-def tree(module: str) -> ast.Module:
-    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+from tools.layers import FIGURE, MODULES, ROOT, draw, imports, tree, wing
 
 
 # --------------------------------------------------------------------------------- weight
@@ -139,37 +121,6 @@ _SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "compiled", "d
 SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in (*_SHARED, "pseudo_words", "runtime", "text_memo", "transfer")}
 
 
-class Import(NamedTuple):
-    importer: str
-    imported: str
-
-
-def imports(module: str) -> Iterator[Import]:
-    """Everything of zsavs that a module imports, type checking aside."""
-
-    def visit(node: ast.AST) -> Iterator[Import]:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
-        if isinstance(node, ast.Import):
-            yield from (Import(module, a.name) for a in node.names if a.name.split(".")[0] == "zsavs")
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative imports hide the direction"
-            home = node.module or ""
-            if home.split(".")[0] == "zsavs":
-                for alias in node.names:
-                    whole = f"{home}.{alias.name}"
-                    yield Import(module, whole if whole in MODULES else home)
-        for child in ast.iter_child_nodes(node):
-            yield from visit(child)
-
-    yield from visit(tree(module))
-
-
-def wing(module: str) -> str:
-    """The wing of a module, or its own name if it lies loose; the package itself is "zsavs"."""
-    return module.split(".")[1] if "." in module else module
-
-
 def is_within(module: str, name: str) -> bool:
     return module == name or module.startswith(f"{name}.")
 
@@ -200,6 +151,10 @@ def test_no_module_imports_what_its_wing_may_not(module: str) -> None:
             assert other == "version", "the package resolves its names when they are used"
         else:
             assert other in {home, "errors", "version"} | MAY_IMPORT[home], f"{module} imports {imported}"
+
+
+def test_the_figure_of_the_layers_is_what_the_code_is() -> None:
+    assert FIGURE.read_text(encoding="utf-8") == draw(), "run: python tools/layers.py"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
