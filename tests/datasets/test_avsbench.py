@@ -97,7 +97,7 @@ def test_a_recording_that_ends_early_gives_its_last_whole_second(tree):
     clip = S4(root).load("dog_barking/_underscore4/5").sample.audio
     assert clip.duration_s == pytest.approx(1)
     steps = np.round(clip.waveform[0] / STEP).astype(int) - base
-    assert (steps == 4).sum() == 800  # 0.1 s of second 4, as the recording ends at 4.9 s
+    assert (steps == 4).sum() == 800  # 0.1 s of second 4, as the audio ends at 4.9 s
     assert (steps == 5).sum() == 7200
 
 
@@ -168,7 +168,7 @@ def test_an_unknown_item_is_refused(tree, item):
 def test_a_missing_or_broken_file_names_itself_and_leaves_the_others_alone(tmp_path):
     make_ms3(tmp_path)
     dataset = MS3(tmp_path)
-    image, sound, mask = dataset.files("-cTest0003_2/1")
+    image, audio, mask = dataset.files("-cTest0003_2/1")
     content = mask.read_bytes()
     mask.write_bytes(content[: len(content) // 2])
     with pytest.raises(ImageError, match=mask.name):
@@ -181,8 +181,8 @@ def test_a_missing_or_broken_file_names_itself_and_leaves_the_others_alone(tmp_p
     with pytest.raises(ImageError, match=r"mp4_1\.png"):
         dataset.load("-cTest0003_2/1")
     assert dataset.load("-cTest0003_2/2").sample.image.any()
-    sound.unlink()
-    with pytest.raises(AudioError, match=sound.name):
+    audio.unlink()
+    with pytest.raises(AudioError, match=audio.name):
         MS3(tmp_path).load("-cTest0003_2/2")
 
 

@@ -80,7 +80,7 @@ def test_a_sample_tells_nothing_of_its_target(root, reader):
                 assert not any(secret in thing.replace(dataset.name, "") for secret in secrets), thing
             else:
                 assert not any(np.shares_memory(thing, mask) for mask in masks)
-                # Neither the image of another frame nor the rest of the recording hangs on to it.
+                # Neither the image of another frame nor the rest of the audio is held by it.
                 assert thing.nbytes <= max(sample.image.nbytes, sample.audio.waveform.nbytes)
     assert len(names) == len(dataset)
 
@@ -176,7 +176,7 @@ def test_frames_of_a_video_leave_no_recordings_behind(tmp_path):
         dataset.load(f"v{k:02d}/1")
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held < 5 * 5 * 44100 * 4  # four recordings, not twelve
+    assert held < 5 * 5 * 44100 * 4  # four audio files, not twelve
 
 
 # -------------------------------------------------------------------------------------------- targets
@@ -231,13 +231,13 @@ def test_a_check_of_a_complete_data_set_is_ok(root):
 def test_a_check_names_missing_and_broken_files(tmp_path):
     make_all(tmp_path)
     dataset = MS3(tmp_path)
-    image, sound, _ = dataset.files("-cTest0003_2/1")
+    image, audio, _ = dataset.files("-cTest0003_2/1")
     image.unlink()
-    sound.unlink()
+    audio.unlink()
     dataset.files("dTest_0004_7/1")[2].write_bytes(b"broken")
     (test,) = check(MS3, tmp_path, split="test").splits
-    assert (test.missing, test.broken) == (2, 0)  # the recording of five frames is one file
-    assert any(str(sound) in problem for problem in test.problems)
+    assert (test.missing, test.broken) == (2, 0)  # the audio of five frames is one file
+    assert any(str(audio) in problem for problem in test.problems)
     report = check(MS3, tmp_path, split="test", decode=True)
     assert (report.splits[0].missing, report.splits[0].broken) == (2, 1)
     assert "2 missing, 1 broken" in str(report)

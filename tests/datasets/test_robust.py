@@ -1,4 +1,4 @@
-"""AVSBench-Robust: the same frames with sounds of nothing in view, the same on every machine."""
+"""AVSBench-Robust: the same frames with audio whose sources are not in view, the same on every machine."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def test_the_same_seed_gives_the_same_sounds_in_any_order(tree):
     items = list(other)
     np.random.seed(1)
     state = np.random.get_state()[1].copy()
-    sounds = {item: one.load(item).sample.audio.waveform for item in items}
+    audio = {item: one.load(item).sample.audio.waveform for item in items}
     for item in reversed(items):
-        assert np.array_equal(other.load(item).sample.audio.waveform, sounds[item])
+        assert np.array_equal(other.load(item).sample.audio.waveform, audio[item])
     assert np.array_equal(np.random.get_state()[1], state)
     changed = RobustS4(root, seed=43)
-    assert any(not np.array_equal(changed.load(i).sample.audio.waveform, sounds[i]) for i in items if "noise" in i)
+    assert any(not np.array_equal(changed.load(i).sample.audio.waveform, audio[i]) for i in items if "noise" in i)
 
 
 def test_the_noise_of_seed_42_is_what_it_always_was(tree):
@@ -99,10 +99,10 @@ def test_a_sound_off_screen_is_of_another_group_that_does_not_go_with_it(tree):
     for item in dataset:
         _, category, name, k = item.split("/")
         step = round(dataset.load(item).sample.audio.waveform[0, -1] / STEP) - int(k)
-        lender = by_base[step]  # its stairs say which recording it is, and that the second is the frame's own
-        assert lender["split"] == "test"
-        assert (lender["category"], lender["name"]) != (category, name)
-        assert groups[lender["category"]] not in (groups[category], avoid.get(groups[category]))
+        other = by_base[step]  # its steps say which audio file it is, and that the second is the frame's own
+        assert other["split"] == "test"
+        assert (other["category"], other["name"]) != (category, name)
+        assert groups[other["category"]] not in (groups[category], avoid.get(groups[category]))
 
 
 def test_choices_spread_over_the_videos(tmp_path):
@@ -112,19 +112,19 @@ def test_choices_spread_over_the_videos(tmp_path):
     tree.table("s4_meta_data.csv", rows)
     dataset = RobustS4(tmp_path, conditions=["offscreen"])
     groups, avoid = robust_groups("s4")
-    lenders = {}
+    others = {}
     for item in dataset:
         category = item.split("/")[1]
-        lender = dataset.files(item)[2]
-        lenders[item.rpartition("/")[0]] = lender
-        assert groups[lender.parent.name] not in (groups[category], avoid.get(groups[category]))
-    assert len(set(lenders.values())) > 80
-    assert len({lender.parent.name for lender in lenders.values()}) == 23
+        other = dataset.files(item)[2]
+        others[item.rpartition("/")[0]] = other
+        assert groups[other.parent.name] not in (groups[category], avoid.get(groups[category]))
+    assert len(set(others.values())) > 80
+    assert len({other.parent.name for other in others.values()}) == 23
 
 
 def test_ms3_learns_what_is_heard_from_the_list_of_avss(tree, tmp_path):
     root, _ = tree
-    # A man and a piano (human, music) against a dog (animal), which would not be lent to the dog's own group.
+    # A man and a piano (human, music) against a dog (animal), which would not be chosen for the dog's own group.
     dataset = RobustMS3(root, conditions=["offscreen"])
     assert dataset.files("offscreen/-cTest0003_2/1")[2].stem == "dTest_0004_7"
     bare = tmp_path / "bare"

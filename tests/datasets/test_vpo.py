@@ -1,4 +1,4 @@
-"""VPO is read as it is distributed, and its sounds are mixed as its protocol says."""
+"""VPO is read as it is distributed, and its audio is mixed as its protocol says."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def item_of(manifest, part, start):
 
 
 def steps_of(wave):
-    """The levels of a sound in steps of a stair."""
+    """The levels of a waveform in steps, see ``Tree.stairs``."""
     return (np.asarray(wave, np.float64) / STEP).round(3)
 
 

@@ -98,7 +98,7 @@ def test_a_damaged_line_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_only_batches_with_a_failed_item_are_run_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the run ends as one that never failed, where no other item is heard with a failed one's sound."""
+    """And the run ends as one that never failed, where no other item has the shuffled audio of a failed one."""
     small = plan(audio=("recorded",))
     evaluate(Folder(folder), small, tmp_path / "whole")
     load = Folder.load

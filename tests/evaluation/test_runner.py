@@ -95,7 +95,7 @@ def test_an_unreadable_item_is_listed_and_left_out(folder: Path, monkeypatch: py
 
 
 def test_any_error_on_one_item_does_not_end_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data set of somebody else's may raise anything."""
+    """A third party's data set may raise anything."""
     load = Folder.load
 
     def sometimes(self: Folder, item: str) -> Any:
@@ -174,21 +174,21 @@ def test_the_compat_suite_is_updated_with_whole_videos(tmp_path: Path) -> None:
 
 
 def test_classes_of_label_maps_have_their_own_numbers(tmp_path: Path) -> None:
-    """As the suite counts them, under the data set's names, and with the recorded sound only."""
+    """As the suite counts them, under the data set's names, and with the recorded audio only."""
     make_avss(tmp_path / "set")
     dataset = AVSS(tmp_path / "set", encoding="labels_semantic")
     small = plan(strategies=("fused",), suites=("avss", "cavp", "avsbench"), limit=6, batch_size=2)
     report = evaluate(dataset, small, tmp_path / "run")
-    judged = report["class_metrics"]["fused"]
-    assert set(judged) == {"avss", "cavp"}, "the suite of masks tells no classes apart"
+    class_rows = report["class_metrics"]["fused"]
+    assert set(class_rows) == {"avss", "cavp"}, "the suite of masks has no classes"
     numbers = rows(report)["fused", "recorded"]["metrics"]
     for suite in ("avss", "cavp"):
-        assert [row["class"] for row in judged[suite]] == list(dataset.classes)
-        ious = [row["IoU"] for row in judged[suite]]
+        assert [row["class"] for row in class_rows[suite]] == list(dataset.classes)
+        ious = [row["IoU"] for row in class_rows[suite]]
         assert numbers[suite]["mIoU"] == pytest.approx(sum(iou or 0 for iou in ious) / len(ious))
-        assert {row["class"] for row in judged[suite] if row["F"] is not None} >= {"background", "helicopter"}
+        assert {row["class"] for row in class_rows[suite] if row["F"] is not None} >= {"background", "helicopter"}
         assert None in ious, "most classes are in none of the six frames"
-    assert judged["avss"][0]["frames"] == 6
+    assert class_rows["avss"][0]["frames"] == 6
     kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert kept["class_metrics"] == report["class_metrics"]
     text = (tmp_path / "run" / "report.md").read_text().partition("## Classes by the metric suites")[2]

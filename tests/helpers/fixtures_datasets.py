@@ -1,8 +1,8 @@
 """Miniature trees of the benchmarks, in the layouts in which they are distributed.
 
 Every maker writes a tree and returns what it has written: the manifest that the readers are compared with. Images
-are noise, masks are rectangles, and sounds are stairs whose level in second k is k + 1 steps, so that a reader that
-takes the wrong second, channel or part of a recording is found out.
+are noise, masks are rectangles, and waveforms are stairs whose level in second k is k + 1 steps, so that a reader that
+takes the wrong second, channel or part of an audio file is noticed.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Tree:
         image.save(self.place(path))
 
     def stairs(self, path: str, seconds: float, *, rate: int = 8000, channels: int = 1, base: int = 0) -> None:
-        """A sound at (base + k + 1) steps in second k; the second channel is its negative half."""
+        """An audio file at the level of (base + k + 1) steps in second k; the second channel is its negative half."""
         level = base + 1 + np.arange(round(seconds * rate)) // rate
         wave = level * STEP
         soundfile.write(self.place(path), np.stack([wave, -wave / 2][:channels], axis=1), rate, subtype="PCM_16")
@@ -94,7 +94,7 @@ class Tree:
 
 
 def make_s4(root: Path) -> dict[str, Any]:
-    """AVSBench-S4: names that start with "-" and "_", one name in two categories, a frame without sound in view."""
+    """AVSBench-S4: names that start with "-" and "_", one name in two categories, a frame without a source in view."""
     tree, base, items = Tree(root), "avsbench_data/Single-source", []
     videos = [
         ("tRain-vid_01", "dog_barking", "train", 5.0),
@@ -272,7 +272,7 @@ def make_vpo(root: Path) -> dict[str, Any]:
     return manifest
 
 
-#: Images, sounds and masks by either spelling.
+#: Images, audio files and masks by either spelling.
 IS3_SPELLINGS = {
     "IS3": ("images", "audio_waw", "gt_segmentation"),
     "synthetic3241": ("visual_frames", "audio_wav", "gt_masks"),
@@ -282,7 +282,7 @@ IS3_SPELLINGS = {
 def make_is3(root: Path, spelling: str) -> dict[str, Any]:
     """IS3 in one of its spellings: JPEG masks, group names with and without a number."""
     tree, items = Tree(root, 15), []
-    images, sounds, masks = IS3_SPELLINGS[spelling]
+    images, audio, masks = IS3_SPELLINGS[spelling]
     for group, pair in [
         ("accordion_baby_10467", ("accordion", "baby")),
         ("fox_train", ("subway", "fox")),
@@ -295,7 +295,7 @@ def make_is3(root: Path, spelling: str) -> dict[str, Any]:
             mask[10:50, 20 + 30 * place : 60 + 30 * place] = True
             tree.grey(f"{spelling}/{masks}/{name}.jpg", mask, quality=60)
             seconds = 4.0 if place else 10.0
-            tree.stairs(f"{spelling}/{sounds}/{name}.wav", seconds, rate=4000)
+            tree.stairs(f"{spelling}/{audio}/{name}.wav", seconds, rate=4000)
             items.append(
                 {"id": name, "group": group, "category": category, "area": int(mask.sum()), "size": [112, 112]}
             )
@@ -342,8 +342,8 @@ def make_localisation(root: Path, s4: dict[str, Any], ms3: dict[str, Any], is3: 
                     ys, xs = np.nonzero(np.asarray(painting))
                 # Boxes on 224 x 224 that name the last pixel inside; empty ones are all zero.
                 box = [float(v * 5) for v in (xs.min(), ys.min(), xs.max(), ys.max())] if len(xs) else [0.0] * 4
-                mask, sound = f"gt_masks/{within}/{video}_{k}.png", f"audio_wav/{within}.wav"
-                rows.append((f"{kind}/visual_frames/{frame}.png", f"{kind}/{sound}", f"{kind}/{mask}", box))
+                mask, audio = f"gt_masks/{within}/{video}_{k}.png", f"audio_wav/{within}.wav"
+                rows.append((f"{kind}/visual_frames/{frame}.png", f"{kind}/{audio}", f"{kind}/{mask}", box))
                 manifest[f"ssl_{name}"].append(
                     {"id": frame.removeprefix("test/"), "box": [int(v) for v in box]}
                     | {"area": item["areas"][k - 1], "size": item["size"], "frame": k - 1}
@@ -364,8 +364,8 @@ def make_localisation(root: Path, s4: dict[str, Any], ms3: dict[str, Any], is3: 
             tree.stairs(f"{folder}/audio_wav/{stem}.wav", 4.0)
             ys, xs = np.nonzero(mask)
             box = [int(v) for v in (xs.min() * 8, ys.min() * 4, (xs.max() + 1) * 8, (ys.max() + 1) * 4)]
-            image, sound = f"{folder}/visual_frames/{stem}.jpg", f"{folder}/audio_wav/{stem}.wav"
-            rows.append((image, sound, f"{folder}/gray_masks/{stem}.jpg", [float(v) for v in box]))
+            image, audio = f"{folder}/visual_frames/{stem}.jpg", f"{folder}/audio_wav/{stem}.wav"
+            rows.append((image, audio, f"{folder}/gray_masks/{stem}.jpg", [float(v) for v in box]))
             manifest[f"ssl_{name}"].append(
                 {"id": stem, "box": box, "area": int(mask.sum()), "size": [56, 28], "frame": 0, "seconds": 4.0}
                 | {"group": stem.partition("_")[0]}

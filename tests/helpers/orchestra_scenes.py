@@ -1,4 +1,4 @@
-"""Scenes of the toy world in the layout of the orchestra: what sounds is known, and the preset "toy" understands it."""
+"""Scenes of the toy world in the layout of the orchestra: the preset "toy" can find their sources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from zsavs.testing import toy
 
-#: What is visible and what is heard, by group; the k-th scene of a group turns the colours by k.
+#: What is in the image and what is in the audio, by group; the k-th scene of a group rotates the colours by k.
 GROUPS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "single": ((0, 1), (0,)),
     "two": ((0, 1, 2), (0, 2)),

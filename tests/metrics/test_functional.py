@@ -252,7 +252,7 @@ def test_auc_lies_within_a_step_of_the_mean(ious):
     assert 0 <= functional.success_auc(ious) <= 1 + 1e-12
 
 
-def test_interactive_iou_needs_every_sound_of_a_image():
+def test_interactive_iou_needs_every_source_of_an_image():
     ious, groups = [0.9, 0.4, 0.6, 0.5], ["a", "a", "b", "b"]
     assert functional.interactive_iou(ious, groups) == 0.5
     assert functional.interactive_iou(ious, [1, 2, 3, 4]) == 0.75

@@ -1,4 +1,4 @@
-"""Order, batches and processes leave no trace in a number, and a stored suite goes on where it stopped."""
+"""No number depends on order, batches or processes, and a stored suite is restored exactly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zsavs.metrics.f_measure_curve import f_curve, thresholds
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.randoms(use_true_random=False))
-def test_exact_sums_forget_the_order_and_agree_with_fsum(values, random):
+def test_exact_sums_do_not_depend_on_the_order_and_agree_with_fsum(values, random):
     shuffled = values.copy()
     random.shuffle(shuffled)
     assert exact_sums.mean(values) == exact_sums.mean(shuffled)
@@ -39,19 +39,19 @@ def frames(count=12):
     return np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs]).astype(bool)
 
 
-def test_max_f_equals_its_twin_bit_for_bit():
+def test_max_f_equals_its_streaming_version_bit_for_bit():
     maps, targets = frames()
-    twin = streaming.MaxF()
-    twin.update(maps[:5], targets[:5])
-    twin.update(maps[5:6], targets[5:6])
-    twin.merge(rest := streaming.MaxF())
+    stream = streaming.MaxF()
+    stream.update(maps[:5], targets[:5])
+    stream.update(maps[5:6], targets[5:6])
+    stream.merge(rest := streaming.MaxF())
     rest.update(maps[6:7], targets[6:7])
-    twin.merge(rest)
-    twin.update(maps[7:], targets[7:])
-    assert twin.compute() == functional.max_f_measure(maps, targets)
-    assert twin.frames == 9
+    stream.merge(rest)
+    stream.update(maps[7:], targets[7:])
+    assert stream.compute() == functional.max_f_measure(maps, targets)
+    assert stream.frames == 9
     at = f_curve_mean(maps, targets)
-    assert twin.best_threshold() == thresholds()[at.argmax()]
+    assert stream.best_threshold() == thresholds()[at.argmax()]
 
 
 def f_curve_mean(maps, targets):
@@ -152,7 +152,7 @@ def label_items(count=10, classes=6):
         yield recipe.label_frame(700 + i, 20, 24, classes, [1 + i % 3, 4], kind)
 
 
-def feed(name):
+def updates_of(name):
     """(options, updates): what a suite of that name is made with, and the arguments of its updates in turn."""
     items = list(binary_items())
     if name in ("avsbench", "baav"):
@@ -186,8 +186,8 @@ def same(got, want):
 
 
 @pytest.mark.parametrize("name", suites.names())
-def test_order_and_splits_leave_no_trace(name):
-    options, updates = feed(name)
+def test_no_number_depends_on_order_and_splits(name):
+    options, updates = updates_of(name)
     want = run(name, options, updates).compute()
     assert all(isinstance(value, (int, float)) for value in want.values())
     assert same(run(name, options, updates[::-1]).compute(), want)
@@ -199,8 +199,8 @@ def test_order_and_splits_leave_no_trace(name):
 
 
 @pytest.mark.parametrize("name", suites.names())
-def test_a_stored_suite_goes_on_where_it_stopped(name):
-    options, updates = feed(name)
+def test_a_stored_suite_is_restored_exactly(name):
+    options, updates = updates_of(name)
     want = run(name, options, updates)
     half = run(name, options, updates[:5])
     before = half.compute()
@@ -217,7 +217,7 @@ def test_a_stored_suite_goes_on_where_it_stopped(name):
 
 @pytest.mark.parametrize("name", sorted(set(suites.names()) - {"avsbench_compat", "robust", "avss_compat"}))
 def test_one_update_of_many_equals_many_of_one(name):
-    options, updates = feed(name)
+    options, updates = updates_of(name)
     stacked = tuple(np.stack(part) for part in zip(*(args for args, _ in updates), strict=True))
     keywords = {key: [kwargs[key] for _, kwargs in updates] for key in updates[0][1]}
     together = run(name, options, [(stacked, keywords)])
@@ -226,7 +226,7 @@ def test_one_update_of_many_equals_many_of_one(name):
 
 @pytest.mark.parametrize("name", suites.names())
 def test_updates_leave_their_arguments_alone_and_compute_can_be_repeated(name):
-    options, updates = feed(name)
+    options, updates = updates_of(name)
     copies = [tuple(array.copy() for array in args) for args, _ in updates]
     suite = run(name, options, updates)
     first = suite.compute()
@@ -236,7 +236,7 @@ def test_updates_leave_their_arguments_alone_and_compute_can_be_repeated(name):
 
 
 @pytest.mark.parametrize("name", suites.names())
-def test_an_empty_suite_knows_nothing_and_says_so(name):
+def test_an_empty_suite_has_no_numbers_and_says_so(name):
     numbers = suites.get(name).compute()
     for key, value in numbers.items():
         counted = key.startswith("n_")
@@ -245,5 +245,5 @@ def test_an_empty_suite_knows_nothing_and_says_so(name):
 
 @pytest.mark.parametrize("name", suites.names())
 def test_numbers_are_shares(name):
-    numbers = run(name, *feed(name)).compute()
+    numbers = run(name, *updates_of(name)).compute()
     assert all(math.isnan(v) or 0 <= v <= 1 + 1e-12 for k, v in numbers.items() if not k.startswith("n_"))

@@ -133,7 +133,7 @@ def test_hard_maps_score_the_literal_zero_with_a_warning_or_are_refused(name, co
         strict.update(hard, target, **names)
 
 
-def test_ssl_stretches_maps_and_groups_by_name():
+def test_ssl_normalises_maps_and_groups_by_name():
     target = np.array([[1, 1], [0, 0]], bool)
     suite = suites.get("ssl")
     suite.update(np.float32([[0.3, 0.31], [0.1, 0.2]]), target, names="dog_bus_1_dog.jpg")
@@ -149,7 +149,7 @@ def test_ssl_stretches_maps_and_groups_by_name():
     assert suite.compute()["n_items"] == 3
 
 
-def test_ssl_thresholds_the_stretched_map_where_neighbours_may_have_become_one():
+def test_ssl_thresholds_the_normalised_map_where_neighbours_may_have_become_one():
     low, high = np.float32(0.4458731710910797), np.float32(0.4458732008934021)  # equal after a division by 0.7
     suite = suites.get("ssl")
     suite.update(np.float32([[0, 0.1, low, high, 0.7]]), np.array([[0, 0, 0, 1, 1]], bool), names="a_1")
@@ -181,7 +181,7 @@ def test_avss_counts_a_class_where_it_is_seen_or_predicted():
     assert empty.compute()["mIoU_present"] == 1
 
 
-def test_padding_lifts_the_background_only():
+def test_padding_raises_the_background_only():
     plain, padded = suites.get("avss_compat", num_classes=3), suites.get("avss_compat", num_classes=3)
     labels, target = np.array([[1, 1, 0, 0]]), np.array([[1, 0, 0, 0]])
     plain.update(labels, target)
@@ -241,7 +241,7 @@ def test_tavis_takes_probabilities_only_when_told():
         logits.update(np.zeros((3, 1, 2), np.float32), target)
 
 
-def test_robust_ignores_the_targets_of_negative_sounds():
+def test_robust_ignores_the_targets_of_negative_conditions():
     suite = suites.get("robust")
     suite.update(np.float32(HIGH), np.array(SOME, bool), condition="positive")
     suite.update(np.float32(HIGH), np.array(SOME, bool), condition="silence")

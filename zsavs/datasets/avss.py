@@ -54,7 +54,7 @@ class AVSS(FrameReader):
             middle out, as published.
         encoding: which of the two mask folders to read: "labels_rgb", "labels_semantic", or "auto" for the first of
             them that exists.
-        videos: a list that takes the place of the split: a folder with a sub-folder for each video, a CSV with a
+        videos: a list that replaces the split: a folder with a sub-folder for each video, a CSV with a
             column ``uid``, or a text file with one a line.
         named_only: make labels of classes that ``a_obj`` does not name background, as OV-AVSS does.
 

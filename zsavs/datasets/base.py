@@ -26,17 +26,17 @@ __all__ = ["IGNORE", "Counts", "Dataset", "Item", "Reader", "Target"]
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is true of an item, for metrics only.
+    """The annotation of an item, for metrics only.
 
     Args:
-        mask: (H, W) bool, the pixels of everything that sounds. H and W are those of the protocol, which may differ
+        mask: (H, W) bool, the pixels of all sources in view. H and W are those of the protocol, which may differ
             from the image's: resize the score map to them, not the target.
         labels: (H, W) uint8 class ids, 0 the background and 255 pixels that do not count; None where the data set has
             masks only.
         classes: names of the classes by id, if there are labels.
-        category: what the results are broken down by: the data set's own word for what sounds, or for the kind of
-            scene; "" if it has none.
-        sources: names of what sounds, one for each source, so a name may occur twice; empty if nothing in view does.
+        category: what the results are broken down by: the data set's own name of the source, or of the kind of scene;
+            "" if it has none.
+        sources: names of the sources in view, one for each, so a name may occur twice; empty if nothing in view sounds.
         video_id: the video, or for single images the image, by the data set's own name.
         frame: which second of the video, from 0.
         group: equal for items of one video or of one image, for metrics that score them together.
@@ -84,7 +84,7 @@ class Target:
 
 
 class Item(NamedTuple):
-    """One item: hand ``sample`` to a pipeline and ``target`` to a metric."""
+    """One item: ``sample`` is for a pipeline and ``target`` for a metric."""
 
     sample: AVSample
     target: Target
@@ -122,7 +122,7 @@ class Counts(NamedTuple):
     Args:
         items: what is scored: frames, or images with an audio clip.
         groups: videos, or images.
-        empty: items in which nothing sounds.
+        empty: items in which nothing in view sounds.
     """
 
     items: int | None = None
@@ -235,8 +235,8 @@ class Reader(ABC):
     def sample_name(self, item: str) -> str:
         """The name that an item's sample carries.
 
-        Ids hold class names and paths, and a sample must not say what is in it. This is the id hashed: the same on
-        every machine, and it tells nothing.
+        Ids hold class names and paths, and a sample must not name its sources. This is a hash of the id, the same on
+        every machine.
         """
         key = f"{self.name}/{self.split}/{item}".encode("utf-8", "surrogateescape")
         return f"{self.name}-{hashlib.blake2b(key, digest_size=6).hexdigest()}"
@@ -250,7 +250,7 @@ class Reader(ABC):
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value that tells one option from another."""
+    """An option as a JSON value, different for different options."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

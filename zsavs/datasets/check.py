@@ -25,7 +25,7 @@ class SplitCheck:
     Args:
         split: its name.
         found: items and groups in the lists; items with an empty target if everything was decoded.
-        published: the same by the publications, None where they do not say.
+        published: the published numbers, None where there are none.
         missing: number of files that the lists name and that are not there.
         broken: number of items that cannot be decoded, or for which a condition has no audio.
         problems: the first of either, or why the split cannot be opened.

@@ -77,5 +77,5 @@ class PairReader(Reader):
         return Item(sample, Target(mask, **self._facts(item)))
 
     def _facts(self, item: str) -> dict[str, Any]:
-        """What the target says beside the mask."""
+        """The fields of the target beside the mask."""
         return {"video_id": item, "group": item}

@@ -1,4 +1,4 @@
-"""The lists of SSLalignment: IS3, S4, MS3 and VPO as sound source localisation scores them, by masks or by boxes.
+"""The lists of SSLalignment: IS3, S4, MS3 and VPO for sound source localisation, with masks or boxes as targets.
 
 Definition: metadata/, datasets.py and test.py in kaistmm/SSLalignment at e7ae3c5. Paths in the lists are absolute on
 the authors' machine; only their last parts are used.
@@ -129,7 +129,7 @@ class Localisation(Reader):
         """The folders of images, audio files and masks that the last parts of the paths continue."""
 
     def _facts(self, item: str, name: str) -> dict[str, Any]:
-        """What the target says beside the mask."""
+        """The fields of the target beside the mask."""
         return {"video_id": name}
 
     def _find(self, item: str) -> _Entry:

@@ -27,7 +27,7 @@ __all__ = ["Orchestra", "Scene", "Thing"]
 
 _LIST = "scenes.json"
 _VERSION = 1
-#: Condition of a scene in which nothing in view sounds, by its group; a sound of another group is off screen.
+#: Condition of a scene in which nothing in view sounds, by its group; in other groups the source is off screen.
 _CONDITIONS = {"silence": "silence", "noise": "noise"}
 
 
@@ -39,7 +39,7 @@ class Thing(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What is true of a scene.
+    """The annotation of a scene.
 
     Args:
         group: the group it belongs to.
@@ -76,7 +76,7 @@ class Orchestra(Reader):
 
     Attributes:
         groups: the groups that are kept, with what each of them is.
-        scenes: by its name what is true of each scene that is kept.
+        scenes: by name, the groups, objects and sources of each scene that is kept.
         classes: the background, and every label of a source in any scene of the folder, in alphabetical order.
 
     Raises:

@@ -145,7 +145,7 @@ class FrameReader(Reader):
         """Read the image, (H, W, 3) uint8, and the target."""
 
     def _facts(self, video: Video, number: int) -> dict[str, Any]:
-        """What the target says beside the mask."""
+        """The fields of the target beside the mask."""
         return {
             "category": video.category,
             "sources": video.sources,

@@ -85,7 +85,7 @@ class BatchReader:
                 loaded.append((name, self.dataset.load(name)))
             except ZsavsError as error:
                 unreadable.append({"item": name, "error": str(error)})
-            except Exception as error:  # a data set may be anybody's, and one item must not end the run
+            except Exception as error:  # a third party's data set may raise anything, and one item must not end the run
                 unreadable.append({"item": name, "error": f"{type(error).__name__}: {' '.join(str(error).split())}"})
         recorded = {by_name[name]: item.sample for name, item in loaded}
         recorded |= self.context(recorded)

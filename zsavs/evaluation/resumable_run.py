@@ -2,7 +2,7 @@
 
 ``settings.json`` says what is being run, ``batches.jsonl`` holds a line for each finished batch. A line is written in
 one piece and forced to the disk before the next batch begins; a line that a crash cut short is dropped when the run is
-resumed. A lock keeps a second process out.
+resumed. A lock refuses a second process.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ResumableRun:
         self.folder = Path(folder)
         with self._writing("name another folder"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Without O_NONBLOCK opening a pipe would wait for somebody to read from it.
+            # Without O_NONBLOCK, opening a pipe would wait until another process reads from it.
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
             self._lock = os.fdopen(os.open(self.folder / "lock", flags, 0o666), "ab")
         try:
@@ -57,7 +57,7 @@ class ResumableRun:
             self._check_settings(dict(settings))
             self.batches = self._finished()
             with self._writing("name another folder"):
-                # Unbuffered: what a full disk did not take is not tried again when the file is closed.
+                # Unbuffered: bytes that a full disk refused are not written again when the file is closed.
                 self._file = (self.folder / "batches.jsonl").open("ab", buffering=0)
             on_failure.pop_all()
 
@@ -82,7 +82,7 @@ class ResumableRun:
             rows = [row for row in batch["items"] if isinstance(row, dict) and ("scores" in row or "error" in row)]
             if not rows or [row.get("item") for row in rows] != list(items.get(number, ())):
                 raise ResultFileError(
-                    f"{self.folder / 'batches.jsonl'}: what it holds as batch {number} is none of this run; run the "
+                    f"{self.folder / 'batches.jsonl'}: batch {number} in it is none of this run; run the "
                     f"evaluation again in another folder."
                 )
 
@@ -159,7 +159,7 @@ class ResumableRun:
         if changed:
             raise OutputError(
                 f"{self.folder}: holds a run with other settings ({'; '.join(changed)}). Run it with the same "
-                f"settings to go on with it, or name another folder."
+                f"settings to resume it, or name another folder."
             )
 
     def _finished(self) -> dict[int, dict[str, Any]]:

@@ -146,7 +146,7 @@ def _suite_numbers(merged: Mapping[str, Suite]) -> dict[str, dict[str, float | N
 
 
 def _class_rows(merged: Mapping[str, Suite], classes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """For each suite that tells classes apart, a row of numbers for each class, in the order of the ids."""
+    """For each suite with numbers per class, a row of them for each class, in the order of the ids."""
     rows = {}
     for name, suite in merged.items():
         numbers = suite.per_class()

@@ -53,7 +53,7 @@ class Suite(ABC):
         """The numbers so far, by the names that the benchmark prints; NaN where one is undefined."""
 
     def per_class(self) -> dict[str, NDArray[np.float64]]:
-        """(C,) numbers of each class by name, such as IoU and F; none where a suite does not tell classes apart."""
+        """(C,) numbers of each class by name, such as IoU and F; none where a suite has no classes."""
         return {}
 
     def merge(self, other: Self) -> Self:

@@ -85,7 +85,7 @@ def get(name: str, **options: Any) -> Suite:
 
 
 def from_state(state: Mapping[str, Any]) -> Suite:
-    """The suite that goes on from what ``Suite.state()`` returned, before or after a round trip through JSON.
+    """A suite restored from what ``Suite.state()`` returned, before or after a round trip through JSON.
 
     Raises:
         ResultFileError: the state is damaged, or of another version.
