@@ -277,7 +277,7 @@ def test_what_is_no_path(path):
         (b"\0\0\0\x18ftypheic\0\0\0\0" + bytes(200), "HEIC"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0" + bytes(200), "HEIF"),
         (b"\0\0\0\x18ftypisom\0\0\0\0" + bytes(200), "MP4"),
-        (b"RIFF\0\1\0\0WAVEfmt " + bytes(200), "WAV recording"),
+        (b"RIFF\0\1\0\0WAVEfmt " + bytes(200), "WAV file"),
         (b"%PDF-1.7\n", "PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "text"),
         (bytes(range(128, 256)), ""),

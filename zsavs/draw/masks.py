@@ -11,10 +11,11 @@ from PIL import Image, ImageFilter
 
 from zsavs.draw.colours import Rgb, blend, palette
 from zsavs.draw.labels import place_labels
-from zsavs.errors import ContractError, ImageError
+from zsavs.errors import ContractError
+from zsavs.media.arrays import image_size
 from zsavs.media.regions import tight_box
 
-__all__ = ["brief", "check_image", "check_regions", "mask_layer", "overlay"]
+__all__ = ["brief", "check_regions", "mask_layer", "overlay"]
 
 #: Opacity of the tint: the texture under it stays readable.
 _TINT = 0.38
@@ -51,8 +52,7 @@ def overlay(
         ImageError: ``image`` is not an image.
         ContractError: shapes disagree, or the masks are not bool.
     """
-    check_image(image)
-    masks, boxes = check_regions(masks, phrases, scores, boxes_xyxy, image.shape[:2])
+    masks, boxes = check_regions(masks, phrases, scores, boxes_xyxy, image_size(image))
     canvas = np.array(image)
     _draw(canvas, masks, phrases, scores, boxes)
     return Image.fromarray(canvas)
@@ -82,19 +82,6 @@ def mask_layer(
     canvas = np.zeros((*masks.shape[1:], 4), np.uint8)
     _draw(canvas, masks, phrases, scores, boxes)
     return Image.fromarray(canvas)
-
-
-def check_image(image: NDArray[np.uint8]) -> None:
-    """Check the image.
-
-    Raises:
-        ImageError: it is not (H, W, 3) uint8 with at least one pixel.
-    """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ImageError(f"image: expected an array (height, width, 3) of uint8, got {got}.")
-    if not image.size:
-        raise ImageError(f"image: the image has no pixels, shape {image.shape}.")
 
 
 def check_regions(

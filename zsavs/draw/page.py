@@ -11,9 +11,10 @@ from PIL import Image, ImageFilter
 from zsavs.draw.audio import audio_strip
 from zsavs.draw.colours import GREY, INK, PAPER, QUIET, TRACK, Rgb, palette
 from zsavs.draw.labels import rounded
-from zsavs.draw.masks import brief, check_image, check_regions, overlay
+from zsavs.draw.masks import brief, check_regions, overlay
 from zsavs.draw.text import cap_height, set_line
 from zsavs.errors import AudioError, ContractError
+from zsavs.media.arrays import image_size
 from zsavs.media.audio_clip import AudioClip
 
 __all__ = ["card"]
@@ -66,8 +67,7 @@ def card(
         AudioError: ``clip`` is not an :class:`~zsavs.types.AudioClip`.
         ContractError: shapes disagree, or a weight is not a finite number.
     """
-    check_image(image)
-    masks, _ = check_regions(masks, phrases, scores, boxes, image.shape[:2])
+    masks, _ = check_regions(masks, phrases, scores, boxes, image_size(image))
     if not isinstance(clip, AudioClip):
         raise AudioError(f"clip: expected a zsavs.AudioClip, got {type(clip).__name__}.")
     rows = _heaviest_first(heard)

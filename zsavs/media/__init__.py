@@ -1,15 +1,15 @@
-"""From files to arrays, and between sizes and rates: decoding, resampling, resizing, and the exact way back.
+"""Image and audio files to arrays, and arrays between sizes and sample rates, with the exact way back.
 
-- :mod:`~zsavs.media.input_file`: opening a user's file, and saying what is wrong with it.
-- :mod:`~zsavs.media.audio_file`: audio files, decoded to a waveform.
-- :mod:`~zsavs.media.audio_clip`: audio in memory.
-- :mod:`~zsavs.media.wav`: an audio clip as a WAV file.
-- :mod:`~zsavs.media.waveform`: waveforms: resampled, fitted to a length, cut into windows.
-- :mod:`~zsavs.media.spectrogram`: spectrograms, and the way back from them.
+- :mod:`~zsavs.media.input_file`: input files, opened or refused with the reason.
+- :mod:`~zsavs.media.arrays`: arrays from outside, checked and made read-only.
+- :mod:`~zsavs.media.audio_file`: audio files, decoded to an audio clip.
+- :mod:`~zsavs.media.audio_clip`: the audio clip, and excerpts of it.
+- :mod:`~zsavs.media.wav`: an audio clip, encoded as a WAV file.
+- :mod:`~zsavs.media.waveform`: waveforms, resampled, fitted to a length, cut into windows.
+- :mod:`~zsavs.media.spectrogram`: the short-time Fourier transform, and its inverse.
 - :mod:`~zsavs.media.image_file`: image files, decoded to RGB.
-- :mod:`~zsavs.media.colour`: palettes, CMYK, 16 bits and transparency to 8-bit RGB.
-- :mod:`~zsavs.media.resize`: images and maps resized, and mask logits brought back to the original image.
+- :mod:`~zsavs.media.colour`: palettes, CMYK, 16 bits and transparency, converted to 8-bit RGB.
+- :mod:`~zsavs.media.resize`: images and maps, resized.
 - :mod:`~zsavs.media.letterbox`: an image in a canvas of a fixed size, and the exact way back.
-- :mod:`~zsavs.media.regions`: regions of an image: cropped with a margin, or highlighted.
-- :mod:`~zsavs.media.arrays`: arrays that are handed over, checked and made read-only.
+- :mod:`~zsavs.media.regions`: regions of an image, cropped or highlighted, and the tight box of a mask.
 """

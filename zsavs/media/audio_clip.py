@@ -1,4 +1,4 @@
-"""Audio in memory: a waveform and its sample rate, checked once and read-only."""
+"""The audio clip: a waveform with its sample rate, checked once and read-only, and excerpts of it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from numpy.typing import NDArray
 from zsavs.errors import AudioError
 from zsavs.media.arrays import as_array, frozen
 
-__all__ = ["AudioClip", "excerpt"]
+__all__ = ["FASTEST_HZ", "MAX_CHANNELS", "AudioClip", "excerpt"]
 
-#: The fastest converters run at 768 kHz; what claims to be ten times as fast is a mistake, and resamplers choke on it.
+#: The sample rate of the fastest converters: a file that states more is damaged, and nothing is resampled to more.
+FASTEST_HZ = 768_000
+#: A clip may have ten times that, which no resampler would take well.
 _MAX_RATE_HZ = 8_000_000
-#: Samples of 32 bits that nobody has scaled are below; what is above are bytes in another order, and what models and
-#: images of such a sound make of it is infinity.
+#: Samples of 32 bits that nobody has scaled are below; what is above are bytes in another order, of which models and
+#: spectrograms make infinity.
 _MAX_LEVEL = 2.0**32
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
-_MAX_CHANNELS = 256
+MAX_CHANNELS = 256
 
 
 @dataclass(frozen=True, eq=False)
 class AudioClip:
-    """A piece of sound.
+    """An audio clip: a waveform with its sample rate.
 
     Args:
         waveform: (C, T) float array, full scale is [-1, 1] (louder is allowed, as sums of sources are, up to 2^32),
             T >= 1.
         sample_rate_hz: samples per second, 1 to 8 million.
-        source: the file it came from, for messages; "" for an array.
+        source: the audio file it came from, for messages; "" for an array.
 
     Raises:
-        AudioError: wrong shape or dtype, no samples, NaN or infinity, too loud to be sound, or a rate out of range.
+        AudioError: wrong shape or dtype, no samples, NaN or infinity, too loud to be audio, or a rate out of range.
     """
 
     waveform: NDArray[np.float32]
@@ -52,8 +54,8 @@ class AudioClip:
             )
         channels, samples = wave.shape
         if channels == 0 or samples == 0:
-            raise AudioError(f"{where}the recording holds no samples.")
-        if channels > _MAX_CHANNELS:
+            raise AudioError(f"{where}the audio clip holds no samples.")
+        if channels > MAX_CHANNELS:
             raise AudioError(f"{where}{channels} channels: the array looks transposed, expected (channels, samples).")
         if not np.isfinite(wave).all():
             raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
@@ -77,7 +79,7 @@ class AudioClip:
         return float(self.waveform.shape[1] / self.sample_rate_hz)
 
     def mono(self) -> NDArray[np.float32]:
-        """Return the channel mean, (T,) float32; a dual-mono clip gives exactly its one channel."""
+        """The channel mean, (T,) float32; a dual-mono clip gives exactly its one channel."""
         mono: NDArray[np.float32] = self.waveform[0]
         if len(self.waveform) > 1:
             mono = self.waveform.mean(axis=0, dtype=np.float32)
@@ -89,22 +91,22 @@ class AudioClip:
 
 
 def excerpt(clip: AudioClip, begin_s: float, length_s: float, context_s: float) -> AudioClip:
-    """The part of a recording that belongs to a stretch of time, all channels.
+    """The part of a clip around a span of time, all channels.
 
-    Context as long as the stretch is exactly [begin, begin + length); longer context has the stretch in its middle. A
-    window that passes an end of the recording is moved back into it, and a recording shorter than the window is used
-    as it is. The first sample is ``round((begin_s + (length_s - context_s) / 2) * rate)``.
+    Context as long as the span is exactly [begin, begin + length); longer context has the span in its middle. An
+    excerpt that would pass an end of the clip is moved back into it, and a clip shorter than the context is used as
+    it is. The first sample is ``round((begin_s + (length_s - context_s) / 2) * rate)``.
 
     Args:
-        clip: the recording.
-        begin_s: where the stretch begins, in seconds.
-        length_s: how long it is, in seconds.
-        context_s: length of the result in seconds, above 0; ``math.inf`` for the whole recording.
+        clip: the whole clip.
+        begin_s: where the span begins, in seconds.
+        length_s: how long the span is, in seconds.
+        context_s: length of the excerpt in seconds, above 0; ``math.inf`` for the whole clip.
     """
     rate, total = clip.sample_rate_hz, clip.waveform.shape[1]
     if math.isinf(context_s) or (count := max(1, round(context_s * rate))) >= total:
         return clip
     start = round((begin_s + (length_s - context_s) / 2) * rate)
     start = min(max(start, 0), total - count)
-    # A copy: a view would keep the whole recording alive, and within reach of whoever sees the sample.
+    # A copy: a view would keep the whole clip in memory, and within reach of whoever gets the excerpt.
     return AudioClip(clip.waveform[:, start : start + count].copy(), rate)

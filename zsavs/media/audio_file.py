@@ -17,38 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, BrokenInstallation
-from zsavs.media.audio_clip import AudioClip
+from zsavs.media.audio_clip import FASTEST_HZ, MAX_CHANNELS, AudioClip
 from zsavs.media.input_file import looks_like, open_input, readable_name
 
 __all__ = ["EXCERPT_S", "load_audio"]
 
 log = logging.getLogger(__name__)
 
-
-#: Length of the pieces in which a long recording is heard; the audio encoders look at 10 s at a time.
+#: Length of the excerpts in which a long audio file is read; the audio encoders take 10 s at a time.
 EXCERPT_S = 10.0
-
-
-#: The most samples, over all channels, that a clip may hold (256 MiB); 8 channels of 96 kHz for a minute are below.
+#: The most samples, over all channels, that a clip read from a file may hold (256 MiB); 8 channels of 96 kHz for a
+#: minute are below.
 _MAX_VALUES = 2**26
-
-
-#: The fastest converters run at 768 kHz; a header that says more is damaged.
-_MAX_RATE_HZ = 768_000
-
-
-#: The most channels that an AudioClip takes.
-_MAX_CHANNELS = 256
-
-
 #: Frames decoded at a time: a damaged file loses at most this much before the damage.
 _BLOCK = 4096
-
-
 #: libsndfile's frame count for a stream that does not state its length.
 _UNSTATED = 2**62
-
-
 #: libsndfile's own words for a file whose end is missing or whose header is wrong about its length.
 _LIES = re.compile(
     r"^\s*(?:data|SSND|Data Size)\s*:\s*\d+ \(should be \d+\)|does not match value from 'ds64'|"
@@ -58,9 +42,9 @@ _LIES = re.compile(
 
 
 def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) -> AudioClip:
-    """Read a recording: WAV (also RF64), FLAC, OGG, Opus, MP3 and whatever else libsndfile decodes.
+    """The audio clip of a file: WAV (also RF64), FLAC, OGG, Opus, MP3 and whatever else libsndfile decodes.
 
-    A recording longer than ``max_duration_s`` is heard as excerpts of 10 s, as many as fit into ``max_duration_s``,
+    An audio file longer than ``max_duration_s`` is read as excerpts of 10 s, as many as fit into ``max_duration_s``,
     evenly spaced, the first from the start and the last up to the end, one after the other in the clip. Only they are
     decoded. (Below 20 s there is one excerpt, from the start.) This is logged, as is a file that is shorter than its
     header says, which is used up to where it breaks off.
@@ -70,13 +54,13 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) ->
 
     Args:
         path: the file.
-        max_duration_s: the most seconds to hear, above 0.
+        max_duration_s: the most seconds to read, above 0.
 
     Returns:
         The clip at the file's own sample rate, all channels, with ``source`` set to the path.
 
     Raises:
-        AudioError: not there, not readable, not a recording, no samples, NaN or infinity among them, or a sample
+        AudioError: not there, not readable, not an audio file, no samples, NaN or infinity among them, or a sample
             rate above 768 kHz.
         BrokenInstallation: soundfile cannot be imported.
     """
@@ -84,10 +68,10 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) ->
     if not max_duration_s > 0:
         raise AudioError(f"max_duration_s must be above 0, got {max_duration_s!r}.")
     with open_input(path, AudioError) as file:
-        with _decoder(file, name) as sound:
-            rate, channels, frames, notes = sound.samplerate, sound.channels, sound.frames, sound.extra_info
-        if not 0 < rate <= _MAX_RATE_HZ:
-            raise AudioError(f"{name}: the header says {rate} Hz, which no recording has; export the file again.")
+        with _decoder(file, name) as reader:
+            rate, channels, frames, notes = reader.samplerate, reader.channels, reader.frames, reader.extra_info
+        if not 0 < rate <= FASTEST_HZ:
+            raise AudioError(f"{name}: the header says {rate} Hz, which no audio file has; export it again.")
         if frames >= _UNSTATED or min(frames, max_duration_s * rate) > _MAX_VALUES:
             frames = _count(file, name)
         excerpts = _excerpts(frames, rate, max_duration_s)
@@ -99,16 +83,16 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) ->
             waveform = _read(file, name, channels, excerpts)
         elif frames and _LIES.search(notes):
             log.warning("%s: cut off, or its header is wrong; using the %.2f s found.", name, frames / rate)
-    heard = waveform.shape[1]
-    if heard == 0:
+    found = waveform.shape[1]
+    if found == 0:
         raise AudioError(
             f"{name}: holds no samples that can be decoded; record or download it again, or, if a recorder was "
             f"interrupted, run: ffmpeg -ignore_length 1 -i {shlex.quote(name)} {_converted(name)}"
         )
-    if heard < frames:
+    if found < frames:
         log.warning(
-            "%s: %.1f s long; hearing %d evenly spaced excerpts, %.1f s in all (max_duration_s=%g).",
-            *(name, frames / rate, len(excerpts), heard / rate, max_duration_s),
+            "%s: %.1f s long; reading %d evenly spaced excerpts, %.1f s in all (max_duration_s=%g).",
+            *(name, frames / rate, len(excerpts), found / rate, max_duration_s),
         )
     if len(waveform) < channels:
         log.warning("%s: %d channels at %d Hz are averaged to one to save memory.", name, channels, rate)
@@ -137,7 +121,7 @@ def _decoder(file: BinaryIO, name: str) -> Any:
         kind = looks_like(file)
         raise AudioError(
             f"{name}: cannot be decoded as WAV, FLAC, OGG, Opus or MP3"
-            f"{f' (it looks like {kind})' if kind else ''}; name a recording, or convert it first: "
+            f"{f' (it looks like {kind})' if kind else ''}; name an audio file, or convert this one first: "
             f"ffmpeg -i {shlex.quote(name)} {_converted(name)}"
         ) from error
 
@@ -168,7 +152,7 @@ def _converted(name: str) -> str:
 
 
 def _excerpts(frames: int, rate: int, max_duration_s: float) -> list[tuple[int, int]]:
-    """Where to listen: (first frame, number of frames) of each piece, in order and without overlap."""
+    """The excerpts to read: (first frame, number of frames) of each, in order and without overlap."""
     if frames <= max_duration_s * rate:
         return [(0, frames)]
     length = max(1, int(min(EXCERPT_S, max_duration_s) * rate))
@@ -179,27 +163,27 @@ def _excerpts(frames: int, rate: int, max_duration_s: float) -> list[tuple[int, 
 def _read(file: BinaryIO, name: str, channels: int, excerpts: list[tuple[int, int]]) -> NDArray[np.float32]:
     """Decode the excerpts, (C, T) float32, with T shorter than asked for if the file breaks off."""
     total = sum(length for _, length in excerpts)
-    mix = channels > _MAX_CHANNELS or channels * total > _MAX_VALUES
+    mix = channels > MAX_CHANNELS or channels * total > _MAX_VALUES
     waveform = np.empty((1 if mix else channels, total), np.float32)
     filled = 0
-    with _decoder(file, name) as sound:
+    with _decoder(file, name) as reader:
         for start, length in excerpts:
-            for block in _blocks(sound, start, length):
+            for block in _blocks(reader, start, length):
                 # Loud float files may overflow here; AudioClip refuses what comes of it.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    heard = block.T.mean(axis=0, keepdims=True) if mix else block.T
-                waveform[:, filled : filled + len(block)] = heard
+                    values = block.T.mean(axis=0, keepdims=True) if mix else block.T
+                waveform[:, filled : filled + len(block)] = values
                 filled += len(block)
     return waveform[:, :filled]
 
 
-def _blocks(sound: Any, start: int, length: int) -> Iterator[NDArray[np.float32]]:
+def _blocks(reader: Any, start: int, length: int) -> Iterator[NDArray[np.float32]]:
     """Decode ``length`` frames from ``start``, a block (n, C) at a time, up to where the file breaks off."""
     import soundfile
 
     try:
-        sound.seek(start)
-        while length > 0 and len(block := sound.read(min(_BLOCK, length), dtype="float32", always_2d=True)):
+        reader.seek(start)
+        while length > 0 and len(block := reader.read(min(_BLOCK, length), dtype="float32", always_2d=True)):
             yield block
             length -= len(block)
     except soundfile.SoundFileError as error:
@@ -208,5 +192,5 @@ def _blocks(sound: Any, start: int, length: int) -> Iterator[NDArray[np.float32]
 
 def _count(file: BinaryIO, name: str) -> int:
     """The frames that can be decoded from the start, by decoding them."""
-    with _decoder(file, name) as sound:
-        return sum(len(block) for block in _blocks(sound, 0, _UNSTATED))
+    with _decoder(file, name) as reader:
+        return sum(len(block) for block in _blocks(reader, 0, _UNSTATED))

@@ -1,4 +1,4 @@
-"""From whatever an image file holds (palette, CMYK, 16 bits, transparency, ...) to the 8-bit RGB that people see."""
+"""Colour modes of image files (palette, CMYK, 16 bits, transparency, ...), converted to 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Turn a decoded image of any mode into mode "RGB".
+    """A decoded image of any mode in mode "RGB".
 
     16-bit grey is scaled from the full range 0..65535, not stretched to what the image uses. An embedded ICC
     profile is applied if it fits the image. Transparency is laid over white: the page on which people see a cut-out

@@ -1,4 +1,4 @@
-"""Image files: decode what people hand over, safely and as people see it."""
+"""Image files, decoded to RGB as they are displayed, with limits of size."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from zsavs.media.input_file import looks_like, open_input, readable_name
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-__all__ = ["decode", "load_image"]
+__all__ = ["MAX_PIXELS", "decode", "load_image"]
 
-#: What an image's file may hold beside its pixels: profiles, previews, more pages.
-_MORE_BYTES = 2**28
+log = logging.getLogger(__name__)
 
 #: Pixels of the largest image that is read unless more are asked for.
 MAX_PIXELS = 100_000_000
 
-log = logging.getLogger(__name__)
+#: What an image file may hold beside its pixels: profiles, previews, more pages.
+_MORE_BYTES = 2**28
 
 #: Formats that are read. The others of Pillow are rare, run other programs (EPS), or accept any file (TGA).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF")
@@ -40,15 +40,15 @@ _DAMAGE = (
     *(struct.error, zlib.error),
 )
 
-#: EXIF orientation -> the image as people see it, viewed in the order in which the file stores it.
+#: EXIF orientation -> a view of the upright image in the order in which the file stores its pixels.
 _STORED_VIEW: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
-    2: lambda seen: seen[:, ::-1],
-    3: lambda seen: seen[::-1, ::-1],
-    4: lambda seen: seen[::-1],
-    5: lambda seen: seen.swapaxes(0, 1),
-    6: lambda seen: np.rot90(seen, 1),
-    7: lambda seen: seen.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda seen: np.rot90(seen, -1),
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: upright.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda upright: np.rot90(upright, -1),
 }
 _EXIF_ORIENTATION = 0x0112
 
@@ -57,7 +57,7 @@ _BAND_PIXELS = 2**20
 
 
 def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Read an image as people see it: JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000, and AVIF if Pillow can.
+    """The image of a file as it is displayed: JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000, and AVIF if Pillow can.
 
     The EXIF orientation is applied; palette, grey, CMYK, LAB, 16 bits, transparency and an embedded colour profile are
     turned into RGB (:func:`zsavs.media.colour.to_rgb`). Of an animation or of several pages the first is taken, which
@@ -80,7 +80,7 @@ def load_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Read an image as it is stored: orientation, palette, transparency and colour profile are left alone.
+    """The image of a file as it is stored: orientation, palette, transparency and colour profile are left alone.
 
     Args:
         path, max_pixels: as for :func:`load_image`.
@@ -99,7 +99,7 @@ def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Ima
         try:
             image = _open(file)
             if image is None:
-                raise ImageError(_not_a_image(file, name))
+                raise ImageError(_not_an_image(file, name))
             width, height = image.size
             if width * height > max_pixels:
                 raise ImageError(
@@ -107,7 +107,7 @@ def decode(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Ima
                     f"it smaller, or raise the limit: load_image(path, max_pixels={width * height})."
                 )
             with _without_size_warning(width * height):
-                # An MPO is a photo with its depth map or a second view behind it: nothing is missed.
+                # An MPO is a photograph with its depth map or a second exposure behind it: nothing is missed.
                 if image.format != "MPO" and getattr(image, "is_animated", False):
                     log.warning("%s: holds several images; using the first.", name)
                 image.load()
@@ -141,7 +141,7 @@ def _open(file: BinaryIO) -> ImageFile.ImageFile | None:
     return None
 
 
-def _not_a_image(file: BinaryIO, name: str) -> str:
+def _not_an_image(file: BinaryIO, name: str) -> str:
     kind = looks_like(file)
     return (
         f"{name}: cannot be decoded as JPEG, PNG, WebP, GIF, TIFF, BMP, PPM, JPEG 2000 or AVIF"
@@ -173,14 +173,14 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_array(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
-    """An RGB image as an array, turned upright, in bands so that it is not held three times."""
+    """An RGB image as an upright array, copied in bands so that it is not held three times."""
     from PIL import Image
 
     width, height = image.size
-    seen = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
-    stored = _STORED_VIEW[orientation](seen) if orientation in _STORED_VIEW else seen
+    upright = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
+    stored = _STORED_VIEW[orientation](upright) if orientation in _STORED_VIEW else upright
     # Pillow compares what is cropped with its limit, too.
     rows = max(1, min(_BAND_PIXELS, Image.MAX_IMAGE_PIXELS or _BAND_PIXELS) // width)
     for top in range(0, height, rows):
         stored[top : top + rows] = np.asarray(image.crop((0, top, width, min(top + rows, height))))
-    return seen
+    return upright

@@ -1,4 +1,4 @@
-"""Opening a user's file for reading, and saying plainly what is wrong when that cannot work."""
+"""Input files: opened for reading, or refused with the reason and what to do."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["looks_like", "open_input", "readable_name"]
 #: A second or two of reading byte by byte; the largest GIF that is allowed takes half of it.
 _MAX_READS = 2_000_000
 
-#: How files begin that people hand over by mistake: (offset, bytes, what it is). The first match counts.
+#: How other files begin, which are given by mistake: (offset, bytes, what it is). The first match counts.
 _BEGINNINGS = (
     (4, b"ftypheic", "a HEIC image"),
     (4, b"ftypheix", "a HEIC image"),
     (4, b"ftypmif1", "a HEIF image"),
     (4, b"ftypmsf1", "a HEIF image"),
     (4, b"ftypavif", "an AVIF image"),
-    (4, b"ftypM4A", "M4A sound"),
+    (4, b"ftypM4A", "M4A audio"),
     (4, b"ftyp", "an MP4 or MOV file"),
     (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file"),
     (0, b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file"),
-    (0, b"#!AMR", "AMR sound"),
-    (0, b"\xff\xf1", "AAC sound"),
-    (0, b"\xff\xf9", "AAC sound"),
-    (8, b"WAVE", "a WAV recording"),
-    (0, b"fLaC", "a FLAC recording"),
-    (0, b"OggS", "an OGG recording"),
-    (0, b"ID3", "an MP3 recording"),
+    (0, b"#!AMR", "AMR audio"),
+    (0, b"\xff\xf1", "AAC audio"),
+    (0, b"\xff\xf9", "AAC audio"),
+    (8, b"WAVE", "a WAV file"),
+    (0, b"fLaC", "a FLAC file"),
+    (0, b"OggS", "an OGG file"),
+    (0, b"ID3", "an MP3 file"),
     (8, b"AVI ", "an AVI file"),
     (0, b"\xff\xd8\xff", "a JPEG image"),
     (0, b"\x89PNG", "a PNG image"),
@@ -61,7 +61,7 @@ def readable_name(path: str | os.PathLike[str], error: type[InputError]) -> str:
 
 
 def open_input(path: str | os.PathLike[str], error: type[InputError], *, max_bytes: float = math.inf) -> BinaryIO:
-    """Open a regular, non-empty file for reading.
+    """A regular, non-empty file, open for reading.
 
     Args:
         path: the file.
@@ -98,7 +98,7 @@ def open_input(path: str | os.PathLike[str], error: type[InputError], *, max_byt
 
 
 class _Reader(io.BufferedReader):
-    """A file that is never asked for more than it holds, nor for ever.
+    """A file that is never read for more bytes than it holds, nor without end.
 
     Memory for what a read is to bring is taken before the file is looked at, and a damaged header can ask for gigabytes
     of a file of a few bytes. Some of Pillow's parsers look for the next mark a byte at a time, however far it is.
@@ -121,7 +121,7 @@ class _Reader(io.BufferedReader):
 
 
 def looks_like(file: BinaryIO) -> str:
-    """What a file seems to be, from its first bytes: "an MP4 or MOV file", "text", ...; "" if it tells nothing."""
+    """What a file seems to be, by its first bytes: "an MP4 or MOV file", "text", ...; "" if they say nothing."""
     head = os.pread(file.fileno(), 512, 0)
     for offset, mark, kind in _BEGINNINGS:
         if head[offset:].startswith(mark):

@@ -1,4 +1,4 @@
-"""Letterboxing: an image in a canvas of a fixed size, and the exact way back for boxes and maps."""
+"""Letterboxes: an image in a canvas of a fixed size, and the exact way back for boxes and maps."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import ImageError
-from zsavs.media.regions import box_numbers
-from zsavs.media.resize import image_size, resize_part
+from zsavs.media.arrays import box_numbers, image_size
+from zsavs.media.resize import resize_part
 
 __all__ = ["Letterbox", "letterbox"]
 
@@ -34,18 +34,18 @@ class Letterbox:
     left: int
 
     def boxes_to_image(self, boxes_xyxy: ArrayLike) -> NDArray[np.float64]:
-        """Boxes (R, 4) in pixels of the canvas to pixels of the image, (R, 4) float64, not clipped.
+        """Boxes (R, 4) from pixels of the canvas to pixels of the image: (R, 4) float64, not clipped.
 
         Float64, as float32 cannot hold a thousandth of a pixel in a large image.
         """
         return (_boxes(boxes_xyxy) - self._offset()) / self._scale()
 
     def boxes_from_image(self, boxes_xyxy: ArrayLike) -> NDArray[np.float64]:
-        """Boxes (R, 4) in pixels of the image to pixels of the canvas, (R, 4) float64."""
+        """Boxes (R, 4) from pixels of the image to pixels of the canvas: (R, 4) float64."""
         return _boxes(boxes_xyxy) * self._scale() + self._offset()
 
     def map_to_image(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Cut the padding off a map of the canvas and resize the rest to the image, as :func:`resize_map` does.
+        """A map of the canvas without its padding, resized to the image as by :func:`~zsavs.media.resize.resize_map`.
 
         Nothing of the padding enters the result: where a value of a coarse map lies on content and padding both, its
         neighbour inside the content stands in for it.
@@ -87,7 +87,7 @@ def _inside(length: int, start: int, content: int, canvas: int) -> tuple[NDArray
 def letterbox(
     image: NDArray[np.uint8], side_hw: tuple[int, int], fill: tuple[int, int, int] = (114, 114, 114)
 ) -> tuple[NDArray[np.uint8], Letterbox]:
-    """Resize an image, keeping its aspect ratio, until it just fits a canvas, and put it into the middle.
+    """The image resized, with its aspect ratio, until it just fits a canvas, in the middle of it.
 
     Args:
         image: (H, W, 3) uint8.

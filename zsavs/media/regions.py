@@ -1,4 +1,4 @@
-"""Regions of an image: cut out with a margin, or sharp in a blurred image."""
+"""Regions of an image: cropped with a margin, highlighted in a blurred image, and the tight box of a mask."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zsavs.errors import ImageError
-from zsavs.media.resize import image_size
+from zsavs.media.arrays import box_numbers, image_size
 
-__all__ = ["box_numbers", "crop_with_margin", "highlight", "tight_box"]
+__all__ = ["crop_with_margin", "highlight", "tight_box"]
 
 
 def crop_with_margin(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float = 0.1) -> NDArray[np.uint8]:
-    """Cut a box out of an image, with some of its surroundings.
+    """The crop of a box, with some of its surroundings.
 
     Args:
         image: (H, W, 3) uint8.
@@ -40,7 +40,7 @@ def highlight(
     mask: NDArray[Any] | None = None,
     sigma: float | None = None,
 ) -> NDArray[np.uint8]:
-    """Blur everything but one region: m I + (1 - m) G(I), as TAViS and OWOD-BIND show regions to a joint space.
+    """The image with everything but one region blurred: m I + (1 - m) G(I), as TAViS and OWOD-BIND embed regions.
 
     The image itself is blurred, not the image with a hole, which would leave a dark halo around the region.
 
@@ -88,20 +88,8 @@ def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return int(columns[0]), int(lines[0]), int(columns[-1]) + 1, int(lines[-1]) + 1
 
 
-def box_numbers(values: ArrayLike) -> NDArray[np.float64]:
-    """Coordinates as an array.
-
-    Raises:
-        ImageError: they are no numbers, or rows of different lengths.
-    """
-    try:
-        return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ImageError(f"expected boxes of numbers x0, y0, x1, y1, got {values!r:.80}.") from error
-
-
 def _pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float) -> tuple[int, int, int, int]:
-    """The pixels that a box with its margin touches, x0, y0, x1, y1 with the ends exclusive, at least one of each."""
+    """The pixels that a box with its margin touches: x0, y0, x1, y1 with x1 and y1 exclusive, at least one pixel."""
     height, width = image_size(image)
     box = box_numbers(box_xyxy)
     if box.shape != (4,) or not np.isfinite(box).all() or box[0] > box[2] or box[1] > box[3]:

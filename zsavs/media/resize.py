@@ -1,4 +1,4 @@
-"""Resizing images and maps: to a size that models can take, and back to the original image.
+"""Images and maps resized: to a size that models can take, and mask logits back to the original image.
 
 An image is (H, W, 3) uint8 RGB as people see it. Coordinates are continuous: pixel (row i, column j) covers x in
 [j, j + 1] and y in [i, i + 1], so a box around the whole image is (0, 0, W, H), and resizing scales coordinates by
@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import ImageError
+from zsavs.media.arrays import image_size
 
-__all__ = ["WORKING_PIXELS", "image_size", "resize_map", "resize_part", "shrink"]
+__all__ = ["WORKING_PIXELS", "resize_map", "resize_part", "shrink"]
 
 
-#: Models look at 1333 pixels a side at the most; a larger image is worked on at this size, and its masks are
-#: stretched to the full size one at a time, so that memory does not grow with the image times the regions.
+#: Models take 1333 pixels a side at the most; a larger image is segmented at this size, and its mask logits are
+#: resized to the full size one at a time, so that memory does not grow with the image times the regions.
 WORKING_PIXELS = 2048 * 2048
 
 
 def shrink(image: NDArray[np.uint8], max_pixels: int) -> NDArray[np.uint8]:
-    """Make an image small enough by averaging areas; the aspect ratio stays up to rounding down to whole pixels.
+    """The image at no more than ``max_pixels``, areas averaged; the aspect ratio stays, up to rounding down.
 
     Args:
         image: (H, W, 3) uint8.
@@ -50,7 +51,7 @@ def shrink(image: NDArray[np.uint8], max_pixels: int) -> NDArray[np.uint8]:
 
 
 def resize_map(values: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize a map (mask logits, scores) bilinearly with half-pixel centres.
+    """A map (mask logits, scores) resized bilinearly, with half-pixel centres.
 
     Enlarging interpolates between the four nearest values and repeats the outermost ones at the border; shrinking
     averages with a triangle filter as wide as the reduction, so that no value is skipped. The result stays within
@@ -84,13 +85,3 @@ def resize_part(
 
     resized = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box=box_xyxy)
     return np.array(resized)  # a copy, as Pillow's own array is read-only
-
-
-def image_size(image: NDArray[np.uint8]) -> tuple[int, int]:
-    """Height and width of what must be an image."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ImageError(f"expected an image (height, width, 3) uint8, got {got}.")
-    if image.size == 0:
-        raise ImageError(f"the image is empty, its shape is {image.shape}.")
-    return image.shape[0], image.shape[1]

@@ -1,4 +1,4 @@
-"""Spectrograms, and the way back from them."""
+"""The short-time Fourier transform of a waveform, and its inverse."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stft(wave: NDArray[np.floating[Any]], length: int) -> NDArray[np.complex64]:
 
 
 def istft(spectrogram: NDArray[np.complexfloating[Any, Any]], length: int, samples: int) -> NDArray[np.float32]:
-    """Invert :func:`stft`; of a spectrogram that no sound has, the sound with the nearest one.
+    """Invert :func:`stft`; of a spectrogram that no waveform has, the waveform with the nearest one.
 
     Overlap and add with the window once more, divided by the sum of its squares (Griffin & Lim, "Signal estimation
     from modified short-time Fourier transform", 1984).
@@ -45,7 +45,7 @@ def istft(spectrogram: NDArray[np.complexfloating[Any, Any]], length: int, sampl
     Args:
         spectrogram: (..., F, N).
         length: samples of a frame.
-        samples: T of the wave.
+        samples: T of the waveform.
 
     Returns:
         (..., T) float32.

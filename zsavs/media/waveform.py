@@ -1,4 +1,4 @@
-"""Waveforms: resampled, fitted to a length, cut into windows.
+"""Waveforms: resampled, fitted to a length, cut into windows, and their level.
 
 A waveform is float32 with full scale [-1, 1]; time is always the last axis.
 """
@@ -11,23 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, BrokenInstallation
+from zsavs.media.audio_clip import FASTEST_HZ
 
 __all__ = ["SILENCE_DB", "fit", "resample", "rms_db", "windows"]
 
-
-#: The fastest converters run at 768 kHz; who asks for more has made a mistake.
-_MAX_RATE_HZ = 768_000
-
 #: The level of digital silence, where the logarithm would be minus infinity.
 SILENCE_DB = -120.0
-
-
 #: The most samples that resampling makes (1 GiB): an hour and a half at 48 kHz.
 _MAX_RESAMPLED = 2**28
 
 
 def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.float32]:
-    """Change the sample rate with soxr's band-limited "HQ" filter (linear phase, no delay).
+    """The waveform at another sample rate, by soxr's band-limited "HQ" filter (linear phase, no delay).
 
     Each channel comes out as it would alone. The output has ``max(1, round(T * to_hz / rate_hz))`` samples, halves
     rounded up.
@@ -47,9 +42,9 @@ def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.
     wave = np.asarray(wave, np.float32)
     if wave.ndim not in (1, 2) or wave.size == 0:
         raise AudioError(f"resample: expected samples (T,) or (C, T), got shape {wave.shape}.")
-    if rate_hz < 1 or not 1 <= to_hz <= _MAX_RATE_HZ:  # soxr does not come back from absurd ratios
+    if rate_hz < 1 or not 1 <= to_hz <= FASTEST_HZ:  # soxr does not come back from absurd ratios
         raise AudioError(
-            f"resample: sample rates must be at least 1 Hz, the new one at most {_MAX_RATE_HZ}, got {rate_hz} and "
+            f"resample: sample rates must be at least 1 Hz, the new one at most {FASTEST_HZ}, got {rate_hz} and "
             f"{to_hz}."
         )
     if rate_hz == to_hz:
@@ -64,7 +59,7 @@ def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.
     if wave.size // wave.shape[-1] * length > _MAX_RESAMPLED:
         raise AudioError(
             f"resample: {wave.shape[-1]} samples at {rate_hz} Hz, {wave.shape[-1] / rate_hz:.0f} s, are too long for "
-            f"{to_hz} Hz; check the sample rate, or cut the recording."
+            f"{to_hz} Hz; check the sample rate, or give a shorter clip."
         )
     changed: NDArray[np.float32] = soxr.resample(wave.T, rate_hz, to_hz, quality="HQ").T
     missing = length - changed.shape[-1]
@@ -75,7 +70,7 @@ def resample(wave: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.
 
 
 def fit(wave: NDArray[np.float32], n: int) -> NDArray[np.float32]:
-    """Make a mono sound exactly ``n`` samples long: repeat it until it is long enough, then cut the end off.
+    """A mono waveform of exactly ``n`` samples: repeated until it is long enough, then cut at the end.
 
     Args:
         wave: (T,) float32, T at least 1.
@@ -94,11 +89,11 @@ def fit(wave: NDArray[np.float32], n: int) -> NDArray[np.float32]:
 
 
 def windows(wave: NDArray[np.float32], sample_rate_hz: int, length_s: float, hop_s: float) -> NDArray[np.float32]:
-    """Cut a mono sound into equally long windows that cover all of it.
+    """Equally long windows that cover all of a mono waveform.
 
     With L = round(length_s * rate) and H = round(hop_s * rate), each at least 1, window k holds the samples from kH
-    on; the last one is moved back to end where the sound ends, so that nothing is padded. A sound not longer than one
-    window gives one window, the sound repeated up to L samples (:func:`fit`).
+    on; the last one is moved back to end where the waveform ends, so that nothing is padded. A waveform not longer than
+    one window gives one window, the waveform repeated up to L samples (:func:`fit`).
 
     Args:
         wave: (T,) float32, T at least 1.
@@ -140,14 +135,14 @@ def rms_db(wave: NDArray[np.float32]) -> float:
         AudioError: no samples.
     """
     if np.size(wave) == 0:
-        raise AudioError("rms_db: a sound without samples has no level.")
+        raise AudioError("rms_db: a waveform without samples has no level.")
     power = float(np.mean(np.square(wave, dtype=np.float64)))
     return max(SILENCE_DB, 10 * math.log10(power)) if power > 0 else SILENCE_DB
 
 
 def _mono(wave: NDArray[np.float32], what: str) -> NDArray[np.float32]:
-    """Check that a waveform is (T,) with at least one sample."""
+    """The waveform, after a check that it is (T,) with at least one sample."""
     wave = np.asarray(wave, np.float32)
     if wave.ndim != 1 or len(wave) == 0:
-        raise AudioError(f"{what}: expected a mono sound (T,), got shape {wave.shape}; use clip.mono().")
+        raise AudioError(f"{what}: expected a mono waveform (T,), got shape {wave.shape}; use clip.mono().")
     return wave
