@@ -1,8 +1,8 @@
-"""Labels that a strategy finds in the sounds of the orchestra, with and without each decomposition.
+"""Labels that a strategy finds in the audio of the orchestra, with and without each decomposition.
 
     python benchmarks/decomposition.py [--root DIR] [--strategy NAME] [--top-k N]
 
-Prints for each decomposition and group: labels found that are in the sound, labels in the sound, wrong labels.
+Prints for each decomposition and group: right labels, labels of the sources, wrong labels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--root", metavar="DIR", help="a folder of scenes; those of the package if left out")
     parser.add_argument("--preset", default="nano", help="which models (%(default)s)")
     parser.add_argument("--strategy", default="audio_to_text", help="a strategy with top_k (%(default)s)")
-    parser.add_argument("--top-k", type=int, default=3, metavar="N", help="labels in one look (%(default)s)")
+    parser.add_argument(
+        "--top-k", type=int, default=3, metavar="N", help="the most labels of a component (%(default)s)"
+    )
     arguments = parser.parse_args(argv)
     data = Orchestra(arguments.root)
     for name in (None, *zsavs.list_components("decomposition")):

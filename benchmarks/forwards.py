@@ -32,7 +32,7 @@ class Seconds(NamedTuple):
 
 
 class Stopwatch:
-    """Seconds since it was made; on a GPU all work that was handed over is waited for."""
+    """Seconds since it was made; on a GPU all submitted work is waited for."""
 
     def __init__(self) -> None:
         wait()

@@ -1,7 +1,7 @@
-"""Run the architectures of a preset at full size, with random weights, on one image and its sound.
+"""Run the architectures of a preset at full size, with random weights, on one image and its audio.
 
-    python benchmarks/full_size.py base IMAGE RECORDING
-    python benchmarks/full_size.py large IMAGE RECORDING --strategy fused
+    python benchmarks/full_size.py base IMAGE AUDIO
+    python benchmarks/full_size.py large IMAGE AUDIO --strategy fused
 
 Nothing is downloaded: the models are built from their configurations. So times and memory are those of the real
 checkpoints, and the answers mean nothing; thresholds are lowered so that every stage has work to do (three phrases,
@@ -137,7 +137,7 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
 
 
 def lowered(strategy: str) -> dict[str, Any]:
-    """Settings under which a strategy finds something to look for, whatever random weights answer."""
+    """Settings under which a strategy's query has phrases, whatever random weights answer."""
     if strategy == "classify":
         return {"min_probability": 0.0}
     nouns = {"nouns": lambda _: ["dog", "grass", "collar"]}  # random weights write no nouns
@@ -145,7 +145,7 @@ def lowered(strategy: str) -> dict[str, Any]:
     return {"caption": nouns, "cross_modal": clap | nouns, "fused": clap | {"min_seen": -1e3}}.get(strategy, clap)
 
 
-def measure(preset: str, image: str, recording: str, strategies: list[str], device: str = "cpu") -> dict[str, Any]:
+def measure(preset: str, image: str, audio: str, strategies: list[str], device: str = "cpu") -> dict[str, Any]:
     """Build a preset, run each strategy once on fresh samples, and report seconds and gigabytes."""
     torch.manual_seed(0)
     begin = time.perf_counter()
@@ -168,7 +168,7 @@ def measure(preset: str, image: str, recording: str, strategies: list[str], devi
         if name != "classify":
             pipe.strategy.audio_scorer.bank  # noqa: B018 - the statistics, computed once for each model and kept
         bank = time.perf_counter() - start
-        result = pipe(zsavs.AVSample.from_files(image, recording))
+        result = pipe(zsavs.AVSample.from_files(image, audio))
         report["strategies"][name] = {
             "heard": len(result.queries),
             "masks": len(result),
@@ -186,13 +186,13 @@ def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset", choices=sorted(SIZES))
-    parser.add_argument("picture")
-    parser.add_argument("recording")
+    parser.add_argument("image")
+    parser.add_argument("audio")
     parser.add_argument("--strategy", action="append", help="all if left out; may be given several times")
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     names = arguments.strategy or strategies_of(arguments.preset)
-    print(json.dumps(measure(arguments.preset, arguments.image, arguments.recording, names, arguments.device)))
+    print(json.dumps(measure(arguments.preset, arguments.image, arguments.audio, names, arguments.device)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Feed damaged images and recordings to the two doorways, ``load_image`` and ``load_audio``, and see that they hold.
+"""Give damaged image and audio files to ``load_image`` and ``load_audio``, and check that they are answered or refused.
 
 Run: ``python benchmarks/fuzz.py --minutes 10 --seed 0``. Small files of every format are mutated; a mutant that
-reaches a line of ``zsavs.media`` or of Pillow's decoders that nothing reached before, or that is answered in words not
-heard before, joins the corpus. Each case runs in a worker process under a time and a memory limit. A doorway holds if
+reaches a line of ``zsavs.media`` or of Pillow's decoders that nothing reached before, or that is answered in new
+words, joins the corpus. Each case runs in a worker process under a time and a memory limit. A loader passes if
 it returns a valid image or clip, the same one when asked again, or refuses with its own error in one line that names
 the file. Anything else is a finding and is written to ``--findings``: another error, no memory left, a crash, a hang.
 
@@ -76,7 +76,7 @@ NUMBERS = (
 
 
 class Outcome(NamedTuple):
-    """What became of a case: ``answer`` for people, whether the doorway ``held``, and the places reached anew."""
+    """The outcome of a case: ``answer`` in words, whether the loader ``held``, and the lines that it reached first."""
 
     answer: str
     held: bool
@@ -124,8 +124,8 @@ def images() -> Iterator[bytes]:
             yield file.getvalue()
 
 
-def recordings() -> Iterator[bytes]:
-    """A short recording in every container and coding that libsndfile writes here."""
+def audio_files() -> Iterator[bytes]:
+    """A short audio file in every container and coding that libsndfile writes here."""
     rng = np.random.default_rng(0)
     wave = rng.uniform(-0.5, 0.5, (1200, 2))
     plans = [
@@ -255,7 +255,7 @@ def work(kind: str, pipe: Connection) -> None:
 
 
 def checked(load: Callable[[Path], Any], path: Path, own: type[Exception], *, again: bool) -> tuple[str, bool]:
-    """The doorway's answer in words, and whether it held."""
+    """The loader's answer in words, and whether it held."""
     try:
         content = contents(load(path))
         if again and content.tobytes() != contents(load(path)).tobytes():
@@ -332,7 +332,7 @@ def main() -> int:
     arguments = parser.parse_args()
     kinds = arguments.kind or KINDS
     rng = random.Random(arguments.seed)
-    corpus = {kind: list(images() if kind == "image" else recordings()) for kind in kinds}
+    corpus = {kind: list(images() if kind == "image" else audio_files()) for kind in kinds}
     given = {kind: len(files) for kind, files in corpus.items()}
     workers = {kind: Worker(kind) for kind in kinds}
     reached: dict[str, set[tuple[str, int]]] = {kind: set() for kind in kinds}
@@ -381,7 +381,7 @@ def main() -> int:
         f"\nseed {arguments.seed}, {seconds / 60:.1f} minutes, limits {SECONDS:g} s and {MEBIBYTES} MiB a case, "
         f"Pillow {Image.__version__}, libsndfile {soundfile.__libsndfile_version__}, Python {sys.version.split()[0]}"
     )
-    print("\n| Doorway | Executions | Answered | Refused | Findings | Corpus | Lines reached |")
+    print("\n| Loader | Executions | Answered | Refused | Findings | Corpus | Lines reached |")
     print("| :-- | --: | --: | --: | --: | --: | --: |")
     for kind, count in counts.items():
         print(

@@ -1,11 +1,11 @@
-"""The nano detector beside regions without phrases: who finds what sounds, on the scenes of the orchestra.
+"""The nano detector beside region proposals without phrases: which finds the sources, on the scenes of the orchestra.
 
     python benchmarks/grounders.py
     python benchmarks/grounders.py --out benchmarks/grounders.md
 
-Every grounder goes before the same verifier and segmenter. phrases: the detector is asked for what is heard, as preset
-nano does. objects: it is asked for everything that it knows, and CLIP alone says what each region is. segments: SAM 2
-is asked at every point of a grid, and CLIP says what each region is; no detector is needed.
+Every grounder stands before the same verifier and segmenter. phrases: the detector is asked for the phrases of the
+query, as in preset nano. objects: it is asked for every label that it knows, and CLIP alone labels each region.
+segments: SAM 2 is asked at every point of a grid, and CLIP labels each region; no detector is needed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from zsavs.grounding.segment_proposals import SegmentProposals
 from zsavs.report.render import render
 from zsavs.storage.files import write_atomically
 
-#: Of SAM's grid, chosen on scenes of seed 11 with an earlier nano SAM 2: a model of 0.9 M parameters thinks less of its
-#: masks than SAM 2 does, and with the published thresholds next to none is left.
+#: Of SAM's grid, chosen on scenes of seed 11 with an earlier nano SAM 2: a model of 0.9 M parameters rates its
+#: masks lower than SAM 2 does, and with the published thresholds next to none is left.
 SEGMENTS: dict[str, Any] = {"points_per_side": 12, "min_iou": 0.5, "min_stability": 0.6}
 
 

@@ -1,11 +1,11 @@
-"""Run ImageBind's towers at their published size over pairs of images and sounds: time, memory, similarities.
+"""Run ImageBind's towers at their published size over pairs of images and audio clips: time, memory, similarities.
 
     python benchmarks/imagebind_huge.py dog.jpg dog.wav car.jpg car.wav bird.jpg bird.wav
-    python benchmarks/imagebind_huge.py IMAGE SOUND --checkpoint imagebind_huge.pth --texts "A dog." "A car" "A bird"
+    python benchmarks/imagebind_huge.py IMAGE AUDIO --checkpoint imagebind_huge.pth --texts "A dog." "A car" "A bird"
 
 Without a checkpoint the weights are made from their names (tests/golden/fill.py), so that times and memory are those of
 the real ones, every run gives the same numbers, and the similarities mean nothing. With the real weights they are the
-tables of the official README: softmax over products of raw embeddings, images (or sounds) down, texts (or sounds)
+tables of the official README: softmax over products of raw embeddings, images (or audio) down, texts (or audio)
 across. Files are read as the official code reads them. Prints one JSON object.
 """
 
@@ -46,14 +46,14 @@ def filled() -> ImageBind:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path, metavar="IMAGE SOUND", help="pairs of files")
+    parser.add_argument("files", nargs="+", type=Path, metavar="IMAGE AUDIO", help="pairs of files")
     parser.add_argument("--texts", nargs="+", default=["A dog.", "A car", "A bird"])
     parser.add_argument("--checkpoint", type=Path, help="the real weights")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
     if len(arguments.files) % 2:
-        parser.error("give a sound for every image")
+        parser.error("give an audio file for every image")
 
     seconds: dict[str, str] = {}
 
@@ -67,7 +67,7 @@ def main() -> None:
         with Image.open(path) as opened:
             return preprocess_image(np.asarray(opened.convert("RGB")))
 
-    def sound(path: Path) -> torch.Tensor:
+    def audio(path: Path) -> torch.Tensor:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
         return preprocess_audio(samples.T, rate)
 
@@ -75,12 +75,12 @@ def main() -> None:
     model = timed("weights", lambda: read(arguments.checkpoint) if arguments.checkpoint else filled())
     model = to_device(model.to(resolve_dtype(arguments.dtype, device)), device)
     pixels = timed("image preprocessing", lambda: torch.stack([image(path) for path in arguments.files[::2]]))
-    mels = timed("sound preprocessing", lambda: torch.stack([sound(path) for path in arguments.files[1::2]]))
+    mels = timed("audio preprocessing", lambda: torch.stack([audio(path) for path in arguments.files[1::2]]))
     ids = timed("text preprocessing", lambda: tokenize(arguments.texts))
     with torch.inference_mode():
-        looks = timed("image tower", lambda: model.encode_image_tensor(pixels, raw=True).double().cpu())
-        sounds = timed("sound tower", lambda: model.encode_audio_mels(mels, raw=True).double().cpu())
-        words = timed("text tower", lambda: model.encode_text_tokens(ids, raw=True).double().cpu())
+        image_rows = timed("image tower", lambda: model.encode_image_tensor(pixels, raw=True).double().cpu())
+        audio_rows = timed("audio tower", lambda: model.encode_audio_mels(mels, raw=True).double().cpu())
+        text_rows = timed("text tower", lambda: model.encode_text_tokens(ids, raw=True).double().cpu())
 
     def table(rows: torch.Tensor, columns: torch.Tensor) -> list[str]:
         return ["  ".join(f"{value:.5g}" for value in row) for row in (rows @ columns.T).softmax(dim=1).tolist()]
@@ -92,17 +92,17 @@ def main() -> None:
         "dtype": str(model.dtype).removeprefix("torch."),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "images, sounds, texts": f"{len(pixels)}, {len(mels)}, {len(ids)}",
+        "images, clips, texts": f"{len(pixels)}, {len(mels)}, {len(ids)}",
         "seconds": seconds,
         "peak memory in MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
         "raw length": {
-            "picture": looks[0].norm().item(),
-            "sound": sounds[0].norm().item(),
-            "text": words[0].norm().item(),
+            "image": image_rows[0].norm().item(),
+            "audio": audio_rows[0].norm().item(),
+            "text": text_rows[0].norm().item(),
         },
-        "image by text": table(looks, words),
-        "image by sound": table(looks, sounds),
-        "sound by text": table(sounds, words),
+        "image by text": table(image_rows, text_rows),
+        "image by audio": table(image_rows, audio_rows),
+        "audio by text": table(audio_rows, text_rows),
     }
     print(json.dumps(report, indent=1))
 

@@ -28,7 +28,7 @@ from zsavs.verification.joint import JointVerifier
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from joint_world import NAMES, SILENT, Boxes, World
 
-#: What is seen is two things that can sound and one that cannot; what is heard is one of them, both, another, nothing.
+#: In view are two things that can sound and one that cannot; the audio has one of them, both, another, or nothing.
 CASES = {"one": (0,), "two": (0, 1), "off": (2,), "none": ()}
 WORLDS = (
     {"noise": 0.8, "quirk": 0.5, "shift": 0.0},
@@ -38,7 +38,7 @@ WORLDS = (
     {"noise": 1.2, "quirk": 0.8, "shift": 1.0},
 )
 SCENES = 60
-#: Not looked at while the rules and their settings were chosen; seeds 0 to 3 were.
+#: Not used while the rules and their settings were chosen; seeds 0 to 3 were.
 SEEDS = (101, 102, 103, 104, 105)
 
 #: Region numbers to the names they are found under.
@@ -46,16 +46,18 @@ Found = dict[int, list[str]]
 
 
 def strategy_of(kind: type[JointEmbedding] | type[TextBridged]) -> Callable[[World], Callable[..., Found]]:
-    """A whole strategy: hears, and has its regions judged."""
+    """A whole strategy, with the verifier of its regions."""
 
     def in_world(world: World) -> Callable[..., Found]:
-        hear, look = kind(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
+        strategy, verifier = kind(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
 
         def find(sample: AVSample, boxes: np.ndarray) -> Found:
-            (query,) = hear.query([sample])
-            (judged,) = look.verify([sample], [query], Boxes(boxes).ground([sample], [query]))
+            (query,) = strategy.query([sample])
+            (verified,) = verifier.verify([sample], [query], Boxes(boxes).ground([sample], [query]))
             found: Found = {}
-            for box, source in zip(judged.boxes_xyxy[judged.selected], judged.sources[judged.selected], strict=True):
+            for box, source in zip(
+                verified.boxes_xyxy[verified.selected], verified.sources[verified.selected], strict=True
+            ):
                 found.setdefault(int(box[0]) // 20, []).append(query.phrases[source])
             return found
 
@@ -68,15 +70,15 @@ def softmax_over_regions(world: World) -> Callable[..., Found]:
     """OWOD-BIND's rule as re-implemented: cosines times 20, softmax over the regions, more than 0.2."""
 
     def find(sample: AVSample, boxes: np.ndarray) -> Found:
-        views = [sample.image[:, int(x0) : int(x1)] for x0, _, x1, _ in boxes]
-        logits = 20 * world.encode_image(views) @ world.encode_audio([sample.audio])[0]
+        crops = [sample.image[:, int(x0) : int(x1)] for x0, _, x1, _ in boxes]
+        logits = 20 * world.encode_image(crops) @ world.encode_audio([sample.audio])[0]
         shares = np.exp(logits - logits.max())
         return {int(i): [] for i in np.flatnonzero(shares / shares.sum() > 0.2)}
 
     return find
 
 
-#: Evidence that a region is what is heard, from the plainest to what the verifier does.
+#: Evidence that a region is a source, from the plainest to what the verifier does.
 EVIDENCE = ("cosine against the bank", "with both sides centred", "label posteriors agree", "verifier `joint`")
 
 RULES = {
@@ -133,25 +135,26 @@ def evidence_row(settings: dict[str, float]) -> str:
     heard: dict[int, list[float]] = {1: [], 2: []}
     for seed in SEEDS:
         world, rng = World(seed, **settings), np.random.default_rng(seed)
-        ears, bridged, look = AudioScorer(world), TextBridged(world, NAMES), JointVerifier(world, NAMES, silent=SILENT)
-        labels = look.alternatives
+        scorer, bridged = AudioScorer(world), TextBridged(world, NAMES)
+        verifier = JointVerifier(world, NAMES, silent=SILENT)
+        labels = verifier.alternatives
         for _ in range(SCENES):
             things = [NAMES[i] for i in rng.permutation(len(NAMES))[:2]]
             visible = (*things, str(rng.choice(SILENT)))
             sample, boxes = world.sample(visible, things[:1])
-            sound = world.encode_audio([sample.audio])
-            views = world.encode_image([sample.image[:, int(x0) : int(x1)] for x0, _, x1, _ in boxes])
-            images, centre = look.image_scorer.bank.embeddings, ears.bank.embeddings.mean(axis=0)
-            best = NAMES[int(ears.standardise(sound, NAMES)[0].argmax())]
-            query = Query((best,), np.ones(1, np.float32), sound, world.space)
-            (judged,) = look.verify([sample], [query], Boxes(boxes).ground([sample], [query]))
-            said = log_softmax(ears.standardise(sound, labels), 0.35)
-            shown = log_softmax(look.image_scorer.standardise(views, labels), 0.35)
+            audio = world.encode_audio([sample.audio])
+            crops = world.encode_image([sample.image[:, int(x0) : int(x1)] for x0, _, x1, _ in boxes])
+            images, centre = verifier.image_scorer.bank.embeddings, scorer.bank.embeddings.mean(axis=0)
+            best = NAMES[int(scorer.standardise(audio, NAMES)[0].argmax())]
+            query = Query((best,), np.ones(1, np.float32), audio, world.space)
+            (verified,) = verifier.verify([sample], [query], Boxes(boxes).ground([sample], [query]))
+            of_audio = log_softmax(scorer.standardise(audio, labels), 0.35)
+            of_crops = log_softmax(verifier.image_scorer.standardise(crops, labels), 0.35)
             values = (
-                standardise(views, images, sound)[:, 0],
-                standardise(views, images, sound - centre)[:, 0],
-                np.log(np.exp(said + shown).sum(axis=1) + 1e-300),
-                judged.evidence,
+                standardise(crops, images, audio)[:, 0],
+                standardise(crops, images, audio - centre)[:, 0],
+                np.log(np.exp(of_audio + of_crops).sum(axis=1) + 1e-300),
+                verified.evidence,
             )
             for rule, value in zip(EVIDENCE, values, strict=True):
                 scores[rule][0].append(float(value[0]))

@@ -4,8 +4,8 @@
     python benchmarks/one_pass.py --toy      # the toy world
     python benchmarks/one_pass.py --tiny     # real classes at toy size, random weights
 
-Every image and sound is encoded once for all strategies. So is an image by a detector that looks before it is asked,
-as OWLv2 does; Grounding DINO, which looks with the phrases in mind, is asked again where they differ. Prints one JSON
+Every image and audio clip is encoded once for all strategies. So is an image by a detector that needs no phrases for
+it, as OWLv2; Grounding DINO, which fuses image and phrases, is run again where the phrases differ. Prints one JSON
 object; seconds are the best of several runs.
 """
 
@@ -30,7 +30,7 @@ WORDS = ("red", "yellow", "green", "blue", "purple", "orange")
 
 
 def fresh(samples: list[zsavs.AVSample]) -> list[zsavs.AVSample]:
-    """Copies that no encoder remembers."""
+    """Copies that are in no encoder's memo."""
     return [
         zsavs.AVSample(s.image.copy(), zsavs.AudioClip(s.audio.waveform.copy(), s.audio.sample_rate_hz))
         for s in samples
@@ -70,7 +70,7 @@ def toys(count: int) -> list[zsavs.AVSample]:
 
 
 def tiny_pipes() -> dict[str, Pipeline]:
-    """Strategies over random weights, with thresholds so low that each finds something to look for."""
+    """Strategies over random weights, with thresholds so low that each query has phrases."""
     parts = tiny_parts()
     clap = {"min_z": -3.0, "max_gap": 1e6}
     nouns = {"nouns": lambda _: list(WORDS[:3])}

@@ -1,12 +1,12 @@
-"""Strategies and groups of the orchestra in one table, beside the ceiling and with the sounds shuffled.
+"""Strategies and groups of the orchestra in one table, beside the ceiling and with the audio shuffled.
 
     python benchmarks/orchestra.py                       # the scenes that come with zsavs
     python benchmarks/orchestra.py --root DIR --out orchestra.md
     python benchmarks/orchestra.py --fresh 2027          # new scenes; needs what tools/orchestra needs
 
 Prints Markdown. J is the mean over the scenes of a group, in percent. Where nothing in view sounds there is no J, and
-the share of the frame that is wrongly predicted is given. A region's label is right if the thing that the region
-overlaps most bears exactly that label and sounds.
+the share of the frame that is wrongly predicted is given. A region's label is right if the object that the region
+overlaps most has exactly that label and sounds.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ PERFECT = "a perfect strategy"
 EACH = 16
 
 
-class ToldTheTruth:
-    """AN ORACLE, for the ceiling only: looks up the labels of the sound where every strategy has to listen.
+class Oracle:
+    """AN ORACLE, for the ceiling only: gives the annotated labels of the sources, and ignores the audio.
 
-    With the same grounder, verifier and segmenter behind it, it shows what is lost after the strategy.
+    With the same grounder, verifier and segmenter after it, it shows what is lost after the strategy.
 
     Args:
-        answers: by a sample's name the labels in its sound.
+        answers: by a sample's name the labels of the sources in its audio.
     """
 
     def __init__(self, answers: Mapping[str, Sequence[str]]) -> None:
@@ -62,7 +62,7 @@ class ToldTheTruth:
 
 @dataclass
 class Tally:
-    """What was counted of one strategy under one kind of sound.
+    """What was counted of one strategy with one kind of audio.
 
     Args:
         scores: for each group J of every scene with a source, or the false-positive share where there is none.
@@ -79,7 +79,7 @@ class Tally:
         self.scores[scene.group].append(score(mask, target))
 
     def add_labels(self, scene: Scene, index: Any, result: zsavs.AVSResult) -> None:
-        """Judge the label of every selected region; one that lies on nothing is wrong."""
+        """Count the right labels of the selected regions; a region that overlaps no object is wrong."""
         for phrase, mask in zip(result.phrases, result.masks, strict=True):
             shared = np.bincount(index[mask], minlength=len(scene.things) + 1)[1:]
             self.regions += 1
@@ -90,43 +90,43 @@ class Tally:
 
 @dataclass
 class Measured:
-    """All tallies, and how many shuffled pairs are lucky."""
+    """All tallies, and how many shuffled pairs share a label by coincidence."""
 
     tallies: dict[tuple[str, str], Tally]
-    lucky: int
+    coincidences: int
     pairs: int
 
 
 def measure(dataset: Orchestra, pipes: Mapping[str, Pipeline], batch_size: int = 8) -> Measured:
-    """Run every pipeline over every scene, with its own sound and, but for the ceiling, with another one's."""
+    """Run every pipeline over every scene, with its own audio and, but for the ceiling, with another one's."""
     tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
-    items, lucky, pairs = list(dataset), 0, 0
+    items, coincidences, pairs = list(dataset), 0, 0
     for start in range(0, len(items), batch_size):
         batch = items[start : start + batch_size]
         loaded = [dataset.load(item) for item in batch]
         scenes, indices = [dataset.scenes[item] for item in batch], [dataset.index_map(item) for item in batch]
-        lenders = [item_for_shuffled_audio(dataset, items, start + k) for k in range(len(batch))]
-        sounds = {
+        others = [item_for_shuffled_audio(dataset, items, start + k) for k in range(len(batch))]
+        by_audio = {
             "recorded": [sample for sample, _ in loaded],
             "shuffled": [
-                replace(item.sample, audio=other.sample.audio) for item, (_, other) in zip(loaded, lenders, strict=True)
+                replace(item.sample, audio=other.sample.audio) for item, (_, other) in zip(loaded, others, strict=True)
             ],
         }
-        for (name, pipe), (sound, samples) in ((p, s) for p in pipes.items() for s in sounds.items()):
-            if (name, sound) == (CEILING, "shuffled"):
+        for (name, pipe), (audio, samples) in ((p, s) for p in pipes.items() for s in by_audio.items()):
+            if (name, audio) == (CEILING, "shuffled"):
                 continue
-            tally = tallies[name, sound]
+            tally = tallies[name, audio]
             for scene, index, (_, target), result in zip(scenes, indices, loaded, pipe.batch(samples), strict=True):
                 tally.add(scene, result.mask, target.mask)
                 tally.add_labels(scene, index, result)
-        for scene, index, (_, target), (other, _) in zip(scenes, indices, loaded, lenders, strict=True):
+        for scene, index, (_, target), (other, _) in zip(scenes, indices, loaded, others, strict=True):
             heard = dataset.scenes[other].heard
             present = [place for place, thing in enumerate(scene.things, 1) if thing.label in heard]
             tallies[PERFECT, "shuffled"].add(scene, np.isin(index, present), target.mask)
             if scene.sources:
-                lucky, pairs = lucky + bool(present), pairs + 1
+                coincidences, pairs = coincidences + bool(present), pairs + 1
         print(f"{start + len(batch)} of {len(items)} scenes", file=sys.stderr)
-    return Measured(dict(tallies), lucky, pairs)
+    return Measured(dict(tallies), coincidences, pairs)
 
 
 def build(
@@ -146,29 +146,29 @@ def build(
             skipped.append(f"Left out {name}: {error}")
     if not pipes:
         raise InputError(f"the preset {options['preset']!r} can run none of the strategies. {' '.join(skipped)}")
-    oracle = ToldTheTruth({dataset.sample_name(item): dataset.scenes[item].heard for item in dataset})
+    oracle = Oracle({dataset.sample_name(item): dataset.scenes[item].heard for item in dataset})
     return {**pipes, CEILING: zsavs.build_pipeline(oracle, **options)}, skipped
 
 
 def page(dataset: Orchestra, measured: Measured, skipped: Sequence[str], title: str, source: str) -> Page:
-    """The table and what has to be said about it."""
+    """The table, and notes on how it is read."""
     sounding = {scene.group for scene in dataset.scenes.values() if scene.sources}
     with_j = [group for group in dataset.groups if group in sounding]
     without = [group for group in dataset.groups if group not in sounding]
     counts = {group: sum(scene.group == group for scene in dataset.scenes.values()) for group in dataset.groups}
     columns = [
-        *("Strategy", "Sound", *(f"J {group}" for group in with_j), "J all"),
+        *("Strategy", "Audio", *(f"J {group}" for group in with_j), "J all"),
         *(*(f"FP {group}" for group in without), "Label accuracy"),
     ]
     rows = []
-    for (name, sound), tally in sorted(measured.tallies.items(), key=lambda entry: _order(measured, entry[0])):
-        own = sound == "recorded"
+    for (name, audio), tally in sorted(measured.tallies.items(), key=lambda entry: _order(measured, entry[0])):
+        own = audio == "recorded"
         js = [tally.scores[group] for group in with_j]
-        cells = [name, sound, *map(_mean, js), _mean([j for group in js for j in group])]
+        cells = [name, audio, *map(_mean, js), _mean([j for group in js for j in group])]
         cells += [_mean(tally.scores[group]) if own else "" for group in without]
         cells.append(percent(tally.right / tally.regions if tally.regions else None) if own else "")
         rows.append(Row([Cell(text) for text in cells]))
-    share = percent(measured.lucky / measured.pairs if measured.pairs else None)
+    share = percent(measured.coincidences / measured.pairs if measured.pairs else None)
     blocks: list[Block] = [
         Table(columns, rows, words=2),
         Paragraph(
@@ -177,13 +177,13 @@ def page(dataset: Orchestra, measured: Measured, skipped: Sequence[str], title: 
             f"all groups. Scenes: {', '.join(f'{count} {group}' for group, count in counts.items())}."
         ),
         Paragraph(
-            f"{CEILING}: the same grounder, verifier and segmenter, told the labels of the sound in place of hearing "
-            f"it. No strategy sees them."
+            f"{CEILING}: the same grounder, verifier and segmenter, given the labels of the sources "
+            f"in place of the audio. No strategy sees them."
         ),
         Paragraph(
-            f"shuffled: each image with the sound of another scene, scored against what its own sound would have "
-            f"shown. {measured.lucky} of {measured.pairs} such pairs ({share} %) share a label with the image by "
-            f"coincidence; {PERFECT}, which marks exactly the things that make the other sound, then reaches the J of "
+            f"shuffled: each image with the audio of another scene, scored against its own target. "
+            f"{measured.coincidences} of {measured.pairs} such pairs ({share} %) share a label with the image by "
+            f"coincidence; {PERFECT}, which marks exactly the sources of the other audio, then reaches the J of "
             f"the last row."
         ),
         *map(Paragraph, skipped),
@@ -192,7 +192,7 @@ def page(dataset: Orchestra, measured: Measured, skipped: Sequence[str], title: 
 
 
 def _order(measured: Measured, key: tuple[str, str]) -> tuple[int, int, str]:
-    """Strategies in their order with both sounds under each other, then the ceiling, then the perfect strategy."""
+    """Strategies in their order, both kinds of audio under each other, then the ceiling and the perfect strategy."""
     names = [*dict.fromkeys(name for name, _ in measured.tallies if name not in (CEILING, PERFECT)), CEILING, PERFECT]
     return names.index(key[0]), ("recorded", "shuffled").index(key[1]), key[0]
 
@@ -202,7 +202,7 @@ def _mean(values: Sequence[float]) -> str:
 
 
 def fresh(folder: Path, seed: int, each: int) -> Path:
-    """Draw scenes that nobody has seen.
+    """Draw new scenes.
 
     Raises:
         InputError: the generator lacks something; says what.
@@ -232,9 +232,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--strategy", action="append", metavar="NAME", help="several times for several; all if left out"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (%(default)s)")
-    parser.add_argument("--vocabulary", help="labels to hear with; the preset's own if left out")
-    parser.add_argument("--decomposition", help="take recordings apart: windows, nmf or sparse")
-    parser.add_argument("--stereo", action="store_true", help="look where a stereo recording's sound comes from")
+    parser.add_argument("--vocabulary", help="labels to choose from; the preset's own if left out")
+    parser.add_argument("--decomposition", help="decompose the audio: windows, nmf or sparse")
+    parser.add_argument("--stereo", action="store_true", help="use the direction of the sources in stereo audio")
     parser.add_argument(
         "--grounder", metavar="NAME", help="another grounder than the preset's, as build_pipeline takes it"
     )

@@ -69,7 +69,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def default(strategy: str, parameter: str, preset: str) -> Any:
-    """What a parameter is when nobody sets it."""
+    """The default of a parameter."""
     own = zsavs.build_pipeline(strategy, preset).meta["settings"]
     return own.get(parameter, inspect.signature(find_component("strategy", strategy)).parameters[parameter].default)
 
@@ -145,7 +145,7 @@ def diagram(pipe: Pipeline) -> list[str]:
     for role, model in models:
         name = model["component"] if isinstance(model, dict) else model
         lines.append(f'  {role}["{role}: {name}"] --> strategy')
-        for media in ("sound", "picture"):
+        for media in ("audio", "image"):
             if _TAKES[role] in (media, "both"):
                 lines.append(f"  {media}(({media})) --> {role}")
     lines.append(f'  strategy["{type(pipe.strategy).__name__}: what to look for"] --> grounder')
@@ -156,14 +156,14 @@ def diagram(pipe: Pipeline) -> list[str]:
     return [*lines, "```"]
 
 
-#: What the model of a role is shown by a strategy.
+#: What a strategy gives to the model of a role.
 _TAKES = {
-    "audio_text": "sound",
-    "audio_tagger": "sound",
-    "audio_captioner": "sound",
-    "image_text": "picture",
-    "captioner": "picture",
-    "joint": "sound",
+    "audio_text": "audio",
+    "audio_tagger": "audio",
+    "audio_captioner": "audio",
+    "image_text": "image",
+    "captioner": "image",
+    "joint": "audio",
 }
 
 

@@ -10,7 +10,7 @@ Nothing is downloaded. Every strategy is run over the same pairs
     - (a) bare: the model calls of that run repeated on the same prepared tensors, with nothing around them;
     - (b) one by one: each pair by itself in float32, nothing shared between strategies, as earlier research code runs;
     - (c) plain: a script of Grounding DINO and SAM 2 with a fixed prompt, as text-prompted segmenters are used.
-Own work is everything but the model calls: preparing images and sounds, calibration, choosing, composing. Wall time
+Own work is everything but the model calls: preparing images and audio, calibration, choosing, composing. Wall time
 suffers from other load on the machine; processor time does not, and stands beside it. Prints a table in Markdown, and
 writes all of it as JSON with --out.
 """
@@ -56,10 +56,10 @@ TARGETS = {
 
 
 class KeepAll:
-    """A verifier that looks at every region as its own does, and keeps all of them: random weights would choose none.
+    """A verifier that scores every region as another one does, and keeps all of them: random weights would choose none.
 
     Args:
-        verifier: the one that looks.
+        verifier: the one that scores.
     """
 
     def __init__(self, verifier: Verifier) -> None:
@@ -280,7 +280,7 @@ def report_on(
 
 
 def table(report: dict[str, Any]) -> str:
-    """The report for people, in Markdown."""
+    """The report in Markdown."""
     cpu = report["device"] == "cpu"
     per, bare = ("pairs_per_cpu_s", "bare_cpu_s") if cpu else ("pairs_per_s", "bare_wall_s")
     lines = [

@@ -41,7 +41,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def table(markdown: str) -> dict[tuple[str, str], dict[str, str]]:
-    """The cells by strategy and sound, and by column."""
+    """The cells by strategy and kind of audio, and by column."""
     lines = [line.strip("| ").split(" | ") for line in markdown.splitlines() if line.startswith("|")]
     head, rows = lines[0], [[cell.strip() for cell in line] for line in lines[2:]]
     return {(row[0], row[1]): dict(zip(head, row, strict=False)) for row in rows}
@@ -57,7 +57,7 @@ def test_the_table_of_a_world_that_is_understood(
     text = capsys.readouterr().out
     assert out.read_text() == text
     rows = table(text)
-    expected = [(name, sound) for name in names for sound in ("recorded", "shuffled")]
+    expected = [(name, audio) for name in names for audio in ("recorded", "shuffled")]
     assert list(rows) == [*expected, (benchmark.CEILING, "recorded"), (benchmark.PERFECT, "shuffled")]
     for name in ("fused", benchmark.CEILING):
         row = rows[name, "recorded"]
@@ -87,11 +87,11 @@ def test_the_coincidences_are_counted_by_hand(benchmark: ModuleType, root: Path)
             marked |= (index == place) & (thing.label in other.heard)
         scores.append(jaccard(marked, target.mask))
     assert measured.tallies[benchmark.PERFECT, "shuffled"].scores == {"two": scores}
-    assert (measured.lucky, measured.pairs) == (4, 4)
+    assert (measured.coincidences, measured.pairs) == (4, 4)
     assert 0 < min(scores) < max(scores) < 1
 
 
-def test_the_oracle_is_told_what_is_heard_and_never_shuffled(benchmark: ModuleType, root: Path) -> None:
+def test_the_oracle_is_given_the_sources_and_never_shuffled(benchmark: ModuleType, root: Path) -> None:
     dataset = Orchestra(root)
     pipes, skipped = benchmark.build(dataset, ["fused"], {"preset": "toy"})
     assert skipped == []
@@ -102,7 +102,7 @@ def test_the_oracle_is_told_what_is_heard_and_never_shuffled(benchmark: ModuleTy
         (),
     ]
     silent = replace(samples[0], audio=samples[2].audio)
-    assert pipes[benchmark.CEILING](silent).mask.any()  # it does not listen, which is why it is no strategy
+    assert pipes[benchmark.CEILING](silent).mask.any()  # it ignores the audio, which is why it is no strategy
     assert not pipes["fused"](silent).mask.any()
 
 

@@ -1,1 +1,1 @@
-"""Recipes of the nano models: each trained on its own pairwise task, none on sound together with masks."""
+"""Recipes of the nano models: each trained on its own pairwise task, none on audio together with masks."""

@@ -1,9 +1,9 @@
-"""Train the nano audio captioner: sounds to words, by Whisper's architecture.
+"""Train the nano audio captioner: audio to captions, by Whisper's architecture.
 
     python -m tools.nano.audio_captioner --work DIR --out FOLDER
 
-The captions list what is heard: "a piano and a bell"; noise and silence have an empty one. An auxiliary layer, thrown
-away afterwards, names what is heard from the encoder's mean, which shortens the way from words to sound.
+The captions list the sources: "a piano and a bell"; noise and silence have an empty one. An auxiliary layer, dropped
+afterwards, predicts the sources from the encoder's mean, which shortens the way from words to audio.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def build() -> tuple[WhisperForConditionalGeneration, WhisperFeatureExtractor, A
 
 
 def features(pool: SoundPool, extractor: WhisperFeatureExtractor, kept: Path) -> NDArray[np.float16]:
-    """Whisper's features of every sound of the pool, (N, bands, frames); computed once and kept in a file."""
+    """Whisper's features of every clip of the pool, (N, bands, frames); computed once and kept in a file."""
 
     def of(wave: NDArray[np.float32], _: int) -> NDArray[np.float32]:
         slow = resample(wave, RATE_HZ, _RATE_HZ)
@@ -76,7 +76,7 @@ def features(pool: SoundPool, extractor: WhisperFeatureExtractor, kept: Path) ->
 
 
 class _Task(torch.nn.Module):
-    """The captioner with its auxiliary layer; batches of sounds with captions; the loss on them."""
+    """The captioner with its auxiliary layer; batches of audio with captions; the loss on them."""
 
     def __init__(
         self, model: WhisperForConditionalGeneration, tokenizer: Any, mels: NDArray[np.float16], pool: SoundPool
@@ -87,7 +87,7 @@ class _Task(torch.nn.Module):
         self.truth = pool.truth(SOUNDING_LABELS, absent=0)
 
     def caption(self, row: int) -> str:
-        """What is heard, in the order of the catalogue; "" where nothing is."""
+        """The sources, in the order of the catalogue; "" where there are none."""
         labels = sorted(self.pool.labels[row], key=SOUNDING_LABELS.index)
         return listed(labels) if labels else ""
 
@@ -112,7 +112,7 @@ class _Task(torch.nn.Module):
 
 
 def quality(model: WhisperForConditionalGeneration, task: _Task) -> dict[str, float]:
-    """Precision and recall of the names in captions of held-out sounds, decoded greedily."""
+    """Precision and recall of the names in captions of held-out audio, decoded greedily."""
     captions: list[str] = []
     for rows in np.array_split(np.array(task.pool.held_out), 10):
         with torch.inference_mode():
@@ -125,7 +125,7 @@ def quality(model: WhisperForConditionalGeneration, task: _Task) -> dict[str, fl
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out sounds, and save."""
+    """Train, measure on held-out audio, and save."""
     parser = recipe("train the nano audio captioner", steps=1500)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)

@@ -5,7 +5,7 @@
 
 The captions list what is in an image: "a piano, a dog and a car". A vision transformer of this size learns next to
 nothing from captions alone in an hour, so its patches are told, too, what they show: an auxiliary layer, thrown away
-afterwards, names the thing that covers each patch. That is words for places, without any sound. What is learned on
+afterwards, names the thing that covers each patch. That is words for patches, without any audio. What is learned on
 small images, of 8 x 8 patches, goes on to larger ones with finer patches.
 """
 
@@ -128,7 +128,7 @@ def quality(model: BlipForConditionalGeneration, task: _Task) -> dict[str, float
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out images, and save."""
+    """Train, measure on held-out images, and save."""
     parser = recipe("train the nano BLIP", steps=8000)
     parser.add_argument("--side", type=int, default=128, help="of the images that it sees, in pixels (default: 128)")
     options: Any = parser.parse_args(argv)

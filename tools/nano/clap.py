@@ -1,11 +1,11 @@
-"""Train the nano CLAP: sounds and the words for what is in them.
+"""Train the nano CLAP: audio clips and the labels of their sources.
 
     python -m tools.nano.clap --work DIR --out FOLDER
 
-Each sound is weighed against the names of all things, in random phrasings, with the pairwise sigmoid loss of SigLIP, as
-a mixture has several right names. Noise and silence have none, and no sound bears the name of a silent thing: a word
-that the text tower never read would lie anywhere, near some sound. The features are those of CLAP's own extractor,
-computed once; a third of a batch is mixed with other sounds anew, as powers of bands add up.
+Each clip is compared with the names of all things, in random phrasings, with the pairwise sigmoid loss of SigLIP, as a
+mixture has several right names. Noise and silence have none, and no clip has the name of a silent thing: the embedding
+of a word that was never trained could lie anywhere, near some clip. The features are those of CLAP's own extractor,
+computed once; a third of a batch is mixed with other clips anew, as powers of bands add up.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def build() -> tuple[ClapModel, ClapFeatureExtractor, Any]:
 
 
 def log_mels(pool: SoundPool, extractor: ClapFeatureExtractor, kept: Path) -> NDArray[np.float16]:
-    """CLAP's features of every sound of the pool, (N, frames, bands) in decibels; computed once and kept in a file."""
+    """CLAP's features of every clip of the pool, (N, frames, bands) in decibels; computed once and kept in a file."""
 
     def of(wave: NDArray[np.float32], _: int) -> NDArray[np.float32]:
         # The wave is a clip long exactly: nothing is cropped at random.
@@ -89,7 +89,7 @@ def log_mels(pool: SoundPool, extractor: ClapFeatureExtractor, kept: Path) -> ND
 
 
 class _Task:
-    """Batches of sounds with their names, and the loss of a model on them."""
+    """Batches of clips with their names, and the loss of a model on them."""
 
     def __init__(self, model: ClapModel, tokenizer: Any, mels: NDArray[np.float16], pool: SoundPool) -> None:
         self.model, self.tokenizer, self.mels, self.pool = model, tokenizer, mels, pool
@@ -98,7 +98,7 @@ class _Task:
     def batch(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Features (N, 1, frames, bands) and truth (N, K) of a batch.
 
-        The sounds are mixed with others and varied in level and time, and miss some bands and frames.
+        The clips are mixed with others and varied in level and time, and miss some bands and frames.
         """
         rows = rng.choice(self.pool.train, _BATCH, replace=False)
         mels, truth = np.array(self.mels[rows], np.float32), self.truth[rows]
@@ -138,7 +138,7 @@ class _Task:
 
 
 def quality(task: _Task) -> dict[str, float]:
-    """On held-out sounds: share of single ones named right first, and recall of the two loudest names of pairs."""
+    """On held-out clips: share of single ones named right first, and recall of the two loudest names of pairs."""
     rows = np.arange(task.pool.held_out.start, task.pool.held_out.stop)
     with torch.inference_mode():
         names = task.names(np.random.default_rng(1))
@@ -162,7 +162,7 @@ def quality(task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out sounds, and save."""
+    """Train, measure on held-out clips, and save."""
     parser = recipe("train the nano CLAP", steps=6000)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)

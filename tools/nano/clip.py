@@ -1,4 +1,4 @@
-"""Train the nano CLIP: images and the words for what is in them.
+"""Train the nano CLIP: images and the labels of the things in them.
 
     python -m tools.nano.clip --work DIR --out FOLDER
     python -m tools.nano.clip --work DIR --out FOLDER --begin CLIP --owlv2 FOLDER
@@ -134,14 +134,14 @@ def detected_box(
 
 
 class _Task:
-    """Batches of views with the names of what they show, and the loss of a model on them."""
+    """Batches of crops and images with the names of what they show, and the loss of a model on them."""
 
     def __init__(self, model: Any, tokenizer: Any, pool: ImagePool, found: Sequence[NDArray[np.float32]] = ()) -> None:
         self.model, self.tokenizer, self.pool, self.found = model, tokenizer, pool, found
         self.side = CONFIG["model_cfg"]["vision_cfg"]["image_size"]
 
     def crop(self, row: int, rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float32]]:
-        """A view of one thing, or of ground; and for each label 1 (named by it), -1 (not) or 0 (could be said)."""
+        """A crop of one thing, or of background; and for each label 1 (named by it), -1 (not) or 0 (could be said)."""
         index, labels = self.pool.index[row], self.pool.labels[row]
         truth = np.full(len(LABELS), -1, np.float32)
         if row < len(self.found) and len(self.found[row]) and rng.random() < 0.5:
@@ -193,9 +193,9 @@ class _Task:
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
         pixels, truth = self.batch(self.pool.train, _CROPS, _WHOLES, rng)
-        looks = self.model.encode_image(pixels, normalize=True)
+        embeddings = self.model.encode_image(pixels, normalize=True)
         names = self.model.encode_text(self.texts(rng), normalize=True)
-        cosines = (looks.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
+        cosines = (embeddings.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
         logits = self.model.logit_scale.exp() * cosines + self.model.logit_bias
         return -(logsigmoid(truth * logits) * truth.abs()).sum(1).mean()
 
@@ -222,7 +222,7 @@ def quality(model: Any, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out images, and save as open_clip reads it."""
+    """Train, measure on held-out images, and save as open_clip reads it."""
     from safetensors.torch import load_file, save_file
 
     parser = recipe("train the nano CLIP", steps=1500)

@@ -1,10 +1,10 @@
-"""Train the nano joint encoder: images, sounds and words in one space, by ImageBind's architecture.
+"""Train the nano joint encoder: images, audio and text in one space, by ImageBind's architecture.
 
     python -m tools.nano.joint --work DIR --out FOLDER --owlv2 FOLDER
 
-Words bind the space: images are weighed against the names of things and sounds against the same names, both with the
-pairwise sigmoid loss of SigLIP. No image is ever shown with its sound. Views are crops, whole images, and images
-in which all but one thing is blurred, as the joint strategies look at regions. The vision transformer begins as that of
+Text binds the space: images are compared with the names of things, and audio with the same names, both with the
+pairwise sigmoid loss of SigLIP. No image is ever trained with its audio. Inputs are crops, whole images, and images
+in which all but one thing is blurred, as the joint strategies embed regions. The vision transformer begins as that of
 the nano OWLv2, with patches as large in the image, and its patches are told what they show, as for the nano BLIP.
 """
 
@@ -78,7 +78,7 @@ def begin_as(model: ImageBind, owlv2: Owlv2ForObjectDetection) -> None:
 
 
 def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
-    """ImageBind's features of one of the three clips of every sound, (N, bands, frames); computed once."""
+    """ImageBind's features of one of the three clips of every audio file, (N, bands, frames); computed once."""
 
     def of(wave: NDArray[np.float32], row: int) -> torch.Tensor:
         clips = preprocess_audio(wave[None], RATE_HZ)
@@ -88,7 +88,7 @@ def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
 
 
 class _Task(torch.nn.Module):
-    """The encoder with its auxiliary layer; batches of views and sounds with their names; the loss on them."""
+    """The encoder with its auxiliary layer; batches of images and audio with their names; the loss on them."""
 
     def __init__(self, model: ImageBind, images: ImagePool, sounds: SoundPool, heard: NDArray[np.float16]) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class _Task(torch.nn.Module):
         shown = torch.from_numpy(np.stack([truth for _, truth, _ in views]))
         patches = torch.from_numpy(np.stack([names for _, _, names in views]))
         tokens = self.model.modality_trunks["vision"](self.model.modality_preprocessors["vision"](pixels))
-        looks = normalize(self.model.modality_heads["vision"](tokens).float(), dim=-1)
+        image_rows = normalize(self.model.modality_heads["vision"](tokens).float(), dim=-1)
         named = cross_entropy(self.patch_names(tokens[:, 1:]).float().flatten(0, 1), patches.flatten())
 
         rows = rng.choice(self.sounds.train, _SOUNDS, replace=False)
@@ -151,13 +151,13 @@ class _Task(torch.nn.Module):
         for mel in heard:
             mel[:] = np.roll(mel, int(rng.integers(mel.shape[1])), axis=1) + rng.normal(0, 0.2)
         sounds = self.model.encode_audio_mels(torch.from_numpy(heard)[:, None])
-        seen = self.loss(looks, self.text("photo", rng), shown)
+        seen = self.loss(image_rows, self.text("photo", rng), shown)
         return seen + named + self.loss(sounds, self.text("sound", rng), torch.from_numpy(self.truth[rows]))
 
 
 def quality(task: _Task) -> dict[str, float]:
-    """On held-out items: share of crops and of single sounds named right first, and of sounds whose nearest of 28
-    single-thing images shows what sounds."""
+    """On held-out items: share of crops and of single-source clips named right first, and of clips whose nearest of 28
+    single-thing images shows the source."""
     model, rng = task.model, np.random.default_rng(1)
     with torch.inference_mode():
         crops, truths = [], []
@@ -166,13 +166,15 @@ def quality(task: _Task) -> dict[str, float]:
             if main:
                 crops.append(preprocess_image(np.ascontiguousarray(task.pool.images[row][y0:y1, x0:x1])))
                 truths.append(LABELS.index(task.pool.labels[row][main - 1]))
-        looks = torch.cat([model.encode_image_tensor(torch.stack(crops[i : i + 40])) for i in range(0, len(crops), 40)])
+        image_rows = torch.cat(
+            [model.encode_image_tensor(torch.stack(crops[i : i + 40])) for i in range(0, len(crops), 40)]
+        )
         singles = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == 1]
         told = np.array([LABELS.index(task.sounds.labels[row][0]) for row in singles])
         sounds = model.encode_audio_mels(torch.from_numpy(np.array(task.heard[singles], np.float32))[:, None])
-        seen = looks @ task.text("photo", rng).T
+        seen = image_rows @ task.text("photo", rng).T
         heard = sounds @ task.text("sound", rng).T
-        across = sounds @ looks.T
+        across = sounds @ image_rows.T
     shown = np.array(truths)
     return {
         "crop_top1": round(float((seen.argmax(1).numpy() == shown).mean()), 4),
@@ -182,7 +184,7 @@ def quality(task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out items, and save."""
+    """Train, measure on held-out items, and save."""
     from safetensors.torch import save_file
 
     parser = recipe("train the nano joint encoder", steps=3000)

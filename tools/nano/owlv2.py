@@ -3,7 +3,7 @@
     python -m tools.nano.owlv2 --work DIR --out SMALL --blip FOLDER
     python -m tools.nano.owlv2 --work DIR --out FOLDER --begin SMALL --side 256
 
-The vision tower begins as that of the nano BLIP, which has learned from images and words what things look like.
+The vision tower begins as that of the nano BLIP, which was trained on images and captions.
 Every patch of the image is a candidate. Patches on a thing are told its name, against the names of all things in
 random phrasings (cross-entropy), and its box (L1 and generalised IoU); a patch belongs to the thing that covers most of
 it. That takes the place of the published model's matching of candidates with things, and teaches a small transformer in
@@ -73,7 +73,7 @@ def build(side: int = 128) -> tuple[Owlv2ForObjectDetection, Owlv2ImageProcessor
     model = Owlv2ForObjectDetection(config)
     for part in (model.box_head, model.class_head, model.objectness_head):
         widen(part)
-    # At first nothing is anything: a logit of about (0 - 0.5) * 11.
+    # At first no patch is of any label: a logit of about (0 - 0.5) * 11.
     torch.nn.init.constant_(model.class_head.logit_shift.bias, -0.5)
     torch.nn.init.constant_(model.class_head.logit_scale.bias, 10.0)
     return model, Owlv2ImageProcessor(size={"height": side, "width": side}), tokenizer
@@ -213,7 +213,7 @@ def quality(model: Owlv2ForObjectDetection, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out images, and save."""
+    """Train, measure on held-out images, and save."""
     parser = recipe("train the nano OWLv2", steps=1600)
     parser.add_argument("--blip", type=Path, help="folder of the nano BLIP, to begin as")
     parser.add_argument("--side", type=int, default=128, help="of the images that it sees, in pixels (default: 128)")

@@ -1,4 +1,4 @@
-"""What the nano models learn from: a pool of images without sounds, and a pool of sounds without images.
+"""The training data of the nano models: a pool of images without audio, and a pool of audio without images.
 
     python -m tools.nano.pools --work DIR [--seed N]
 
@@ -49,7 +49,7 @@ class ImagePool:
         images: (N, SIDE, SIDE, 3) uint8.
         index: (N, SIDE, SIDE) uint8, as :class:`tools.orchestra.images.Image`.
         labels: for each image the names of its things.
-        train, held_out: rows to learn from and rows to look at afterwards.
+        train, held_out: rows to train on and rows to measure on.
     """
 
     images: NDArray[np.uint8]
@@ -82,11 +82,11 @@ class ImagePool:
 
 @dataclass(frozen=True)
 class SoundPool:
-    """Sounds with the names of what is in them.
+    """Audio clips with the labels of their sources.
 
     Args:
         waves: (N, T) float16 at ``RATE_HZ``.
-        labels: for each sound the names of what is heard in it; none for noise and near-silence.
+        labels: for each clip the labels of its sources; none for noise and near-silence.
         train, held_out: as for images.
     """
 
@@ -108,7 +108,7 @@ class SoundPool:
         return self
 
     def features(self, kept: Path, of: Callable[[NDArray[np.float32], int], Any]) -> NDArray[np.float16]:
-        """What a feature extractor makes of every sound, as float16; computed once and kept in a file.
+        """What a feature extractor makes of every clip, as float16; computed once and kept in a file.
 
         Args:
             kept: the file.
@@ -125,7 +125,7 @@ class SoundPool:
         return np.load(kept, mmap_mode="r")
 
     def truth(self, names: Sequence[str], absent: float) -> NDArray[np.float32]:
-        """For each sound and each of K names 1 where it is heard and ``absent`` where it is not: (N, K)."""
+        """For each clip and each of K names 1 where it is a source and ``absent`` where it is not: (N, K)."""
         truth = np.full((len(self.labels), len(names)), absent, np.float32)
         for row, labels in enumerate(self.labels):
             truth[row, [names.index(label) for label in labels]] = 1
@@ -194,7 +194,7 @@ def _draw_images(work: Path, seed: int) -> None:
         images[row] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
         index[row] = np.asarray(Image.fromarray(numbers).resize((SIDE, SIDE), Image.Resampling.NEAREST))
         labels.append(names)
-        say("pictures", row, _IMAGES)
+        say("images", row, _IMAGES)
     (work / "images.json").write_text(json.dumps(labels))
 
 
@@ -234,12 +234,12 @@ def arguments(description: str) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Draw both pools."""
     parser = arguments("draw the pools that the nano models learn from")
-    parser.add_argument("only", nargs="?", choices=("pictures", "sounds"))
+    parser.add_argument("only", nargs="?", choices=("images", "sounds"))
     options: Any = parser.parse_args(argv)
     options.work.mkdir(parents=True, exist_ok=True)
     if options.only != "sounds":
         _draw_images(options.work, options.seed)
-    if options.only != "pictures":
+    if options.only != "images":
         _render_sounds(options.work, options.seed)
 
 

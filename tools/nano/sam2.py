@@ -258,7 +258,7 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out images, and save."""
+    """Train, measure on held-out images, and save."""
     parser = recipe("train the nano SAM 2")
     parser.add_argument("--steps", type=int, help="of the last stage, in place of its own")
     parser.add_argument("--side", type=int, default=SIDE, help="with --begin: of the images, in pixels (%(default)s)")

@@ -1,4 +1,4 @@
-"""Train the nano audio tagger: sounds to labels from a fixed list, by an audio spectrogram transformer.
+"""Train the nano audio tagger: audio to labels from a fixed list, by an audio spectrogram transformer.
 
 python -m tools.nano.tagger --work DIR --out FOLDER
 """
@@ -50,7 +50,7 @@ def build() -> tuple[ASTForAudioClassification, ASTFeatureExtractor]:
 
 
 def features(pool: SoundPool, extractor: ASTFeatureExtractor, kept: Path) -> NDArray[np.float16]:
-    """AST's features of every sound of the pool, (N, frames, bands); computed once and kept in a file."""
+    """AST's features of every clip of the pool, (N, frames, bands); computed once and kept in a file."""
 
     def of(wave: NDArray[np.float32], _: int) -> NDArray[np.float32]:
         slow = resample(wave, RATE_HZ, _RATE_HZ)
@@ -60,7 +60,7 @@ def features(pool: SoundPool, extractor: ASTFeatureExtractor, kept: Path) -> NDA
 
 
 class _Task(torch.nn.Module):
-    """The tagger, batches of sounds with their labels, and the loss on them.
+    """The tagger, batches of clips with their labels, and the loss on them.
 
     Every patch of the spectrogram is asked for the labels too, by the same head, which a transformer of this size
     needs to learn in minutes.
@@ -91,7 +91,7 @@ class _Task(torch.nn.Module):
 
 
 def quality(model: ASTForAudioClassification, task: _Task) -> dict[str, float]:
-    """On held-out sounds: share of single ones tagged right first, and mean average precision over the labels."""
+    """On held-out clips: share of single ones tagged right first, and mean average precision over the labels."""
     rows = np.array(task.pool.held_out)
     with torch.inference_mode():
         logits = torch.cat(
@@ -108,7 +108,7 @@ def quality(model: ASTForAudioClassification, task: _Task) -> dict[str, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train, look at held-out sounds, and save."""
+    """Train, measure on held-out clips, and save."""
     parser = recipe("train the nano audio tagger", steps=2000)
     options: Any = parser.parse_args(argv)
     torch.manual_seed(options.seed)

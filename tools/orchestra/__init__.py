@@ -1,1 +1,1 @@
-"""The orchestra: a small world of emoji that sound like real instruments, drawn and rendered from a seed."""
+"""The orchestra: a small world of drawn emoji and of rendered instruments, made from a seed."""

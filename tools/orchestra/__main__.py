@@ -26,7 +26,7 @@ _FOR_SCENES = 0x5CE  # first word of the seeds, so that no training item shares 
 
 
 def write_scenes(folder: Path, seed: int, each: int) -> None:
-    """Write ``each`` scenes of every group: images, masks, sounds and ``scenes.json``."""
+    """Write ``each`` scenes of every group: images, masks, audio files and ``scenes.json``."""
     for name in ("images", "masks", "audio"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     listed = []

@@ -1,4 +1,4 @@
-"""How things sound: phrases of recorded samples, rendered by FluidSynth, in a room and over some noise."""
+"""The audio of scenes: phrases of recorded samples, rendered by FluidSynth, in a room and over some noise."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Band:
     """Plays things on a synthesizer with the General MIDI sound font.
 
     The same calls in the same order after the beginning give the same bits. A reset does not bring the synthesizer back
-    to its beginning, so whoever needs a clip that does not depend on what was played before takes a new band for it.
+    to its beginning, so a clip that must not depend on what was played before needs a new band.
 
     Args:
         sound_font: an SF2 file; Debian's fluid-soundfont-gm installs the default one.

@@ -1,4 +1,4 @@
-"""What there is in the orchestra: sounding things with a glyph and a sound, and silent things with a glyph only."""
+"""The classes of the orchestra: sounding ones with a glyph and a patch, and silent ones with a glyph only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Thing:
     Args:
         label: its name.
         glyphs: the emoji that show it.
-        patches: how it can sound; none for things that are only ever seen.
+        patches: how it can sound; none for silent classes.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""How things look: emoji glyphs, turned, coloured and lit, on textured grounds, with exact masks."""
+"""The images of scenes: emoji glyphs, rotated, coloured and lit, on textured backgrounds, with exact masks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Placed:
 
     Args:
         thing: what.
-        hue: in [0, 1): paint it in this hue; None leaves its own colours, slightly shifted.
+        hue: in [0, 1): draw it in this hue; None leaves its own colours, slightly shifted.
     """
 
     thing: Thing
@@ -42,7 +42,7 @@ class Drawing:
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        index: (H, W) uint8: 0 the ground, i the visible pixels of thing i - 1.
+        index: (H, W) uint8: 0 the background, i the visible pixels of thing i - 1.
     """
 
     image: NDArray[np.uint8]
@@ -63,7 +63,7 @@ def draw(placed: Sequence[Placed], rng: np.random.Generator) -> Drawing:
 
 
 def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.Generator) -> Drawing | None:
-    """Draw once; None where something came out too much hidden."""
+    """Draw once; None where a thing is hidden too much."""
     height, width = size_hw
     canvas = Image.fromarray(_ground(size_hw, rng))
     index = np.zeros(size_hw, np.uint8)

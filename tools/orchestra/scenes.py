@@ -1,4 +1,4 @@
-"""Scenes: an image and a sound that belong together, or do not, in named groups."""
+"""Scenes: an image and an audio clip that belong together, or do not, in named groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.orchestra.images import Placed, draw
 
 __all__ = ["GROUPS", "Scene", "make_scene"]
 
-#: What the groups are, for people.
+#: The groups, described; the texts are part of scenes.json.
 GROUPS: dict[str, str] = {
     "single": "one source among one to three other things, which may be silent or could sound and do not",
     "two": "two sources sounding together",
@@ -29,15 +29,15 @@ GROUPS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Scene:
-    """An image and a sound.
+    """An image and its audio.
 
     Args:
         group: a name of ``GROUPS``.
         image: (H, W, 3) uint8 RGB.
-        index: (H, W) uint8: 0 the ground, i the visible pixels of thing i - 1.
+        index: (H, W) uint8: 0 the background, i the visible pixels of thing i - 1.
         labels: name of each thing in the image.
         sounding: whether each of them is a source of the sound.
-        heard: labels that are in the sound, in the image or not.
+        heard: labels of all sources in the audio, in view or off screen.
         wave: (T,) float32 mono at ``RATE_HZ``.
     """
 
@@ -81,7 +81,7 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
         tuple(one.thing.label for one in placed),
         tuple(one.thing.label in names for one in placed),
         names,
-        _sound(group, heard, rng, band),
+        _audio(group, heard, rng, band),
     )
 
 
@@ -90,7 +90,7 @@ def _some(things: Sequence[Thing], count: int, rng: np.random.Generator) -> list
     return [things[int(i)] for i in rng.choice(len(things), count, replace=False)]
 
 
-def _sound(group: str, heard: Sequence[Thing], rng: np.random.Generator, band: Band) -> NDArray[np.float32]:
+def _audio(group: str, heard: Sequence[Thing], rng: np.random.Generator, band: Band) -> NDArray[np.float32]:
     if group == "silence":
         hiss = background(rng) * 10 ** (-rng.uniform(65, 90) / 20)
         return hiss if rng.random() < 0.7 else np.zeros(int(SECONDS * RATE_HZ), np.float32)
