@@ -13,7 +13,7 @@ import pytest
 
 import zsavs
 from zsavs import testing
-from zsavs.cli.commands import _strategies
+from zsavs.cli.models import strategies
 from zsavs.errors import ContractError, InputError, UnknownName, VocabularyError
 from zsavs.language.sound_sources import LabelPhrases, most_specific, visible_things
 from zsavs.strategies.classify import Classify
@@ -242,12 +242,12 @@ def test_a_preset_without_the_role_says_how_to_name_one() -> None:
 
 
 def test_all_strategies_are_all_that_the_preset_has_the_parts_for(capsys: pytest.CaptureFixture[str]) -> None:
-    assert _strategies(None, "toy") == zsavs.list_components("strategy")
+    assert strategies(None, "toy") == zsavs.list_components("strategy")
     assert capsys.readouterr().err == ""
-    lacking = set(zsavs.list_components("strategy")) - set(_strategies(None, "base"))
+    lacking = set(zsavs.list_components("strategy")) - set(strategies(None, "base"))
     assert lacking == {"caption", "joint_embedding", "text_bridged", "textual_inversion"}
     assert "left out caption: the preset 'base' has no audio_captioner" in capsys.readouterr().err
-    assert _strategies(["caption", "caption"], "base") == ["caption"], "what was asked for is not left out"
+    assert strategies(["caption", "caption"], "base") == ["caption"], "what was asked for is not left out"
 
 
 # ----------------------------------------------------------------------------------- the checks

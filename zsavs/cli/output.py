@@ -5,20 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_labels", "describe", "stems", "write_answer", "write_sheet"]
-
-
-def stems(images: list[str]) -> list[str]:
-    """What the files of each image begin with: its name, with a number where several are called the same."""
-    taken: list[str] = []
-    for image in images:
-        stem = free = Path(image).stem
-        number = 1
-        while free in taken:
-            number += 1
-            free = f"{stem}-{number}"
-        taken.append(free)
-    return taken
+__all__ = ["add_labels", "describe", "write_answer", "write_sheet"]
 
 
 def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> Path:

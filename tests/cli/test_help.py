@@ -1,0 +1,142 @@
+"""The help of every command, and what the shell completes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zsavs
+from zsavs.cli.app import EXAMPLES, commands
+from zsavs.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = sorted(EXAMPLES)
+
+
+def _zsavs(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "zsavs", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_every_command_has_a_help_that_ends_with_an_example(
+    command: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main([command, word]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.strip().splitlines()[-1].strip() == f"Example: {EXAMPLES[command]}"
+    assert "\x1b" not in said.out, "colour is for a terminal"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_example_is_understood(command: str) -> None:
+    program, name, *words = shlex.split(EXAMPLES[command])
+    assert (program, name) == ("zsavs", command)
+    commands().commands[name].make_context(name, words)  # raises on a word that it does not know
+
+
+@pytest.mark.parametrize("command", ["data", "list", "download"])
+def test_an_example_that_needs_nothing_of_the_users_runs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(shlex.split(EXAMPLES[command])[1:]) == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_is_and_every_default_is_shown(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main([command, "--help"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    for option in commands().commands[command].params:
+        if not getattr(option, "hidden", False):
+            assert option.help
+            (line,) = [line for line in lines if re.match(rf"│[ *]*{re.escape(_name(option))}[ ,]", line)]
+            if option.default and option.default is not True:
+                assert f"[default: {option.default}]" in line
+
+
+def _name(parameter: Any) -> str:
+    """What its line begins with: the first long spelling of an option, or what stands for an argument."""
+    return str(next((word for word in parameter.opts if word.startswith("--")), parameter.metavar))
+
+
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(re.search(rf" {command} ", said) for command in COMMANDS)
+
+
+def test_help_takes_under_a_second_and_loads_no_torch() -> None:
+    """The best of several runs, as the machine may be busy."""
+    done = _zsavs("--help")
+    assert "segment" in done.stdout
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"torch", "transformers", "numpy", "pydantic", "PIL"}
+    run, environment = [sys.executable, "-m", "zsavs", "--help"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run(run, env=environment, capture_output=True, check=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1.0
+
+
+def test_help_takes_under_half_a_second_of_the_processor() -> None:
+    code = (
+        "import contextlib, io, time; from zsavs.cli.main import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n    main(['segment', '--help'])\n"
+        "print(time.process_time())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = [sys.executable, "-c", code]
+    seconds = [float(subprocess.check_output(run, env=environment, text=True)) for _ in range(3)]
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_the_shell_is_printed(shell: str) -> None:
+    done = _zsavs(_ZSAVS_COMPLETE=f"source_{shell}")
+    assert done.returncode == 0
+    assert f"_ZSAVS_COMPLETE=complete_{shell}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("zsavs segment --strategy ", "strategy"),
+        ("zsavs compare a.jpg b.wav --methods ", "strategy"),
+        ("zsavs eval --preset ", "preset"),
+        ("zsavs eval --dataset ", "dataset"),
+        ("zsavs data check ", "dataset"),
+        ("zsavs download ", "preset"),
+        ("zsavs segment --decomposition ", "decomposition"),
+        ("zsavs segment --vocabulary ", "vocabulary"),
+    ],
+)
+def test_names_are_completed(line: str, kind: str) -> None:
+    done = _zsavs(COMP_WORDS=line, COMP_CWORD=str(line.count(" ")), _ZSAVS_COMPLETE="complete_bash")
+    assert done.stdout.split() == zsavs.list_components(kind)
+    assert " torch\n" not in done.stderr
+
+
+def test_commands_are_completed() -> None:
+    done = _zsavs(COMP_WORDS="zsavs d", COMP_CWORD="1", _ZSAVS_COMPLETE="complete_bash")
+    assert sorted(done.stdout.split()) == ["data", "demo", "doctor", "download"]

@@ -1,0 +1,91 @@
+"""``zsavs calibrate``: a bank of the user's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zsavs.cli import console, options, parsing
+from zsavs.cli.models import preset_here
+
+__all__ = ["calibrate"]
+
+_AudioFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--audio",
+        metavar="DIR",
+        parser=parsing.text,
+        help="audio files, also in folders below it",
+        rich_help_panel=options.DATA,
+    ),
+]
+_ImageFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--images",
+        metavar="DIR",
+        parser=parsing.text,
+        help="images, also in folders below it",
+        rich_help_panel=options.DATA,
+    ),
+]
+_Limit = Annotated[
+    int,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        parser=parsing.positive,
+        help="the most files of each kind",
+        rich_help_panel=options.DATA,
+    ),
+]
+_Bank = Annotated[
+    str,
+    typer.Option(
+        "--out", metavar="DIR", parser=parsing.place, help="folder for the bank", rich_help_panel=options.OUTPUT
+    ),
+]
+
+
+def calibrate(
+    audio: _AudioFolder = None,
+    images: _ImageFolder = None,
+    limit: _Limit = 2000,
+    preset: options.Preset = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    out: _Bank = "zsavs-bank",
+    verbose: options.Verbose = 0,
+) -> int:
+    """Learn what is usual in your own audio files and images, without labels, for use with --bank."""
+    from zsavs.build import build_encoders
+    from zsavs.calibration.make_bank import make_banks
+
+    if not audio and not images:
+        raise typer.BadParameter("give your own files: --audio DIR, --images DIR, or both")
+    preset = preset or preset_here()
+    try:
+        with console.progress("embedding") as bar:
+            banks = make_banks(
+                lambda: build_encoders(preset, device, dtype),
+                out,
+                audio=audio,
+                images=images,
+                limit=limit,
+                on_start=bar.begin,
+                on_item=bar.advance,
+                on_skip=_say_skipped,
+            )
+    except KeyboardInterrupt:
+        return console.complain(f"{out} is as it was before, no bank was written", 130)
+    for bank in banks:
+        console.answer(f"{bank.space}: {bank.source}")
+    console.answer(f"wrote: {out}; use it with: zsavs segment IMAGE AUDIO --preset {preset} --bank {out}")
+    return 0
+
+
+def _say_skipped(path: Path, reason: str) -> None:
+    console.say(f"left out: {reason if str(path) in reason else f'{path}: {reason}'}")
