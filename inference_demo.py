@@ -1,4 +1,4 @@
-"""Segment one image and its sound: python inference_demo.py --methods cross_modal --img_path IMAGE --wav_path AUDIO.
+"""Segment one image with its audio: python inference_demo.py --methods cross_modal --img_path IMAGE --wav_path AUDIO.
 
 The same as ``zsavs segment``; every option of that command works here too.
 """
