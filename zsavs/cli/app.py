@@ -40,6 +40,8 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "download": (download, _SETUP, "zsavs download base --dry-run"),
     "doctor": (doctor, _SETUP, "zsavs doctor"),
 }
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+#: An example of each command that can be typed as it is.
 EXAMPLES = {name: example for name, (_, _, example) in _COMMANDS.items()}
 
 
@@ -55,9 +57,13 @@ def run(argv: Sequence[str]) -> int:
     group = commands()
     if os.environ.get("_ZSAVS_COMPLETE"):  # the shell asks how a word could go on
         group.main([], prog_name="zsavs")
+    command: Any = group
+    name, words = "zsavs", list(argv)
+    if words and words[0] in group.commands:  # with no options before it, there is nothing for the group to read
+        command, name, words = group.commands[words[0]], f"zsavs {words[0]}", words[1:]
     try:
-        with group.make_context("zsavs", list(argv)) as context:
-            return int(group.invoke(context) or 0)
+        with command.make_context(name, words) as context:
+            return int(command.invoke(context) or 0)
     except typer.Exit as stop:
         return stop.exit_code
     except TyperException as error:
@@ -70,12 +76,12 @@ def commands() -> TyperGroup:
         name="zsavs",
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=_CONTEXT,
     )
     app.callback(invoke_without_command=True)(_zsavs)
     for name, (function, panel, example) in _COMMANDS.items():
         epilog = f"[bold]Example:[/] {example}"
-        app.command(name, epilog=epilog, rich_help_panel=panel)(function)
+        app.command(name, epilog=epilog, rich_help_panel=panel, context_settings=_CONTEXT)(function)
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     return group
