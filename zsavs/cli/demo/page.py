@@ -23,22 +23,22 @@ _J = (
     "J is the overlap of what is marked with what really sounds: 1 if it is the same, 0 if nothing is. Where nothing "
     "in view sounds, marking nothing scores 1."
 )
-#: What the image alone and the true masks are called, in captions and in file names.
+#: What the files of the image alone and of the true masks are called.
 _IMAGE, _TRUTH = "picture", "truth"
 
 
 def scene_section(scene: DemoScene, results: Mapping[str, AVSResult]) -> Section:
     """The section of a scene: what is given, what is true, and the result of each strategy."""
     given = (
-        _figure(scene, _IMAGE, "as the strategies get it"),
-        _figure(scene, _TRUTH, _listed(scene.sources) or "nothing in view sounds"),
+        Figure(_image_path(scene, _IMAGE), "as the strategies get it", "image"),
+        Figure(_image_path(scene, _TRUTH), _listed(scene.sources) or "nothing in view sounds", "ground truth"),
     )
     overlays, rows = [], []
     for name, result in results.items():
         j = jaccard(result.mask, scene.target)
         found = _scored(result.phrases, result.scores) or "nothing"
         heard = _scored(result.queries.phrases, result.queries.weights, result.queries.times) or "nothing it knows"
-        overlays.append(_figure(scene, name, f"J {j:.2f}: {found}"))
+        overlays.append(Figure(_image_path(scene, name), f"J {j:.2f}: {found}", name))
         rows.append(Row((Cell(name), Cell(heard), Cell(found), Cell(f"{j:.2f}", share=j))))
     story = line(scene.story)
     return Section(
@@ -67,10 +67,6 @@ def png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, format="PNG")
     return file.getvalue()
-
-
-def _figure(scene: DemoScene, what: str, title: str) -> Figure:
-    return Figure(_image_path(scene, what), title, what)
 
 
 def _image_path(scene: DemoScene, what: str) -> str:
