@@ -82,7 +82,7 @@ def test_the_readers_of_avsbench_hear_the_same(tmp_path: Path) -> None:
     make_s4(tmp_path)
     dataset = S4(tmp_path)
     key, video = next(iter(dataset.videos().items()))
-    sound = dataset.recording(dataset.files(f"{key}/1")[1])
+    sound = dataset.whole_audio(dataset.files(f"{key}/1")[1])
     images = [dataset.load(f"{key}/{k}").sample.image for k in video.frames]
     for k, sample in zip(video.frames, frames_with_audio(images, sound), strict=True):
         assert np.array_equal(sample.audio.waveform, dataset.load(f"{key}/{k}").sample.audio.waveform)
