@@ -11,7 +11,7 @@ import torch
 
 from tools.nano import clap, clip, owlv2, pools, sam2
 from tools.nano.pools import LABELS, SIDE, SOUNDING_LABELS, ImagePool, SoundPool
-from tools.orchestra.images import Image
+from tools.orchestra.images import Drawing
 
 BOXES = torch.tensor([[[10.0, 20.0, 90.0, 100.0], [40.0, 8.0, 120.0, 60.0]]])
 
@@ -72,7 +72,7 @@ def test_an_owlv2_goes_on_to_larger_images() -> None:
 
 def test_images_have_been_files_and_keep_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    clean = Image(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8), np.ones((48, 64), np.uint8))
+    clean = Drawing(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8), np.ones((48, 64), np.uint8))
     monkeypatch.setattr(pools, "draw", lambda placed, rng: clean)
     image, index, labels = pools.drawn(rng)
     assert image.shape == clean.image.shape
