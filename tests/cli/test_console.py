@@ -13,6 +13,10 @@ import pytest
 from zsavs.cli import console
 
 ROOT = Path(__file__).parents[2]
+#: A terminal that shows colour, and nobody who asked for it everywhere.
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS")
+} | {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
 SLOW = """
 import sys, time
 from zsavs.cli import console
@@ -31,7 +35,7 @@ def _at_a_terminal(code: str, **environment: str) -> tuple[str, str]:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **environment},
+        env={**_ENVIRONMENT, **environment},
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
@@ -78,3 +82,11 @@ def test_a_table_has_colour_at_a_terminal_unless_it_is_not_wanted(setting: dict[
     _, seen = _at_a_terminal(code, **setting)
     assert "[b]" in seen
     assert ("\x1b[31m" in seen) == coloured
+
+
+@pytest.mark.parametrize(("setting", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_the_help_has_colour_at_a_terminal_unless_it_is_not_wanted(setting: dict[str, str], coloured: bool) -> None:
+    code = "import sys; sys.stdout = sys.stderr; from zsavs.cli.main import main; main(['segment', '--help'])"
+    _, seen = _at_a_terminal(code, **setting)
+    assert "--strategy" in seen
+    assert ("\x1b[1;36m" in seen) == coloured

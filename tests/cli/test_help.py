@@ -37,6 +37,7 @@ def _zsavs(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 def test_every_command_has_a_help_that_ends_with_an_example(
     command: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)  # as it is where nobody asks for colour everywhere
     monkeypatch.setenv("COLUMNS", "120")
     assert main([command, word]) == 0
     said = capsys.readouterr()

@@ -1,15 +1,29 @@
-"""What the command line writes and tells of a pipeline's answer; everything heavy is imported when it is needed."""
+"""What the command line writes and tells of an answer; everything heavy is imported when it is needed."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zsavs.protocols import Verifier
+    from zsavs.result import AVSResult
+    from zsavs.types import AVSample, Query
 
 __all__ = ["add_labels", "describe", "write_answer", "write_sheet"]
 
 
 def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> Path:
-    """Put the cards of all pairs and strategies on one page, so many in a row."""
+    """Put the cards of all pairs and strategies on one page.
+
+    Args:
+        answers: what is told of each strategy's answer, by its name, for each pair.
+        path: the page, a PNG.
+        columns: how many cards stand in a row.
+
+    Raises:
+        OutputError: the page cannot be written.
+    """
     from PIL import Image
 
     from zsavs import draw
@@ -21,8 +35,21 @@ def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> 
     return path
 
 
-def write_answer(result: Any, sample: Any, folder: str, stem: str, title: str) -> dict[str, Any]:
-    """Write a result's files and its card; return what to tell about it."""
+def write_answer(result: AVSResult, sample: AVSample, folder: str, stem: str, title: str) -> dict[str, Any]:
+    """Write a result's files and its card.
+
+    Args:
+        result, sample: the answer, and what was asked about.
+        folder: where the files go.
+        stem: what their names begin with.
+        title: what stands on the card.
+
+    Returns:
+        What is told of it, as ``--json`` prints it.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     from zsavs.storage.files import write_atomically
 
     image = result.card(sample.audio, title)
@@ -41,7 +68,7 @@ def write_answer(result: Any, sample: Any, folder: str, stem: str, title: str) -
     }
 
 
-def _heard(query: Any) -> list[dict[str, Any]]:
+def _heard(query: Query) -> list[dict[str, Any]]:
     """What was heard, and when, if that is known."""
     rows: list[dict[str, Any]] = [
         {"phrase": phrase, "weight": round(float(weight), 4)}
@@ -52,8 +79,22 @@ def _heard(query: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def add_labels(answer: dict[str, Any], result: Any, verifier: Any, name: str, folder: str, stem: str) -> None:
-    """Write the label map of a result, and add it and each object's class to what is told."""
+def add_labels(
+    answer: dict[str, Any], result: AVSResult, verifier: Verifier, name: str, folder: str, stem: str
+) -> None:
+    """Write the label map of a result, and add it and each object's class to what is told.
+
+    Args:
+        answer: what is told, which is added to.
+        result: the answer.
+        verifier: what compares phrases with the names of the classes.
+        name: of the label set.
+        folder, stem: as for :func:`write_answer`.
+
+    Raises:
+        UnknownName: no such label set.
+        OutputError: the map cannot be written.
+    """
     from zsavs import draw
     from zsavs.language.label_maps import class_mapper, label_map, text_embedder
     from zsavs.language.label_sets import avss_palette
