@@ -1,4 +1,4 @@
-"""From judged regions and their mask logits to the result: the one place where a mask is thresholded.
+"""From verified regions and their mask logits to masks and a score map: the one place where a mask is thresholded.
 
 Probabilities are kept in steps of 1/65535, which is what a 16-bit image holds: a saved score map is the score map.
 """
@@ -17,7 +17,7 @@ from zsavs.types import Proposals
 
 __all__ = ["Composition", "compose"]
 
-#: Where an unselected region of score 1 and mask probability 1 ends up in the score map.
+#: The score map's value at an unselected region of score 1 and mask probability 1.
 UNSELECTED_CEILING = 0.49
 
 _LEVELS = np.float32(65535)
@@ -25,7 +25,14 @@ _LEVELS = np.float32(65535)
 
 @dataclass(frozen=True, eq=False)
 class Composition:
-    """Masks (N, H, W) bool, their tight boxes (N, 4), the proposals' rows they came from (N), the score map (H, W)."""
+    """The masks of an image and its score map.
+
+    Args:
+        masks: (N, H, W) bool, one for each selected region, surest first.
+        boxes_xyxy: (N, 4) their tight boxes.
+        rows: (N,) the rows of the proposals that they came from.
+        score_map: (H, W) in [0, 1].
+    """
 
     masks: NDArray[np.bool_]
     boxes_xyxy: NDArray[np.float32]
@@ -34,7 +41,7 @@ class Composition:
 
 
 def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[int, int]) -> Composition:
-    """Compose the score map and the masks of the selected regions, surest first.
+    """The score map of all regions, and the masks of the selected ones, surest first.
 
     Selected regions enter the score map with their mask probability, the others with
     ``UNSELECTED_CEILING * score * probability``, which is less than 0.5; overlaps take the larger value. A selected
@@ -42,8 +49,8 @@ def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[in
 
     Args:
         logits: (R, h, w) float32, one map for each proposal, of any size; above 0 is inside.
-        proposals: R judged regions.
-        size_hw: height and width of the image as displayed; maps are stretched to it one at a time.
+        proposals: R verified regions.
+        size_hw: height and width of the image as displayed; maps are resized to it one at a time.
 
     Raises:
         ContractError: the number of maps is not that of the regions, they are no floats, or one is not finite.
@@ -66,8 +73,8 @@ def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[in
                 boxes.append(tight_box(mask))
                 rows.append(row)
         else:
-            shade = np.float32(UNSELECTED_CEILING) * proposals.scores[row]
-            probability = np.rint(probability * shade * _LEVELS) / _LEVELS
+            ceiling = np.float32(UNSELECTED_CEILING) * proposals.scores[row]
+            probability = np.rint(probability * ceiling * _LEVELS) / _LEVELS
         np.maximum(score_map, probability, out=score_map)
     return Composition(
         masks=np.stack(masks) if masks else np.zeros((0, *size_hw), np.bool_),
@@ -78,7 +85,7 @@ def compose(logits: NDArray[np.float32], proposals: Proposals, size_hw: tuple[in
 
 
 def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sigmoid in steps of 1/65535; exactly 0 logit falls on the background side of 0.5."""
+    """The sigmoid in steps of 1/65535; a logit of exactly 0 falls on the background side of 0.5."""
     with np.errstate(over="ignore"):
         probability = np.float32(1) / (np.float32(1) + np.exp(-logits, dtype=np.float32))
     # Round half down: 0.5 lies between two levels, and the lower one is the background's.

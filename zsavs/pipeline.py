@@ -1,4 +1,4 @@
-"""The pipeline: strategy, grounder, verifier, segmenter, one after the other."""
+"""The pipeline: query, ground, verify, segment, compose."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from zsavs.version import __version__
 
 __all__ = ["Pipeline"]
 
-#: What each stage is asked to do.
+#: The method of each stage.
 _VERBS = {"strategy": "query", "grounder": "ground", "verifier": "verify", "segmenter": "segment"}
 
 _shrunk: Memo[AVSample] = Memo(max_items=16)
@@ -39,10 +39,10 @@ class Pipeline:
     """One strategy and the three stages after it; swap any with :func:`dataclasses.replace`, the rest is shared.
 
     Args:
-        strategy: sound and image to phrases.
-        grounder: phrases to boxes.
-        verifier: boxes to judged boxes.
-        segmenter: boxes to mask logits.
+        strategy: from audio and image to a query, the phrases of the sources that sound.
+        grounder: from phrases to region proposals.
+        verifier: from region proposals to those that are the sources, with evidence and scores.
+        segmenter: from regions to mask logits.
         meta: what the parts are; goes into every result.
 
     Raises:
@@ -62,11 +62,11 @@ class Pipeline:
                 raise ContractError(f"{stage}: expected an object with {verb}(...), got {part!r}; see zsavs.protocols.")
 
     def __call__(self, sample: AVSample) -> AVSResult:
-        """Answer for one sample: a batch of one."""
+        """The result of one sample: a batch of one."""
         return self.batch([sample])[0]
 
     def map(self, samples: Iterable[AVSample], batch_size: int = 8, *, load_ahead: bool = False) -> Iterator[AVSResult]:
-        """Answer for many samples, lazily and in order, holding one batch at a time.
+        """The results of many samples, lazily and in order, holding one batch at a time.
 
         Args:
             samples: any iterable, also an endless one.
@@ -94,13 +94,13 @@ class Pipeline:
         smooth: float = 0.0,
         batch_size: int = 8,
     ) -> Iterator[AVSResult]:
-        """Answer for every frame of one video with the sound of its own time, lazily and in order.
+        """The results of all frames of one video, each with the audio of its own time, lazily and in order.
 
         Args:
             frames, audio, fps, context_s: see :func:`zsavs.temporal.frames.frames_with_audio`.
-            smooth: how much a frame counts for the next one, in [0, 1): what is heard is smoothed over the frames
-                before it is decided what to look for (:class:`zsavs.temporal.smoothing.Smoother`). 0 is off: every
-                frame for itself. With 0.5, six frames on either side count, and as many are held in memory.
+            smooth: how much a frame counts for the next one, in [0, 1): the evidence of sources is smoothed over the
+                frames before the query is chosen (:class:`zsavs.temporal.smoothing.Smoother`). 0 is off: every
+                frame by itself. With 0.5, six frames on either side count, and as many are held in memory.
             batch_size: frames that go through the models together, at least 1; the answers do not depend on it.
 
         Raises:
@@ -111,36 +111,11 @@ class Pipeline:
         samples = frames_with_audio(frames, audio, fps=fps, context_s=context_s)
         return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
 
-    def _smoothed(self, samples: Iterator[AVSample], smoother: Smoother, batch_size: int) -> Iterator[AVSResult]:
-        check_batches(samples, batch_size)
-        waiting: deque[AVSample] = deque()
-        first = 0  # the number of the frame that waits longest
-        queries: dict[int, Query] = {}
-        while True:
-            waiting.extend(islice(samples, max(0, batch_size - len(waiting))))
-            batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
-            if not batch:
-                return
-
-            def ask(_: Sequence[AVSample], batch: list[AVSample] = batch, first: int = first) -> list[Query]:
-                waiting.extend(islice(samples, max(0, smoother.reach - len(waiting))))
-                new = dict(enumerate([*batch, *waiting], start=first))
-                new = {number: sample for number, sample in new.items() if number not in queries}
-                spent: dict[str, float] = {}
-                while new:
-                    numbers = list(new)[:batch_size]
-                    answers = self.query([new.pop(number) for number in numbers])
-                    queries.update(zip(numbers, answers, strict=True))
-                    for name, seconds in chain.from_iterable(answer.seconds.items() for answer in answers):
-                        spent[name] = spent.get(name, 0.0) + seconds / len(batch)
-                smoothed = [smoother(number, queries) for number in range(first, first + len(batch))]
-                # Some of these frames were asked about with an earlier batch, whose timings have that already.
-                return [replace(query, seconds={**dict.fromkeys(query.seconds, 0.0), **spent}) for query in smoothed]
-
-            yield from self.batch(batch, ask)
-            first += len(batch)
-            for number in [number for number in queries if number < first - smoother.reach]:
-                del queries[number]
+    def _smoothed(self, frames: Iterator[AVSample], smoother: Smoother, batch_size: int) -> Iterator[AVSResult]:
+        check_batches(frames, batch_size)
+        smoothed = _SmoothedQueries(frames, smoother, self.query, batch_size)
+        while batch := smoothed.next_batch():
+            yield from self.batch(batch, smoothed.query)
 
     def compile(self, **options: Any) -> list[str]:
         """Compile the towers of the models with torch.compile: for many samples, on a GPU; off unless called.
@@ -156,17 +131,17 @@ class Pipeline:
         return compile_towers(self.strategy, self.grounder, self.verifier, self.segmenter, **options)
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """What the strategy would look for in each sample, without looking for it."""
+        """The strategy's query of each sample; nothing is grounded."""
         return self.strategy.query([_working_size(sample) for sample in samples])
 
     def batch(
         self, samples: Sequence[AVSample], ask: Callable[[Sequence[AVSample]], list[Query]] | None = None
     ) -> list[AVSResult]:
-        """Answer for all samples together, in order.
+        """The results of all samples, which go through the models together; in order.
 
         Args:
             samples: any number.
-            ask: what to look for in them, in place of the strategy's own answer.
+            ask: gives their queries in place of the strategy.
 
         Raises:
             InputError: something that is not an :class:`~zsavs.AVSample`.
@@ -180,20 +155,20 @@ class Pipeline:
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
         queries = _within(samples, clock.time("query", (ask or self.strategy.query)(work)))
-        found = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
-        judged = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, found)))
-        logits = clock.time("segment", self.segmenter.segment(work, judged))
+        proposals = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
+        verified = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, proposals)))
+        logits = clock.time("segment", self.segmenter.segment(work, verified))
         timings = _with_parts(clock.seconds, queries)
         results = []
-        for sample, query, proposals, maps in zip(samples, queries, judged, logits, strict=True):
-            whole = compose(maps, proposals, sample.size_hw)
+        for sample, query, regions, maps in zip(samples, queries, verified, logits, strict=True):
+            composed = compose(maps, regions, sample.size_hw)
             results.append(
                 AVSResult(
-                    masks=whole.masks,
-                    boxes_xyxy=whole.boxes_xyxy,
-                    phrases=tuple(query.phrases[source] for source in proposals.sources[whole.rows]),
-                    scores=proposals.scores[whole.rows],
-                    score_map=whole.score_map,
+                    masks=composed.masks,
+                    boxes_xyxy=composed.boxes_xyxy,
+                    phrases=tuple(query.phrases[source] for source in regions.sources[composed.rows]),
+                    scores=regions.scores[composed.rows],
+                    score_map=composed.score_map,
                     queries=Query(query.phrases, query.weights, times=query.times),
                     timings=timings,
                     meta={"zsavs": __version__, "sample": sample.name, **self.meta, **_noted(query)},
@@ -205,7 +180,7 @@ class Pipeline:
 
 
 def check_batches(samples: Iterable[AVSample], batch_size: int) -> None:
-    """Whether there are samples to take so many at a time.
+    """Check that ``samples`` are many, and ``batch_size`` is a number of them.
 
     Raises:
         ContractError: a batch size that is no whole number from 1.
@@ -215,6 +190,62 @@ def check_batches(samples: Iterable[AVSample], batch_size: int) -> None:
         raise ContractError(f"batch_size must be at least 1, got {batch_size!r}; give a whole number.")
     if not isinstance(samples, Iterable):
         raise InputError(f"expected several zsavs.AVSample, got {type(samples).__name__}; put one into a list.")
+
+
+class _SmoothedQueries:
+    """Queries of a video's frames, each smoothed over the frames around it.
+
+    Held are the frames that have been read and not answered, and the queries of frames within the smoother's reach.
+
+    Args:
+        frames: of one video, in order.
+        smoother: makes one query of those of the frames around a frame.
+        query: the strategy's queries, one for each frame.
+        batch_size: the most frames that the strategy is given at a time.
+    """
+
+    def __init__(
+        self,
+        frames: Iterator[AVSample],
+        smoother: Smoother,
+        query: Callable[[Sequence[AVSample]], list[Query]],
+        batch_size: int,
+    ) -> None:
+        self._frames, self._smoother, self._query, self._batch_size = frames, smoother, query, batch_size
+        self._batch: list[AVSample] = []
+        self._waiting: deque[AVSample] = deque()
+        self._first = 0  # the number of the batch's first frame
+        self._queries: dict[int, Query] = {}  # by the frame's number
+
+    def next_batch(self) -> list[AVSample]:
+        """The next frames to answer for; none after the last one."""
+        self._first += len(self._batch)
+        for number in [number for number in self._queries if number < self._first - self._smoother.reach]:
+            del self._queries[number]
+        self._read(self._batch_size)
+        self._batch = [self._waiting.popleft() for _ in range(min(self._batch_size, len(self._waiting)))]
+        return self._batch
+
+    def query(self, _: Sequence[AVSample]) -> list[Query]:
+        """The smoothed queries of the batch, after the strategy was asked for all frames within reach."""
+        self._read(self._smoother.reach)
+        frames = enumerate([*self._batch, *self._waiting], start=self._first)
+        new = {number: frame for number, frame in frames if number not in self._queries}
+        spent: dict[str, float] = {}
+        for at in range(0, len(new), self._batch_size):
+            numbers = list(new)[at : at + self._batch_size]
+            answers = self._query([new[number] for number in numbers])
+            self._queries.update(zip(numbers, answers, strict=True))
+            for name, seconds in chain.from_iterable(answer.seconds.items() for answer in answers):
+                spent[name] = spent.get(name, 0.0) + seconds / len(self._batch)
+        numbers_of_batch = range(self._first, self._first + len(self._batch))
+        smoothed = [self._smoother(number, self._queries) for number in numbers_of_batch]
+        # Some of these frames were asked for with an earlier batch, whose timings have that already.
+        return [replace(query, seconds={**dict.fromkeys(query.seconds, 0.0), **spent}) for query in smoothed]
+
+    def _read(self, count: int) -> None:
+        """Read frames until ``count`` wait, or the video ends."""
+        self._waiting.extend(islice(self._frames, max(0, count - len(self._waiting))))
 
 
 class _Clock:
@@ -237,12 +268,12 @@ class _Clock:
 
 
 def _within(samples: Sequence[AVSample], queries: list[Query]) -> list[Query]:
-    """The queries, after a check that their times lie within their recordings."""
+    """The queries, after a check that their times lie within their audio clips."""
     for sample, query in zip(samples, queries, strict=True):
         ends = [row[-1][1] for row in query.times or () if row]
         if ends and max(ends) > sample.audio.duration_s + 1e-6:
             raise ContractError(
-                f"query: a row sounds until {max(ends):g} s in a recording of {sample.audio.duration_s:g} s."
+                f"query: a row sounds until {max(ends):g} s in an audio clip of {sample.audio.duration_s:g} s."
             )
     return queries
 
@@ -256,7 +287,7 @@ def _answering(stage: str, queries: list[Query], proposals: list[Proposals]) -> 
 
 
 def _noted(query: Query) -> dict[str, Any]:
-    """The query's notes under a name of their own, where there are any."""
+    """The query's notes as an entry of the result's meta, where there are any."""
     return {"notes": dict(query.notes)} if query.notes else {}
 
 

@@ -1,8 +1,10 @@
-"""The verbs: what each part of a pipeline can do. Duck typing; every verb takes a batch.
+"""The protocols: what the four stages of a pipeline do, and what the models do that they are built from.
 
-A single call is a batch of one through the same code, and a batch gives the same answer as its items one by one
-(:mod:`zsavs.testing` checks it). Embeddings are float32 arrays on the CPU with rows of unit length; two embeddings
-may be compared only if they carry the same ``space``.
+A pipeline is ``strategy.query``, ``grounder.ground``, ``verifier.verify``, ``segmenter.segment``, in this order. Any
+object with the right method will do, of whatever class. Every method takes a batch: a single call is a batch of one
+through the same code, and a batch gives the same answer as its items one by one (:mod:`zsavs.testing` checks it).
+Embeddings are float32 arrays on the CPU with rows of unit length; two embeddings may be compared only if they carry
+the same ``space``.
 """
 
 from __future__ import annotations
@@ -34,100 +36,145 @@ __all__ = [
 ]
 
 
+# ------------------------------------------------------------------------------- stages
+@runtime_checkable
+class Strategy(Protocol):
+    """Says which sources sound, as phrases to look for. Never sees boxes, masks or targets.
+
+    A strategy whose queries need a grounder, verifier or segmenter of another kind than the preset's says so in a class
+    attribute ``stages``, role to registered name (``{"grounder": "segments", "verifier": "joint"}``);
+    :func:`zsavs.build_pipeline` then builds those, unless its caller names others.
+    """
+
+    def query(self, samples: Sequence[AVSample]) -> list[Query]:
+        """One query for each sample; a query without rows where the strategy abstains."""
+        ...
+
+
+@runtime_checkable
+class Grounder(Protocol):
+    """Proposes regions of the image for each phrase of the query."""
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        """Region proposals for each sample; none where the query has no rows."""
+        ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Decides which regions are the sources that are heard: fills ``evidence``, ``scores`` and ``selected``."""
+
+    def verify(
+        self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
+    ) -> list[Proposals]:
+        """The same regions, verified. A verifier may drop or reorder regions, never add any."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Segments the regions: a mask for each box."""
+
+    def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+        """For each sample the mask logits of its R regions: (R, H, W) float32, above 0 is inside."""
+        ...
+
+
+# ------------------------------------------------------------------------------- models
 class TextEncoder(Protocol):
-    """Text side of a shared embedding space."""
+    """Embeds text, in a space shared with audio or images."""
 
     space: str
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
-        """Embed K texts: (K, D), unit rows. No texts give (0, D)."""
+        """The embeddings of K texts: (K, D), unit rows. No texts give (0, D)."""
         ...
 
 
 @runtime_checkable
 class AudioTextEncoder(TextEncoder, Protocol):
-    """Sound and text in one space (CLAP)."""
+    """Embeds audio and text in one space (CLAP)."""
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
-        """Embed N clips of any rate, length and channel count: (N, D), unit rows."""
+        """The embeddings of N clips of any rate, length and channel count: (N, D), unit rows."""
         ...
 
 
 @runtime_checkable
 class ImageTextEncoder(TextEncoder, Protocol):
-    """Images and text in one space (CLIP, SigLIP)."""
+    """Embeds images and text in one space (CLIP, SigLIP)."""
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows."""
+        """The embeddings of N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows."""
         ...
 
 
 @runtime_checkable
 class AudioTokenEncoder(AudioTextEncoder, Protocol):
-    """Sound and text in one space, and what the sound's embedding is an average of."""
+    """An encoder of audio and text that also gives the tokens of a clip, before they are pooled."""
 
     def encode_audio_tokens(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
-        """For each clip a grid of features before the head: (F, T, C) by frequency and time, of any scale and sign."""
+        """For each clip its tokens before the projection head: (F, T, C) by frequency and time, of any scale."""
         ...
 
     def project_audio_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring means of tokens through the head: (N, C) gives (N, D), unit rows in the embedding space."""
+        """The embeddings of means of tokens, by the projection head: (N, C) gives (N, D), unit rows."""
         ...
 
 
 @runtime_checkable
 class ImageTokenEncoder(ImageTextEncoder, Protocol):
-    """Images and text in one space, and what the image's embedding is made of."""
+    """An encoder of images and text that also gives the patch tokens of an image, before they are pooled."""
 
     def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
-        """For each image, whole, a grid of features before the head: (h, w, C), of any scale and sign.
+        """For each image, uncropped, its tokens before the projection head: (h, w, C), of any scale and sign.
 
         Args:
             images: each (H, W, 3) uint8 RGB.
-            scale: of the side that the model was trained at, where it can look at another one.
+            scale: of the side that the model was trained at, where it can take another one.
         """
         ...
 
     def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring means of tokens through the head: (N, C) gives (N, D), unit rows in the embedding space."""
+        """The embeddings of means of tokens, by the projection head: (N, C) gives (N, D), unit rows."""
         ...
 
 
 @runtime_checkable
 class JointEncoder(AudioTextEncoder, ImageTextEncoder, Protocol):
-    """Sound, images and text in one space (ImageBind, PE-AV)."""
+    """Embeds audio, images and text in one space (ImageBind, PE-AV)."""
 
 
-#: The way back through a text tower: the gradient of anything with respect to N rows (N, D) gives its gradient with
-#: respect to the N pseudo-words (N, W) that they were embedded from. May be asked once.
+#: Back-propagation through a text encoder: from the gradient with respect to N embeddings (N, D) to the gradient with
+#: respect to the N pseudo-words (N, W) that they were encoded from. May be called once.
 Pull: TypeAlias = Callable[[NDArray[np.floating]], NDArray[np.float32]]
 
 
 @runtime_checkable
 class PseudoWordEncoder(TextEncoder, Protocol):
-    """A text side that also reads words which have no spelling: one token is given as the vector that it enters with.
+    """A text encoder that also takes pseudo-words: a token given by its token embedding, without a spelling.
 
-    That is what textual inversion (Gal et al., ICLR 2023) needs: a word's vector to start from, a prompt around a
-    vector, and the way back from what is read to the vector. The weights take no part in it; they stay as they are.
-    Vectors are W wide, which is the width of the tower's input layer and none of the joint space's business.
+    That is what textual inversion (Gal et al., ICLR 2023) needs: a word's token embedding to start from, a prompt
+    around a pseudo-word, and the gradient with respect to the pseudo-word. The weights stay frozen. Token embeddings
+    are W wide, which is the width of the encoder's input layer, not D of the joint space.
     """
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """The mean of the vectors that each of K words' tokens enter with: (K, W). No words give (0, W)."""
+        """The mean token embedding of each of K words: (K, W). No words give (0, W)."""
         ...
 
     def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
-        """Embed a prompt around each of N vectors: (N, D), unit rows, and the way back.
+        """The embeddings of a prompt around each of N pseudo-words: (N, D), unit rows, and their back-propagation.
 
-        ``prompt`` holds one ``{}``, where the vector (N, W) stands as a single token. The vector of a word that is one
-        token gives the row that :meth:`encode_text` has for the prompt with that word.
+        ``prompt`` holds one ``{}``, where a pseudo-word of ``vectors`` (N, W) stands as a single token. The token
+        embedding of a word that is one token gives the row that :meth:`encode_text` has for the prompt with that word.
         """
         ...
 
 
 @runtime_checkable
 class AudioTagger(Protocol):
-    """Names sounds from a fixed list of labels."""
+    """Tags audio with labels of a fixed vocabulary."""
 
     def tag(self, clips: Sequence[AudioClip]) -> list[list[tuple[str, float]]]:
         """For each clip its labels with probabilities in [0, 1], most probable first."""
@@ -136,60 +183,17 @@ class AudioTagger(Protocol):
 
 @runtime_checkable
 class Captioner(Protocol):
-    """Describes images in words."""
+    """Captions images."""
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
-        """One sentence for each image."""
+        """One caption for each image."""
         ...
 
 
 @runtime_checkable
 class AudioCaptioner(Protocol):
-    """Describes sounds in words."""
+    """Captions audio."""
 
     def caption(self, items: Sequence[AudioClip]) -> list[str]:
         """One caption for each clip of any rate, length and channel count."""
-        ...
-
-
-@runtime_checkable
-class Strategy(Protocol):
-    """Hears and looks, and says what to look for. Never sees boxes, masks or targets.
-
-    A strategy whose queries need a grounder, verifier or segmenter of another kind than the preset's says so in a class
-    attribute ``stages``, role to registered name (``{"grounder": "segments", "verifier": "joint"}``);
-    :func:`zsavs.build_pipeline` then builds those, unless its caller names others.
-    """
-
-    def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """One query for each sample; a query without rows where nothing worth looking for sounds."""
-        ...
-
-
-@runtime_checkable
-class Grounder(Protocol):
-    """Says where in the image each phrase of the query could be."""
-
-    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """Candidate boxes for each sample; none where the query is empty."""
-        ...
-
-
-@runtime_checkable
-class Verifier(Protocol):
-    """Decides whether a region is what is heard: fills ``evidence``, ``scores`` and ``selected``."""
-
-    def verify(
-        self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
-    ) -> list[Proposals]:
-        """The same regions, judged. A verifier may drop or reorder regions, never invent them."""
-        ...
-
-
-@runtime_checkable
-class Segmenter(Protocol):
-    """Turns boxes into masks."""
-
-    def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
-        """For each sample the mask logits of its R regions: (R, H, W) float32, above 0 is inside."""
         ...

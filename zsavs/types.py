@@ -1,7 +1,7 @@
-"""The nouns: what flows between the stages, frozen and validated.
+"""What flows between the stages of a pipeline: the sample, the query and the region proposals, frozen and validated.
 
-Arrays are read-only views, so that no stage can change what another one sees. Instances compare by identity:
-two samples are the same sample only if they are the same object, which is also what features are cached by.
+Arrays are read-only, so that no stage can change what another one is given. Instances compare by identity: two samples
+are the same sample only if they are the same object, which is also what features are memoised by.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from zsavs.media.audio_clip import AudioClip
 
 __all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times"]
 
-#: When something sounds: on and off in seconds from the start of the recording, in order, without overlap.
+#: When a source sounds: on and off in seconds from the start of the audio clip, in order, without overlap.
 Times = tuple[tuple[float, float], ...]
 
 
 def _times(rows: Sequence[Sequence[Sequence[float]]], count: int) -> tuple[Times, ...]:
-    """Check when each of ``count`` rows sounds: pairs of seconds that only ever increase."""
+    """The times of ``count`` rows, after a check: pairs of seconds that only ever increase."""
     try:
         times = tuple(tuple((float(on), float(off)) for on, off in row) for row in rows)
     except (TypeError, ValueError) as error:
@@ -35,14 +35,14 @@ def _times(rows: Sequence[Sequence[Sequence[float]]], count: int) -> tuple[Times
         raise ContractError(f"Query.times: expected one for each of {count} rows, got {len(times)}.")
     for row in times:
         moments = [0.0, *(moment for pair in row for moment in pair)]
-        # Two sounds may touch, and the first one may start with the recording; none may be without length.
+        # Two spans may touch, and the first one may start with the clip; none may be without length.
         if not all(on < off for on, off in row) or not all(a <= b < float("inf") for a, b in pairwise(moments)):
             raise ContractError(f"Query.times: seconds must start at 0 and increase, on < off; got {row}.")
     return times
 
 
 def when(times: Iterable[Sequence[float]]) -> str:
-    """Say in words when something sounds, to follow its name; "" where that is not known.
+    """The times of a source in words, to follow its name; "" where they are not known.
 
     >>> when([(0.0, 1.25), (2.5, 4.0)])
     ' at 0.0-1.2 and 2.5-4.0 s'
@@ -53,11 +53,11 @@ def when(times: Iterable[Sequence[float]]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class AVSample:
-    """One image and the sound that goes with it.
+    """One image and the audio clip that goes with it.
 
     Args:
-        image: (H, W, 3) uint8 RGB, as people see it (orientation applied), H and W at least 1.
-        audio: the sound heard while the image was taken.
+        image: (H, W, 3) uint8 RGB as displayed (orientation applied), H and W at least 1.
+        audio: what was recorded while the image was taken.
         name: a name for messages and file names; no component may read an answer out of it.
 
     Raises:
@@ -83,11 +83,11 @@ class AVSample:
 
     @classmethod
     def from_files(cls, image: str | PathLike[str], audio: str | PathLike[str]) -> AVSample:
-        """Read an image and its audio; see :func:`zsavs.media.image_file.load_image` and
+        """The sample of an image file and an audio file; see :func:`zsavs.media.image_file.load_image` and
         :func:`zsavs.media.audio_file.load_audio`.
 
         Raises:
-            ImageError, AudioError: naming the file and the remedy.
+            ImageError, AudioError: naming the file and what to do.
         """
         from zsavs.media.audio_file import load_audio
         from zsavs.media.image_file import load_image
@@ -96,7 +96,7 @@ class AVSample:
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width of the image in pixels."""
         return self.image.shape[0], self.image.shape[1]
 
     def __repr__(self) -> str:
@@ -106,11 +106,11 @@ class AVSample:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What a query was chosen from, and by which rule: enough to choose again from better evidence.
+    """The evidence that a query was chosen from, and the rule: enough to choose again from better evidence.
 
     Args:
         phrases: K phrases that were considered.
-        z: (K,) standardised scores, 0 is what is usual; minus infinity for what is ruled out.
+        z: (K,) standardised similarities, 0 is what is usual; minus infinity for what is ruled out.
         top_k, min_z, max_gap: see :func:`zsavs.calibration.abstention.evidence_to_query`.
     """
 
@@ -123,25 +123,25 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What to look for: one row per sounding source; no rows mean "nothing to look for".
+    """What to look for in one image: a row for each sounding source. No rows mean that nothing is to be looked for.
 
     Args:
-        phrases: K phrases, in the words that a detector is asked.
+        phrases: K phrases, in the words that a grounder is asked.
         weights: (K,) in [0, 1], how sure the strategy is that the source sounds.
         embeddings: optional (K, D) unit rows, one per phrase, in the embedding space named ``space``.
         space: name of that space; given exactly when ``embeddings`` or ``meanings`` are.
         prior: optional (h, w) map in [0, 1] of where to look, stretched over the image, or (K, h, w), one for each
-            row; 1 says nothing against a place.
-        maps: optional (K, h, w) in [0, 1], for each row where the strategy found its source, for grounders that look
-            there; unlike the prior it is no evidence against other places.
-        times: optional, for each row when it sounds, on and off in seconds from the start of the recording; () for a
+            row; 1 says nothing against a region there.
+        maps: optional (K, h, w) in [0, 1], for each row the score map of its source, for grounders that take their
+            regions from it; unlike the prior it is no evidence against other regions.
+        times: optional, for each row when it sounds, on and off in seconds from the start of the audio clip; () for a
             row of which that is not known. Always None without rows.
-        meanings: optional (K, D) unit rows of texts in the same space: what each source means, in place of what its
-            phrase says.
+        meanings: optional (K, D) unit rows in the same space: for each source a text embedding that stands for it in
+            place of the embedding of its phrase.
         evidence: optional, what the rows were chosen from; no stage reads it, smoothing over a video's frames does.
-        notes: what a reader of the result should know of how the query came about, such as the steps of a test-time
-            optimisation; plain JSON values, the same whenever the same is asked.
-        seconds: what parts of the query took by themselves, by name, such as a test-time optimisation.
+        notes: how the query came about, for the reader of the result, such as the steps of a test-time optimisation;
+            plain JSON values, the same whenever the same is asked.
+        seconds: time that parts of the query took, by name, such as a test-time optimisation.
 
     Raises:
         ContractError: lengths disagree, or values are out of range.
@@ -184,14 +184,14 @@ class Query:
 
     @classmethod
     def nothing(cls) -> Query:
-        """The query of a strategy that hears nothing worth looking for."""
+        """The query without rows, of a strategy that abstains."""
         return cls((), np.zeros(0, np.float32))
 
     def __len__(self) -> int:
         return len(self.phrases)
 
     def rows(self, index: Sequence[int] | NDArray[Any]) -> Query:
-        """Keep the rows named by ``index`` (whole numbers in order, or a mask)."""
+        """The query of the rows named by ``index`` (whole numbers in order, or a mask)."""
         index = row_numbers(index)
         return replace(
             self,
@@ -205,7 +205,7 @@ class Query:
         )
 
     def top(self, k: int) -> Query:
-        """Keep the ``k`` heaviest rows, heaviest first; equal weights keep their order."""
+        """The query of the ``k`` heaviest rows, heaviest first; equal weights keep their order."""
         return self.rows(np.argsort(-self.weights, kind="stable")[:k])
 
     def __repr__(self) -> str:
@@ -216,12 +216,12 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """Candidate regions of one image.
+    """The region proposals of one image, before or after verification.
 
     Args:
         boxes_xyxy: (R, 4) absolute pixels, x to the right and y down, x0 < x1 and y0 < y1.
-        scores: (R,) in [0, 1]: the grounder's score, and after verification how sure we are of the region.
-        sources: (R,) whole numbers, the row of the :class:`Query` that each box answers.
+        scores: (R,) in [0, 1]: the grounder's score, and after verification the verifier's.
+        sources: (R,) whole numbers, the row of the :class:`Query` that each region answers.
         evidence: (R,) log evidence that the region is its source: 0 says nothing, below 0 speaks against it.
             Defaults to zeros: not verified.
         selected: (R,) bool, whether the region goes into the result. Defaults to all.
@@ -260,14 +260,14 @@ class Proposals:
 
     @classmethod
     def nothing(cls) -> Proposals:
-        """No region at all."""
+        """No region at all, of an image where nothing answers the query."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
 
     def rows(self, index: Sequence[int] | NDArray[Any]) -> Proposals:
-        """Keep the regions named by ``index`` (whole numbers in order, or a mask)."""
+        """The regions named by ``index`` (whole numbers in order, or a mask)."""
         index = row_numbers(index)
         return Proposals(
             self.boxes_xyxy[index], self.scores[index], self.sources[index], self.evidence[index], self.selected[index]
