@@ -1,4 +1,4 @@
-"""Sources that sound at once, told apart by their spectra: non-negative factorisation of the spectrogram."""
+"""Decomposition by spectra: sources at once, by non-negative matrix factorisation of the spectrogram."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ __all__ = ["SpectrogramNMF", "divergence", "factorise"]
 
 Magnitudes = NDArray[np.float32]
 
-#: Added to every magnitude, of a spectrogram whose largest is 1: below it there is nothing to explain.
+#: Added to every magnitude, of a spectrogram whose largest is 1, as the divergence needs them above 0.
 _FLOOR = 1e-6
-#: A component so far below the recording, in dB, is what a frame at its edge or a click leaves over.
+#: A component so far below the clip, in dB, is what a frame at its edge or a click leaves over.
 _LEAST_DB = -20.0
 
 
 class SpectrogramNMF:
-    """Explains a spectrogram as few spectra, each louder and softer over time, and gives each its share of the sound.
+    """Few spectra with gains over time that a spectrogram is the sum of; each one's share of the clip is a component.
 
     The magnitudes are factorised as ``V ~ W H`` with non-negative factors under the generalised Kullback-Leibler
     divergence, by multiplicative updates (Lee & Seung, "Algorithms for non-negative matrix factorization", NIPS 2000).
-    Each component gets its share of every cell, ``w h / sum(w h)``, with the phase of the mixture, so that the
-    components add up to the recording; a stereo recording's channels get the same shares.
+    Each component is a soft mask of the mixture, ``w h / sum(w h)`` of every cell with the phase of the mixture, so
+    that the components add up to the clip; the channels of a stereo clip get the same mask.
 
-    Nothing is random. The first spectrum is the recording's mean; each further one begins as the frame that is
-    explained worst so far. It stays if the divergence falls by at least ``min_gain`` of the sum of all magnitudes:
-    noise is explained hardly better by two spectra than by one, and so is a sound whose partials all rise and fall
-    together, which is what this method cannot take apart. Components of less than a hundredth of the power are dropped.
+    Nothing is random. The first spectrum is the clip's mean; each further one is initialised with the frame of largest
+    divergence so far. It stays if the divergence falls by at least ``min_gain`` of the sum of all magnitudes: two
+    spectra fit noise hardly better than one, and likewise a sound whose partials all rise and fall together, which this
+    method cannot decompose. Components of less than a hundredth of the power are dropped.
 
     Args:
         max_components: the most spectra, at least 1.
-        min_gain: how much better one more spectrum must explain the recording, in (0, 1).
+        min_gain: how much better one more spectrum must fit the clip, in (0, 1).
         steps: updates for each number of spectra.
 
     Raises:
@@ -56,7 +56,7 @@ class SpectrogramNMF:
         self._known = component_memo(SpectrogramNMF, max_components, min_gain, steps)
 
     def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
-        """The components of each clip, as long as the clip; none where one spectrum explains it as well."""
+        """The components of each clip, as long as the clip; none where one spectrum fits it as well."""
         return self._known(clips, lambda new: [self._components(clip) for clip in new])
 
     def _components(self, clip: AudioClip) -> list[Component]:
@@ -75,11 +75,11 @@ class SpectrogramNMF:
             part = AudioClip(istft(spectrogram * share, length, samples), clip.sample_rate_hz, clip.source)  # 5.
             components.append(Component(part, active_times(part)))  # 6. when it sounds
         least = rms_db(clip.waveform) + _LEAST_DB
-        heard = [part for part in components if part.times and rms_db(part.clip.waveform) >= least]  # 7.
-        return heard if len(heard) > 1 else []
+        kept = [part for part in components if part.times and rms_db(part.clip.waveform) >= least]  # 7.
+        return kept if len(kept) > 1 else []
 
     def _fit(self, magnitudes: Magnitudes) -> tuple[Magnitudes, Magnitudes]:
-        """Factors of as many components as the recording has by ``min_gain``."""
+        """Factors of as many components as the clip has by ``min_gain``."""
         spectra = magnitudes.mean(axis=1, keepdims=True)
         gains = magnitudes.sum(axis=0, keepdims=True) / spectra.sum()  # the best single spectrum, in closed form
         left, total = divergence(magnitudes, spectra @ gains), float(magnitudes.sum(dtype=np.float64))
@@ -95,7 +95,7 @@ class SpectrogramNMF:
 def factorise(
     magnitudes: Magnitudes, spectra: Magnitudes, gains: Magnitudes, steps: int
 ) -> tuple[Magnitudes, Magnitudes]:
-    """Improve two factors by multiplicative updates, none of which makes the divergence larger.
+    """Two factors after multiplicative updates, none of which makes the divergence larger.
 
     Args:
         magnitudes: (F, N), above 0.
@@ -126,10 +126,10 @@ def _divergences(magnitudes: Magnitudes, model: Magnitudes) -> Magnitudes:
 
 
 def _with_worst_frame(magnitudes: Magnitudes, spectra: Magnitudes, gains: Magnitudes) -> tuple[Magnitudes, Magnitudes]:
-    """The factors with one component more, which begins as the frame that they explain worst."""
+    """The factors with one component more, initialised with the frame that they fit worst."""
     worst = int(_divergences(magnitudes, spectra @ gains).sum(axis=0).argmax())
     spectrum = magnitudes[:, worst : worst + 1]
     gain = magnitudes.sum(axis=0, keepdims=True) / spectrum.sum()
-    # An equal part for the newcomer everywhere: the updates decide where it stays.
+    # The new component begins with an equal part everywhere; the updates decide where it stays.
     shares = np.float32(1 / (1 + len(gains)))
     return np.hstack([spectra, spectrum]), np.vstack([gains * (1 - shares), gain * shares])

@@ -1,9 +1,9 @@
-"""A recording as a sum of few sources, found by their label texts.
+"""An audio embedding as a sum of few sources, by orthogonal matching pursuit over the label texts.
 
-In a joint space, what a sound has beyond any sound is nearly what its label's text has beyond any text, and a mixture
-of sounds is nearly the sum of both. So the sources are a non-negative sparse code of the sound over the label texts.
-It is found by orthogonal matching pursuit, with calibrated scores as the criterion: what is left must be like a label
-by more standard deviations than sounds usually are, or nothing more is there.
+In a joint space an audio embedding less the mean of all audio is nearly its label's text less what all texts share, and
+the embedding of a mixture is nearly the sum of its sources'. So the sources are a non-negative sparse code of the
+embedding over the label texts. The criterion of the pursuit is the calibrated score: the residual must exceed ``min_z``
+for some label, or there is no further source.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TEMPERATURE = 0.35
 
 
 class Source(NamedTuple):
-    """One source: its label's number, how far above usual it is heard beside the others, its own unit embedding."""
+    """One source: its label's number, its standardised score beside the others, its own unit embedding (D,)."""
 
     label: int
     z: float
@@ -34,35 +34,35 @@ class Source(NamedTuple):
 
 
 def pursue(
-    sound: Rows, bank: Rows, text: Rows, *, top_k: int, min_z: float, max_gap: float, attention: float
+    audio: Rows, bank: Rows, text: Rows, *, top_k: int, min_z: float, max_gap: float, attention: float
 ) -> list[Source]:
-    """Take a sound apart.
+    """The sources of one audio embedding.
 
     Args:
-        sound: (D,) embedding of the sound.
+        audio: (D,) the embedding.
         bank: (B, D) embeddings of what is usual, as for :func:`zsavs.calibration.scorers.standardise`.
         text: (K, D) embeddings of the labels.
         top_k: the most sources.
-        min_z: how far above usual, in standard deviations, what is left must be like a label to be one more source.
+        min_z: the score that the residual must exceed for a label to be one more source, in standard deviations.
         max_gap: how far below the first source another one may be.
-        attention: how far each source's embedding moves to the texts that it is like; see :func:`attend`.
+        attention: how far each source's embedding moves to its text prototype; see :func:`attend`.
 
     Returns:
-        Sources, the first one found first; their labels differ. The first one is the best label of the whole sound,
-        so a sound is heard to say nothing exactly when no label reaches ``min_z``.
+        Sources in the order of the pursuit, each with another label. The first is the best label of the whole
+        embedding, so there is no source exactly where no label exceeds ``min_z``.
     """
     centre = bank.mean(axis=0, dtype=np.float64)
     text = text.astype(np.float64)
     directions = text - common_part(text)
     _, deviation = usual_similarities(bank, text)
-    whole = sound - centre
+    whole = audio - centre
     chosen: list[int] = []
-    refused: list[int] = []
+    rejected: list[int] = []
     amounts = np.zeros(0)
     best = -np.inf
     while len(chosen) < min(top_k, len(text)):
         z = (whole - amounts @ directions[chosen]) @ text.T / deviation
-        z[chosen + refused] = -np.inf
+        z[chosen + rejected] = -np.inf
         label = int(z.argmax())
         if not z[label] > min_z or z[label] < best - max_gap:
             break
@@ -70,8 +70,8 @@ def pursue(
         fitted = np.linalg.lstsq(directions[[*chosen, label]].T, whole, rcond=None)[0]
         if (fitted > 0).all() or not chosen:
             chosen, amounts = [*chosen, label], np.maximum(fitted, 0)
-        else:  # it would need a negative amount of something: another word for what is there already
-            refused.append(label)
+        else:  # it needs a negative amount of some label: a synonym of one that is chosen already
+            rejected.append(label)
     sources = []
     for place, label in enumerate(chosen):
         others = np.delete(np.arange(len(chosen)), place)
@@ -84,13 +84,13 @@ def pursue(
 
 
 def attend(own: Rows, z: Rows, directions: Rows, share: float) -> NDArray[np.float64]:
-    """Turn a source towards the label texts that it is like: text-prototype attention, which damps everything else.
+    """A source's embedding, moved towards its text prototype: attention over label texts damps all that is in none.
 
     Args:
-        own: (D,) what the source has beyond any sound.
+        own: (D,) the source's embedding less the mean of the bank.
         z: (K,) its standardised scores.
-        directions: (K, D) what each label's text has beyond any text.
-        share: 0 leaves the source as it is, 1 leaves nothing of it but text.
+        directions: (K, D) each label's text less what all texts share.
+        share: 0 leaves the source as it is, 1 leaves only the text prototype.
 
     Returns:
         (D,) as long as ``own``.

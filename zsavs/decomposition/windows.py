@@ -1,4 +1,4 @@
-"""Sources that sound one after the other, told apart by when they sound: sliding windows, clustered."""
+"""Decomposition by time: sources one after the other, as clusters of sliding windows."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _RANGE_DB, _SILENCE_DB = 30.0, -60.0
 
 
 class SlidingWindows:
-    """Hears a recording window by window; windows that sound alike are one component.
+    """Windows of a clip, clustered by the similarity of their embeddings; each cluster is a component.
 
-    Embeddings of windows, less what sounds of any kind have in common, are clustered by their cosine (average link).
-    A component's sound is that of the moments which are nearest to its windows' middles, without the rest of the
-    recording, and those moments are its times, where the recording is not silent; so they are right to within a window.
-    Sources that always sound together stay together.
+    Embeddings of windows, less the mean of the bank, are clustered by their cosine (average link). A component's audio
+    is the concatenation of those moments that are nearest to the middles of its windows, and those moments are its
+    times, where the clip is not silent; so they are right to within a window. Sources that always sound together stay
+    one component.
 
     Args:
         audio_text: embeds windows; the strategy's own encoder is best.
         window_s: length of a window in seconds, above 0; windows overlap by half.
-        max_windows: of a longer recording, as many windows are heard, spread evenly over it; at least 1.
+        max_windows: of a longer clip, as many windows are encoded, spread evenly over it; at least 1.
         min_similarity: clusters are joined while their mean cosine is at least this, in [-1, 1].
 
     Raises:
@@ -60,20 +60,20 @@ class SlidingWindows:
         self._known = component_memo(audio_text, "windows", window_s, max_windows, min_similarity)
 
     def decompose(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
-        """The components of each clip; none where all of its windows sound alike. All windows are heard together."""
+        """The components of each clip; none where its windows are one cluster. All windows are encoded in one batch."""
         return self._known(clips, self._components)
 
     def _components(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         parts = [cut(clip, self.window_s, self.max_windows) for clip in clips]  # 1. windows of each clip
-        heard = [loud([window for _, window in windows]) for windows in parts]
+        louds = [loud([window for _, window in windows]) for windows in parts]
         rows = self.audio_scorer.embed(  # 2. those that are not pauses  (W, D)
-            [windows[place][1] for windows, places in zip(parts, heard, strict=True) for place in places]
+            [windows[place][1] for windows, places in zip(parts, louds, strict=True) for place in places]
         )
         rows = rows - self.audio_scorer.bank.embeddings.mean(axis=0)
-        ends = np.cumsum([len(places) for places in heard], dtype=int)
+        ends = np.cumsum([len(places) for places in louds], dtype=int)
         return [
             self._grouped(clip, [start for start, _ in windows], places, rows[end - len(places) : end])
-            for clip, windows, places, end in zip(clips, parts, heard, ends, strict=True)
+            for clip, windows, places, end in zip(clips, parts, louds, ends, strict=True)
         ]
 
     def _grouped(
@@ -90,7 +90,7 @@ class SlidingWindows:
 
 
 def cut(clip: AudioClip, window_s: float, max_windows: int) -> list[tuple[float, AudioClip]]:
-    """Cut a clip into windows that overlap by half, or into ``max_windows`` that are spread evenly over it.
+    """Windows of a clip that overlap by half, or ``max_windows`` that are spread evenly over it.
 
     Args:
         clip: of any length.
@@ -98,8 +98,8 @@ def cut(clip: AudioClip, window_s: float, max_windows: int) -> list[tuple[float,
         max_windows: at least 1.
 
     Returns:
-        Start in seconds and sound of each window, all channels; the clip itself if it is not longer than one, or is
-        known by its embedding, which is that of the whole: a piece would be heard as all that sounds in it.
+        Start in seconds and audio of each window, all channels; the clip itself if it is not longer than one, or is
+        known by its embedding: that is of the whole clip, and a window would be encoded as all that sounds in it.
     """
     if isinstance(clip, EmbeddedClip):
         return [(0.0, clip)]
@@ -114,14 +114,14 @@ def cut(clip: AudioClip, window_s: float, max_windows: int) -> list[tuple[float,
 
 
 def loud(windows: Sequence[AudioClip]) -> list[int]:
-    """Numbers of the windows that are not pauses."""
+    """Numbers of the windows that are no pauses."""
     levels = [rms_db(window.waveform) for window in windows]
     least = max(max(levels) - _RANGE_DB, _SILENCE_DB)
     return [place for place, level in enumerate(levels) if level >= least]
 
 
 def average_link(rows: NDArray[np.floating[Any]], min_similarity: float) -> list[list[int]]:
-    """Cluster by cosine: join the two clusters with the highest mean cosine between them, while it is high enough.
+    """Clusters by cosine: the two with the highest mean cosine between them are joined, while it is high enough.
 
     Args:
         rows: (N, D), of any length.
@@ -144,11 +144,11 @@ def average_link(rows: NDArray[np.floating[Any]], min_similarity: float) -> list
 
 
 def _component(clip: AudioClip, spans: Sequence[tuple[float, float]]) -> Component:
-    """What some spans of a clip hold: their sound without the rest, and when the clip sounds in them."""
+    """The component in some spans of a clip: their audio without the rest, and when the clip sounds in them."""
     times = unite(spans, gap_s=1e-6)
     rate, samples = clip.sample_rate_hz, clip.waveform.shape[1]
-    # At least one sample of each, of a recording of very few.
+    # At least one sample of each, of a clip of very few.
     edges = [(min(round(on * rate), samples - 1), round(off * rate)) for on, off in times]
-    pieces = [clip.waveform[:, start : max(start + 1, end)] for start, end in edges]
-    whole = AudioClip(np.concatenate(pieces, axis=1), rate, clip.source)
+    parts = [clip.waveform[:, start : max(start + 1, end)] for start, end in edges]
+    whole = AudioClip(np.concatenate(parts, axis=1), rate, clip.source)
     return Component(whole, overlap(active_times(clip), times))
