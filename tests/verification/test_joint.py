@@ -279,5 +279,5 @@ def test_meanings_of_another_space_are_refused() -> None:
     world = World()
     sample, boxes = world.sample((NAMES[0],), (NAMES[0],))
     query = Query((NAMES[0],), np.array([0.9], np.float32), space="clip", meanings=np.eye(1, 192))
-    with pytest.raises(ContractError, match="'clip' and the joint verifier looks in 'world'"):
+    with pytest.raises(ContractError, match="'clip' and the joint verifier's of 'world'"):
         judge(world, sample, query, boxes)

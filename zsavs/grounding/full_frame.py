@@ -1,4 +1,4 @@
-"""No grounding: the whole image is every phrase's box."""
+"""The whole image as every phrase's box: no grounding."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ GENERIC_PHRASES = ("object", "thing", "person", "animal", "vehicle", "musical in
 
 
 class DetectorProposals(DetectorWrapper):
-    """Regions from a phrase detector that is asked for anything at all.
+    """Class-agnostic regions from a phrase detector that is asked for generic phrases.
 
-    OWOD-BIND takes its regions from a detector without classes; this asks any detector for generic phrases, which it
-    scores low, so that its own threshold decides how many regions there are. Of boxes that overlap the best stays,
-    whatever its phrase. A box as large as the image is no region and is dropped, as OWOD-BIND does.
+    OWOD-BIND takes its regions from a class-agnostic detector; this asks any detector for generic phrases, which get
+    low scores, so that its own threshold decides how many regions there are. Non-maximum suppression is over all
+    phrases. A box as large as the image is no region and is dropped, as OWOD-BIND does.
 
     Args:
         grounder: a phrase detector. By name, ``build_pipeline(..., grounder="objects")`` takes the preset's own

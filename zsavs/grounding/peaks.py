@@ -1,4 +1,4 @@
-"""Regions at the peaks of a map: for strategies that say where to look and not only for what."""
+"""Regions at the peaks of a query's maps, for strategies that localise their sources."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["PeakRegions", "peaks"]
 
 
 class PeakRegions:
-    """Asks a segmenter what lies at each peak of a row's map, and takes the tight box of the answer.
+    """The tight box of a segmenter's mask at each peak of a row's map.
 
-    Such a map is coarse, some six cells a side: its peak says which thing, and the segmenter how far that thing goes. A
-    region's score is what the segmenter thinks of its mask, times how high the peak is beside the row's highest.
+    Such a map is coarse, some six cells a side: its peak gives the location, and the segmenter the extent. A region's
+    score is the predicted IoU of its mask, times the height of its peak as a share of the row's highest.
 
     Args:
         segmenter: has ``segment_points``.
         min_peak: how high a peak must be, as a share of the row's highest, in [0, 1].
         max_peaks: the most peaks of a row.
-        max_area: a mask that covers more of the image is its ground, and is dropped; a share in [0, 1].
+        max_area: a mask that covers more of the image is background, and is dropped; a share in [0, 1].
         nms_iou: of two boxes of one row that overlap by more, the better stays, in [0, 1].
 
     Raises:
@@ -60,8 +60,8 @@ class PeakRegions:
         points = [np.concatenate([*(xy for xy, _ in rows), np.zeros((0, 2))])[:, None] for rows in found]
         answers = self.segmenter.segment_points(samples, [p.astype(np.float32) for p in points], full_size=False)
         return [
-            as_proposals(self._regions(sample, rows, logits > 0, rated))
-            for sample, rows, (logits, rated) in zip(samples, found, answers, strict=True)
+            as_proposals(self._regions(sample, rows, logits > 0, ratings))
+            for sample, rows, (logits, ratings) in zip(samples, found, answers, strict=True)
         ]
 
     def _peaks(self, sample: AVSample, query: Query) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -70,7 +70,7 @@ class PeakRegions:
             return []
         if query.maps is None:
             raise ContractError(
-                f"peaks: the query for {query.phrases[0]!r} has no maps, which say where to look; use a strategy that "
+                f"peaks: the query for {query.phrases[0]!r} has no maps of where to look; use a strategy that "
                 "gives them, as cofactorization does, or another grounder."
             )
         scale = np.array(sample.size_hw[::-1]) / query.maps.shape[:0:-1]
@@ -82,13 +82,13 @@ class PeakRegions:
         sample: AVSample,
         rows: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
         masks: NDArray[np.bool_],
-        rated: NDArray[np.float32],
+        ratings: NDArray[np.float32],
     ) -> list[Found]:
-        """What each row found, of masks (P, h, w) and ratings (P,) of all rows' peaks in order."""
+        """The regions of each row, from masks (P, h, w) and predicted IoU (P,) of all rows' peaks in order."""
         area = masks.mean(axis=(1, 2))
         good = (area > 0) & (area <= self.max_area)
         heights = np.concatenate([*(height for _, height in rows), np.zeros(0)])
-        scores = (np.clip(rated, 0, 1) * heights).astype(np.float32)
+        scores = (np.clip(ratings, 0, 1) * heights).astype(np.float32)
         owner = np.repeat(np.arange(len(rows)), [len(height) for _, height in rows])
         found = []
         for row in range(len(rows)):
@@ -103,7 +103,7 @@ def peaks(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cells that are no lower than their eight neighbours, highest first.
 
-    A peak lies at the mean of the cells around it, weighed by how high they are: finer than the grid.
+    A peak lies at the mean of the cells around it, weighted by their heights: finer than the grid.
 
     Args:
         heights: (h, w) in [0, 1].
@@ -112,7 +112,7 @@ def peaks(
 
     Returns:
         (P, 2) x, y in cells, the first cell's middle at 0.5, and (P,) heights as shares of the highest; no peaks of a
-        map that is 0 everywhere. Of a plateau, the first cell by rows stands for it.
+        map that is 0 everywhere. The peak of a plateau is its first cell by rows.
     """
     if not heights.max(initial=0) > 0:
         return np.zeros((0, 2)), np.zeros(0)

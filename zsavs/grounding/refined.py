@@ -1,4 +1,4 @@
-"""Better boxes from the masks of the boxes that a detector finds."""
+"""A detector's boxes, tightened by their masks."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["RefinedBoxes"]
 
 
 class RefinedBoxes(DetectorWrapper):
-    """Segments what a detector found and takes the tight box of each mask in place of the detector's.
+    """The tight box of the mask in each of a detector's boxes, in place of that box.
 
-    For detectors whose boxes are rough: the verifier then looks at the thing and not at its neighbourhood, and several
-    rough boxes of one thing become the same box, of which one stays. A box without any mask is dropped. Costs the
-    segmenter one more prompt for each box; the image's features are shared with the masks of the result.
+    For detectors whose boxes are loose: the verifier then gets the thing without its surroundings, and several loose
+    boxes of one thing become the same box, of which one stays. A box with an empty mask is dropped. Costs the segmenter
+    one more prompt for each box; the image's features are shared with the masks of the result.
 
     Args:
         grounder: the detector. By name, ``build_pipeline(..., grounder="refined")`` goes around the preset's own, and
             ``grounder="refined:owlv2"`` around the one that is named.
-        segmenter: makes the masks.
+        segmenter: gives the masks.
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
 
     Raises:

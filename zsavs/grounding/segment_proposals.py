@@ -31,28 +31,27 @@ _POINTS_AT_ONCE, _IMAGES_AT_ONCE = 64, 4
 
 
 class SegmentProposals:
-    """Regions from a segmenter that is asked at every point of a grid, without any phrase ("segment everything").
+    """Class-agnostic regions from a segmenter that is prompted at every point of a grid ("segment everything").
 
-    The masks go through the filters of SAM's automatic mask generator (Kirillov et al., "Segment Anything", ICCV 2023,
-    appendix B): how well the model thinks it did, and how little the mask depends on where its logits are cut. Of
-    several that are one thing the best stays; one thing is what overlaps by mask, as a stray pixel changes the box, or
-    by box, as nothing after this stage sees the mask. Thresholds are that generator's own for SAM 2; they have not
-    been tuned here.
+    The masks pass the filters of SAM's automatic mask generator (Kirillov et al., "Segment Anything", ICCV 2023,
+    appendix B): predicted IoU, and stability, which is how little the mask depends on the threshold of its logits.
+    Non-maximum suppression is by mask, as a stray pixel changes the box, and then by box, as no later stage gets the
+    mask. Thresholds are that generator's own for SAM 2; they have not been tuned here.
 
-    A region's score is its predicted IoU times its stability. Both are about the mask's quality alone, one in the
-    model's opinion and one measured, and a region has to be good at both.
+    A region's score is its predicted IoU times its stability. Both are about the mask's quality alone, one predicted
+    and one measured, and a region has to be good at both.
 
     Args:
         segmenter: has ``segment_points``.
-        points_per_side: the grid has this many points squared; at 16 whatever is as large as a sixteenth of both sides
-            is hit, for a quarter of the work of SAM's 32.
+        points_per_side: the grid has this many points squared; 16 hit whatever is as large as a sixteenth of both
+            sides, at a quarter of the cost of SAM's 32.
         min_iou: the least predicted IoU, in [0, 1].
-        min_stability: the least IoU of the mask cut at ``stability_offset`` with that cut at its negative, in [0, 1].
+        min_stability: the least IoU of the mask at threshold ``stability_offset`` with that at its negative, in [0, 1].
         stability_offset: of the logits, at least 0.
         min_area, max_area: the area as a share of the image, in [0, 1].
         nms_iou: a region goes if its mask or box overlaps that of a better one by more, in [0, 1].
-        max_regions: the most regions of an image; each costs the verifier a look and the segmenter a mask, for every
-            phrase.
+        max_regions: the most regions of an image; each costs the verifier an embedding, and the segmenter a mask for
+            every phrase.
 
     Raises:
         ContractError: the segmenter has no ``segment_points``.
@@ -120,7 +119,7 @@ class SegmentProposals:
     def _masks(self, samples: list[AVSample]) -> list[tuple[NDArray[np.bool_], NDArray[np.float32]]]:
         """For each image the masks (M, h, w) that pass the filters, and their scores (M,).
 
-        Logits are held for a few points at a time; what is kept of them is booleans.
+        Logits are held for a few points at a time; only booleans are kept of them.
         """
         grids = [_grid(self.points_per_side, sample.size_hw) for sample in samples]
         chunks = []
@@ -158,7 +157,7 @@ def _grid(per_side: int, size_hw: tuple[int, int]) -> NDArray[np.float32]:
 def _checked(
     answer: tuple[NDArray[np.float32], NDArray[np.float32]], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a segmenter answered for ``count`` points, checked: it may be anybody's."""
+    """A segmenter's answer for ``count`` points, checked, as the segmenter may be a third party's."""
     logits, ratings = answer
     if logits.ndim != 3 or len(logits) != count or ratings.shape != (count,):
         raise ContractError(
@@ -175,7 +174,7 @@ def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], nms_iou: fl
     areas = masks.sum(axis=(1, 2))
     kept: list[int] = []
     for row in map(int, np.argsort(-scores, kind="stable")):
-        # Two masks overlap by the ratio of their areas at the most, so that few pairs need a look at their pixels.
+        # Two masks overlap by the ratio of their areas at the most, so that the pixels of few pairs are compared.
         small, large = np.minimum(areas[kept], areas[row]), np.maximum(areas[kept], areas[row])
         rivals = np.array(kept, np.int64)[small > nms_iou * large]
         shared = (masks[rivals] & masks[row]).sum(axis=(1, 2))

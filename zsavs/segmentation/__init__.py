@@ -1,4 +1,4 @@
-"""Segmenters around other segmenters.
+"""Segmenters that are built around other segmenters.
 
-- :mod:`~zsavs.segmentation.closer`: each region segmented in the image and enlarged.
+- :mod:`~zsavs.segmentation.closer`: each region segmented in the whole image and in an enlarged crop.
 """

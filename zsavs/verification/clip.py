@@ -1,4 +1,4 @@
-"""A second look at each region with CLIP."""
+"""Rescoring of regions by CLIP."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _VIEWS = ("crop", "highlight")
 
 
 class ClipVerifier:
-    """Asks CLIP what each region shows, with many things to choose from; the phrase must hold its own among them.
+    """CLIP's probability of a region's phrase among many other labels, as evidence for the region.
 
-    The alternatives make the answer absolute: a detector that is asked for a dog finds the best dog even where there
-    is none, and "dog" against nothing else always wins. With K labels in all (alternatives and the query's own
-    phrases) and p the softmax over calibrated scores, the evidence of a region for its phrase is
-    ``log(p sqrt(K))``: 0 lies midway, in log probability, between knowing nothing (p = 1/K) and certainty (p = 1).
+    The other labels make the evidence absolute: a detector that is asked for a dog finds the most doglike region even
+    where there is no dog, and "dog" as the only label always has probability 1. With K labels in all (vocabulary,
+    silent labels and the query's own phrases) and p the softmax over calibrated scores, the evidence of a region for
+    its phrase is ``log(p sqrt(K))``: 0 lies midway, in log probability, between chance (p = 1/K) and certainty (p = 1).
 
     Args:
-        image_text: images and text in one space.
-        vocabulary: sounding things to choose from, a shipped name, a path or labels.
-        silent: silent things to choose from; () for none.
-        view: what CLIP sees of a region: "crop" (with a margin), or "highlight" (the image with everything outside
-            the box blurred, which keeps the context; OWOD-BIND and TAViS look at regions in this way).
+        image_text: encoder of images and text in one space.
+        vocabulary: labels of sounding things, a shipped name, a path or a list.
+        silent: labels of silent things; () for none.
+        view: the image that CLIP is given for a region: "crop" (with a margin), or "highlight" (the whole image,
+            blurred outside the box, which keeps the context; OWOD-BIND and TAViS do so).
         margin: of the crop, as a share of the box's sides.
         temperature: of the softmax, in standard deviations.
 
@@ -64,9 +64,9 @@ class ClipVerifier:
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
     ) -> list[Proposals]:
-        """Fill in evidence, scores and choice; all regions of the batch are embedded together.
+        """The proposals with evidence, scores and selection; all regions of the batch are embedded together.
 
-        A region that several phrases share is looked at once, also where several pipelines ask about it.
+        A region that several phrases share is embedded once, also where several pipelines verify it.
         """
         return [
             select(query, found, self._evidence(regions, query, found), sample.size_hw)
@@ -81,7 +81,7 @@ class ClipVerifier:
         return highlight(image, box_xyxy)
 
     def _evidence(self, embeddings: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
-        """(R,) log evidence of each region for the phrase that it answers."""
+        """(R,) log evidence of each region for its phrase."""
         if not len(found):
             return np.zeros(0, np.float32)
         # A label must not compete with itself in other letters.

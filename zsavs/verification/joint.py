@@ -1,4 +1,4 @@
-"""A second look at each region in the space that the sound was heard in."""
+"""Rescoring of regions in the joint space of the audio: text-bridged alignment."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ Rows = NDArray[np.floating[Any]]
 
 
 class _Row(NamedTuple):
-    """What a row sounds like and means: two unit directions (D,), its scores for C labels, which of them it is not."""
+    """A row's audio and text directions (D,), unit; its scores for C labels; the labels that it does not sound like."""
 
-    sound: NDArray[np.float64]
-    meaning: NDArray[np.float64]
+    audio: NDArray[np.float64]
+    text: NDArray[np.float64]
     scores: NDArray[np.float64]
     others: NDArray[np.bool_]
 
 
 class JointVerifier:
-    """Compares each region with each row of the query in a joint space, and with everything else that it could be.
+    """The similarity of a region with a row's audio and pseudo text, against other labels, as evidence for the region.
 
-    A region is shown as OWOD-BIND (Bhosale et al., arXiv 2309.06728) and TAViS (Luo et al., ICCV 2025, arXiv
-    2506.11436) show it: the background blurred, then cropped to the box. OWOD-BIND takes a softmax over the regions of
-    one image, so some region wins whatever is heard. Here a region is weighed against labels instead:
+    A region is given to the encoder as by OWOD-BIND (Bhosale et al., arXiv 2309.06728) and TAViS (Luo et al., ICCV
+    2025, arXiv 2506.11436): the background blurred, then cropped to the box. OWOD-BIND takes a softmax over the regions
+    of one image, so some region wins whatever is heard. Here a region competes with labels instead:
 
-    1. *Fit.* How similar is the region to the row's sound, and to what that sound means (the row's phrase, and a
-       pseudo text: all labels in the proportions in which they are heard)? Each side is taken less its usual place,
-       so that the gap between modalities cancels, and both are standardised, region by region, over the labels that
-       the row does *not* sound like: how much better does the region fit the sound than other things? The mean of
-       the two, less ``min_z``, is the evidence. A silent thing fits its own label best, an off-screen sound nothing.
-    2. *Naming.* A region is one source. Labels are scored from the sound and the region together, the surer side
-       counting more (:mod:`zsavs.algebra.log_linear_pooling`); rows whose label loses against another row's lose
-       evidence.
+    1. *Text-bridged alignment.* The similarity of the region with the row's audio, and with its text: the row's phrase
+       and TAViS's pseudo text, here all labels weighted by their probabilities for the audio. Each modality is centred
+       on its bank, so that the modality gap cancels, and both similarities are standardised, region by region, over
+       the labels that the row does *not* sound like. Their mean, less ``min_z``, is the evidence. A silent thing fits
+       its own label best, and the audio of an off-screen source fits no region.
+    2. *Additive class decision.* A region is one source. Labels are scored by audio and region together, the one with
+       the lower entropy weighing more (:mod:`zsavs.algebra.log_linear_pooling`); a row whose label scores below another
+       row's loses evidence.
 
-    Rows with meanings of their own mean these, instead of the phrase and the pseudo text. Rows without embeddings are
-    judged by what they mean alone.
+    Rows with ``meanings`` have these as their text, instead of phrase and pseudo text. Rows without embeddings are
+    compared by their text alone.
 
     Args:
-        joint: sound, images and text in one space.
-        vocabulary: sounding things to choose from, a shipped name, a path or labels.
-        silent: silent things to choose from; () for none.
+        joint: encoder of audio, images and text in one space.
+        vocabulary: labels of sounding things, a shipped name, a path or a list.
+        silent: labels of silent things; () for none.
         margin: of the crop, as a share of the box's sides.
         min_z: how much better than other labels a region must fit, in standard deviations.
     """
@@ -81,7 +81,7 @@ class JointVerifier:
     def verify(
         self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
     ) -> list[Proposals]:
-        """Fill in evidence, scores and choice; a region is looked at once, whatever rows and pipelines ask.
+        """The proposals with evidence, scores and selection; a region is embedded once, whatever rows it answers.
 
         Raises:
             ContractError: the query's embeddings are of another space.
@@ -97,10 +97,10 @@ class JointVerifier:
         return crop_with_margin(highlight(image, box_xyxy), box_xyxy, margin=self.margin)
 
     def _evidence(self, regions: NDArray[np.float32], query: Query, found: Proposals) -> NDArray[np.float32]:
-        """(R,) log evidence of each region for the row that it answers."""
+        """(R,) log evidence of each region for its row of the query."""
         if query.space not in (None, self.space):
             raise ContractError(
-                f"the query's embeddings are of the space {query.space!r} and the joint verifier looks in "
+                f"the query's embeddings are of the space {query.space!r} and the joint verifier's of "
                 f"{self.space!r}; give both the same joint encoder."
             )
         if not len(found):
@@ -111,12 +111,12 @@ class JointVerifier:
         text = self.image_scorer.text(labels).astype(np.float64)
         common = common_part(text)
         directions = unit(text - common)
-        said = directions[names] if query.meanings is None else unit(query.meanings - common)
-        rows = [self._row(query, row, labels, directions, name, said[row]) for row, name in enumerate(names)]
+        own = directions[names] if query.meanings is None else unit(query.meanings - common)
+        rows = [self._row(query, row, labels, directions, name, own[row]) for row, name in enumerate(names)]
 
         bank = self.image_scorer.bank.embeddings.astype(np.float64)
         centred = regions - bank.mean(axis=0)
-        similarity = centred @ directions.T  # regions against labels   (R, C)
+        similarity = centred @ directions.T  # regions with labels   (R, C)
         spread = bank.var(axis=0).mean()
         fits = np.stack([self._fit(centred, similarity, row, spread) for row in rows], axis=1)  # (R, K)
 
@@ -135,25 +135,26 @@ class JointVerifier:
         labels: Sequence[str],
         directions: NDArray[np.float64],
         name: int,
-        said: NDArray[np.float64],
+        own: NDArray[np.float64],
     ) -> _Row:
-        """Where a row of the query lies: by its embedding, or by what it says (D,) where it has none."""
+        """A row of the query: by its embedding and its own text (D,), or by its text where it has no embedding."""
         if query.embeddings is None:
-            similarity = directions @ said
-            sound, scores = said, similarity / (similarity.std() + 1e-12)
+            similarity = directions @ own
+            audio, scores = own, similarity / (similarity.std() + 1e-12)
         else:
-            sound = unit(query.embeddings[row] - self.audio_scorer.bank.embeddings.mean(axis=0, dtype=np.float64))
+            audio = unit(query.embeddings[row] - self.audio_scorer.bank.embeddings.mean(axis=0, dtype=np.float64))
             scores = self.audio_scorer.standardise(query.embeddings[row : row + 1], labels)[0].astype(np.float64)
         log_p = log_softmax(scores, _TEMPERATURE)
-        meaning = said if query.meanings is not None else unit(unit(np.exp(log_p) @ directions) + said)
+        pseudo_text = unit(np.exp(log_p) @ directions)
+        text = own if query.meanings is not None else unit(pseudo_text + own)
         others = log_p < -np.log(len(labels))  # less than evenly likely
         others[name] = False
-        return _Row(sound, meaning, scores, others)
+        return _Row(audio, text, scores, others)
 
     def _fit(self, centred: Rows, similarity: Rows, row: _Row, spread: float) -> NDArray[np.float64]:
-        """(R,) how much better each region fits a row than labels that the row does not sound like."""
+        """(R,) similarity of regions with a row, standardised over labels that the row does not sound like."""
         others = similarity[:, row.others]
         usual = others.mean(axis=1) if others.size else 0.0
         deviation = np.sqrt((others.var(axis=1) if others.size else 0.0) + spread + 1e-12)
-        fit: NDArray[np.float64] = (0.5 * (centred @ (row.sound + row.meaning)) - usual) / deviation
+        fit: NDArray[np.float64] = (0.5 * (centred @ (row.audio + row.text)) - usual) / deviation
         return fit

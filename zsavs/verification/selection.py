@@ -1,4 +1,4 @@
-"""From evidence to a choice: the last step of every verifier."""
+"""From evidence to selected regions: the last step of every verifier."""
 
 from __future__ import annotations
 
@@ -13,42 +13,41 @@ __all__ = ["TrustGrounder", "select"]
 
 #: Two boxes that overlap this much are the same object, whatever they are called.
 SAME_OBJECT_IOU = 0.8
-#: Where the prior is less than this, it counts as this: evidence is finite.
-_IMPOSSIBLE = 1e-6
+#: A prior below this counts as this, so that evidence stays finite.
+_LEAST_PRIOR = 1e-6
 
 
 def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], size_hw: tuple[int, int]) -> Proposals:
-    """Score the regions and choose those with evidence; an object keeps one name.
+    """The proposals with scores, and with those selected that there is evidence for; one phrase for an object.
 
-    The score is the geometric mean of what the sound (the query's weight), the grounder (its score) and the look at
-    the region (``sigmoid(evidence)``) say, times the query's prior over the box where it has one. The prior is
-    evidence, too: its logarithm is added, so that a region in an unlikely place needs a look that says so much more.
-    Regions with evidence of at least 0 are selected, but of several that are the same object only the one with the
-    highest score.
+    The score is the geometric mean of the query's weight, the grounder's score and the verifier's
+    ``sigmoid(evidence)``, times the query's prior over the box where it has one. The prior is evidence, too: its logarithm is added, so that
+    an unlikely region needs so much more evidence from the verifier. Regions with evidence of at least 0 are selected,
+    but of several that are the same object only the one with the highest score.
 
     Args:
-        query: what is looked for.
-        proposals: R regions of it.
+        query: the query.
+        proposals: R region proposals for it.
         evidence: (R,) log evidence; 0 says nothing, below 0 speaks against.
         size_hw: height and width of the image that the boxes are in.
 
     Returns:
-        The same regions in the same order, with evidence, score and choice filled in.
+        The same regions in the same order, with evidence, score and selection.
     """
     if not len(proposals):
         return proposals
-    looks = np.exp(-np.logaddexp(0, -evidence.astype(np.float64)))  # the sigmoid, without overflow
-    scores = np.cbrt(query.weights[proposals.sources] * proposals.scores * looks)
+    verified = np.exp(-np.logaddexp(0, -evidence.astype(np.float64)))  # the sigmoid, without overflow
+    scores = np.cbrt(query.weights[proposals.sources] * proposals.scores * verified)
     if query.prior is not None:
         priors = query.prior if query.prior.ndim == 3 else [query.prior] * len(query)
-        there = np.array(
+        in_boxes = np.array(
             [
                 _prior_in(priors[source], box, size_hw)
                 for source, box in zip(proposals.sources, proposals.boxes_xyxy, strict=True)
             ]
         )
-        scores = scores * there
-        evidence = (evidence + np.log(np.maximum(there, _IMPOSSIBLE))).astype(np.float32)
+        scores = scores * in_boxes
+        evidence = (evidence + np.log(np.maximum(in_boxes, _LEAST_PRIOR))).astype(np.float32)
     selected = evidence >= 0
     overlap = iou(proposals.boxes_xyxy)
     order = np.argsort(-scores, kind="stable")
@@ -83,7 +82,7 @@ def _touched(low: float, high: float, count: int) -> slice:
 
 
 class TrustGrounder:
-    """No second look: every region that the grounder found is selected, one name to an object."""
+    """No rescoring: every region of the grounder is selected, one phrase for an object."""
 
     def verify(self, samples: list, queries: list, proposals: list) -> list[Proposals]:  # type: ignore[type-arg]
         """Evidence 0 for every region."""
