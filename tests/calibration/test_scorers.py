@@ -199,7 +199,7 @@ def test_synthetic_items_are_the_same_in_every_process() -> None:
 
 
 def test_changed_items_need_a_new_version() -> None:
-    """People keep statistics of the old ones. If this fails, raise ``bank._VERSION`` and write new numbers."""
+    """Users have cached embeddings of the old ones. If this fails, raise ``bank._VERSION`` and write new numbers."""
     waves = [clip.waveform.astype(float) for clip in synthetic_audio()]
     sounds = sum(n * (np.sqrt((w**2).mean()) + np.abs(np.diff(w)).mean()) for n, w in enumerate(waves, 1))
     views = [view.astype(float) for view in synthetic_images()]
@@ -306,8 +306,8 @@ def test_a_damaged_file_is_computed_again_and_replaced(
     path.write_bytes(content() if callable(content) else content)
     encoder = Encoder()
     with caplog.at_level(logging.WARNING, "zsavs"):
-        statistics = bank.of_audio(encoder)
-    assert np.array_equal(statistics.embeddings, kept())
+        computed = bank.of_audio(encoder)
+    assert np.array_equal(computed.embeddings, kept())
     assert path.read_bytes() == good
     assert str(path) in caplog.text
 
@@ -319,7 +319,7 @@ def test_a_file_that_is_a_folder_only_warns(cache: Path, caplog: pytest.LogCaptu
     path.mkdir()
     with caplog.at_level(logging.WARNING, "zsavs"):
         assert np.array_equal(bank.of_audio(Encoder()).embeddings, kept())
-    assert "are not kept" in caplog.text
+    assert "is not cached" in caplog.text
 
 
 def test_a_cache_that_cannot_be_written_only_warns(
@@ -329,7 +329,7 @@ def test_a_cache_that_cannot_be_written_only_warns(
     monkeypatch.setenv("ZSAVS_CACHE", str(tmp_path / "file" / "cache"))
     with caplog.at_level(logging.WARNING, "zsavs"):
         assert np.array_equal(bank.of_audio(Encoder()).embeddings, kept())
-    assert "calibration statistics are not kept" in caplog.text
+    assert "the calibration bank is not cached" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -388,10 +388,10 @@ def test_an_encoder_need_not_be_hashable_and_equal_ones_are_not_the_same() -> No
 
 
 def test_a_bank_is_frozen_float32() -> None:
-    statistics = Bank(np.eye(3), "mine")
-    assert statistics.embeddings.dtype == np.float32
+    frozen = Bank(np.eye(3), "mine")
+    assert frozen.embeddings.dtype == np.float32
     with pytest.raises(ValueError, match="read-only"):
-        statistics.embeddings[0] = 0
+        frozen.embeddings[0] = 0
 
 
 # ------------------------------------------------------------------- it means something

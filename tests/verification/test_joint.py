@@ -231,7 +231,9 @@ def test_embeddings_of_another_space_are_refused() -> None:
     look = JointVerifier(toy.ToyJoint(), COLOURS, silent=())
     sample = toy.scene(("red",), ("red",))[0]
     query = Query(("red",), np.ones(1, np.float32), np.ones((1, 4), np.float32) / 2, "imagebind:x")
-    with pytest.raises(ContractError, match=r"space 'imagebind:x'.*looks in 'toy'; give both the same joint encoder"):
+    with pytest.raises(
+        ContractError, match=r"space 'imagebind:x'.*verifier's of 'toy'; give both the same joint encoder"
+    ):
         look.verify([sample], [query], Boxes(BOXES).ground([sample], [query]))
 
 

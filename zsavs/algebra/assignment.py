@@ -1,4 +1,4 @@
-"""Which two belong together: components of a sound and of an image, by what they mean."""
+"""One-to-one pairs of components of audio and of image, by the divergence of their label posteriors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def assign(costs: NDArray[np.floating[Any]]) -> list[tuple[int, int]]:
         row_price[new] += reached
         row_price[holder[held]] += reached - distance[held]
         column_price[settled] -= reached - distance[settled]
-        while last >= 0:  # hand each column of the chain to the row before it
+        while last >= 0:  # each column of the chain goes to the row before it
             step = int(before[last])
             holder[last] = new if step < 0 else holder[step]
             last = step

@@ -1,4 +1,4 @@
-"""A common space of two text-aligned spaces, in closed form: no training, no paired sounds and images.
+"""A common space of two text-aligned spaces, in closed form: no training, no paired audio and images.
 
 Both text encoders embed the same K labels, X (K, D_A) and Y (K, D_V). Ridge regression of the centred Y on the
 centred X maps one space into the other; its strength is chosen by leave-one-out error, which has a closed form.
@@ -24,7 +24,7 @@ class RidgeMap:
     Args:
         matrix: (D_A, D_V) float64.
         target_mean: (D_V,) mean of the target labels.
-        strength: the ridge strength that leave-one-out chose, per label.
+        strength: the ridge strength chosen by leave-one-out error, per label.
         retrieval: share of labels whose left-out prediction is nearest to the label's own target: a health check
             of the map that needs no data; 1 / K is chance.
     """
@@ -35,7 +35,7 @@ class RidgeMap:
     retrieval: float
 
     def __call__(self, centred: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Map (N, D_A) rows, centred in their own modality, to (N, D_V) unit rows."""
+        """(N, D_A) rows, centred in their own modality, mapped to (N, D_V) unit rows."""
         return _unit(centred.astype(np.float64) @ self.matrix)
 
     def centred_targets(self, y: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
@@ -44,7 +44,7 @@ class RidgeMap:
 
 
 def ridge(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> RidgeMap:
-    """Map the space of ``x`` into that of ``y`` by ridge regression over K labels that both embed.
+    """The map from the space of ``x`` into that of ``y``, by ridge regression over K labels that both embed.
 
     ``M = (Xc' Xc + l K I)^-1 Xc' Yc``, solved in float64 through one thin singular value decomposition
     ``Xc = U S V'``, as text embeddings are badly conditioned: ``M = V S / (S^2 + l K) U' Yc``. The strength l is the
@@ -77,7 +77,7 @@ def ridge(x: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]]) -> RidgeMa
 def gate(a: NDArray[np.floating[Any]], v: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The sign-aware product: ``sign(v) sqrt(|a v|)`` where a and v agree in sign, else 0; unit rows.
 
-    A plain product makes a positive coordinate of two negatives; here a row gated with itself is itself.
+    A plain product of two negative coordinates is positive; here a row gated with itself is itself.
 
     Args:
         a: (N, D).
@@ -88,6 +88,6 @@ def gate(a: NDArray[np.floating[Any]], v: NDArray[np.floating[Any]]) -> NDArray[
 
 
 def _unit(rows: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Scale rows to unit length; a zero row stays zero."""
+    """Rows of unit length; a zero row stays zero."""
     norm = np.linalg.norm(rows, axis=-1, keepdims=True)
     return np.asarray(rows / np.maximum(norm, 1e-12), np.float32)

@@ -1,4 +1,4 @@
-"""Directions in an embedding space: rows of unit length, and what all texts of a space share."""
+"""Directions in an embedding space: rows of unit length, and the part that all texts of a space share."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def unit(rows: Rows) -> NDArray[np.float64]:
 
 
 def common_part(text: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """What all texts of a space share, estimated from K of them.
+    """The part that all texts of a space share, estimated from K of them.
 
-    Their mean holds it, and beside it a K-th of what is each text's own: with few labels, taking the mean away from
-    one would put some of it onto the others. So the mean is shrunk until its length agrees with how similar two
-    *different* texts are on average.
+    Their mean has this part, and beside it a K-th of each text's own: with few labels, subtracting the mean would add
+    some of one text's own part to the others. So the mean is shrunk until its length agrees with the average similarity
+    of two *different* texts.
 
     Args:
         text: (K, D) unit rows.

@@ -1,7 +1,7 @@
-"""Non-negative factorisation of tokens: which tokens go together, and what each group of them has in common.
+"""Non-negative matrix factorisation of tokens, into components and their activations.
 
 ``X ~ U V`` with ``U, V >= 0`` and least squares: a row of ``X`` is a token, a row of ``V`` a component, a column
-of ``U`` says at which tokens a component is active. Beginning and steps are deterministic (NNDSVD: Boutsidis and
+of ``U`` a component's activation at each token. Initialisation and steps are deterministic (NNDSVD: Boutsidis and
 Gallopoulos, "SVD based initialization", Pattern Recognition 2008; multiplicative updates: Lee and Seung, "Algorithms
 for Non-negative Matrix Factorization", NIPS 2000), so that the same tokens have the same components.
 """
@@ -27,7 +27,7 @@ class Factors(NamedTuple):
 
 
 def factorise(tokens: NDArray[np.floating[Any]], count: int, steps: int = 100) -> Factors:
-    """Factorise N tokens of C features.
+    """The factors of N tokens of C features.
 
     Args:
         tokens: (N, C), none below 0, N and C at least 1.
@@ -44,14 +44,14 @@ def factorise(tokens: NDArray[np.floating[Any]], count: int, steps: int = 100) -
 
 
 def objective(tokens: NDArray[np.floating[Any]], factors: Factors) -> float:
-    """The Frobenius norm of what the factors leave unexplained."""
+    """The Frobenius norm of the residual."""
     return float(np.linalg.norm(np.asarray(tokens, np.float64) - factors.activations @ factors.components))
 
 
 def _nndsvd(x: NDArray[np.float64], count: int) -> Factors:
-    """Begin with the non-negative part of each singular pair that weighs more; it does not depend on their signs.
+    """Initial factors: the larger non-negative part of each singular pair, which does not depend on their signs.
 
-    Zeros would stay zeros for ever under multiplicative updates, and become a hundredth of the mean.
+    Zeros would stay zeros under multiplicative updates, and become a hundredth of the mean.
     """
     left, values, right = np.linalg.svd(x, full_matrices=False)
     activations, components = np.zeros((len(x), count)), np.zeros((count, x.shape[1]))

@@ -1,8 +1,8 @@
-"""Textual inversion: move a word's vector until a prompt around it means what a sound means.
+"""Textual inversion: a token embedding, optimised until a prompt with it is similar to an audio embedding.
 
-The vector that a token enters the text tower with is the only thing that moves (Gal et al., "An Image is Worth One
-Word", ICLR 2023, for images); no weight does. Nothing is drawn at random: a word starts at a label's own vector and
-climbs. Rows are independent of each other, and one that has stopped takes no more part.
+Only the input embedding of one token is optimised (Gal et al., "An Image is Worth One Word", ICLR 2023, for images); no
+weight is. Nothing is random: a word starts at a label's own token embedding. Rows are independent of each other, and
+one that has stopped costs nothing more.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _GAIN = 1e-3
 
 
 class Inverted(NamedTuple):
-    """A word W*: its vector (W,), the cosine that it started and ended at, and after how many steps it stopped."""
+    """A word W*: its token embedding (W,), its first and best similarity, and the steps until it stopped."""
 
     vector: NDArray[np.float32]
     start: float
@@ -34,12 +34,12 @@ class Inverted(NamedTuple):
 
 
 def centred_similarity(text: Rows, common: Rows, directions: Rows) -> NDArray[np.float64]:
-    """How far texts mean what sounds mean: the cosine of what a text has beyond any text with a direction.
+    """The cosine of each text, less what all texts share, with a centred audio embedding.
 
     Args:
         text: (N, D) unit rows.
         common: (D,) what all texts share (:func:`zsavs.algebra.directions.common_part`).
-        directions: (N, D) unit rows: what each sound has beyond any sound.
+        directions: (N, D) unit rows: audio embeddings less the mean of a bank.
 
     Returns:
         (N,) in [-1, 1].
@@ -61,17 +61,18 @@ def invert(
     bound: float,
     patience: int,
 ) -> list[Inverted]:
-    """Climb to ``argmax over ||e - e_0|| <= bound ||e_0|| of cos(T(prompt, e) - common, direction)``.
+    """The words at ``argmax over ||e - e_0|| <= bound ||e_0|| of cos(T(prompt, e) - common, direction)``.
 
-    The steps are Adam's with one scale for the whole vector (a running mean of the gradient over a running root mean
-    square of its length), of at most ``step_size`` radii, growing shorter to the end; each ends inside of the ball. A
-    word stops when ``patience`` steps have brought no 0.001, and keeps the best vector that it was at.
+    Gradient ascent with Adam's steps, of one scale for the whole embedding (a running mean of the gradient over a
+    running root mean square of its length), of at most ``step_size`` radii, which decreases linearly to 0; each step
+    is projected onto the ball. A word stops when ``patience`` steps have gained less than 0.001 in similarity, and
+    keeps its best embedding.
 
     Args:
-        encoder: reads the words.
+        encoder: encodes texts with token embeddings.
         prompt: holds one ``{}``.
-        start: (N, W) vectors to start from.
-        directions: (N, D) unit rows, what each word is to mean.
+        start: (N, W) token embeddings to start from.
+        directions: (N, D) unit rows, what each word's text is to be similar to.
         common: (D,) what all texts in this prompt share.
         steps: the most of them.
         step_size: of the first step, as a share of the radius.

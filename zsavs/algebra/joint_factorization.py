@@ -1,14 +1,14 @@
-"""Two factorisations with one index, by gradient descent: the published form of co-factorisation.
+"""Co-factorisation as published (TACO): two factorisations with a shared index, by gradient descent.
 
-TACO (Malard et al., arXiv 2412.01488) models the tokens of a sound and of an image as ``sigmoid(T) V`` with as many
-components each, and lets component ``k`` of one stand for component ``k`` of the other. It descends on
+TACO (Malard et al., arXiv 2412.01488) models the tokens of audio and image as ``sigmoid(T) V`` with as many
+components each, and component ``k`` of one belongs to component ``k`` of the other. The objective is
 
     ``||X_a - U_a V_a|| + ||X_v - U_v V_v|| + penalty * min_k CE(p(label | c_v,k), p(label | c_a,k))``
 
-from a random beginning: what the components mean takes part in finding them. This is test-time optimisation: of the
-factors of one sample, never of a network. Here scores are calibrated before the softmax, tokens are scaled to a mean
-square of 1, as learning rates are not free of scale, and a component's embedding is the mean of the tokens' embeddings,
-weighed by its activations, as nothing is differentiated through the encoders.
+from a random initialisation: the labels of the components are part of the objective. This is test-time optimisation:
+of the factors of one sample, never of a network. Here scores are calibrated before the softmax, tokens are scaled to a
+mean square of 1, as learning rates depend on scale, and a component's embedding is the mean of the tokens' embeddings,
+weighted by its activations, as nothing is differentiated through the encoders.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class Side(NamedTuple):
 
 
 def descend(
-    sound: Side, image: Side, count: int, *, steps: int, seed: int, penalty: float, temperature: float
+    audio: Side, image: Side, count: int, *, steps: int, seed: int, penalty: float, temperature: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Activations of components that share an index.
 
     Args:
-        sound: its labels are the first of the image's.
-        image: may have further labels, that no sound has.
+        audio: its labels are the first of the image's.
+        image: may have further labels, which no audio has.
         count: of components, K.
         steps: of descent.
-        seed: of the beginning; the same seed gives the same factors on the same machine.
+        seed: of the initialisation; the same seed gives the same factors on the same machine.
         penalty: how much agreement counts against fit.
         temperature: of both softmaxes, in standard deviations.
 
@@ -63,7 +63,7 @@ def descend(
     import torch
 
     random = np.random.default_rng(seed)
-    sides = [_Moving(side, count, random) for side in (sound, image)]
+    sides = [_Moving(side, count, random) for side in (audio, image)]
     moving = [factor for side in sides for factor in (side.inner, side.components)]
     for step in range(steps):
         heard, seen = ((side.scores() / temperature).log_softmax(dim=1) for side in sides)
@@ -79,7 +79,7 @@ def descend(
 
 
 class _Moving:
-    """One side's factors while they move: ``sigmoid(inner)`` (N, K) times ``components`` (K, C)."""
+    """One side's factors during the optimisation: ``sigmoid(inner)`` (N, K) times ``components`` (K, C)."""
 
     def __init__(self, side: Side, count: int, random: np.random.Generator) -> None:
         import torch
@@ -93,9 +93,9 @@ class _Moving:
         self.components = torch.from_numpy(_far_apart(tokens, count, random)).requires_grad_()
 
     def misfit(self) -> torch.Tensor:
-        """The Frobenius norm of what the factors leave unexplained."""
-        left = self.tokens - self.inner.sigmoid() @ self.components
-        return (left.square().sum() + 1e-12).sqrt()
+        """The Frobenius norm of the residual."""
+        residual = self.tokens - self.inner.sigmoid() @ self.components
+        return (residual.square().sum() + 1e-12).sqrt()
 
     def scores(self) -> torch.Tensor:
         """(K, L) calibrated scores of the components."""
@@ -111,7 +111,7 @@ class _Moving:
 
 
 def _far_apart(tokens: NDArray[np.float64], count: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Tokens to begin with, (K, C): each drawn in proportion to its squared distance from those drawn before.
+    """Initial components, (K, C): tokens, each drawn in proportion to its squared distance from those drawn before.
 
     The seeding of k-means++ (Arthur and Vassilvitskii, SODA 2007).
     """

@@ -1,7 +1,7 @@
-"""Two opinions on one list of labels, what is heard and what is seen, made into one.
+"""The log-linear pool: audio scores and image scores of the same labels, combined into one list.
 
-A product of two softmaxes is the softmax of the summed scores. So the product of AV2T-SAM's kind and the sum of
-TAViS's kind are the same rule, the log-linear pool, and differ in how much each side counts.
+A product of two softmaxes is the softmax of the summed scores. So the product of AV2T-SAM and the sum of TAViS are the
+same rule, the log-linear pool, with other weights for the two sides.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ def log_softmax(z: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArr
 
 
 def log_linear(heard: Scores, seen: Scores, share: float | Scores) -> NDArray[Any]:
-    """Pool log evidence: ``share * heard + (1 - share) * seen``, broadcast together.
+    """Pooled log evidence: ``share * heard + (1 - share) * seen``, broadcast together.
 
     Args:
-        heard: (..., K) standardised scores of K labels.
-        seen: (..., K) likewise.
-        share: how much what is heard counts, in [0, 1]; (..., 1) for a share of each pair's own.
+        heard: (..., K) standardised audio scores of K labels.
+        seen: (..., K) image scores likewise.
+        share: the weight of the audio, in [0, 1]; (..., 1) for one of each pair's own.
     """
     pooled: NDArray[Any] = share * heard + (1 - share) * seen
     return pooled
 
 
 def sure_share(heard: Scores, seen: Scores, temperature: float = 1.0) -> NDArray[np.float64]:
-    """How much what is heard should count: each side by the inverse entropy of its answer.
+    """The weight of the audio in the pool: each side weighs the inverse entropy of its softmax.
 
     TAViS adds both sides with the same weight and names that as a limit of its method (arXiv 2506.11436). Here the
-    side that is sure counts more: ``(1 / H_heard) / (1 / H_heard + 1 / H_seen)``.
+    side with the lower entropy weighs more: ``(1 / H_heard) / (1 / H_heard + 1 / H_seen)``.
 
     Args:
-        heard: (..., K) standardised scores of K labels.
-        seen: (..., K) likewise, broadcast against ``heard``.
+        heard: (..., K) standardised audio scores of K labels.
+        seen: (..., K) image scores likewise, broadcast against ``heard``.
         temperature: of the softmax over labels, in standard deviations.
 
     Returns:
-        (..., 1) in [0, 1]; a half where both are equally sure.
+        (..., 1) in [0, 1]; a half where both have the same entropy.
     """
-    doubts = [_entropy(log_softmax(scores, temperature)) for scores in (heard, seen)]
-    share: NDArray[np.float64] = doubts[1] / (doubts[0] + doubts[1])
+    entropies = [_entropy(log_softmax(scores, temperature)) for scores in (heard, seen)]
+    share: NDArray[np.float64] = entropies[1] / (entropies[0] + entropies[1])
     return share
 
 
 def _entropy(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., K) to (..., 1) in nats, and a little more, so that two sides that are both certain share evenly."""
+    """(..., K) to (..., 1) in nats, and a little more, so that two sides of entropy 0 have equal weights."""
     entropy: NDArray[np.float64] = -(np.exp(log_p) * log_p).sum(axis=-1, keepdims=True) + 1e-6
     return entropy

@@ -1,8 +1,8 @@
-"""Banks: what a model answers to items that mean nothing in particular.
+"""Banks: embeddings of unlabelled items, which say what is usual for a model.
 
-The synthetic bank is silence, noises, hums, tones, sweeps, clicks and chords for the ear; flat colours, gradients,
-noises, stripes, checks and blobs for the eye. It is made from a fixed seed, so it is the same everywhere. It tells
-what is usual for a *model*; what is usual in *your recordings* only a bank of them can tell (``zsavs calibrate``,
+The synthetic bank is of audio clips (silence, noises, hums, tones, sweeps, clicks, chords) and images (flat colours,
+gradients, noises, stripes, checks, blobs). It is made from a fixed seed, so it is the same everywhere. It says what is
+usual for a *model*; what is usual in *your files* is only known from a bank of them (``zsavs calibrate``,
 :mod:`zsavs.calibration.user_bank`).
 """
 
@@ -32,7 +32,7 @@ __all__ = ["Bank", "of_audio", "of_images", "probe", "source_of", "synthetic_aud
 
 log = logging.getLogger(__name__)
 
-#: Change it whenever the synthetic items change: kept embeddings of older ones are then not used.
+#: Change it whenever the synthetic items change: cached embeddings of older ones are then not used.
 _VERSION = 1
 _RATE_HZ = 48_000
 _SECONDS = 5.0
@@ -45,11 +45,11 @@ _SHIPPED = "shipped with the model"
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """Embeddings of unlabelled items.
+    """Embeddings of unlabelled items, which say what is usual for a model.
 
     Args:
         embeddings: (B, D) float32, unit rows.
-        source: what they were computed from, for people.
+        source: what they were computed from, in words.
     """
 
     embeddings: NDArray[np.float32]
@@ -74,7 +74,7 @@ def of_images(encoder: ImageTextEncoder) -> Bank:
 
 
 def source_of(encoder: Any, kind: str) -> str:
-    """What an encoder's bank is made of, for people; nothing is computed.
+    """What an encoder's bank was computed from, in words; nothing is computed.
 
     Args:
         encoder: any encoder.
@@ -87,7 +87,7 @@ def source_of(encoder: Any, kind: str) -> str:
 
 
 def probe(encoder: Any, kind: str) -> NDArray[np.float32]:
-    """A model's fingerprint: its own answer, (D,), to one busy synthetic item. Other weights give another one.
+    """A model's fingerprint: its embedding (D,) of one busy synthetic item. Other weights give another one.
 
     Args:
         encoder: with ``encode_audio`` or ``encode_image``.
@@ -101,7 +101,7 @@ def probe(encoder: Any, kind: str) -> NDArray[np.float32]:
 
 
 def _bank(encoder: Any, shipped: str, items: Callable[[], tuple[Any, ...]], encode: Callable[[Any], Any]) -> Bank:
-    """Look for the encoder's own bank, then in this process, then in the user's cache; else compute it."""
+    """The encoder's own bank, else the one in this process or in the user's cache, else a new one."""
     own = getattr(encoder, shipped, None)
     if isinstance(own, Bank):
         return own
@@ -124,25 +124,25 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
         same_kind = kept.shape == (len(items), len(answer)) and kept.dtype == np.float32
         if same_kind and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer) < SAME_MODEL:
             return Bank(kept, source)
-        log.warning("%s: not the expected statistics; computing them again", path)
+        log.warning("%s: not the expected bank; computing it again", path)
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
-        log.warning("%s: cannot be read (%s); computing the statistics again", path, error)
-    log.info("computing calibration statistics for %s (once for each model)", encoder.space)
+        log.warning("%s: cannot be read (%s); computing the bank again", path, error)
+    log.info("computing the calibration bank of %s (once for each model)", encoder.space)
     bank = Bank(encode(items), source)
     buffer = io.BytesIO()
     np.save(buffer, bank.embeddings, allow_pickle=False)
     try:
         write_atomically(path, lambda file: file.write(buffer.getvalue()))
     except OutputError as error:
-        log.warning("calibration statistics are not kept: %s", error)
+        log.warning("the calibration bank is not cached: %s", error)
     return bank
 
 
 @functools.cache
 def synthetic_audio() -> tuple[AudioClip, ...]:
-    """Forty-odd sounds that mean nothing in particular, 5 s mono at 48 kHz, the same on every machine."""
+    """Forty-odd synthetic audio clips of no source, 5 s mono at 48 kHz, the same on every machine."""
     rng = np.random.default_rng(0)
     count = int(_SECONDS * _RATE_HZ)
     time = np.arange(count) / _RATE_HZ
@@ -175,7 +175,7 @@ def _coloured_noise(rng: np.random.Generator, count: int, slope: float) -> NDArr
 
 @functools.cache
 def synthetic_images() -> tuple[NDArray[np.uint8], ...]:
-    """Forty images that show nothing in particular, 224 x 224, the same on every machine."""
+    """Forty synthetic images of no object, 224 x 224, the same on every machine."""
     rng = np.random.default_rng(0)
     down, right = np.mgrid[0:_SIDE, 0:_SIDE] / _SIDE
     maps: list[Any] = [np.full((_SIDE, _SIDE), level) for level in (0.0, 0.5, 1.0)]

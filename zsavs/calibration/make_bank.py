@@ -1,7 +1,7 @@
-"""Banks from a user's own files: what encoders answer to recordings and images that nobody labelled.
+"""Banks computed from a user's own files: embeddings of unlabelled audio files and images.
 
-Files are read one after the other and forgotten once they are embedded; only embeddings are kept, and of more files
-than ``limit`` only some. Which ones depends on nothing but their names.
+Files are read one after the other; only their embeddings are kept. Of more files than ``limit`` only some are read,
+which depends on nothing but their names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAX_BATCH = 8
 
 
 class _Medium(NamedTuple):
-    """How the files of one kind of bank are called, told by their names, read and embedded."""
+    """One kind of file: its name, its suffixes, how it is read, its size in memory, and the encoder's verb for it."""
 
     noun: str
     suffixes: tuple[str, ...]
@@ -45,11 +45,11 @@ class _Medium(NamedTuple):
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    """An image at the size at which pipelines look at it."""
+    """An image at the size at which pipelines work on it."""
     return shrink(load_image(path), WORKING_PIXELS)
 
 
-#: Formats that cannot be decoded are among the suffixes: a user's recordings must not be passed over in silence.
+#: Formats that cannot be decoded are among the suffixes: a user's files must not be left out without a word.
 _MEDIA = {
     "sound_bank": _Medium(
         "audio files",
@@ -79,14 +79,14 @@ def make_banks(
     on_item: Callable[[], Any] = lambda: None,
     on_skip: Callable[[Path, str], Any] = lambda path, reason: None,
 ) -> list[EncoderBank]:
-    """Compute the banks of encoders from a user's files, and write them into a folder.
+    """The banks of encoders, computed from a user's files and written into a folder.
 
     Nothing is written unless everything went well. Use the folder with ``build_pipeline(..., bank=out)``.
 
     Args:
         encoders: gives the encoders by role; called once, when it is known that there are enough files.
         out: the folder; a bank that is in it is replaced.
-        audio: a folder with recordings, also in folders below it; None to leave the encoders' sound banks alone.
+        audio: a folder with audio files, also in folders below it; None leaves the encoders' audio banks as they are.
         images: likewise with images.
         limit: the most files of each, at least ``MIN_ITEMS``; of more, an even choice by a hash of their names.
         on_start: called with the number of files.
@@ -122,15 +122,15 @@ def make_banks(
     banks = []
     for kind, paths in files.items():
         medium = _MEDIA[kind]
-        listeners = [encoder for role, encoder in by_role.items() if kind in KINDS[role]]
-        rows: list[list[NDArray[np.float32]]] = [[] for _ in listeners]
+        chosen = [encoder for role, encoder in by_role.items() if kind in KINDS[role]]
+        rows: list[list[NDArray[np.float32]]] = [[] for _ in chosen]
         for batch in _read(paths, medium, on_item, lambda p, r, kind=kind: skip(kind, p, r)):  # type: ignore[misc]
-            for encoder, kept in zip(listeners, rows, strict=True):
+            for encoder, kept in zip(chosen, rows, strict=True):
                 kept.append(getattr(encoder, medium.verb)(batch))
         count = sum(map(len, rows[0])) if rows else 0
         _enough(count, roots[kind], medium.noun, f"; {left_out[kind]} of {len(paths)} cannot be read")
         source = f"{count} {medium.noun} in {os.path.realpath(roots[kind])} ({left_out[kind]} could not be read)"
-        for encoder, kept in zip(listeners, rows, strict=True):
+        for encoder, kept in zip(chosen, rows, strict=True):
             embeddings = np.concatenate(kept).astype(np.float32)
             different = len(np.unique(embeddings.round(4), axis=0))
             _enough(different, roots[kind], f"different {medium.noun}", f"; {count} are there")
@@ -162,7 +162,7 @@ def find_files(
         return hashlib.blake2b(os.fsencode(path.relative_to(root)), digest_size=16).digest()
 
     chosen = heapq.nsmallest(limit, _walk(root, tuple(suffixes), on_skip), key=rank)
-    # A file that several links lead to says what it says once.
+    # A file that several links lead to counts once.
     return sorted({os.path.realpath(path): path for path in sorted(chosen, reverse=True)}.values())
 
 
@@ -222,7 +222,7 @@ def _read(
 def _given(audio: Any, images: Any) -> Mapping[str, Any]:
     given = {kind: root for kind, root in (("sound_bank", audio), ("picture_bank", images)) if root is not None}
     if not given:
-        raise InputError("give a folder with recordings, a folder with images, or both.")
+        raise InputError("give a folder with audio files, a folder with images, or both.")
     return given
 
 

@@ -49,7 +49,7 @@ class _Scorer(ABC):
         return self.standardise(self.embed(items), phrases)
 
     def text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
-        """Embed K phrases in this scorer's prompts: (K, D), unit rows."""
+        """Embed K phrases in this scorer's prompt templates: (K, D), unit rows."""
         return embed_phrases(self.encoder, phrases, self.prompts)
 
     def standardise(self, embeddings: NDArray[np.float32], phrases: Sequence[str]) -> NDArray[np.float32]:
@@ -60,11 +60,11 @@ class _Scorer(ABC):
 
 
 class AudioScorer(_Scorer):
-    """How much more a sound is like a phrase than sounds usually are.
+    """Standardised similarity between audio clips and phrases.
 
     Args:
-        encoder: sound and text in one space.
-        prompts: templates around the phrase; the shipped "sound" templates by default.
+        encoder: encoder of audio and text in one space.
+        prompts: prompt templates; the shipped "sound" templates by default.
     """
 
     encoder: AudioTextEncoder
@@ -74,7 +74,7 @@ class AudioScorer(_Scorer):
 
     @functools.cached_property
     def bank(self) -> bank.Bank:
-        """Embeddings of unlabelled sounds."""
+        """Embeddings of unlabelled audio clips."""
         return bank.of_audio(self.encoder)
 
     def embed(self, items: Sequence[AudioClip]) -> NDArray[np.float32]:
@@ -83,11 +83,11 @@ class AudioScorer(_Scorer):
 
 
 class ImageScorer(_Scorer):
-    """How much more an image is like a phrase than images usually are.
+    """Standardised similarity between images and phrases.
 
     Args:
-        encoder: images and text in one space.
-        prompts: templates around the phrase; the shipped "photo" templates by default.
+        encoder: encoder of images and text in one space.
+        prompts: prompt templates; the shipped "photo" templates by default.
     """
 
     encoder: ImageTextEncoder
@@ -108,10 +108,10 @@ class ImageScorer(_Scorer):
 def standardise(
     items: NDArray[np.floating[Any]], bank: NDArray[np.floating[Any]], text: NDArray[np.floating[Any]]
 ) -> NDArray[np.float32]:
-    """Standardise similarities against a bank, phrase by phrase: ``z = (s - mean) / sqrt(sd^2 + spread^2)``.
+    """Similarities standardised against a bank, phrase by phrase: ``z = (s - mean) / sqrt(sd^2 + spread^2)``.
 
-    ``spread`` is the bank's standard deviation along an average direction of the space. It keeps a phrase that the
-    bank happens not to move from getting huge scores, and does not depend on which other phrases are asked.
+    ``spread`` is the bank's standard deviation along an average direction of the space. It bounds the scores
+    of a phrase with which the bank's similarity hardly varies, and does not depend on the other phrases.
 
     Args:
         items: (N, D) rows to score.
@@ -128,7 +128,7 @@ def standardise(
 def usual_similarities(
     bank: NDArray[np.floating[Any]], text: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What is usual for each of K phrases: the mean of its similarities with the bank, and ``sqrt(sd^2 + spread^2)``.
+    """The usual similarity of each of K phrases: its mean over the bank, and its deviation ``sqrt(sd^2 + spread^2)``.
 
     Args:
         bank: (B, D) rows of what is usual.

@@ -1,8 +1,8 @@
-"""A bank of a user's own recordings and images, kept in a folder, and encoders that are calibrated against it.
+"""A bank of a user's own files, in a folder, and encoders that are calibrated against it.
 
 One file holds the embeddings that every encoder gave, so it is there complete or not at all. With each goes the
-encoder's fingerprint (:func:`zsavs.calibration.bank.probe`): statistics of one model say nothing about another one, and
-are never used with it.
+encoder's fingerprint (:func:`zsavs.calibration.bank.probe`): a bank of one model says nothing about another one,
+and is never used with it.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _FILE = "bank.npz"
 #: Version of the layout; a reader refuses one that it does not know.
 _FORMAT = 1
 
-#: Encoders with a user's bank, so that pipelines which share an encoder and a bank share what is remembered of both.
+#: Encoders with a user's bank, so that pipelines which share an encoder and a bank share their memos, too.
 _twins: weakref.WeakValueDictionary[tuple[int, str], Any] = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True, eq=False)
 class EncoderBank:
-    """What one encoder answered to a user's files.
+    """One encoder's embeddings of a user's files.
 
     Args:
         kind: "sound_bank" or "picture_bank".
         space: the encoder's.
         rows: (B, D) float32, unit rows, in the order of the files' names.
         answer: (D,) float32, the encoder's fingerprint.
-        source: what it was computed from, for people.
+        source: what it was computed from, in words.
     """
 
     kind: str
@@ -171,7 +171,7 @@ class UserBank:
 
 
 def _rows(rows: NDArray[Any]) -> NDArray[np.float32]:
-    """Check what was read.
+    """Rows that were read, checked.
 
     Raises:
         ValueError: it is no table of finite numbers.

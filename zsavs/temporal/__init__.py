@@ -1,5 +1,5 @@
-"""Time: the frames of a video, each with its own sound, and evidence smoothed over them.
+"""Video: frames with their audio, and evidence smoothed over frames.
 
 - :mod:`~zsavs.temporal.frames`: each frame of a video with the audio around it.
-- :mod:`~zsavs.temporal.smoothing`: evidence averaged over the frames nearby.
+- :mod:`~zsavs.temporal.smoothing`: evidence averaged over neighbouring frames.
 """

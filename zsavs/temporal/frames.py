@@ -1,4 +1,4 @@
-"""Videos: frames one after the other, each with the sound of its own time."""
+"""Frames of a video, each with the audio around it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def frames_with_audio(
     fps: float = 1.0,
     context_s: float = 1.0,
 ) -> Iterator[AVSample]:
-    """Give each frame of a video its sound. Frame t, from 0, is what is seen in [t / fps, (t + 1) / fps).
+    """The frames of a video with their audio. Frame t, from 0, is shown in [t / fps, (t + 1) / fps).
 
     Args:
         frames: images (H, W, 3) uint8, or files; taken one at a time.
-        audio: the sound of the whole video, from its start; a file is read whole.
+        audio: the audio of the whole video, from its start; a file is read whole.
         fps: frames a second. AVSBench has one, each at the end of the second that it stands for.
-        context_s: seconds of sound for each frame, the frame's own time in the middle; ``math.inf`` for all of it. See
+        context_s: seconds of audio for each frame, the frame's own time in the middle; ``math.inf`` for all of it. See
             :func:`zsavs.media.audio_clip.excerpt`.
 
     Yields:
@@ -39,7 +39,7 @@ def frames_with_audio(
 
     Raises:
         InputError: ``fps`` or ``context_s`` is not above 0.
-        AudioError: the sound cannot be read, or ends before a frame begins.
+        AudioError: the audio cannot be read, or ends before a frame begins.
         ImageError: a frame is no image.
     """
     try:
@@ -59,8 +59,8 @@ def _samples(frames: Iterable[object], clip: AudioClip, fps: float, context_s: f
         begin = number / fps
         if begin >= clip.duration_s:
             raise AudioError(
-                f"{clip.source or 'the sound'}: is {clip.duration_s:.2f} s long, and frame {number} at {fps:g} frames "
-                f"a second begins at {begin:.2f} s; check fps, or leave out the frames without sound."
+                f"{clip.source or 'the audio'}: is {clip.duration_s:.2f} s long, and frame {number} at {fps:g} frames "
+                f"a second begins at {begin:.2f} s; check fps, or leave out the frames without audio."
             )
         image = frame if isinstance(frame, np.ndarray) else load_image(frame)  # type: ignore[arg-type]
         yield AVSample(image, excerpt(clip, begin, 1 / fps, context_s), f"frame {number}")

@@ -1,8 +1,8 @@
-"""Evidence that drops out for a moment: smoothing over the frames of one video.
+"""Temporal smoothing: the evidence of a frame, averaged with that of the frames around it.
 
-A thing that sounds goes on sounding, and stays what it is; a second of it can be quiet, or covered by something else.
-So the evidence of each frame is averaged with that of the frames around it, the nearer ones counting more, before it is
-decided what is there. Frames of another video never count.
+A source goes on sounding, and keeps its label; for a second it can be quiet, or masked by another sound. So the
+evidence of each frame is averaged with that of its neighbours, nearer ones weighing more, before it is decided what is
+heard. Frames of another video never count.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from zsavs.types import Query, Times
 
 __all__ = ["Smoother"]
 
-#: A frame that counts less than this share of the frame itself is left out.
+#: A frame that weighs less than this share of the frame itself is left out.
 _LEAST = 0.01
 
 
 class Smoother:
-    """Decides what a frame's query is, given those of the frames around it.
+    """A frame's query, smoothed over those of the frames around it.
 
-    A frame d frames away counts ``smooth ** d`` times as much as the frame itself; counts are scaled to add up to 1
-    over the frames that there are. Where queries carry the evidence that they were chosen from, its mean is taken
-    phrase by phrase, and the query is chosen from that by the strategy's own rule; a phrase that was not considered in
-    a frame, or was ruled out, counts as usual there (0). Where they do not, frames vote: a phrase that most of them
-    name stays, with the mean of its weights.
+    A frame d frames away weighs ``smooth ** d`` times as much as the frame itself; the weights are scaled to add up to
+    1 over the frames that there are. Where queries carry the evidence that they were chosen from, its mean is taken
+    phrase by phrase, and the query is chosen from that by the strategy's own thresholds; a phrase that was not
+    considered in a frame, or was ruled out, counts as usual there (0). Where they do not, frames vote: a phrase that
+    most of them have stays, with the mean of its weights.
 
     A phrase's embedding is the mean of those that it has, unit length again, and so is its meaning; a row without any
     is left out where others have one. Priors, maps, times, notes and seconds stay the frame's own, as they are about
@@ -94,7 +94,7 @@ def _times(own: Query, chosen: Query) -> tuple[Times, ...] | None:
 
 
 def _maps(queries: list[Query], chosen: Query) -> NDArray[np.float32] | None:
-    """The first frame's own maps, for the rows that it has; a row of other frames was found nowhere in this one."""
+    """The first frame's own maps, for the rows that it has; those of rows of other frames are 0 everywhere."""
     shapes = [query.maps.shape[1:] for query in queries if query.maps is not None]
     if not shapes or not len(chosen):
         return None
@@ -105,7 +105,7 @@ def _maps(queries: list[Query], chosen: Query) -> NDArray[np.float32] | None:
 
 
 def _mean(queries: list[Query], shares: NDArray[np.float64]) -> Query:
-    """Choose again, from mean evidence."""
+    """The query that is chosen from mean evidence."""
     known = [query.evidence for query in queries]
     phrases = list(dict.fromkeys(phrase for each in known if each is not None for phrase in each.phrases))
     places = {phrase: place for place, phrase in enumerate(phrases)}
@@ -122,7 +122,7 @@ def _mean(queries: list[Query], shares: NDArray[np.float64]) -> Query:
 
 
 def _vote(queries: list[Query], shares: NDArray[np.float64]) -> Query:
-    """Keep what most frames name."""
+    """The phrases that most frames have, with the mean of their weights."""
     votes: dict[str, float] = {}
     weights: dict[str, float] = {}
     for query, share in zip(queries, shares, strict=True):
@@ -135,7 +135,7 @@ def _vote(queries: list[Query], shares: NDArray[np.float64]) -> Query:
 
 
 def _embedded(chosen: Query, queries: list[Query], shares: NDArray[np.float64]) -> Query:
-    """Give the rows their embeddings and meanings, if the strategy's have any."""
+    """The query with mean embeddings and meanings, where the frames' queries have any."""
     space = next((query.space for query in queries if query.space is not None), None)
     if space is None:
         return chosen

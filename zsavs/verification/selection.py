@@ -21,9 +21,9 @@ def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], si
     """The proposals with scores, and with those selected that there is evidence for; one phrase for an object.
 
     The score is the geometric mean of the query's weight, the grounder's score and the verifier's
-    ``sigmoid(evidence)``, times the query's prior over the box where it has one. The prior is evidence, too: its logarithm is added, so that
-    an unlikely region needs so much more evidence from the verifier. Regions with evidence of at least 0 are selected,
-    but of several that are the same object only the one with the highest score.
+    ``sigmoid(evidence)``, times the query's prior over the box where it has one. The prior is evidence, too: its
+    logarithm is added, so that an unlikely region needs so much more evidence from the verifier. Regions with evidence
+    of at least 0 are selected, but of several that are the same object only the one with the highest score.
 
     Args:
         query: the query.
