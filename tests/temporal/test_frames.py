@@ -64,21 +64,21 @@ def test_the_frames_own_time_is_in_the_middle(fps: float, context_s: float) -> N
         assert abs(start - min(max(middle, 0), 10 * RATE - count)) <= 1
 
 
-def test_a_short_recording_and_one_wanted_whole_are_used_as_they_are() -> None:
+def test_a_short_clip_and_one_wanted_whole_are_used_as_they_are() -> None:
     short = ramp(0.9)
     assert next(frames_with_audio([BLACK], short)).audio is short
     sound = ramp(5)
     assert all(s.audio is sound for s in frames_with_audio([BLACK] * 5, sound, context_s=math.inf))
 
 
-def test_channels_stay_and_the_recording_does_not() -> None:
+def test_channels_stay_and_the_whole_clip_does_not() -> None:
     sound = AudioClip(np.stack([ramp(5).waveform[0], -ramp(5).waveform[0]]), RATE)
     piece = excerpt(sound, 2, 1, 1)
     assert piece.waveform[:, 0].tolist() == [2 * RATE, -2 * RATE]
     assert piece.waveform.base is None or piece.waveform.base.shape[1] == RATE, "a view would keep all of it alive"
 
 
-def test_the_readers_of_avsbench_hear_the_same(tmp_path: Path) -> None:
+def test_the_readers_of_avsbench_have_the_same_audio(tmp_path: Path) -> None:
     make_s4(tmp_path)
     dataset = S4(tmp_path)
     key, video = next(iter(dataset.videos().items()))
@@ -88,7 +88,7 @@ def test_the_readers_of_avsbench_hear_the_same(tmp_path: Path) -> None:
         assert np.array_equal(sample.audio.waveform, dataset.load(f"{key}/{k}").sample.audio.waveform)
 
 
-def test_a_frame_after_the_end_of_the_sound_is_an_error() -> None:
+def test_a_frame_after_the_end_of_the_audio_is_an_error() -> None:
     samples = frames_with_audio([BLACK] * 4, ramp(2.5))
     assert len([next(samples) for _ in range(3)]) == 3
     with pytest.raises(AudioError, match=r"2\.50 s long, and frame 3 at 1 frames a second begins at 3\.00 s"):
