@@ -137,7 +137,7 @@ def test_the_gate_by_hand() -> None:
     assert gated == pytest.approx(np.array([2.0, -3.0, 0.0, 0.0]) / np.sqrt(13))
 
 
-def test_the_gate_takes_many_sounds_against_one_image(rng: np.random.Generator) -> None:
+def test_the_gate_takes_many_audio_rows_with_one_image(rng: np.random.Generator) -> None:
     a, v = rng.standard_normal((6, 5)), rng.standard_normal(5)
     assert np.array_equal(gate(a, v), np.concatenate([gate(row[None], v) for row in a]))
 

@@ -34,7 +34,7 @@ def test_equal_scores_keep_the_order_of_the_phrases() -> None:
 
 
 @pytest.mark.parametrize("z", [[], [-np.inf] * 3, [np.nan] * 3, [-1e30, -np.inf], [0.0, 1.0, 2.0]])
-def test_no_evidence_is_nothing_to_look_for(z: list[float]) -> None:
+def test_no_evidence_is_an_empty_query(z: list[float]) -> None:
     with np.errstate(all="raise"):
         assert len(query(z)) == 0
 

@@ -1,4 +1,4 @@
-"""Banks of a user's own files: computed whole or not at all, used only where they belong, and said in every result."""
+"""Banks of a user's own files: whole or not at all, used only with their encoders, and named in every result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def nano_encoders() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Just enough short recordings and small images, in folders below one another."""
+    """Just enough short audio files and small images, in folders below one another."""
     root, rng = tmp_path_factory.mktemp("own"), np.random.default_rng(5)
     colours = list(toy.COLOURS)
     for number in range(COUNT):
@@ -107,7 +107,7 @@ def test_the_encoder_of_others_stays_as_it_is_and_weights_are_shared(nano_bank: 
     before = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu")
     mine = [zsavs.build_pipeline(s, preset="nano", device="cpu", bank=nano_bank) for s in ("audio_to_text", "fused")]
     encoder = [pipe.strategy.audio_scorer.encoder for pipe in mine]
-    assert encoder[0] is encoder[1], "two pipelines with one bank share what is remembered"
+    assert encoder[0] is encoder[1], "two pipelines with one bank share their memos"
     assert encoder[0] is not before.strategy.audio_scorer.encoder
     assert encoder[0].model is before.strategy.audio_scorer.encoder.model
     assert not isinstance(before.strategy.audio_scorer.encoder.sound_bank, bank.Bank)
@@ -173,7 +173,7 @@ def test_links_that_lead_in_a_circle_and_twice_to_one_place(files: Path, tmp_pat
         (tmp_path / name).symlink_to(files / "audio")
     (tmp_path / "again.wav").symlink_to(next((files / "audio").rglob("00.wav")))
     found = find_files(tmp_path, (".wav",), 1000)
-    # The link to itself is a file that cannot be read, and will be said to be one.
+    # The link to itself is a file that cannot be read, and is reported as one.
     assert [path for path in found if not path.exists()] == [tmp_path / "a" / "self.wav"]
     assert sorted(os.path.realpath(path) for path in found if path.exists()) == sorted(
         str(path) for path in (files / "audio").rglob("*.wav")

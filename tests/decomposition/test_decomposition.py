@@ -1,4 +1,4 @@
-"""Recordings taken apart: each method separates what it claims to, noise stays whole, any strategy may use them."""
+"""Audio clips decomposed: each method separates what it claims to, noise stays whole, any strategy may use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joint_world import NAMES, World
 from numpy.typing import NDArray
-from toy_strategies import COLOURS, EARS, EYES, SENSES, STRATEGIES
+from toy_strategies import AUDIO_TEXT, COLOURS, IMAGE_TEXT, JOINT, STRATEGIES
 
 import zsavs
 from zsavs import testing
@@ -35,7 +35,7 @@ from zsavs.testing import toy
 from zsavs.types import AudioClip, AVSample, Query
 
 RATE = 16_000
-SOUNDS = {"windows": SlidingWindows(EARS), "nmf": SpectrogramNMF()}  # those whose components are sounds
+SOUNDS = {"windows": SlidingWindows(AUDIO_TEXT), "nmf": SpectrogramNMF()}  # those whose components are sounds
 Wave = NDArray[np.float64]
 
 
@@ -66,7 +66,7 @@ def noise(seed: int, slope: float, seconds: float = 3.0) -> AudioClip:
 
 def pitch_share(clip: AudioClip, colour: str) -> float:
     """Share of a clip's power at a colour's pitch."""
-    return float(EARS.encode_audio([clip])[0, COLOURS.index(colour)] ** 2)
+    return float(AUDIO_TEXT.encode_audio([clip])[0, COLOURS.index(colour)] ** 2)
 
 
 def image(audio: AudioClip, *visible: str) -> AVSample:
@@ -75,7 +75,7 @@ def image(audio: AudioClip, *visible: str) -> AVSample:
 
 # ---------------------------------------------------------------------------- spectrograms
 @given(st.integers(1, 700), st.sampled_from([2, 64, 130]), st.integers(1, 2))
-def test_a_spectrogram_leads_back_to_its_sound(samples: int, length: int, channels: int) -> None:
+def test_a_spectrogram_is_inverted_to_its_audio(samples: int, length: int, channels: int) -> None:
     wave = np.random.default_rng(samples).standard_normal((channels, samples)).astype(np.float32)
     spectrogram = stft(wave, length)
     assert spectrogram.shape == (channels, length // 2 + 1, 1 - (-samples // (length // 2)))
@@ -83,7 +83,7 @@ def test_a_spectrogram_leads_back_to_its_sound(samples: int, length: int, channe
 
 
 # ----------------------------------------------------------------------------------- times
-def test_when_a_recording_sounds() -> None:
+def test_the_times_at_which_a_clip_sounds() -> None:
     wave = np.zeros(6 * RATE)
     wave[RATE : 2 * RATE] = wave[4 * RATE : 5 * RATE] = 0.1
     (on, off), (again, end) = active_times(clip_of(wave))
@@ -105,7 +105,7 @@ def test_sets_of_times() -> None:
 
 
 # --------------------------------------------------------------------------------- windows
-def test_windows_tell_apart_what_sounds_one_after_the_other() -> None:
+def test_windows_separate_sources_one_after_the_other() -> None:
     (components,) = SOUNDS["windows"].decompose([after("red", "blue", "red")])
     red, blue = (max(components, key=lambda part, c=c: pitch_share(part.clip, c)) for c in ("red", "blue"))
     assert pitch_share(red.clip, "red") > 0.65
@@ -114,11 +114,11 @@ def test_windows_tell_apart_what_sounds_one_after_the_other() -> None:
     assert np.ravel(blue.times) == pytest.approx((2, 4), abs=0.5)
 
 
-def test_windows_leave_whole_what_sounds_alike_all_along() -> None:
+def test_windows_do_not_decompose_what_sounds_alike_all_along() -> None:
     assert SOUNDS["windows"].decompose([toy.tone("red", "blue", seconds=4.0), clip_of(np.zeros(RATE))]) == [[], []]
 
 
-def test_pauses_are_not_heard() -> None:
+def test_pauses_are_not_encoded() -> None:
     """Silence between two sounds is no third source, and no time of either."""
     pause = clip_of(np.zeros(3 * RATE))
     whole = clip_of(np.concatenate([toy.tone("red").waveform[0], pause.waveform[0], toy.tone("blue").waveform[0]]))
@@ -148,7 +148,7 @@ def test_windows_are_equally_long_and_reach_both_ends(window_s: float, most: int
 
 
 # ------------------------------------------------------------------------------------- nmf
-def test_nmf_tells_apart_what_sounds_at_once() -> None:
+def test_nmf_separates_sources_at_once() -> None:
     red, blue = swelling("red", 0.7), swelling("blue", 1.3)
     (components,) = SOUNDS["nmf"].decompose([clip_of(red + blue)])
     for colour, alone in (("red", red), ("blue", blue)):
@@ -157,7 +157,7 @@ def test_nmf_tells_apart_what_sounds_at_once() -> None:
         assert float(np.corrcoef(part.clip.waveform[0], alone)[0, 1]) > 0.95
 
 
-def test_nmf_says_when_each_note_sounds() -> None:
+def test_nmf_gives_the_times_of_each_note() -> None:
     """Two long notes of which one sets in later: they sound together in between."""
     red, blue = toy.tone("red", seconds=4.0).waveform[0].copy(), toy.tone("blue", seconds=4.0).waveform[0].copy()
     red[int(2.5 * RATE) :] = 0
@@ -168,7 +168,7 @@ def test_nmf_says_when_each_note_sounds() -> None:
         assert (part.times[0][0], part.times[-1][1]) == pytest.approx((on, off), abs=0.2)
 
 
-def test_components_add_up_to_the_recording_channel_by_channel() -> None:
+def test_components_add_up_to_the_clip_channel_by_channel() -> None:
     red, blue = swelling("red", 0.7), swelling("blue", 1.3)
     clip = clip_of([0.8 * red + 0.1 * blue, 0.2 * red + 0.9 * blue])
     (components,) = SOUNDS["nmf"].decompose([clip])
@@ -178,8 +178,8 @@ def test_components_add_up_to_the_recording_channel_by_channel() -> None:
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_noise_is_not_taken_apart_into_sources(seed: int, slope: float) -> None:
-    """Brown noise, most of it in a few cells, may look like two components; they say no more than the noise."""
+def test_noise_is_not_decomposed_into_sources(seed: int, slope: float) -> None:
+    """Brown noise, most of it in a few cells, may become two components, without more evidence than the noise."""
     clip = noise(seed, slope)
     assert slope == 2.0 or SOUNDS["nmf"].decompose([clip]) == [[]]
     for method in SOUNDS.values():
@@ -202,7 +202,7 @@ def test_no_update_makes_a_factorisation_worse() -> None:
         before = now
 
 
-def test_the_same_recording_gives_the_same_bits() -> None:
+def test_the_same_clip_gives_the_same_bits() -> None:
     wave = swelling("red", 0.7) + swelling("blue", 1.3)
     (one,), (other,) = (SpectrogramNMF().decompose([clip_of(wave.copy())]) for _ in range(2))
     assert len(one) == len(other) > 1
@@ -213,7 +213,7 @@ def test_the_same_recording_gives_the_same_bits() -> None:
 
 # ---------------------------------------------------------------------------------- sparse
 def loud_sound(world: World, *names: str) -> AudioClip:
-    """The world reads the first sample only; the others make the recording loud enough to be one."""
+    """The world reads the first sample only; the others make the clip loud enough."""
     wave = world.sound(*names).waveform.copy()
     wave[0, 1:] = 0.1
     return AudioClip(wave, RATE)
@@ -231,36 +231,36 @@ def test_sparse_coding_finds_both_labels_of_one_embedding() -> None:
     assert all(query.times == (((0.0, 1.0),),) * len(query) for query in both if len(query) > 1)
 
 
-def test_ears_hear_embeddings_and_sounds_in_one_batch() -> None:
-    ears = EmbeddedClipEncoder(EARS)
+def test_embedded_clips_and_others_are_encoded_in_one_batch() -> None:
+    encoder = EmbeddedClipEncoder(AUDIO_TEXT)
     own = np.eye(8, dtype=np.float32)[3]
     given, red, blue = (
         EmbeddedClip(np.zeros((1, 9), np.float32), RATE, "", own, "toy"),
         toy.tone("red"),
         toy.tone("blue"),
     )
-    assert ears.encode_audio([red, given, blue]).tolist() == [
-        EARS.encode_audio([red])[0].tolist(),
+    assert encoder.encode_audio([red, given, blue]).tolist() == [
+        AUDIO_TEXT.encode_audio([red])[0].tolist(),
         own.tolist(),
-        EARS.encode_audio([blue])[0].tolist(),
+        AUDIO_TEXT.encode_audio([blue])[0].tolist(),
     ]
-    assert ears.encode_audio([given]).tolist() == [own.tolist()]
-    assert ears.card is EARS.card
+    assert encoder.encode_audio([given]).tolist() == [own.tolist()]
+    assert encoder.card is AUDIO_TEXT.card
     with pytest.raises(ContractError, match="space 'clap' is of no use in 'toy'"):
-        ears.encode_audio([replace(given, space="clap")])
+        encoder.encode_audio([replace(given, space="clap")])
 
 
-def test_a_component_known_by_its_embedding_is_not_cut_into_sounds_that_are_not_its_own() -> None:
+def test_an_embedded_clip_is_not_cut_into_windows_that_are_not_its_own() -> None:
     """Windows shorter than the component: what they hold is everything that sounds there."""
-    senses = toy.ToyJoint()
-    own = senses.encode_audio([toy.tone("blue")])[0]
-    source = EmbeddedClip(toy.tone("red", seconds=4.0).waveform, RATE, "", own, senses.space)
-    bridged = TextBridged(EmbeddedClipEncoder(senses), COLOURS, window_s=1.0)  # type: ignore[arg-type]
+    audio_text = toy.ToyJoint()
+    own = audio_text.encode_audio([toy.tone("blue")])[0]
+    source = EmbeddedClip(toy.tone("red", seconds=4.0).waveform, RATE, "", own, audio_text.space)
+    bridged = TextBridged(EmbeddedClipEncoder(audio_text), COLOURS, window_s=1.0)  # type: ignore[arg-type]
     assert [query.phrases for query in bridged.query([image(source)])] == [("blue",)]
     assert cut(source, 1.0, 8) == [(0.0, source)]
 
 
-def test_what_cannot_be_heard_is_refused_by_name() -> None:
+def test_strategies_that_cannot_encode_components_are_refused_by_name() -> None:
     for name in ("classify", "caption"):
         with pytest.raises(InputError, match=f"strategy '{name}' has no encoder.*'windows' or 'nmf'"):
             zsavs.build_pipeline(name, preset="toy", decomposition="sparse")
@@ -268,7 +268,7 @@ def test_what_cannot_be_heard_is_refused_by_name() -> None:
         InputError, match=r"factorises audio tokens.*'windows' or 'nmf'"
     ):  # those of the whole would be heard
         zsavs.build_pipeline("cofactorization", preset="toy", decomposition="sparse")
-    assert not hasattr(EmbeddedClipEncoder(EARS), "encode_audio_tokens")
+    assert not hasattr(EmbeddedClipEncoder(AUDIO_TEXT), "encode_audio_tokens")
     with pytest.raises(InputError, match="needs a strategy's name"):
         zsavs.build_pipeline(STRATEGIES["fused label"], preset="toy", decomposition="sparse")
     with pytest.raises(UnknownName, match="windows"):
@@ -282,8 +282,8 @@ def test_what_cannot_be_heard_is_refused_by_name() -> None:
     [
         lambda: SpectrogramNMF(min_gain=1.0),
         lambda: SpectrogramNMF(max_components=0),
-        lambda: SlidingWindows(EARS, window_s=0),
-        lambda: SparseText(EARS, COLOURS, top_k=0),
+        lambda: SlidingWindows(AUDIO_TEXT, window_s=0),
+        lambda: SparseText(AUDIO_TEXT, COLOURS, top_k=0),
     ],
 )
 def test_settings_out_of_range_are_refused(make: Any) -> None:
@@ -317,7 +317,7 @@ def test_a_chance_finding_of_one_component_in_many_is_dropped() -> None:
     assert merge(asked(), [asked(bell=0.85), *nothing], parts).phrases == ("bell",)
 
 
-def test_what_only_the_whole_hears_stays_and_its_times_are_not_made_up() -> None:
+def test_rows_of_the_whole_alone_stay_and_get_no_times() -> None:
     merged = merge(asked(dog=0.9), [asked(cat=0.95), asked()], [part((0.0, 1.0)), part((1.0, 2.0))])
     assert merged.phrases == ("dog", "cat")
     assert merged.times == ((), ((0.0, 1.0),))
@@ -338,7 +338,7 @@ def test_each_source_brings_its_own_embedding_and_prior() -> None:
     assert merged.prior.shape == (3, 1, 3)
 
 
-def test_what_was_done_for_components_is_said_beside_what_was_for_the_whole() -> None:
+def test_notes_on_components_stand_beside_those_on_the_whole() -> None:
     def noted(steps: int) -> Query:
         return replace(asked(dog=0.9), notes={"steps": steps}, seconds={"climb": float(steps)})
 
@@ -363,19 +363,19 @@ def test_every_strategy_keeps_its_contract_under_every_decomposition(name: str, 
 
 
 def test_strategies_keep_their_contract_with_embedded_components() -> None:
-    for senses in (EARS, SENSES):
-        sparse = SparseText(senses, COLOURS)
-        ears: Any = sparse.component_encoder
+    for audio_text in (AUDIO_TEXT, JOINT):
+        sparse = SparseText(audio_text, COLOURS)
+        encoder: Any = sparse.component_encoder
         for strategy in (
-            AudioToText(ears, COLOURS),
-            CrossModal(toy.ToyCaptioner(), ears),
-            Fused(ears, EYES, COLOURS),
-            *([JointEmbedding(ears, COLOURS)] if senses is SENSES else []),
+            AudioToText(encoder, COLOURS),
+            CrossModal(toy.ToyCaptioner(), encoder),
+            Fused(encoder, IMAGE_TEXT, COLOURS),
+            *([JointEmbedding(encoder, COLOURS)] if audio_text is JOINT else []),
         ):
             testing.check_strategy(Decomposed(strategy, sparse))
 
 
-def test_a_batch_of_recordings_of_many_lengths_equals_them_one_by_one() -> None:
+def test_a_batch_of_clips_of_many_lengths_equals_them_one_by_one() -> None:
     clips = [after("red", "blue"), toy.tone("green"), after("blue"), clip_of(np.zeros(RATE)), noise(0, 1.0)]
     for method in SOUNDS.values():
         strategy = Decomposed(STRATEGIES["audio_to_text"], method)
@@ -433,7 +433,7 @@ def samples_of(scenes: Orchestra, groups: Sequence[str]) -> list[tuple[AVSample,
     ]
 
 
-def test_trained_ears_hear_one_after_the_other(scenes: Orchestra) -> None:
+def test_a_trained_encoder_finds_sources_one_after_the_other(scenes: Orchestra) -> None:
     """Maracas for three seconds, a trumpet for one."""
     (first, (one,)), (second, (other,)) = samples_of(scenes, ["single"])[:2]
     rate = first.audio.sample_rate_hz
@@ -449,8 +449,8 @@ def test_trained_ears_hear_one_after_the_other(scenes: Orchestra) -> None:
 
 
 @pytest.mark.parametrize("method", ["nmf", "sparse"])
-def test_trained_ears_hear_more_of_what_sounds_at_once(scenes: Orchestra, method: str) -> None:
-    """With one label a look, so that the strategy alone hears one of each two."""
+def test_a_trained_encoder_finds_more_of_sources_at_once(scenes: Orchestra, method: str) -> None:
+    """With one row for each query, so that the strategy alone finds one of each two."""
     two = samples_of(scenes, ["two"])
     samples = [sample for sample, _ in two]
     alone, apart = (nano(name, top_k=1).query(samples) for name in (None, method))

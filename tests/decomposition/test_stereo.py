@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from toy_strategies import COLOURS, EARS
+from toy_strategies import AUDIO_TEXT, COLOURS
 
 import zsavs
 from zsavs import testing
@@ -34,7 +34,7 @@ def panned(clip: AudioClip, position: float, noise: float = 0.0, seed: int = 0) 
 
 
 def rough(seed: int = 0, level: float = 0.1) -> AudioClip:
-    """A sound like applause: noise, but one and the same for both ears."""
+    """A sound like applause: noise, but one and the same in both channels."""
     return AudioClip((level * np.random.default_rng(seed).standard_normal((1, 2 * RATE))).astype(np.float32), RATE)
 
 
@@ -92,12 +92,12 @@ def test_the_prior_is_highest_where_the_sound_comes_from() -> None:
 
 # -------------------------------------------------------------------------------- strategy
 def test_a_strategy_with_a_prior_keeps_its_contract() -> None:
-    testing.check_strategy(StereoPrior(AudioToText(EARS, COLOURS)))
+    testing.check_strategy(StereoPrior(AudioToText(AUDIO_TEXT, COLOURS)))
     stereo = [replace(s, audio=panned(s.audio, 0.2)) for s in testing.example_samples()]
-    testing.check_strategy(StereoPrior(AudioToText(EARS, COLOURS)), stereo)
+    testing.check_strategy(StereoPrior(AudioToText(AUDIO_TEXT, COLOURS)), stereo)
 
 
-def test_what_is_looked_for_is_the_strategys_and_its_own_prior_counts() -> None:
+def test_the_query_is_the_strategys_and_its_own_prior_counts() -> None:
     class LooksDown:
         def query(self, samples: Sequence[AVSample]) -> list[Query]:
             prior = np.array([[0.0] * 128, [1.0] * 128], np.float32)
@@ -114,7 +114,7 @@ def test_what_is_looked_for_is_the_strategys_and_its_own_prior_counts() -> None:
 
 def test_nothing_to_look_for_stays_nothing() -> None:
     sample, _ = toy.scene(("red",), ())
-    (query,) = StereoPrior(AudioToText(EARS, COLOURS)).query([replace(sample, audio=panned(rough(), 0.1))])
+    (query,) = StereoPrior(AudioToText(AUDIO_TEXT, COLOURS)).query([replace(sample, audio=panned(rough(), 0.1))])
     assert len(query) == 0
 
 
@@ -171,7 +171,7 @@ def test_mono_and_dual_mono_are_exactly_unchanged() -> None:
         assert one.scores.tobytes() == other.scores.tobytes()
 
 
-def test_every_source_has_a_direction_of_its_own_once_taken_apart() -> None:
+def test_every_component_has_a_direction_of_its_own() -> None:
     """Red swells on the right of blue, which is not where they are: only blue's disc agrees with its sound."""
     time = np.arange(3 * RATE) / RATE
     red, blue = (

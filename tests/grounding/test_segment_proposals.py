@@ -227,7 +227,7 @@ def test_every_region_is_offered_to_every_row() -> None:
     assert found.selected.all()
 
 
-def test_where_nothing_is_looked_for_nothing_is_computed() -> None:
+def test_for_an_empty_query_nothing_is_computed() -> None:
     points = Points(box(0, 10, 0, 10))
     nothing, something, again = points.grounder().ground([sample(), sample(), sample()], [Query.nothing(), ONE, TWO])
     assert (len(nothing), len(something), len(again)) == (0, 1, 2)

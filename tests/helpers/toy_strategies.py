@@ -14,17 +14,17 @@ from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.testing import toy
 
 COLOURS = tuple(toy.COLOURS)
-EARS, EYES, SENSES = toy.ToyAudioText(), toy.ToyImageText(), toy.ToyJoint()
+AUDIO_TEXT, IMAGE_TEXT, JOINT = toy.ToyAudioText(), toy.ToyImageText(), toy.ToyJoint()
 
 STRATEGIES = {
-    "audio_to_text": AudioToText(EARS, COLOURS),
-    "cross_modal": CrossModal(toy.ToyCaptioner(), EARS),
-    "fused label": Fused(EARS, EYES, COLOURS),
-    "fused embedding": Fused(EARS, EYES, COLOURS, variant="embedding"),
+    "audio_to_text": AudioToText(AUDIO_TEXT, COLOURS),
+    "cross_modal": CrossModal(toy.ToyCaptioner(), AUDIO_TEXT),
+    "fused label": Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS),
+    "fused embedding": Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant="embedding"),
     "classify": Classify(toy.ToyTagger()),
     "caption": Caption(toy.ToyAudioCaptioner()),
-    "joint_embedding": JointEmbedding(SENSES, COLOURS),
-    "text_bridged": TextBridged(SENSES, COLOURS),
-    "textual_inversion": TextualInversion(SENSES, COLOURS),
-    "cofactorization": Cofactorization(EARS, EYES, COLOURS, silent=()),
+    "joint_embedding": JointEmbedding(JOINT, COLOURS),
+    "text_bridged": TextBridged(JOINT, COLOURS),
+    "textual_inversion": TextualInversion(JOINT, COLOURS),
+    "cofactorization": Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=()),
 }

@@ -1,4 +1,4 @@
-"""A closer look: the mean of what the segmenter sees in the image and in each region's surroundings."""
+"""The mean of a segmenter's logits in the whole image and in crops around each region."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def scene(*boxes: tuple[int, int, int, int], size: int = 64) -> tuple[AVSample, 
     return AVSample(image, SOUND), found, mask
 
 
-def test_a_small_thing_is_cut_out_better() -> None:
+def test_a_small_thing_is_segmented_better() -> None:
     sample, found, mask = scene((21, 33, 27, 39))
     far = Coarse().segment([sample], [found])[0][0] > 0
     close = CloserLook(Coarse()).segment([sample], [found])[0][0] > 0
@@ -60,7 +60,7 @@ def test_a_small_thing_is_cut_out_better() -> None:
     assert jaccard(close, mask) > 0.6
 
 
-def test_it_is_the_mean_within_the_surroundings_and_the_far_look_beyond() -> None:
+def test_it_is_the_mean_within_the_crop_and_the_whole_images_logits_beyond() -> None:
     sample, found, _ = scene((16, 24, 32, 40))
     far = Coarse().segment([sample], [found])[0][0]
     logits = CloserLook(Coarse(), margin=0.25).segment([sample], [found])[0][0]
@@ -73,7 +73,7 @@ def test_it_is_the_mean_within_the_surroundings_and_the_far_look_beyond() -> Non
     assert logits[part] == pytest.approx((far[part] + near) / 2, abs=1e-3)
 
 
-def test_looks_with_several_margins_count_alike() -> None:
+def test_crops_of_several_margins_count_alike() -> None:
     sample, found, _ = scene((16, 24, 32, 40))
     wide, narrow = slice(20, 44), slice(22, 42)
     far = Coarse().segment([sample], [found])[0][0]
@@ -87,7 +87,7 @@ def test_looks_with_several_margins_count_alike() -> None:
 
 
 @pytest.mark.parametrize("box", [(0, 0, 3, 60), (60, 60, 64, 64), (0, 0, 64, 64), (-5, -5, 70, 8)])
-def test_boxes_at_the_border_and_of_any_shape_have_surroundings(box: tuple[int, int, int, int]) -> None:
+def test_boxes_at_the_border_and_of_any_shape_have_a_crop(box: tuple[int, int, int, int]) -> None:
     sample, found, _ = scene((10, 10, 20, 20))
     found = Proposals(np.array([box], np.float32), found.scores, found.sources)
     (logits,) = CloserLook(ToySegmenter()).segment([sample], [found])
@@ -95,7 +95,7 @@ def test_boxes_at_the_border_and_of_any_shape_have_surroundings(box: tuple[int, 
     assert np.isfinite(logits).all()
 
 
-def test_a_region_is_looked_at_once_whatever_strategies_ask() -> None:
+def test_a_region_is_segmented_once_whatever_strategies_ask() -> None:
     coarse = Coarse()
     sample, found, _ = scene((5, 5, 10, 10), (30, 30, 40, 40))
     first = CloserLook(coarse).segment([sample], [found.rows([0, 0, 1])])[0]
@@ -105,7 +105,7 @@ def test_a_region_is_looked_at_once_whatever_strategies_ask() -> None:
     assert (first[0] == first[1]).all()
 
 
-def test_only_what_is_selected_gets_a_closer_look() -> None:
+def test_only_what_is_selected_is_segmented_in_a_crop() -> None:
     coarse = Coarse()
     sample, found, _ = scene((21, 33, 27, 39), (5, 5, 10, 10))
     chosen = replace(found, selected=np.array([True, False]))
@@ -131,7 +131,7 @@ class Lopsided:
         return answers
 
 
-def test_in_a_mirror_what_is_lopsided_cancels() -> None:
+def test_lopsided_errors_cancel_in_a_mirrored_crop() -> None:
     sample, found, _ = scene((16, 20, 32, 40))
     logits = CloserLook(Lopsided(), mirrored=True).segment([sample], [found])[0][0]
     wanted = np.full((64, 64), -1, np.float32)
@@ -143,7 +143,7 @@ def test_in_a_mirror_what_is_lopsided_cancels() -> None:
 
 
 @pytest.mark.parametrize("box", [(16, 24, 32, 40), (0, 0, 16, 16), (40, 3, 64, 27)])
-def test_a_segmenter_without_sides_sees_the_same_in_a_mirror(box: tuple[int, int, int, int]) -> None:
+def test_a_symmetric_segmenter_gives_the_same_in_a_mirrored_crop(box: tuple[int, int, int, int]) -> None:
     sample, found, _ = scene(box)
     (plain,) = CloserLook(Coarse(), margin=0).segment([sample], [found])
     (both,) = CloserLook(Coarse(), margin=0, mirrored=True).segment([sample], [found])
@@ -152,9 +152,7 @@ def test_a_segmenter_without_sides_sees_the_same_in_a_mirror(box: tuple[int, int
 
 @pytest.mark.parametrize("margin", [0.3, (0.1, 0.2, 0.3)])
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(
-    mirrored: bool, margin: float | tuple[float, ...]
-) -> None:
+def test_the_segmenters_memo_of_a_batch_outlives_the_crops(mirrored: bool, margin: float | tuple[float, ...]) -> None:
     looked: list[int] = []
 
     class Remembering(Coarse):
@@ -177,7 +175,7 @@ def test_what_is_remembered_of_a_batch_outlives_the_closer_looks(
     assert looked == [], "the next strategy's regions find the features of their images"
 
 
-def test_no_region_no_look() -> None:
+def test_no_region_no_crop() -> None:
     sample, found, _ = scene()
     (logits,) = CloserLook(ToySegmenter()).segment([sample], [found])
     assert logits.shape == (0, 64, 64)

@@ -188,7 +188,7 @@ def test_labels_of_one_source_merge_to_the_largest() -> None:
     assert rows(ask({"Bark": 0.7, "Bow-wow": 0.6, "Dog": 0.5, "Yip": 0.26})) == pytest.approx({"dog": 0.7})
 
 
-def test_an_ancestor_is_the_shadow_of_what_is_heard() -> None:
+def test_an_ancestor_of_a_label_that_is_heard_is_dropped() -> None:
     heard = {"Animal": 0.9, "Domestic animals, pets": 0.85, "Dog": 0.8, "Bark": 0.7, "Vehicle": 0.6}
     assert rows(ask(heard)) == pytest.approx({"dog": 0.8, "vehicle": 0.6})
     assert rows(ask({"Animal": 0.9, "Dog": 0.1})) == pytest.approx({"animal": 0.9}), (

@@ -32,7 +32,7 @@ from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.selection import select
 
 COLOURS = tuple(toy.COLOURS)
-EARS, EYES = toy.ToyAudioText(), toy.ToyImageText()
+AUDIO_TEXT, IMAGE_TEXT = toy.ToyAudioText(), toy.ToyImageText()
 
 
 # --------------------------------------------------------------------------- factorisation
@@ -169,9 +169,9 @@ def test_a_tower_that_attends_has_no_tokens() -> None:
 def test_an_encoder_without_tokens_is_named() -> None:
     joint = tiny_imagebind()
     with pytest.raises(ContractError, match=r"audio_text needs encode_audio_tokens\(...\), which ImageBind"):
-        Cofactorization(joint, EYES, COLOURS)  # type: ignore[arg-type]
+        Cofactorization(joint, IMAGE_TEXT, COLOURS)  # type: ignore[arg-type]
     with pytest.raises(ContractError, match=r"image_text needs encode_image_tokens\(...\), which ImageBind"):
-        Cofactorization(EARS, joint, COLOURS)  # type: ignore[arg-type]
+        Cofactorization(AUDIO_TEXT, joint, COLOURS)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------- peaks
@@ -255,7 +255,7 @@ def test_a_row_of_other_frames_was_found_nowhere_in_this_one() -> None:
 
 # ------------------------------------------------------------------------------- strategy
 def strategy(**settings: Any) -> Cofactorization:
-    return Cofactorization(EARS, EYES, COLOURS, silent=(), **settings)
+    return Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=(), **settings)
 
 
 def heard(*sounding: str, visible: Sequence[str] = ("red", "blue", "green"), **settings: Any) -> Query:
@@ -278,7 +278,7 @@ def test_two_simultaneous_sources_are_two_pairs_each_with_its_own_place() -> Non
     assert np.array_equal(result.mask, target)
 
 
-def test_components_are_paired_by_meaning_and_not_by_size_or_order() -> None:
+def test_components_are_paired_by_posterior_and_not_by_size_or_order() -> None:
     """The distinguishing claim: each side is factorised alone, and texts alone say which belong together."""
     for sounding in COLOURS[:3]:
         for visible in permutations(COLOURS[:3]):
@@ -308,9 +308,9 @@ def test_each_threshold_rejects() -> None:
 def test_a_silent_thing_takes_its_component_away() -> None:
     """A label that is only ever seen leaves nothing to agree on, however like a sounding one it looks."""
     sample = toy.scene(("red",), ("red",))[0]
-    with_sound = Cofactorization(EARS, EYES, COLOURS[1:], silent=(), min_seen=-100.0, min_agreement=0.3)
+    with_sound = Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS[1:], silent=(), min_seen=-100.0, min_agreement=0.3)
     assert len(with_sound.query([sample])[0]) == 0
-    silenced = Cofactorization(EARS, EYES, COLOURS, silent=("red",))
+    silenced = Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=("red",))
     assert silenced.labels == COLOURS, "what sounds is not silent as well"
 
 
@@ -346,7 +346,7 @@ def posteriors(side: Side, active: NDArray[np.float64]) -> NDArray[np.float64]:
     return p / p.sum(axis=1, keepdims=True)
 
 
-def test_the_penalty_makes_one_shared_index_mean_the_same(rng: np.random.Generator) -> None:
+def test_the_penalty_makes_the_posteriors_of_one_shared_index_agree(rng: np.random.Generator) -> None:
     sound, image = sides(rng)
     settings: dict[str, Any] = {"steps": 300, "seed": 0, "temperature": 1.0}
     agreement = {}

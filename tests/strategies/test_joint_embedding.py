@@ -1,4 +1,4 @@
-"""Joint embedding, whole: the sound is looked for itself, and nothing is found where nothing fits it."""
+"""Joint embedding, whole: regions are compared with the audio, and nothing is found where none fits it."""
 
 from __future__ import annotations
 

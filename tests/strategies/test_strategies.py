@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from paired_world import make_world
-from toy_strategies import COLOURS, EARS, EYES, STRATEGIES
+from toy_strategies import AUDIO_TEXT, COLOURS, IMAGE_TEXT, STRATEGIES
 
 import zsavs
 from zsavs.algebra.common_space import gate, ridge
@@ -93,7 +93,7 @@ def test_never_more_than_top_k(name: str) -> None:
 @pytest.mark.parametrize("limit", [{"top_k": -1}, {"top_k": 1.5}, {"min_z": math.nan}, {"max_gap": "far"}])
 @pytest.mark.parametrize("name", sorted({name.split()[0] for name in CALIBRATED}))
 def test_limits_that_mean_nothing_are_refused(name: str, limit: dict[str, Any]) -> None:
-    """With -1 the last source would be left out, with NaN all of them, and nothing said."""
+    """With -1 the last source would be left out, with NaN all of them, without an error."""
     with pytest.raises(InputError, match=f"{name}: {next(iter(limit))} is a"):
         zsavs.build_pipeline(name, preset="toy", device="cpu", **limit)
 
@@ -145,7 +145,7 @@ def test_it_is_the_threshold_that_rejects(name: str) -> None:
 
 
 @every_that_looks
-def test_a_source_out_of_view_finds_nothing(name: str) -> None:
+def test_an_off_screen_source_finds_nothing(name: str) -> None:
     view = image("red", "blue")
     for colour in ("yellow", "green", "purple", "orange"):
         assert len(STRATEGIES[name].query([replace(view, audio=toy.tone(colour))])[0]) == 0
@@ -157,8 +157,8 @@ def test_an_empty_image_finds_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ONLY_HEARS)
-def test_what_only_hears_asks_for_what_is_out_of_view(name: str) -> None:
-    """The image plays no part until the detector looks for the name."""
+def test_strategies_without_the_image_ask_for_what_is_off_screen(name: str) -> None:
+    """The image plays no part until the detector is asked for the label."""
     (query,) = STRATEGIES[name].query([replace(image("red"), audio=toy.tone("green"))])
     assert heard(query) == ("green",)
 
@@ -183,10 +183,10 @@ def hard_cases() -> list[tuple[str, AVSample]]:
 def test_fused_finds_what_is_both_heard_and_seen(variant: Any) -> None:
     cases = hard_cases()
     targets = [COLOURS.index(target) for target, _ in cases]
-    heard_best = AudioScorer(EARS)([sample.audio for _, sample in cases], COLOURS).argmax(axis=1)
-    seen_best = ImageScorer(EYES)([sample.image for _, sample in cases], COLOURS).argmax(axis=1)
+    heard_best = AudioScorer(AUDIO_TEXT)([sample.audio for _, sample in cases], COLOURS).argmax(axis=1)
+    seen_best = ImageScorer(IMAGE_TEXT)([sample.image for _, sample in cases], COLOURS).argmax(axis=1)
     hearing, seeing = float((heard_best == targets).mean()), float((seen_best == targets).mean())
-    fused = Fused(EARS, EYES, COLOURS, variant=variant, min_z=0.0, top_k=1)
+    fused = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant=variant, min_z=0.0, top_k=1)
     right = [
         heard(query) == (target,) for (target, _), query in zip(cases, fused.query([s for _, s in cases]), strict=True)
     ]
@@ -224,27 +224,30 @@ def numbered(number: int) -> AVSample:
 def test_fused_in_spaces_with_a_gap_between_modalities(variant: Any) -> None:
     """Seventy labels, 1024 and 512 dimensions, means far from 0: what real spaces are like and the toy one is not."""
     world = make_world(1, scenes=200, noise=1.0)
-    ears, eyes = Lookup(world.x, world.sounds, world.sound_bank), Lookup(world.y, world.images, world.picture_bank)
+    audio_text, image_text = (
+        Lookup(world.x, world.sounds, world.sound_bank),
+        Lookup(world.y, world.images, world.picture_bank),
+    )
     labels = [f"thing {number}" for number in range(70)]
     everything: dict[str, Any] = {"min_z": -100.0, "min_seen": -100.0, "top_k": 1}
-    strategy = Fused(ears, eyes, labels, variant=variant, **everything)
+    strategy = Fused(audio_text, image_text, labels, variant=variant, **everything)
     queries = strategy.query([numbered(number) for number in range(200)])
     right = [query.phrases == (labels[target],) for query, target in zip(queries, world.targets, strict=True)]
-    alone = AudioScorer(ears).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
+    alone = AudioScorer(audio_text).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
     assert np.mean(alone) < 0.65
     assert np.mean(right) > 0.9
 
 
-def test_alpha_weighs_hearing_against_seeing() -> None:
+def test_alpha_weighs_audio_against_image() -> None:
     """With alpha 1 the ranking is the sound's, with 0 the image's."""
     view = replace(image("red", "blue", seed=1), audio=mixture(red=0.2, blue=0.3))
     settings: dict[str, Any] = {"min_z": -100.0, "max_gap": 100.0, "top_k": 6}
     ranks = {}
     for alpha in (0.0, 1.0):
-        (query,) = Fused(EARS, EYES, COLOURS, alpha=alpha, **settings).query([view])
+        (query,) = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, alpha=alpha, **settings).query([view])
         ranks[alpha] = [phrase for phrase in heard(query) if phrase in ("red", "blue")]
-    z_heard = AudioScorer(EARS)([view.audio], ["red", "blue"])[0]
-    z_seen = ImageScorer(EYES)([view.image], ["red", "blue"])[0]
+    z_heard = AudioScorer(AUDIO_TEXT)([view.audio], ["red", "blue"])[0]
+    z_seen = ImageScorer(IMAGE_TEXT)([view.image], ["red", "blue"])[0]
     assert ranks[0.0] != ranks[1.0], "an example in which they disagree"
     assert ranks[1.0] == sorted(("red", "blue"), key=lambda c: -z_heard[("red", "blue").index(c)])
     assert ranks[0.0] == sorted(("red", "blue"), key=lambda c: -z_seen[("red", "blue").index(c)])
@@ -252,13 +255,13 @@ def test_alpha_weighs_hearing_against_seeing() -> None:
 
 def test_the_label_score_is_the_log_linear_pool() -> None:
     sample = replace(image("red", "blue"), audio=toy.tone("red"))
-    heard_z, seen_z = AudioScorer(EARS)([sample.audio], ["red"]), ImageScorer(EYES)([sample.image], ["red"])
+    heard_z, seen_z = AudioScorer(AUDIO_TEXT)([sample.audio], ["red"]), ImageScorer(IMAGE_TEXT)([sample.image], ["red"])
     for settings, alpha, least in (
         ({}, 0.5, 0.5 * 2.0),
         ({"alpha": 0.3}, 0.3, 0.3 * 2.0),
         ({"alpha": 0.3, "min_z": 1.0, "min_seen": 0.2}, 0.3, 0.3 * 1.0 + 0.7 * 0.2),
     ):
-        (query,) = Fused(EARS, EYES, COLOURS, **settings).query([sample])  # type: ignore[arg-type]
+        (query,) = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, **settings).query([sample])  # type: ignore[arg-type]
         z = float(alpha * heard_z[0, 0] + (1 - alpha) * seen_z[0, 0])
         assert query.phrases == ("red",)
         assert query.weights == pytest.approx(1 / (1 + np.exp(least - z)), abs=1e-5)
@@ -267,29 +270,29 @@ def test_the_label_score_is_the_log_linear_pool() -> None:
 @pytest.mark.parametrize("variant", ["label", "embedding"])
 def test_min_seen_is_how_much_a_label_must_be_seen(variant: Any) -> None:
     sample = replace(image("red", "blue"), audio=toy.tone("red"))
-    (seen,) = ImageScorer(EYES)([sample.image], ["red"])[0]
+    (seen,) = ImageScorer(IMAGE_TEXT)([sample.image], ["red"])[0]
     for min_seen, found in ((0.0, ("red",)), (seen - 0.01, ("red",)), (seen + 0.01, ())):
-        (query,) = Fused(EARS, EYES, COLOURS, variant=variant, min_seen=float(min_seen)).query([sample])
+        (query,) = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant=variant, min_seen=float(min_seen)).query([sample])
         if variant == "label" or not min_seen or not found:  # the gated product has a threshold of its own
             assert heard(query) == found, min_seen
 
 
 def test_an_unknown_variant_suggests() -> None:
     with pytest.raises(UnknownName, match="did you mean 'label'"):
-        Fused(EARS, EYES, COLOURS, variant="lable")  # type: ignore[arg-type]
+        Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant="lable")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])
 def test_a_share_beyond_the_whole_is_refused(alpha: float) -> None:
     with pytest.raises(InputError, match="alpha"):
-        Fused(EARS, EYES, COLOURS, alpha=alpha)
+        Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, alpha=alpha)
 
 
-def test_a_single_label_cannot_be_told_apart() -> None:
+def test_a_single_label_cannot_be_ranked() -> None:
     with pytest.raises(VocabularyError, match="needs two at least; use variant='label'"):
-        Fused(EARS, EYES, ["red"], variant="embedding")
+        Fused(AUDIO_TEXT, IMAGE_TEXT, ["red"], variant="embedding")
     sample = replace(image("red"), audio=toy.tone("red"))
-    assert heard(Fused(EARS, EYES, ["red"]).query([sample])[0]) == ("red",)
+    assert heard(Fused(AUDIO_TEXT, IMAGE_TEXT, ["red"]).query([sample])[0]) == ("red",)
 
 
 def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +301,7 @@ def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
     real = module.ridge
     monkeypatch.setattr(module, "ridge", lambda x, y: calls.append(len(x)) or real(x, y))
-    strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
+    strategy = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant="embedding")
     for _ in range(3):
         strategy.query([image("red")])
     assert calls == [6]
@@ -306,7 +309,7 @@ def test_the_common_space_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_embedding_score_is_the_gated_product_against_all_pairs_of_the_banks() -> None:
     sample = replace(image("red", "blue"), audio=toy.tone("red"))
-    strategy = Fused(EARS, EYES, COLOURS, variant="embedding")
+    strategy = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant="embedding")
     sounds, images = strategy.audio_scorer.bank.embeddings, strategy.image_scorer.bank.embeddings
     mapping = ridge(strategy.audio_scorer.text(COLOURS), strategy.image_scorer.text(COLOURS))
     labels = mapping.centred_targets(strategy.image_scorer.text(COLOURS)).astype(float)
@@ -316,7 +319,9 @@ def test_the_embedding_score_is_the_gated_product_against_all_pairs_of_the_banks
         return np.array([gate(mapped, view) @ labels.T for view in some_images - images.mean(axis=0)])
 
     usual = scores(sounds, images)
-    z = scores(EARS.encode_audio([sample.audio]), EYES.encode_image([sample.image]))[0, 0] - usual.mean(axis=(0, 1))
+    z = scores(AUDIO_TEXT.encode_audio([sample.audio]), IMAGE_TEXT.encode_image([sample.image]))[0, 0] - usual.mean(
+        axis=(0, 1)
+    )
     (query,) = strategy.query([sample])
     assert query.phrases == ("red",)
     assert query.weights == pytest.approx(1 / (1 + np.exp(-z[0] / usual.std())), abs=1e-5)
@@ -334,7 +339,7 @@ class Captions:
         return self.captions
 
 
-class NotingEars(toy.ToyAudioText):
+class NotingEncoder(toy.ToyAudioText):
     """Notes the texts that it is asked to embed."""
 
     def __init__(self) -> None:
@@ -348,11 +353,11 @@ class NotingEars(toy.ToyAudioText):
 @pytest.mark.parametrize("sound", ["red", "blue", "green"])
 def test_every_noun_is_scored_and_not_the_caption(sound: str) -> None:
     """The published code embeds the whole caption and so always answers with its first noun."""
-    ears = NotingEars()
-    strategy = CrossModal(Captions("a red ball and a blue car next to a green bird"), ears)
+    encoder = NotingEncoder()
+    strategy = CrossModal(Captions("a red ball and a blue car next to a green bird"), encoder)
     (query,) = strategy.query([replace(image("red"), audio=toy.tone(sound))])
     assert query.phrases == ({"red": "red ball", "blue": "blue car", "green": "green bird"}[sound],)
-    asked = {text for text in ears.texts for noun in ("ball", "car", "bird") if noun in text}
+    asked = {text for text in encoder.texts for noun in ("ball", "car", "bird") if noun in text}
     assert all(sum(noun in text for noun in ("ball", "car", "bird")) == 1 for text in asked)
     assert len(asked) >= 3
 
@@ -361,18 +366,18 @@ def test_each_sound_is_scored_against_its_own_caption() -> None:
     captions = Captions("a red thing", "a blue thing and a red thing", "", "a purple thing")
     sounds = ("red", "blue", "red", "red")
     samples = [replace(image(), audio=toy.tone(sound)) for sound in sounds]
-    queries = CrossModal(captions, EARS).query(samples)
+    queries = CrossModal(captions, AUDIO_TEXT).query(samples)
     assert [heard(query) for query in queries] == [("red",), ("blue",), (), ()]
 
 
 def test_a_noun_cutter_of_ones_own() -> None:
-    strategy = CrossModal(Captions("red, blue"), EARS, nouns=lambda caption: caption.split(", "))
+    strategy = CrossModal(Captions("red, blue"), AUDIO_TEXT, nouns=lambda caption: caption.split(", "))
     (query,) = strategy.query([replace(image(), audio=toy.tone("blue"))])
     assert query.phrases == ("blue",)
 
 
 # ---------------------------------------------------------------------------------- vocabulary
-@pytest.mark.parametrize("make", [lambda v: AudioToText(EARS, v), lambda v: Fused(EARS, EYES, v)])
+@pytest.mark.parametrize("make", [lambda v: AudioToText(AUDIO_TEXT, v), lambda v: Fused(AUDIO_TEXT, IMAGE_TEXT, v)])
 def test_a_vocabulary_by_name_by_list_or_not_at_all(make: Any) -> None:
     assert "dog" in make("everyday").vocabulary
     assert make(["red", " red ", "blue"]).vocabulary == ("red", "blue")
@@ -383,6 +388,6 @@ def test_a_vocabulary_by_name_by_list_or_not_at_all(make: Any) -> None:
 
 
 def test_a_label_in_words_of_its_own_is_answered_in_those_words() -> None:
-    strategy = AudioToText(EARS, ["my RED siren", "Blue whale"])
+    strategy = AudioToText(AUDIO_TEXT, ["my RED siren", "Blue whale"])
     sample = replace(image("red"), audio=toy.tone("blue"))
     assert strategy.query([sample])[0].phrases == ("Blue whale",)

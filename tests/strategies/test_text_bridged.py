@@ -1,4 +1,4 @@
-"""A recording taken apart by label texts: how many sources, which, what each embeds to, and when to stop."""
+"""Query decomposition by label texts: how many sources, which, the embedding of each, and when to stop."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_at_most_top_k() -> None:
     assert len(Flat().sources(mixture, top_k=50, max_gap=99.0, min_z=-99.0)) <= 6
 
 
-def test_another_word_for_the_same_is_no_second_source() -> None:
+def test_a_synonym_is_no_second_source() -> None:
     flat = Flat()
     flat.text[1] = unit(axes(a=0.9, b=np.sqrt(1 - 0.81)))
     one = unit(axes(a=1.0, j=0.3))
@@ -115,7 +115,7 @@ def test_attention_turns_towards_the_texts_and_keeps_the_length() -> None:
     assert 0.6 < attend(own, z, directions, 0.5)[0] < 1.0
 
 
-def test_attention_brings_a_noisy_sound_nearer_to_a_clean_one() -> None:
+def test_attention_moves_noisy_audio_to_the_clean_one() -> None:
     """In a noisy space, between no attention and half of it, every source's label stands out more."""
     world = World(noise=1.2, shift=0.0)
     bank, text = world.sound_bank.embeddings, world.texts[:40]
@@ -178,20 +178,20 @@ def test_sources_one_after_the_other_are_both_heard() -> None:
     assert [q.phrases for q in whole.query(samples_of(clip))] == [("red",)]
 
 
-def test_windows_are_few_equally_long_and_cover_the_recording() -> None:
-    ears = Counting()
-    bridged = TextBridged(ears, COLOURS, window_s=2.0, max_windows=8)
+def test_windows_are_few_equally_long_and_cover_the_clip() -> None:
+    encoder = Counting()
+    bridged = TextBridged(encoder, COLOURS, window_s=2.0, max_windows=8)
     _ = bridged.audio_scorer.bank
     for seconds, count in ((1.0, 1), (2.0, 1), (2.5, 2), (4.0, 3), (6.0, 5), (9.0, 8), (60.0, 8)):
-        ears.heard = []
+        encoder.heard = []
         bridged.query(samples_of(toy.tone("red", seconds=seconds)))
-        assert len(ears.heard) == count, seconds
-        assert set(ears.heard) == {int(16_000 * min(seconds, 2.0))}
+        assert len(encoder.heard) == count, seconds
+        assert set(encoder.heard) == {int(16_000 * min(seconds, 2.0))}
     late = then(toy.tone(seconds=58), toy.tone("blue"))
     assert bridged.query(samples_of(late))[0].phrases == ("blue",)
 
 
-def test_a_label_is_one_row_however_many_windows_hear_it() -> None:
+def test_a_label_is_one_row_of_however_many_windows() -> None:
     (query,) = TextBridged(toy.ToyJoint(), COLOURS, window_s=1.0).query(samples_of(toy.tone("red", seconds=9)))
     assert query.phrases == ("red",)
 
@@ -215,7 +215,7 @@ def test_windows_of_a_batch_do_not_mix() -> None:
     assert heard == [{"red"}, {"blue"}, set(), {"green", "red"}]
 
 
-def test_rows_of_a_mixture_are_apart_and_each_near_its_own_sound() -> None:
+def test_rows_of_a_mixture_differ_and_each_is_similar_to_its_own_source() -> None:
     (query,) = TextBridged(toy.ToyJoint(), COLOURS).query(samples_of(toy.tone("red", "green")))
     assert query.embeddings is not None
     alone = toy.ToyJoint().encode_audio([toy.tone(phrase) for phrase in query.phrases])

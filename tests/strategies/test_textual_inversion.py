@@ -44,7 +44,7 @@ made_of_weights = pytest.mark.parametrize("make", [tiny_imagebind, tiny_pe_av])
         (tiny_pe_av, ("dog", "cat", "violin")),
     ],
 )
-def test_a_vector_is_read_as_its_word(make: Any, words: tuple[str, ...]) -> None:
+def test_a_token_embedding_is_encoded_as_its_word(make: Any, words: tuple[str, ...]) -> None:
     encoder = make()
     assert isinstance(encoder, PseudoWordEncoder)
     testing.check_pseudo_words(encoder, words)
@@ -259,7 +259,7 @@ def test_the_label_takes_the_place_of_a_word_without_meaning(kind: type[World], 
     assert np.allclose(query.meanings[0], world.encode_text([NAMES[3]])[0], atol=1e-6) == (kept == "label")
 
 
-def test_an_encoder_that_takes_no_vectors_says_what_is_missing() -> None:
+def test_an_encoder_that_takes_no_token_embeddings_says_what_is_missing() -> None:
     class NoWords:
         space = "toy"
         encode_audio, encode_image = toy.ToyJoint.encode_audio, toy.ToyJoint.encode_image
@@ -296,7 +296,7 @@ def surest(world: World, sample: AVSample, query: Query, boxes: NDArray[np.float
     return int(judged.boxes_xyxy[judged.scores.argmax(), 0]) // 20
 
 
-def test_a_sound_that_no_label_says_is_met_better_by_its_word_and_found() -> None:
+def test_a_sound_between_labels_is_matched_better_by_its_word_and_found() -> None:
     """The best label leads to the label's own silent thing; its sound beside it helps half of the time."""
     world = World(noise=0.5, quirk=0.3, shift=0.0)
     strategy = TextualInversion(world, LABELS, bound=0.5)

@@ -1,4 +1,4 @@
-"""Frames of one video: each hears its own time, and may ask the frames around it; never those of another video."""
+"""Frames of one video: the audio of each, and smoothing over those around it, never those of another video."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def first_and_count(clip: AudioClip) -> tuple[int, int]:
 
 # ----------------------------------------------------------------------- the sound of a frame
 @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 11_111])
-def test_at_one_frame_a_second_frame_t_hears_exactly_second_t(rate: int) -> None:
+def test_at_one_frame_a_second_frame_t_has_exactly_second_t(rate: int) -> None:
     samples = list(frames_with_audio([BLACK] * 5, ramp(5, rate)))
     assert [first_and_count(sample.audio) for sample in samples] == [(t * rate, rate) for t in range(5)]
     assert [sample.name for sample in samples] == [f"frame {t}" for t in range(5)]
@@ -167,7 +167,7 @@ def test_embeddings_are_the_mean_of_what_is_there_and_the_prior_is_the_frames_ow
     assert query.prior[0, 0] == 0.25
 
 
-def test_meanings_are_averaged_and_what_was_done_for_a_frame_is_still_said() -> None:
+def test_meanings_are_averaged_and_a_frames_notes_stay() -> None:
     def with_word(query: Query, *row: float, steps: int) -> Query:
         rows = np.tile(np.array(row, np.float32), (len(query), 1))
         return replace(
@@ -193,7 +193,7 @@ def test_meanings_are_averaged_and_what_was_done_for_a_frame_is_still_said() -> 
     assert first.times == (((0.0, 0.5),), ())
 
 
-def test_a_smoothed_video_says_what_was_optimised_for_each_frame() -> None:
+def test_a_smoothed_video_keeps_the_notes_of_each_frame() -> None:
     pipe = zsavs.build_pipeline("textual_inversion", preset="toy")
     frames, sound = made_up()
     for result in pipe.video(frames, sound, smooth=0.5):

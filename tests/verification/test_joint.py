@@ -1,4 +1,4 @@
-"""Regions against sounds in one space: an absolute answer, one source to a region, and no bias from the modalities."""
+"""Regions and audio in one space: absolute evidence, one source to a region, and no bias from the modality gap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def verifier(world: World) -> JointVerifier:
 
 
 def heard(world: World, sample: AVSample, *names: str, weight: float = 0.9) -> Query:
-    """The query of a strategy that names the sound right: a row for each name, all with the whole sound."""
+    """The query of a strategy that finds the right labels: a row for each, all with the embedding of the whole clip."""
     rows = np.repeat(world.encode_audio([sample.audio]), len(names), axis=0)
     return Query(names, np.full(len(names), weight, np.float32), rows, world.space)
 
@@ -44,7 +44,7 @@ def scenes(world: World, count: int) -> list[tuple[str, str, str, str]]:
 
 # ------------------------------------------------------------------------------- absolute
 @pytest.mark.parametrize("shift", [0.0, 0.5, 1.0])
-def test_the_sounding_thing_is_taken_and_its_neighbours_are_not(shift: float) -> None:
+def test_the_sounding_thing_is_selected_and_its_neighbours_are_not(shift: float) -> None:
     """Whatever real sounds and images have in common that the bank lacks."""
     world = World(noise=0.8, shift=shift)
     right, wrong = [], []
@@ -58,7 +58,7 @@ def test_the_sounding_thing_is_taken_and_its_neighbours_are_not(shift: float) ->
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5, 1.0])
-def test_an_off_screen_sound_takes_nothing(shift: float) -> None:
+def test_an_off_screen_source_selects_nothing(shift: float) -> None:
     """However few the regions: a softmax over three of them would always take one."""
     world = World(noise=0.8, shift=shift)
     taken = []
@@ -79,7 +79,7 @@ def test_a_region_is_judged_by_itself() -> None:
     assert together == pytest.approx(alone, abs=1e-6)
 
 
-def test_the_gap_between_modalities_says_nothing() -> None:
+def test_the_modality_gap_is_no_evidence() -> None:
     """Moving all images and their bank by the same vector leaves the evidence as it was."""
     answers = []
     for gap in (0.5, 4.0):
@@ -94,7 +94,7 @@ def test_the_gap_between_modalities_says_nothing() -> None:
 
 
 # --------------------------------------------------------------------------------- naming
-def test_of_two_sources_each_region_gets_its_own_name() -> None:
+def test_of_two_sources_each_region_gets_its_own_label() -> None:
     world = World(noise=0.5, quirk=0.3, shift=0.0)
     hits = []
     for a, b, _, silent in scenes(world, 40):
@@ -104,7 +104,7 @@ def test_of_two_sources_each_region_gets_its_own_name() -> None:
     assert np.mean(hits) > 0.85
 
 
-def test_a_region_is_one_source_even_where_both_names_fit() -> None:
+def test_a_region_is_one_source_even_where_both_labels_fit() -> None:
     """A region of both things at once is selected under one name."""
     world = World(noise=0.4, quirk=0.3, shift=0.0)
     sample, boxes = world.sample((NAMES[0],), (NAMES[0], NAMES[1]))
@@ -113,7 +113,7 @@ def test_a_region_is_one_source_even_where_both_names_fit() -> None:
     assert judged.selected.sum() == 1
 
 
-def test_losing_the_name_costs_evidence_and_winning_it_costs_none() -> None:
+def test_the_second_best_label_loses_evidence_and_the_best_loses_none() -> None:
     world = World(noise=0.5, shift=0.0)
     sample, boxes = world.sample((NAMES[0], NAMES[1], SILENT[0]), (NAMES[0],))
     alone = judge(world, sample, heard(world, sample, NAMES[0]), boxes).evidence
@@ -122,7 +122,7 @@ def test_losing_the_name_costs_evidence_and_winning_it_costs_none() -> None:
     assert both[0, 1] < both[0, 0] - 1
 
 
-def test_a_name_costs_what_it_loses_by_in_the_pool_that_the_surer_side_leads() -> None:
+def test_a_label_loses_its_distance_to_the_best_in_the_pool_by_inverse_entropy() -> None:
     """Computed by hand: log odds against the best name, from label scores weighted by inverse entropy."""
     world = World(noise=0.8, shift=0.0)
     look = verifier(world)
@@ -145,7 +145,7 @@ def test_a_name_costs_what_it_loses_by_in_the_pool_that_the_surer_side_leads() -
     assert np.abs(np.array(shares) - 0.5).min() > 0.1, "the example tells these shares from equal ones"
 
 
-def test_the_sound_itself_counts_beside_its_labels() -> None:
+def test_the_audio_counts_beside_its_labels() -> None:
     """Two sounds of one label with a mark that no text has: the region of the same mark fits its own sound better."""
     world = World(noise=0.5, shift=0.0)
     marks = np.linalg.qr(np.concatenate([world.texts, world.rng.standard_normal((2, 192))]).T)[0].T[-2:]
@@ -200,7 +200,7 @@ def test_its_contract() -> None:
 
 
 class Recorder(toy.ToyJoint):
-    """Remembers what it was shown."""
+    """Keeps the images that it was given."""
 
     def __init__(self) -> None:
         self.shown: list[NDArray[np.uint8]] = []
@@ -210,7 +210,7 @@ class Recorder(toy.ToyJoint):
         return super().encode_image(images)
 
 
-def test_a_region_that_several_rows_answer_is_shown_once_sharp_inside_and_blurred_around() -> None:
+def test_a_region_of_several_rows_is_encoded_once_sharp_inside_and_blurred_around() -> None:
     eyes = Recorder()
     look = JointVerifier(eyes, COLOURS, silent=(), margin=0.25)
     _ = look.image_scorer.bank
@@ -255,7 +255,7 @@ def test_one_label_alone_still_tells_its_region_from_others() -> None:
 
 
 # ------------------------------------------------------------------------------- meanings
-def test_a_row_with_a_meaning_of_its_own_is_looked_for_by_that_and_not_by_its_phrase() -> None:
+def test_a_row_with_a_meaning_is_compared_by_that_and_not_by_its_phrase() -> None:
     world = World(noise=0.5, shift=0.0)
     a, b = NAMES[:2]
     sample, boxes = world.sample((a, b, SILENT[0]), (a,))
@@ -265,7 +265,7 @@ def test_a_row_with_a_meaning_of_its_own_is_looked_for_by_that_and_not_by_its_ph
         assert judge(world, sample, query, boxes).selected.tolist() == [region == 0, region == 1, False]
 
 
-def test_sound_and_meaning_both_count() -> None:
+def test_audio_and_meaning_both_count() -> None:
     world = World(noise=0.5, shift=0.0)
     a, b = NAMES[:2]
     sample, boxes = world.sample((a, b, SILENT[0]), (a,))

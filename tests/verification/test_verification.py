@@ -1,4 +1,4 @@
-"""Evidence for each region, and the choice that follows from it."""
+"""Evidence for each region, and the selection that follows from it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FAR_APART = [[0, 0, 10, 10], [50, 0, 60, 10], [100, 0, 110, 10]]
 
 
 # ------------------------------------------------------------------------------ selection
-def test_the_score_is_the_geometric_mean_of_hearing_finding_and_looking() -> None:
+def test_the_score_is_the_geometric_mean_of_weight_grounding_and_verification() -> None:
     evidence = np.array([2.0, -1.0], np.float32)
     judged = select(query(0.9, 0.4), regions(FAR_APART[:2], [0.5, 0.8], [0, 1]), evidence, SIZE)
     looks = 1 / (1 + np.exp(-evidence.astype(float)))
@@ -72,19 +72,19 @@ def test_regions_keep_their_order_and_their_boxes() -> None:
 SAME = [[10, 10, 60, 60], [11, 10, 60, 60], [10, 12, 60, 60]]
 
 
-def test_one_object_keeps_one_name() -> None:
+def test_one_object_keeps_one_phrase() -> None:
     """Three names for the same box: the surest one stays, the others are kept as unselected regions."""
     judged = select(query(0.3, 0.9, 0.6), regions(SAME, sources=[0, 1, 2]), np.ones(3, np.float32), SIZE)
     assert judged.selected.tolist() == [False, True, False]
     assert len(judged) == 3
 
 
-def test_a_region_without_evidence_takes_no_name_away() -> None:
+def test_a_region_without_evidence_suppresses_no_other() -> None:
     judged = select(query(0.9, 0.3), regions(SAME[:2], sources=[0, 1]), np.array([-1, 1], np.float32), SIZE)
     assert judged.selected.tolist() == [False, True]
 
 
-def test_objects_side_by_side_or_inside_one_another_keep_their_names() -> None:
+def test_objects_side_by_side_or_inside_one_another_keep_their_phrases() -> None:
     boxes = [[0, 0, 50, 50], [0, 0, 50, 100], [60, 0, 110, 50]]  # overlaps of 0.5 and 0
     judged = select(query(0.9, 0.8, 0.7), regions(boxes, sources=[0, 1, 2]), np.ones(3, np.float32), SIZE)
     assert judged.selected.all()
@@ -144,7 +144,7 @@ def test_a_prior_over_the_pixels_themselves() -> None:
 
 
 def test_the_prior_is_evidence_and_removes_nothing() -> None:
-    """Of two things that look alike, the one in the likely place is chosen; a very sure look outweighs the place."""
+    """Of two similar things the one in the likely place is selected; strong evidence outweighs the place."""
     boxes = [[0, 0, 50, 50], [150, 0, 200, 50]]
     prior = [[1.0, 0.5, 0.3, 0.1]]
     judged = select(query(0.8, prior=prior), regions(boxes), np.array([1.0, 1.0], np.float32), SIZE)
@@ -183,7 +183,7 @@ def test_trusting_the_grounder_selects_every_object_once() -> None:
 
 # ----------------------------------------------------------------------------------- CLIP
 class Eyes:
-    """Sees how red, green and blue a view is; a bank of unit variance makes scores easy to do by hand."""
+    """Embeds how red, green and blue a crop is; a bank of unit variance makes scores easy to do by hand."""
 
     space = "rgb"
     words = ("red", "green", "blue")
@@ -220,7 +220,7 @@ def test_the_evidence_by_hand() -> None:
     asked = Query(("red",), np.array([0.8], np.float32))
     (judged,) = verifier.verify([thirds()], [asked], [regions(STRIPES[:2], [0.9, 0.9])])
     # Four labels: red, and the alternatives green, blue, white. The bank has mean 0, variance 1/3 along every axis and
-    # so spread 1/3: a view of one colour scores sqrt(3/2) on its own label, 0 on the others ("white" is a zero row).
+    # so spread 1/3: a crop of one colour scores sqrt(3/2) on its own label, 0 on the others ("white" is a zero row).
     own = np.sqrt(3 / 2) / 0.5
     p_red = np.exp(own) / (np.exp(own) + 3)
     p_other = 1 / (np.exp(own) + 3)
@@ -284,13 +284,13 @@ def test_all_regions_of_a_batch_are_embedded_together_and_in_order() -> None:
     assert len(eyes.seen) == 4
     assert [judged.selected.tolist() for judged in batch] == [[True], [], [True, True, False], []]
     for sample, one, regions_of_one, together in zip(samples, asked, found, batch, strict=True):
-        fresh = AVSample(sample.image.copy(), sample.audio)  # that the verifier has not looked at
+        fresh = AVSample(sample.image.copy(), sample.audio)  # that the verifier has no embeddings of
         (alone,) = verifier.verify([fresh], [one], [regions_of_one])
         assert np.array_equal(alone.evidence, together.evidence)
         assert np.array_equal(alone.scores, together.scores)
 
 
-def test_a_region_that_several_phrases_share_is_looked_at_once() -> None:
+def test_a_region_that_several_phrases_share_is_embedded_once() -> None:
     asked = Query(("red", "blue", "green"), np.array([0.9, 0.8, 0.7], np.float32))
     boxes, sources = [box for box in STRIPES for _ in range(3)], [0, 1, 2] * 3
     eyes = Eyes()
@@ -304,7 +304,7 @@ def test_a_region_that_several_phrases_share_is_looked_at_once() -> None:
         assert alone.evidence[0] == judged.evidence[row]
 
 
-def test_several_verifiers_look_at_a_region_once() -> None:
+def test_several_verifiers_embed_a_region_once() -> None:
     """As pipelines have one each; what they compare it with is their own affair."""
     eyes, one, other, asked = Eyes(), thirds(), thirds(), [Query(("red",), np.ones(1))]
     first, second = ClipVerifier(eyes, ["green"], margin=0.0), ClipVerifier(eyes, ["blue"], silent=(), margin=0.0)
@@ -320,7 +320,7 @@ def test_several_verifiers_look_at_a_region_once() -> None:
     assert len(eyes.seen) == 6, "another view of a region is another image"
 
 
-def test_without_regions_nothing_is_looked_at() -> None:
+def test_without_regions_nothing_is_embedded() -> None:
     eyes = Eyes()
     (judged,) = ClipVerifier(eyes, ["red"]).verify([thirds()], [Query.nothing()], [Proposals.nothing()])
     assert (len(judged), eyes.calls) == (0, 0)
