@@ -264,10 +264,10 @@ def test_each_phrase_and_each_clip_is_computed_once(monkeypatch: pytest.MonkeyPa
     encoder.encode_audio(held[::-1])
     encoder.audio_windows(held)
     assert sounds == [2, 2, 2]  # 1, 3 and 2 windows
-    assert len(encoder._sounds) == 3
+    assert len(encoder._windows) == 3
     del held
     gc.collect()
-    assert len(encoder._sounds) == 0
+    assert len(encoder._windows) == 0
 
 
 def test_text_memory_is_bounded_and_answers_in_full() -> None:

@@ -131,7 +131,7 @@ def test_phrases_that_share_words_keep_scores_of_their_own() -> None:
     phrases = ["car taxi", "taxi", "car", "taxi car"]
     found = made.ground([imaged], [query(*phrases)])[0]
     _, tokens = documented(made, imaged, phrases)
-    ids = made._encode("car taxi. taxi. car. taxi car.")[0]
+    ids = made.prompts.encode("car taxi. taxi. car. taxi car.")[0]
     dots = [i for i, number in enumerate(ids) if number == 1012]
     for source, (start, end) in enumerate(zip([0, *dots], dots, strict=False)):
         expected = np.sort(tokens[:, start + 1 : end].mean(axis=1))[::-1]
@@ -150,14 +150,14 @@ def test_every_one_of_300_phrases_is_scored() -> None:
 def test_prompts_are_even_complete_and_never_too_long() -> None:
     made = grounder(phrases_per_prompt=8)
     phrases = [f"a thing {number}" for number in range(9)]
-    prompts = made._prompts(phrases)
+    prompts = made.prompts.of(phrases)
     assert [len(prompt.phrases) for prompt in prompts] == [5, 4]
     assert [phrase for prompt in prompts for phrase in prompt.phrases] == phrases
     long = [f"{letter} " * 100 + "dog" for letter in "abcdefg"]
-    prompts = made._prompts([made._clean(phrase) for phrase in long])
+    prompts = made.prompts.of([made.prompts.clean(phrase) for phrase in long])
     assert [phrase for prompt in prompts for phrase in prompt.phrases] == long
     assert [len(prompt.phrases) for prompt in prompts] == [2, 2, 2, 1]
-    assert all(len(made._encode(prompt.text)[0]) <= 256 for prompt in prompts)
+    assert all(len(made.prompts.encode(prompt.text)[0]) <= 256 for prompt in prompts)
     assert all(len(tokens) == 101 for prompt in prompts for tokens in prompt.tokens)
 
 
@@ -170,8 +170,8 @@ def test_a_phrase_too_long_for_the_model_is_cut_with_a_warning(phrase: str, capl
         found = made.ground([sample(40, 60)], [query("dog", phrase)])[0]
     assert np.sort(found.sources).tolist() == [0, 1]
     assert "too long" in caplog.text
-    short = made._clean(phrase)
-    assert 200 < len(made._encode(f"{short}.")[0]) <= 256
+    short = made.prompts.clean(phrase)
+    assert 200 < len(made.prompts.encode(f"{short}.")[0]) <= 256
     assert " ".join(phrase.replace(".", " ").lower().split()).startswith(short)
 
 
@@ -207,12 +207,12 @@ def test_a_phrase_of_which_nothing_is_left_finds_nothing(empty: str) -> None:
 def test_phrases_in_other_scripts_have_tokens_of_their_own() -> None:
     made = grounder()
     phrases = ["吉他", "гитара", "🎸", "Kız çocuğu", "İstanbul", "ギター"]
-    (prompt,) = made._prompts([made._clean(phrase) for phrase in phrases])
+    (prompt,) = made.prompts.of([made.prompts.clean(phrase) for phrase in phrases])
     used = [place for tokens in prompt.tokens for place in tokens]
     assert all(prompt.tokens)
     assert len(used) == len(set(used))
     # All of the prompt but start, end and the full stops.
-    ids = made._encode(prompt.text)[0]
+    ids = made.prompts.encode(prompt.text)[0]
     assert sorted(used) == [i for i, number in enumerate(ids) if number not in (101, 102, 1012)]
     assert set(made.ground([sample(40, 60)], [query(*phrases)])[0].sources) == set(range(6))
 
@@ -229,9 +229,9 @@ def test_unknown_words_have_a_token_of_their_own(tmp_path: Path) -> None:
     made = tiny_grounding_dino()
     bert = BertTokenizer(vocab=vocabulary)
     found = GroundingDinoGrounder(made.model, made.image_processor, bert, card=made.card, box_threshold=0.0)
-    (prompt,) = found._prompts(["🎸", "dog", "guitar", "\u200d", "吉他 x"])
+    (prompt,) = found.prompts.of(["🎸", "dog", "guitar", "\u200d", "吉他 x"])
     assert prompt.phrases == ("dog", "guitar", "\u200d", "吉他 x", "🎸")  # alphabetical
-    assert found._encode(prompt.text)[0] == [
+    assert found.prompts.encode(prompt.text)[0] == [
         *(101, 1031, 1012),
         *(1033, 1034, 1012),
         *(1012,),

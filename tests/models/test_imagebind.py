@@ -689,7 +689,7 @@ def test_answers_are_remembered_while_the_object_lives(monkeypatch: pytest.Monke
         assert np.array_equal(one, other)
     del clips, views
     gc.collect()
-    assert len(encoder._sounds) == len(encoder._images) == 0
+    assert len(encoder._audio) == len(encoder._images) == 0
 
 
 def test_batches_are_no_larger_than_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -718,7 +718,7 @@ def test_nothing_in_gives_nothing_out_and_wrong_things_are_refused() -> None:
     with pytest.raises(InputError):
         encoder.encode_text("a dog")
     for settings in ({"batch_size": 0}, {"clips": 0}):
-        with pytest.raises(InputError, match="positive"):
+        with pytest.raises(InputError, match=f"{next(iter(settings))} must be at least 1"):
             ImageBindEncoder(encoder.model, card=encoder.card, **settings)
 
 

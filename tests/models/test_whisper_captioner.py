@@ -153,7 +153,7 @@ def test_a_long_sound_is_described_window_by_window() -> None:
     parts = fresh().caption(pieces)
     assert len(set(parts)) > 1
     assert fresh().caption([sound]) == [_join(parts)]
-    assert len(fresh(hop_s=1.0)._pieces(sound)) == 4
+    assert len([*fresh(hop_s=1.0)._features(sound)]) == 4
 
 
 def test_each_sentence_is_said_once() -> None:

@@ -1,18 +1,25 @@
 """The frozen models, one file for each family, behind the verbs of :mod:`zsavs.protocols`.
 
-An adapter is built from parts (``ClapEncoder(model, feature_extractor, tokenizer)``) or loaded from a checkpoint
-(``ClapEncoder.load("laion/clap-htsat-unfused")``); both give the same object. No adapter imports another one.
+An adapter is built from parts (``ClapEncoder(model, feature_extractor, tokenizer, card=card)``) or loaded from a
+checkpoint (``ClapEncoder.load("laion/clap-htsat-unfused")``); both give the same object. No adapter imports another.
 
-- :mod:`~zsavs.models.runtime`: device, dtype and loading, for every adapter.
-- :mod:`~zsavs.models.checkpoints`: a transformers model from a folder, without gaps.
-- :mod:`~zsavs.models.inputs`: checks of phrases, audio clips and images, for every adapter.
-- :mod:`~zsavs.models.batching`: many items through a model in batches that fit, for every adapter.
-- :mod:`~zsavs.models.transfer`: tensors to a device and back, for every adapter.
-- :mod:`~zsavs.models.outputs`: what a model returned, without NaN and as unit rows, for every adapter.
-- :mod:`~zsavs.models.text_memo`: text embeddings computed once for each phrase, for every encoder.
-- :mod:`~zsavs.models.detection`: boxes and scores to proposals, for every detector.
+What adapters share:
+
+- :mod:`~zsavs.models.adapter`: the class that adapters inherit, which loads a checkpoint.
+- :mod:`~zsavs.models.runtime`: device, dtype, and one part of a model from a folder.
+- :mod:`~zsavs.models.checkpoints`: a transformers model from a folder, without gaps, and its card.
+- :mod:`~zsavs.models.inputs`: checks of phrases, audio clips, images and settings.
+- :mod:`~zsavs.models.batching`: many items through a model in batches that fit.
+- :mod:`~zsavs.models.transfer`: tensors to a device and back.
+- :mod:`~zsavs.models.outputs`: what a model returned, without NaN and as unit rows.
+- :mod:`~zsavs.models.text_memo`: text embeddings computed once for each phrase.
+- :mod:`~zsavs.models.audio_windows`: audio clips as windows, and a model's answers by clip again.
+- :mod:`~zsavs.models.detection`: boxes and scores to proposals.
 - :mod:`~zsavs.models.pseudo_words`: text towers that read words given as vectors.
 - :mod:`~zsavs.models.compiled`: torch.compile for the towers of a pipeline.
+
+The adapters, and the files that carry their names in front:
+
 - :mod:`~zsavs.models.clap`: CLAP, audio and text.
 - :mod:`~zsavs.models.open_clip`: CLIP and its relatives, images and text.
 - :mod:`~zsavs.models.open_clip_files`: the files that describe an open_clip model.
@@ -23,6 +30,8 @@ An adapter is built from parts (``ClapEncoder(model, feature_extractor, tokenize
 - :mod:`~zsavs.models.blip`: BLIP, an image captioner.
 - :mod:`~zsavs.models.whisper_captioner`: Whisper, an audio captioner.
 - :mod:`~zsavs.models.grounding_dino`: Grounding DINO, a phrase detector.
+- :mod:`~zsavs.models.grounding_dino_files`: a Grounding DINO from a folder, whichever of its two families it is of.
+- :mod:`~zsavs.models.grounding_dino_prompts`: phrases in prompts, and which tokens are whose.
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
 """

@@ -4,20 +4,19 @@ Vision-Language Understanding and Generation", ICML 2022), by the BLIP classes o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
+from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.inputs import check_images
-from zsavs.models.runtime import load_part, quiet, resolve_device, resolve_dtype, to_device
+from zsavs.models.inputs import check_counts, check_images
+from zsavs.models.runtime import quiet
 from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
-from zsavs.storage.weights import WeightCard, locate
+from zsavs.storage.weights import WeightCard
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["CARDS", "DEFAULT", "BlipCaptioner"]
 
 DEFAULT = "Salesforce/blip-image-captioning-base"
+
+_MODEL = "BlipForConditionalGeneration"
 
 _TRAINED_ON = "129 million web image-text pairs, COCO, Visual Genome; fine-tuned on COCO captions"
 _READ = "licence tag of the hub page, as listed elsewhere"
@@ -38,8 +39,8 @@ CARDS: dict[str, WeightCard] = {
 }
 
 
-class BlipCaptioner:
-    """Describes images in one sentence each (:class:`zsavs.protocols.Captioner`).
+class BlipCaptioner(Adapter):
+    """Images to one sentence each (:class:`zsavs.protocols.Captioner`).
 
     Decoding draws nothing at random: beam search, or greedy with ``num_beams=1``. The defaults (3 beams, at most 20
     tokens, no repetition penalty) are those of the authors' captioning evaluation.
@@ -60,8 +61,9 @@ class BlipCaptioner:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("vision_model",)
+    cards, default = CARDS, DEFAULT
+    parts = (_MODEL, "BlipProcessor")
+    towers = ("vision_model",)
 
     def __init__(
         self,
@@ -76,15 +78,11 @@ class BlipCaptioner:
         max_new_tokens: int = 20,
         repetition_penalty: float = 1.0,
     ) -> None:
-        if min(batch_size, num_beams, max_new_tokens) < 1 or repetition_penalty <= 0:
-            raise InputError(
-                f"BlipCaptioner: batch_size, num_beams, max_new_tokens and repetition_penalty must be positive, "
-                f"got {batch_size}, {num_beams}, {max_new_tokens} and {repetition_penalty}."
-            )
-        self.device = resolve_device(device)
-        self.model = to_device(model, self.device)
+        check_counts(self, batch_size=batch_size, num_beams=num_beams, max_new_tokens=max_new_tokens)
+        if not repetition_penalty > 0:
+            raise InputError(f"BlipCaptioner: repetition_penalty must be above 0, got {repetition_penalty}.")
+        super().__init__(model, card, device)
         self.processor = processor
-        self.card = card
         self.batch_size = batch_size
         self.prompt = prompt
         self.num_beams = num_beams
@@ -97,46 +95,6 @@ class BlipCaptioner:
                 f"{model.config.text_config.max_position_embeddings}; shorten the prompt or lower max_new_tokens."
             )
         self._captions: Memo[str] = Memo()
-
-    @classmethod
-    def load(
-        cls,
-        checkpoint: str | Path = DEFAULT,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int = 8,
-        prompt: str = "",
-        num_beams: int = 3,
-        max_new_tokens: int = 20,
-        repetition_penalty: float = 1.0,
-    ) -> BlipCaptioner:
-        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
-
-        Args:
-            checkpoint: "Salesforce/blip-image-captioning-base" or "-large", another BLIP captioner, or a folder.
-            revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`.
-            batch_size, prompt, num_beams, max_new_tokens, repetition_penalty: as for the class.
-
-        Raises:
-            MissingWeights: the checkpoint or one of its files is not on this machine.
-            WeightsError: it cannot be read as a BLIP captioner.
-        """
-        folder = locate(checkpoint, revision)
-        where = resolve_device(device)
-        return cls(
-            load_model("BlipForConditionalGeneration", folder, resolve_dtype(dtype, where)),
-            load_part("BlipProcessor", folder),
-            card=card_for(CARDS, checkpoint, folder),
-            device=str(where),
-            batch_size=batch_size,
-            prompt=prompt,
-            num_beams=num_beams,
-            max_new_tokens=max_new_tokens,
-            repetition_penalty=repetition_penalty,
-        )
 
     def caption(self, items: Sequence[NDArray[np.uint8]]) -> list[str]:
         """Describe N images, each (H, W, 3) uint8 RGB: N sentences, stripped, possibly empty.
@@ -157,7 +115,7 @@ class BlipCaptioner:
         as_pil = [Image.fromarray(image) for image in images]
         pixels = self.processor.image_processor(as_pil, return_tensors="pt")["pixel_values"]
         opening = self._opening().repeat(len(images), 1)
-        with inference("BlipForConditionalGeneration"), quiet():
+        with inference(_MODEL), quiet():
             tokens = self.model.generate(
                 pixel_values=copy_to_device(pixels, self.device, self.model.dtype),
                 input_ids=opening.clone(),

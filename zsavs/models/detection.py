@@ -55,6 +55,7 @@ def keep_best(
     nms_iou: float,
     max_boxes: int,
     vote_iou: float | None = None,
+    threshold: float | None = None,
 ) -> Found:
     """Choose among the boxes of one phrase.
 
@@ -76,10 +77,14 @@ def keep_best(
         max_boxes: the most boxes to keep.
         vote_iou: least intersection over union with a box that stays to have a say in where it lies, above 0; None
             leaves boxes as they are.
+        threshold: a box that does not score higher is left out before anything else; None leaves all in.
     """
     import torch
     from torchvision.ops import box_iou, nms
 
+    if threshold is not None:
+        hit = scores > threshold
+        boxes_xyxy, scores = boxes_xyxy[hit], scores[hit]
     inside = clip(boxes_xyxy, size_hw)
     solid = (inside[:, 0] < inside[:, 2]) & (inside[:, 1] < inside[:, 3])
     inside, scores = inside[solid], scores[solid]

@@ -11,7 +11,7 @@ from zsavs.errors import AudioError, ImageError, InputError
 from zsavs.media.arrays import frozen
 from zsavs.types import AudioClip
 
-__all__ = ["check_clips", "check_images", "check_phrases"]
+__all__ = ["check_clips", "check_counts", "check_images", "check_phrases", "check_shares"]
 
 
 def check_phrases(phrases: Sequence[str]) -> list[str]:
@@ -61,3 +61,25 @@ def check_images(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]
             raise ImageError(f"an image must be (height, width, 3) and not empty, got shape {image.shape}.")
         checked.append(frozen(image) if image.flags.writeable else image)
     return checked
+
+
+def check_counts(adapter: object, **settings: int) -> None:
+    """Refuse settings that count something and are below 1.
+
+    Raises:
+        InputError: naming the adapter's class and the setting.
+    """
+    for name, value in settings.items():
+        if value < 1:
+            raise InputError(f"{type(adapter).__name__}: {name} must be at least 1, got {value}.")
+
+
+def check_shares(adapter: object, **settings: float) -> None:
+    """Refuse settings that are shares or probabilities and not in [0, 1].
+
+    Raises:
+        InputError: naming the adapter's class and the setting.
+    """
+    for name, value in settings.items():
+        if not 0 <= value <= 1:
+            raise InputError(f"{type(adapter).__name__}: {name} lies in [0, 1], got {value}.")

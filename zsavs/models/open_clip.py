@@ -7,19 +7,20 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
+from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, in_threads, inference
-from zsavs.models.checkpoints import bank_beside, card_for
-from zsavs.models.inputs import check_images, check_phrases
+from zsavs.models.checkpoints import card_for
+from zsavs.models.inputs import check_counts, check_images, check_phrases
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
 from zsavs.models.outputs import finite, unit_rows
-from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.models.runtime import resolve_device, resolve_dtype
 from zsavs.models.text_memo import TextMemo
 from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
@@ -47,8 +48,8 @@ CARDS: dict[str, WeightCard] = {
 _MAX_ASPECT = 32
 
 
-class OpenClipEncoder:
-    """Embeds images and texts in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTokenEncoder`).
+class OpenClipEncoder(Adapter):
+    """Images and texts to embeddings in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTokenEncoder`).
 
     Args:
         model: an open_clip model; it is moved, frozen and put into evaluation mode.
@@ -64,8 +65,9 @@ class OpenClipEncoder:
         InputError: a batch size below 1.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("visual",)
+    cards, default = CARDS, DEFAULT
+    banks = ("picture_bank",)
+    towers = ("visual",)
 
     def __init__(
         self,
@@ -78,13 +80,10 @@ class OpenClipEncoder:
         batch_size: int = 32,
         picture_bank: NDArray[np.float32] | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"OpenClipEncoder: batch_size must be at least 1, got {batch_size}.")
-        self.device = resolve_device(device)
-        self.model = to_device(model, self.device)
+        check_counts(self, batch_size=batch_size)
+        super().__init__(model, card, device)
         self.preprocess = preprocess
         self.tokenizer = tokenizer
-        self.card = card
         self.space = f"open_clip:{card.source}"
         self.batch_size = batch_size
         self._name = type(model).__name__
@@ -99,12 +98,12 @@ class OpenClipEncoder:
         cls,
         checkpoint: str | Path = DEFAULT,
         *,
-        weights: str | Path | None = None,
         revision: str = "main",
         device: str = "auto",
         dtype: str = "auto",
-        batch_size: int = 32,
-    ) -> OpenClipEncoder:
+        weights: str | Path | None = None,
+        **settings: Any,
+    ) -> Self:
         """Load a model that is on this machine.
 
         Args:
@@ -113,18 +112,19 @@ class OpenClipEncoder:
                 "ARCHITECTURE" with ``weights``;
                 "org/name", a repository with ``open_clip_config.json`` in the hub cache;
                 a folder with ``open_clip_config.json`` and weights.
-            weights: a file (.safetensors, .bin, .pt, .pth) to read in place of the checkpoint's own.
             revision: branch, tag or commit of a hub repository.
             device, dtype: see :mod:`zsavs.models.runtime`.
-            batch_size: as for the class.
+            weights: a file (.safetensors, .bin, .pt, .pth) to read in place of the checkpoint's own.
+            settings: those of the class. A bank that is left out, or None, is the one beside the weights.
 
         Raises:
-            UnknownName: open_clip has no such tag for the architecture.
+            UnknownName: open_clip has no such tag for the architecture, or the class no such setting.
             MissingWeights: a file is not on this machine.
             WeightsError: a file cannot be read as this model.
         """
         from zsavs.models.open_clip_files import build, find
 
+        cls.check_settings(settings)
         files = find(checkpoint, revision, None if weights is None else Path(weights))
         where = resolve_device(device)
         model, preprocess, tokenizer = build(files)
@@ -134,8 +134,7 @@ class OpenClipEncoder:
             tokenizer,
             card=card_for(CARDS, files.source, files.where),
             device=str(where),
-            batch_size=batch_size,
-            picture_bank=bank_beside(files.where, "picture_bank") if files.where.is_dir() else None,
+            **(cls.with_banks(files.where, settings) if files.where.is_dir() else settings),
         )
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

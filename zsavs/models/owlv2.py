@@ -5,23 +5,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zsavs.errors import InputError, WeightsError
+from zsavs.errors import InputError
+from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import card_for, load_model
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
-from zsavs.models.outputs import unit_rows
-from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.inputs import check_counts, check_shares
+from zsavs.models.outputs import check_finite, unit_rows
 from zsavs.models.text_memo import TextMemo
-from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
+from zsavs.models.transfer import copy_to_cpu, copy_to_device, token_inputs, wait_for_copies
 from zsavs.storage.memo import Memo
-from zsavs.storage.weights import WeightCard, locate
+from zsavs.storage.weights import WeightCard
 from zsavs.types import AVSample, Proposals, Query
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["CARDS", "DEFAULT", "Owlv2Grounder"]
 
 log = logging.getLogger(__name__)
+
+_NAME = "OWLv2"
 
 DEFAULT = "google/owlv2-base-patch16-ensemble"
 
@@ -53,11 +54,11 @@ _MAX_SHRINK = 3
 #: Phrases scored at once: 3600 candidates times this many, 4 MB.
 _PHRASES_AT_ONCE = 256
 
-#: Images whose candidates are remembered, for the next strategy that asks: 3600 candidates of width 768 are 11 MB.
-_REMEMBERED = 16
+#: Images whose candidates are in the memo, for the next strategy that asks: 3600 candidates of width 768 are 11 MB.
+_IMAGES_IN_MEMO = 16
 
 
-class Owlv2Grounder:
+class Owlv2Grounder(Adapter):
     """Boxes for each phrase of a query (:class:`zsavs.protocols.Grounder`).
 
     Every candidate box of the image is scored for every phrase by itself: a phrase never changes what another one
@@ -74,9 +75,9 @@ class Owlv2Grounder:
         threshold: a box is kept for a phrase if it scores higher, in [0, 1].
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase.
-        vote_iou: boxes of one phrase that overlap with one that stays by at least this have a say in where it lies,
-            in (0, 1]; None leaves boxes as they are (:func:`zsavs.models.detection.keep_best`). Neighbouring candidates
-            see the same object, each a little differently, and their mean lies closer than the surest one's.
+        vote_iou: a box that stays becomes the mean of the boxes of its phrase that overlap with it by at least this, in
+            (0, 1]; None leaves boxes as they are (:func:`zsavs.models.detection.keep_best`). Neighbouring candidates
+            show the same object, each a little differently, and their mean lies closer to it than the best one.
         template: the sentence around a phrase, with "{}" in the phrase's place.
         batch_size: the most images in the model at once.
 
@@ -84,8 +85,10 @@ class Owlv2Grounder:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("owlv2.vision_model",)
+    cards, default = CARDS, DEFAULT
+    parts = ("Owlv2ForObjectDetection", "AutoImageProcessor", "AutoTokenizer")
+    half_is_safe = False  # it moves boxes
+    towers = ("owlv2.vision_model",)
 
     def __init__(
         self,
@@ -102,16 +105,13 @@ class Owlv2Grounder:
         template: str = "a photo of a {}",
         batch_size: int = 2,
     ) -> None:
-        if not (0 <= threshold <= 1 and 0 <= nms_iou <= 1):
-            raise InputError(f"Owlv2Grounder: threshold and nms_iou lie in [0, 1], got {threshold}, {nms_iou}.")
-        if min(max_boxes, batch_size) < 1:
-            raise InputError(f"Owlv2Grounder: max_boxes and batch_size are at least 1, got {max_boxes}, {batch_size}.")
+        check_shares(self, threshold=threshold, nms_iou=nms_iou)
+        check_counts(self, max_boxes=max_boxes, batch_size=batch_size)
         if vote_iou is not None and not 0 < vote_iou <= 1:
             raise InputError(f"Owlv2Grounder: vote_iou lies in (0, 1], or is None, got {vote_iou}.")
         if "{}" not in template:
             raise InputError(f"Owlv2Grounder: template needs a {{}} where the phrase goes, got {template!r}.")
-        self.device = resolve_device(device)
-        self.model = to_device(model, self.device)
+        super().__init__(model, card, device)
         # A box coordinate in bfloat16 is off by up to 0.2 % of the image, and the heads cost next to nothing.
         self.model.box_head.float()
         self.model.class_head.float()
@@ -119,7 +119,6 @@ class Owlv2Grounder:
         self.model.box_bias = self.model.compute_box_bias(*grid).to(self.device)
         self.image_processor = image_processor
         self.tokenizer = tokenizer
-        self.card = card
         self.threshold = threshold
         self.nms_iou = nms_iou
         self.max_boxes = max_boxes
@@ -128,50 +127,7 @@ class Owlv2Grounder:
         self.batch_size = batch_size
         self.max_tokens = int(model.config.text_config.max_position_embeddings)
         self._texts = TextMemo(self._embed_texts, space=f"owlv2:{card.source} {template}")
-        self._candidates: Memo[tuple[torch.Tensor, NDArray[np.float32]]] = Memo(_REMEMBERED)
-
-    @classmethod
-    def load(
-        cls,
-        checkpoint: str | Path = DEFAULT,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: str = "auto",
-        threshold: float = 0.1,
-        nms_iou: float = 0.5,
-        max_boxes: int = 10,
-        vote_iou: float | None = None,
-        template: str = "a photo of a {}",
-        batch_size: int = 2,
-    ) -> Owlv2Grounder:
-        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
-
-        Args:
-            checkpoint: a key of ``CARDS``, any other OWLv2 in the hub cache, or a folder.
-            revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`; "auto" is float32, as half precision moves boxes.
-            threshold, nms_iou, max_boxes, vote_iou, template, batch_size: as for the class.
-
-        Raises:
-            MissingWeights: the checkpoint or one of its files is not on this machine.
-            WeightsError: it cannot be read as an OWLv2.
-        """
-        folder = locate(checkpoint, revision)
-        where = resolve_device(device)
-        return cls(
-            load_model("Owlv2ForObjectDetection", folder, resolve_dtype(dtype, where, half_is_safe=False)),
-            load_part("AutoImageProcessor", folder),
-            load_part("AutoTokenizer", folder),
-            card=card_for(CARDS, checkpoint, folder),
-            device=str(where),
-            threshold=threshold,
-            nms_iou=nms_iou,
-            max_boxes=max_boxes,
-            vote_iou=vote_iou,
-            template=template,
-            batch_size=batch_size,
-        )
+        self._candidates: Memo[tuple[torch.Tensor, NDArray[np.float32]]] = Memo(_IMAGES_IN_MEMO)
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
         """Candidate boxes for each sample, best first; none where the query is empty.
@@ -192,31 +148,26 @@ class Owlv2Grounder:
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:
         """For each image, what each of its phrases found."""
-        candidates = self._candidates(images, self._look)
+        candidates = self._candidates(images, self._find_candidates)
         self._texts([phrase for asked in phrases for phrase in asked])  # those that are new, all together
-        sent = [self._scores(features, asked) for (features, _), asked in zip(candidates, phrases, strict=True)]
+        copies = [self._scores(features, asked) for (features, _), asked in zip(candidates, phrases, strict=True)]
         wait_for_copies(self.device)
         found = []
-        for image, (_, boxes), rows in zip(images, candidates, sent, strict=True):
+        for image, (_, boxes), rows in zip(images, candidates, copies, strict=True):
+            check_finite(_NAME, boxes, *rows)
             # A candidate's box is a share of the square that the image is padded to, below and to the right.
             side = max(image.shape[:2])
             pixels_xyxy = from_centres(boxes, (side, side))
-            scores = np.stack(rows)
-            if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-                raise WeightsError(
-                    "OWLv2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-                    "the weights are broken: delete and fetch them again"
-                )
-            found.append([self._found(pixels_xyxy, row, image.shape[:2]) for row in scores])
+            found.append([self._found(pixels_xyxy, row, image.shape[:2]) for row in rows])
         return found
 
-    def _look(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[torch.Tensor, NDArray[np.float32]]]:
+    def _find_candidates(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[torch.Tensor, NDArray[np.float32]]]:
         """For each image its candidates: features (1, N, D) on the device, and boxes (N, 4) as shares of the square,
         centre and size."""
         longest = _MAX_SHRINK * self.image_processor.size["height"]
         small = [_limited(image, longest) for image in images]
         pixels = self.image_processor(images=small, return_tensors="pt", input_data_format="channels_last")
-        with inference("OWLv2"):
+        with inference(_NAME):
             inputs = copy_to_device(pixels["pixel_values"], self.device, self.model.dtype)
             grid = self.model.image_embedder(inputs)[0].float()
             features = grid.flatten(1, 2)
@@ -226,12 +177,12 @@ class Owlv2Grounder:
     def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> list[NDArray[np.float32]]:
         """Score every candidate of one image, (1, N, D), for each of K phrases: K rows (N,) in [0, 1].
 
-        They may still be on their way (:func:`zsavs.models.transfer.copy_to_cpu`).
+        Not to be read before :func:`zsavs.models.transfer.wait_for_copies`.
         """
         import torch
 
         def scored(batch: list[str]) -> NDArray[np.float32]:
-            with inference("OWLv2"):
+            with inference(_NAME):
                 texts = copy_to_device(torch.from_numpy(self._texts(batch))[None], self.device)
                 logits = self.model.class_predictor(features, texts)[0][0]
                 return copy_to_cpu(logits.sigmoid().T)
@@ -239,11 +190,11 @@ class Owlv2Grounder:
         return in_batches(scored, phrases, _PHRASES_AT_ONCE)
 
     def _found(self, boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32], size_hw: tuple[int, int]) -> Found:
-        hit = scores > self.threshold
         return keep_best(
-            boxes_xyxy[hit],
-            scores[hit],
+            boxes_xyxy,
+            scores,
             size_hw,
+            threshold=self.threshold,
             nms_iou=self.nms_iou,
             max_boxes=self.max_boxes,
             vote_iou=self.vote_iou,
@@ -257,12 +208,9 @@ class Owlv2Grounder:
         tokens = self.tokenizer(
             texts, padding="max_length", truncation=True, max_length=self.max_tokens, return_tensors="pt"
         )
-        with inference("OWLv2"):
-            outputs = self.model.owlv2.get_text_features(
-                input_ids=copy_to_device(tokens["input_ids"], self.device),
-                attention_mask=copy_to_device(tokens["attention_mask"], self.device),
-            )
-            return unit_rows(outputs.pooler_output, "OWLv2")
+        with inference(_NAME):
+            outputs = self.model.owlv2.get_text_features(**token_inputs(tokens, self.device))
+            return unit_rows(outputs.pooler_output, _NAME)
 
 
 def _limited(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""PE-AV: sounds, images and texts in one space (Meta's Perception Encoder Audiovisual), by the PeAudioVideo classes
+"""PE-AV: audio, images and text in one space (Meta's Perception Encoder Audiovisual), by the PeAudioVideo classes
 of transformers. Permissively licensed, where ImageBind is not."""
 
 from __future__ import annotations
@@ -6,26 +6,25 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError, UnknownName
-from zsavs.media.waveform import resample, windows
+from zsavs.models.adapter import Adapter
+from zsavs.models.audio_windows import answers_by_clip, mono_windows
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.inputs import check_clips, check_images, check_phrases
+from zsavs.models.inputs import check_clips, check_counts, check_images, check_phrases
 from zsavs.models.outputs import normalise, unit_rows
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
-from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.runtime import import_transformers
 from zsavs.models.text_memo import TextMemo
-from zsavs.models.transfer import copy_to_device
+from zsavs.models.transfer import copy_to_device, token_inputs
 from zsavs.protocols import Pull
 from zsavs.storage.memo import Memo
-from zsavs.storage.weights import WeightCard, locate
+from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ __all__ = ["CARDS", "DEFAULT", "PeAvEncoder"]
 
 DEFAULT = "facebook/pe-av-base"
 
-_NAME = "PeAudioVideoModel"
+_MODEL = "PeAudioVideoModel"
 _TRAINED_ON = "videos with their sound and synthetic captions (from memory)"
 _TEXTS = ("both", "sound", "picture")
 
@@ -71,17 +70,17 @@ def _repair(transformers: Any) -> None:
     }
 
 
-class PeAvEncoder:
-    """Embeds sounds, images and texts in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
+class PeAvEncoder(Adapter):
+    """Audio clips, images and texts to embeddings in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
 
     It also reads words given as vectors (:class:`zsavs.protocols.PseudoWordEncoder`).
 
-    The model was trained to align sound with video directly, and has two heads for texts: one to compare with sounds,
-    one with videos. An image is a video of one frame. A text is here the mean of what both heads say, each of unit
-    length, so that one row serves on both sides; ``text`` takes a single head instead.
+    The model was trained to align audio with video directly, and has two heads for texts: one to compare with audio,
+    one with videos. An image is a video of one frame. A text's embedding is here the mean of what both heads give,
+    each of unit length, so that one row serves on both sides; ``text`` takes a single head instead.
 
-    A sound of more than ``window_s`` is heard window by window, the last one moved back to end with the sound, and its
-    embedding is the mean of theirs; memory does so not grow with its length. Windows of one length share batches:
+    A clip of more than ``window_s`` is cut into windows, the last one moved back to end with the clip, and its
+    embedding is the mean of theirs; memory so does not grow with its length. Windows of one length share batches:
     nothing is padded but the end of a window to whole steps of the model, by its own extractor.
 
     Args:
@@ -101,8 +100,9 @@ class PeAvEncoder:
         UnknownName: no such text head.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("audio_model.audio_encoder", "video_model.video_encoder")
+    cards, default = CARDS, DEFAULT
+    parts = (_MODEL, "PeAudioFeatureExtractor", "PeVideoVideoProcessor", "AutoTokenizer")
+    towers = ("audio_model.audio_encoder", "video_model.video_encoder")
 
     def __init__(
         self,
@@ -118,68 +118,31 @@ class PeAvEncoder:
         text: str = "both",
         max_text_tokens: int = 512,
     ) -> None:
-        if batch_size < 1 or not 0.1 <= window_s <= 600:
-            raise InputError(
-                f"PeAvEncoder: batch_size must be at least 1 and window_s in [0.1, 600] seconds, "
-                f"got {batch_size} and {window_s}."
-            )
+        check_counts(self, batch_size=batch_size)
+        if not 0.1 <= window_s <= 600:
+            raise InputError(f"PeAvEncoder: window_s must be in [0.1, 600] seconds, got {window_s}.")
         if text not in _TEXTS:
             raise UnknownName("text head of PE-AV", str(text), _TEXTS)
-        self.device = resolve_device(device)
-        self.model = to_device(model, self.device)
+        super().__init__(model, card, device)
         self.feature_extractor, self.video_processor, self.tokenizer = feature_extractor, video_processor, tokenizer
-        self.card = card
         self.space = f"pe_av:{card.source}" + ("" if text == "both" else f":{text}")
         self.batch_size, self.window_s, self.text = batch_size, window_s, text
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
         self.max_text_tokens = min(max_text_tokens, model.config.text_config.max_position_embeddings)
         self._texts = TextMemo(self._embed_texts, space=self.space)
         self._images: Memo[NDArray[np.float32]] = Memo()
-        self._sounds: Memo[NDArray[np.float32]] = Memo()
+        self._audio: Memo[NDArray[np.float32]] = Memo()
 
     @classmethod
-    def load(
-        cls,
-        checkpoint: str | Path = DEFAULT,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int = 8,
-        window_s: float = 10.0,
-        text: str = "both",
-    ) -> PeAvEncoder:
-        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
-
-        Args:
-            checkpoint: "facebook/pe-av-small", "-base", "-large", any other PE-AV repository in the hub cache, or a
-                folder.
-            revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`.
-            batch_size, window_s, text: as for the class.
+    def read_parts(cls, folder: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """The model, its feature extractor, its video processor and its tokenizer.
 
         Raises:
-            MissingWeights: the checkpoint or one of its files is not on this machine.
-            WeightsError: it cannot be read as a PE-AV model.
+            MissingWeights, WeightsError: as :meth:`load`.
         """
-        folder = locate(checkpoint, revision)
-        where = resolve_device(device)
         with without_notes():
             _repair(import_transformers())
-            model = load_model(_NAME, folder, resolve_dtype(dtype, where))
-            parts = [
-                load_part(name, folder)
-                for name in ("PeAudioFeatureExtractor", "PeVideoVideoProcessor", "AutoTokenizer")
-            ]
-        return cls(
-            model,
-            *parts,
-            card=card_for(CARDS, checkpoint, folder),
-            device=str(where),
-            batch_size=batch_size,
-            window_s=window_s,
-            text=text,
-        )
+            return super().read_parts(folder, dtype)
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         """Embed N clips of any rate, length and channel count: (N, D), unit rows. None give (0, D).
@@ -188,7 +151,7 @@ class PeAvEncoder:
             AudioError: not a list of :class:`AudioClip`.
             WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
-        return self._stack(self._sounds(check_clips(clips), self._embed_clips))
+        return self._stack(self._audio(check_clips(clips), self._embed_clips))
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
@@ -212,40 +175,21 @@ class PeAvEncoder:
         return np.stack(rows) if rows else np.zeros((0, self.model.config.text_config.hidden_size), np.float32)
 
     def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
-        """Windows of neighbouring clips share batches where they are equally long."""
-        counts: list[int] = []
+        by_clip = answers_by_clip(clips, self._samples, self._embed_windows, self.batch_size)
+        return [*normalise(np.stack([np.mean(windows, axis=0) for windows in by_clip]))]
 
-        def inputs() -> Iterator[torch.Tensor]:
-            for clip in clips:
-                pieces = self._pieces(clip)
-                counts.append(len(pieces))
-                yield from map(self._input, pieces)
+    def _samples(self, clip: AudioClip) -> Iterator[torch.Tensor]:
+        """The samples of each window of a clip, (1, 1, T), T a whole number of the model's steps."""
+        for window in mono_windows(clip, self.sample_rate_hz, self.window_s, self.window_s):
+            made = self.feature_extractor(window, sampling_rate=self.sample_rate_hz, return_tensors="pt")
+            yield made["input_values"]
 
-        rows: list[NDArray[np.float32]] = []
-        for _, same in groupby(inputs(), key=lambda values: values.shape[-1]):
-            rows += in_batches(self._embed_inputs, same, self.batch_size)
-        ends = np.cumsum(counts)
-        means = [np.mean(rows[end - count : end], axis=0) for count, end in zip(counts, ends, strict=True)]
-        return [*normalise(np.stack(means))]
-
-    def _pieces(self, clip: AudioClip) -> Sequence[NDArray[np.float32]]:
-        wave = resample(clip.mono(), clip.sample_rate_hz, self.sample_rate_hz)
-        if len(wave) <= round(self.window_s * self.sample_rate_hz):
-            return [wave]
-        return list(windows(wave, self.sample_rate_hz, self.window_s, self.window_s))
-
-    def _input(self, window: NDArray[np.float32]) -> torch.Tensor:
-        """(1, 1, T) samples, T a whole number of the model's steps."""
-        made = self.feature_extractor(window, sampling_rate=self.sample_rate_hz, return_tensors="pt")
-        values: torch.Tensor = made["input_values"]
-        return values
-
-    def _embed_inputs(self, inputs: list[torch.Tensor]) -> NDArray[np.float32]:
+    def _embed_windows(self, samples: list[torch.Tensor]) -> NDArray[np.float32]:
         import torch
 
-        with inference(_NAME):
-            values = copy_to_device(torch.cat(inputs), self.device, self.model.dtype)
-            return unit_rows(self.model.get_audio_embeds(values), _NAME)
+        with inference(_MODEL):
+            values = copy_to_device(torch.cat(samples), self.device, self.model.dtype)
+            return unit_rows(self.model.get_audio_embeds(values), _MODEL)
 
     def _embed_images(self, images: list[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         return in_batches(self._embed_frames, images, self.batch_size)
@@ -255,10 +199,10 @@ class PeAvEncoder:
 
         video = self.model.video_model
         frames = torch.cat([self._frame(image) for image in images])
-        with inference(_NAME):
+        with inference(_MODEL):
             # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
             encoded = video.video_encoder(pixel_values_videos=copy_to_device(frames, self.device, self.model.dtype))
-            return unit_rows(video.video_head(encoded.pooler_output), _NAME)
+            return unit_rows(video.video_head(encoded.pooler_output), _MODEL)
 
     def _frame(self, image: NDArray[np.uint8]) -> torch.Tensor:
         """(1, 1, 3, H, W): a video of one frame, as the model's processor makes it."""
@@ -280,7 +224,7 @@ class PeAvEncoder:
             return np.zeros((0, vectors.embedding_dim), np.float32)
         # With the space that it has in a prompt: a word at the beginning of a text is another token.
         tokens = self._tokenize([f" {word}" for word in words], add_special_tokens=False)
-        with inference(_NAME):
+        with inference(_MODEL):
             return mean_of_tokens(vectors(tokens["input_ids"].to(self.device)), tokens["attention_mask"] > 0)
 
     def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
@@ -302,7 +246,7 @@ class PeAvEncoder:
                 inputs_embeds=x, attention_mask=torch.ones(x.shape[:2], dtype=torch.long, device=x.device)
             )
 
-        return differentiably(encode, vectors, self.device, self.model.dtype, _NAME)
+        return differentiably(encode, vectors, self.device, self.model.dtype, _MODEL)
 
     def _tokenize(self, texts: list[str], **settings: bool) -> Any:
         return self.tokenizer(
@@ -311,12 +255,8 @@ class PeAvEncoder:
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self._tokenize(phrases)
-        with inference(_NAME):
-            read = self._read(
-                input_ids=copy_to_device(tokens["input_ids"], self.device),
-                attention_mask=copy_to_device(tokens["attention_mask"], self.device),
-            )
-            return unit_rows(read, _NAME)
+        with inference(_MODEL):
+            return unit_rows(self._read(**token_inputs(tokens, self.device)), _MODEL)
 
     def _read(self, **inputs: torch.Tensor) -> torch.Tensor:
         """(K, D): the mean of what the heads say, each of unit length."""

@@ -5,24 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zsavs.errors import InputError, WeightsError
+from zsavs.errors import InputError
+from zsavs.models.adapter import Adapter
 from zsavs.models.batching import batches, in_batches, in_threads, inference
-from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
+from zsavs.models.checkpoints import load_model
+from zsavs.models.inputs import check_counts
+from zsavs.models.outputs import check_finite
+from zsavs.models.runtime import load_part
 from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.storage.memo import Memo
-from zsavs.storage.weights import WeightCard, locate
+from zsavs.storage.weights import WeightCard
 from zsavs.types import AVSample, Proposals
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["CARDS", "DEFAULT", "Sam2Segmenter"]
+
+_NAME = "SAM 2"
 
 DEFAULT = "facebook/sam2.1-hiera-tiny"
 
@@ -47,10 +52,10 @@ _COPIES = {
 _Decoded = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class Sam2Segmenter:
+class Sam2Segmenter(Adapter):
     """Mask logits for boxes (:class:`zsavs.protocols.Segmenter`) and for points.
 
-    The image is squeezed into the model's square, as SAM 2 was trained. Its features are remembered for as long as
+    The image is squeezed into the model's square, as SAM 2 was trained. Its features stay in a memo for as long as
     the image lives (the last 16 images), so that the second prompt costs only the small mask decoder.
 
     Args:
@@ -68,8 +73,8 @@ class Sam2Segmenter:
         InputError: a batch size below 1.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("vision_encoder",)
+    cards, default = CARDS, DEFAULT
+    towers = ("vision_encoder",)
 
     def __init__(
         self,
@@ -82,54 +87,23 @@ class Sam2Segmenter:
         batch_size: int = 4,
         prompts_at_once: int = 16,
     ) -> None:
-        if min(batch_size, prompts_at_once) < 1:
-            raise InputError(
-                f"Sam2Segmenter: batch_size and prompts_at_once are at least 1, got {batch_size}, {prompts_at_once}."
-            )
-        self.device = resolve_device(device)
-        self.model = _float_decoder(to_device(model, self.device))
+        check_counts(self, batch_size=batch_size, prompts_at_once=prompts_at_once)
+        super().__init__(model, card, device)
+        self.model = _float_decoder(self.model)
         self.image_processor = image_processor
-        self.card = card
         self.multimask = multimask
         self.batch_size = batch_size
         self.prompts_at_once = prompts_at_once
         self._features: Memo[list[torch.Tensor]] = Memo(max_items=16)
 
     @classmethod
-    def load(
-        cls,
-        checkpoint: str | Path = DEFAULT,
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: str = "auto",
-        multimask: bool = True,
-        batch_size: int = 4,
-        prompts_at_once: int = 16,
-    ) -> Sam2Segmenter:
-        """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
-
-        Args:
-            checkpoint: a key of ``CARDS``, any other SAM 2 in the hub cache, or a folder.
-            revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`; the dtype is that of the image encoder.
-            multimask, batch_size, prompts_at_once: as for the class.
+    def read_parts(cls, folder: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """The model, whose image encoder is in ``dtype``, and its image processor.
 
         Raises:
-            MissingWeights: the checkpoint or one of its files is not on this machine.
-            WeightsError: it cannot be read as a SAM 2.
+            MissingWeights, WeightsError: as :meth:`load`.
         """
-        folder = locate(checkpoint, revision)
-        where = resolve_device(device)
-        return cls(
-            load_model("Sam2Model", folder, resolve_dtype(dtype, where), copies=_COPIES),
-            load_part("AutoImageProcessor", folder),
-            card=card_for(CARDS, checkpoint, folder),
-            device=str(where),
-            multimask=multimask,
-            batch_size=batch_size,
-            prompts_at_once=prompts_at_once,
-        )
+        return [load_model("Sam2Model", folder, dtype, copies=_COPIES), load_part("AutoImageProcessor", folder)]
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
         """For each sample the mask logits of its R boxes: (R, H, W) float32, above 0 is inside.
@@ -204,12 +178,12 @@ class Sam2Segmenter:
         ]
         asking = [i for i, prompt in enumerate(prompts) if len(next(iter(prompt.values())))]
         for batch in batches(asking, self.batch_size):
-            looked = self._features(
+            encoded = self._features(
                 [samples[i].image for i in batch], lambda new: in_batches(self._encode, new, self.batch_size)
             )
             # Images with equally many prompts share the decoder, as the surroundings of single regions do.
             alike: dict[tuple[tuple[int, ...], ...], list[tuple[int, list[torch.Tensor]]]] = {}
-            for i, features in zip(batch, looked, strict=True):
+            for i, features in zip(batch, encoded, strict=True):
                 alike.setdefault(tuple(values.shape for values in prompts[i].values()), []).append((i, features))
             found: list[list[_Decoded]] = []
             for shapes, same in alike.items():
@@ -232,7 +206,7 @@ class Sam2Segmenter:
         import torch
 
         pixels = torch.cat(in_threads(self._prepare, images))
-        with inference("SAM 2"):
+        with inference(_NAME):
             dtype = next(self.model.vision_encoder.parameters()).dtype
             scales = self.model.get_image_embeddings(copy_to_device(pixels, self.device, dtype))
             return [[scale[i : i + 1].float().clone() for scale in scales] for i in range(len(images))]
@@ -251,13 +225,13 @@ class Sam2Segmenter:
         sizes_hw: list[tuple[int, int] | None],
     ) -> list[list[_Decoded]]:
         """For each of N images what its P prompts give, P the same for all: logits (H, W), or of the decoder's size,
-        and a rating for each. They may still be on their way (:func:`zsavs.models.transfer.copy_to_cpu`)."""
+        and a rating for each. Not to be read before :func:`zsavs.models.transfer.wait_for_copies`."""
         import torch
         from torch.nn.functional import interpolate
 
         def decoded(rows: slice) -> list[list[_Decoded]]:
             asked = {name: np.stack([prompt[name][rows] for prompt in prompts]) for name in prompts[0]}
-            with inference("SAM 2"):
+            with inference(_NAME):
                 inputs = {name: copy_to_device(torch.from_numpy(values), self.device) for name, values in asked.items()}
                 # One image is not copied, whose features are large.
                 seen = [
@@ -287,11 +261,7 @@ def _stacked(rows: list[_Decoded]) -> tuple[NDArray[np.float32], NDArray[np.floa
     """Logits (P, H, W) and ratings (P,) of one image, checked."""
     logits, ratings = zip(*rows, strict=True)
     found, rated = np.stack(logits), np.concatenate(ratings)
-    if not (np.isfinite(found).all() and np.isfinite(rated).all()):
-        raise WeightsError(
-            "SAM 2 returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-            "the weights are broken: delete and fetch them again"
-        )
+    check_finite(_NAME, found, rated)
     return found, rated
 
 

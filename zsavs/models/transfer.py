@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["copy_to_cpu", "copy_to_device", "wait_for_copies"]
+__all__ = ["copy_to_cpu", "copy_to_device", "token_inputs", "wait_for_copies"]
 
 #: Devices that copy while the processor goes on. Others could be asked to, and do not all keep what they are given.
 _ASYNCHRONOUS = ("cuda",)
@@ -21,6 +22,11 @@ def copy_to_device(tensor: torch.Tensor, device: torch.device, dtype: torch.dtyp
     It does not wait until a GPU is free to take it: CUDA has a copy of its own when this returns.
     """
     return tensor.to(device, dtype or tensor.dtype, non_blocking=device.type in _ASYNCHRONOUS)
+
+
+def token_inputs(tokens: Mapping[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+    """Ids and attention mask of tokenized texts, each (K, T), on the device, by the names that text models take."""
+    return {name: copy_to_device(tokens[name], device) for name in ("input_ids", "attention_mask")}
 
 
 def copy_to_cpu(tensor: torch.Tensor) -> NDArray[Any]:

@@ -1,5 +1,5 @@
-"""Whisper as an audio captioner: a sentence for a sound (Kadlčík et al., "A Whisper transformer for audio captioning
-trained with synthetic captions and transfer learning", arXiv 2305.09690), by the Whisper classes of transformers.
+"""Whisper as an audio captioner: a sentence for an audio clip (Kadlčík et al., "A Whisper transformer for audio
+captioning trained with synthetic captions and transfer learning", arXiv 2305.09690), by the classes of transformers.
 
 Plain Whisper (Radford et al., 2022) writes down speech; captioners are the same network with other weights, told by
 the first words of the answer, a forced prefix, in which style to describe. No preset has one: the public checkpoints
@@ -11,26 +11,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self
 
 from zsavs.errors import InputError
-from zsavs.media.waveform import resample, windows
-from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import card_for, load_model
-from zsavs.models.inputs import check_clips
-from zsavs.models.runtime import import_transformers, load_part, quiet, resolve_device, resolve_dtype, to_device
+from zsavs.models.adapter import Adapter
+from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
+from zsavs.models.batching import inference
+from zsavs.models.inputs import check_clips, check_counts
+from zsavs.models.runtime import import_transformers, quiet
 from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
-from zsavs.storage.weights import WeightCard, locate
+from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["CARDS", "PREFIXES", "WhisperCaptioner"]
+
+_MODEL = "WhisperForConditionalGeneration"
 
 
 def _card(name: str, size_mb: int) -> WeightCard:
@@ -59,16 +58,12 @@ CARDS["zsavs:nano/audio_captioner"] = WeightCard(
     "zsavs:nano/audio_captioner", "Apache-2.0", 3, "rendered sounds of the orchestra with captions"
 )
 
-CARDS["zsavs:nano/audio_captioner"] = WeightCard(
-    "zsavs:nano/audio_captioner", "Apache-2.0", 3, "rendered sounds of the orchestra with captions"
-)
 
+class WhisperCaptioner(Adapter):
+    """Audio clips to captions (:class:`zsavs.protocols.AudioCaptioner`).
 
-class WhisperCaptioner:
-    """Describes sounds in words (:class:`zsavs.protocols.AudioCaptioner`).
-
-    A sound is heard through windows as long as the model's (30 s): a shorter sound is one window, padded with silence
-    as Whisper does; a longer one is cut into windows ``hop_s`` apart, the last moved back to end with the sound. The
+    A clip is cut into windows as long as the model's (30 s): a shorter clip is one window, padded with silence as
+    Whisper does; the windows of a longer one lie ``hop_s`` apart, the last moved back to end with the clip. The
     captions of its windows, each sentence once, joined by ". ", are its caption.
 
     Decoding draws nothing at random: greedy, or beam search with ``num_beams`` above 1. The answer begins with what
@@ -91,8 +86,9 @@ class WhisperCaptioner:
         InputError: a setting out of range.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("model.encoder",)
+    cards = CARDS
+    parts = (_MODEL, "WhisperFeatureExtractor", "AutoTokenizer")
+    towers = ("model.encoder",)
 
     def __init__(
         self,
@@ -109,17 +105,11 @@ class WhisperCaptioner:
         hop_s: float | None = None,
     ) -> None:
         self.window_s = float(feature_extractor.chunk_length)
-        self.hop_s = self.window_s if hop_s is None else hop_s
-        if min(batch_size, num_beams, max_new_tokens) < 1 or not 0 < self.hop_s <= self.window_s:
-            raise InputError(
-                f"WhisperCaptioner: batch_size, num_beams and max_new_tokens must be at least 1 and hop_s in "
-                f"(0, {self.window_s:g}] seconds, got {batch_size}, {num_beams}, {max_new_tokens} and {hop_s}."
-            )
-        self.device = resolve_device(device)
-        self.model = to_device(model, self.device)
+        self.hop_s = checked_hop(self, hop_s, self.window_s)
+        check_counts(self, batch_size=batch_size, num_beams=num_beams, max_new_tokens=max_new_tokens)
+        super().__init__(model, card, device)
         self.feature_extractor = feature_extractor
         self.tokenizer = tokenizer
-        self.card = card
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
         self.batch_size = batch_size
         self.prefix = prefix
@@ -134,33 +124,18 @@ class WhisperCaptioner:
         self._captions: Memo[str] = Memo()
 
     @classmethod
-    def load(
-        cls,
-        checkpoint: str | Path = "",
-        *,
-        revision: str = "main",
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int = 8,
-        prefix: str | None = None,
-        num_beams: int = 1,
-        max_new_tokens: int = 60,
-        hop_s: float | None = None,
-    ) -> WhisperCaptioner:
+    def load(cls, checkpoint: str | Path = "", *, prefix: str | None = None, **settings: Any) -> Self:
         """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
 
         Args:
             checkpoint: a hub repository or a folder with Whisper weights trained to caption sounds; there is no
                 default, as the public ones (:data:`CARDS`) are non-commercial.
-            revision: branch, tag or commit of a hub repository.
-            device, dtype: see :mod:`zsavs.models.runtime`.
             prefix: as for the class; None for what a known checkpoint was trained with (:data:`PREFIXES`), else none.
-            batch_size, num_beams, max_new_tokens, hop_s: as for the class.
+            settings: as for :meth:`Adapter.load`.
 
         Raises:
-            InputError: no checkpoint is named.
-            MissingWeights: the checkpoint or one of its files is not on this machine.
-            WeightsError: it cannot be read as a Whisper model.
+            InputError: no checkpoint is named, or a setting is out of range.
+            UnknownName, MissingWeights, WeightsError: as :meth:`Adapter.load`.
         """
         if not str(checkpoint):
             raise InputError(
@@ -168,20 +143,8 @@ class WhisperCaptioner:
                 "one: audio_captioner='whisper:ORG/NAME' or 'whisper:/path/to/folder' "
                 f"(zsavs knows {', '.join(CARDS)}; fetch one with: zsavs download NAME)."
             )
-        folder = locate(checkpoint, revision)
-        where = resolve_device(device)
-        return cls(
-            load_model("WhisperForConditionalGeneration", folder, resolve_dtype(dtype, where)),
-            load_part("WhisperFeatureExtractor", folder),
-            load_part("AutoTokenizer", folder),
-            card=card_for(CARDS, checkpoint, folder),
-            device=str(where),
-            batch_size=batch_size,
-            prefix=PREFIXES.get(str(checkpoint), "") if prefix is None else prefix,
-            num_beams=num_beams,
-            max_new_tokens=max_new_tokens,
-            hop_s=hop_s,
-        )
+        prefix = PREFIXES.get(str(checkpoint), "") if prefix is None else prefix
+        return super().load(checkpoint, prefix=prefix, **settings)
 
     def caption(self, items: Sequence[AudioClip]) -> list[str]:
         """Describe N clips of any rate, length and channel count: N captions, stripped, possibly empty.
@@ -193,30 +156,14 @@ class WhisperCaptioner:
         return self._captions(check_clips(items), self._describe_all)
 
     def _describe_all(self, clips: list[AudioClip]) -> list[str]:
-        """Windows of all clips share batches; only one clip's windows and one batch are in memory."""
-        counts: list[int] = []
+        by_clip = answers_by_clip(clips, self._features, self._describe, self.batch_size)
+        return [_join(captions) for captions in by_clip]
 
-        def features() -> Iterator[torch.Tensor]:
-            for clip in clips:
-                pieces = self._pieces(clip)
-                counts.append(len(pieces))
-                yield from map(self._features, pieces)
-
-        said = iter(in_batches(self._describe, features(), self.batch_size))
-        return [_join([next(said) for _ in range(count)]) for count in counts]
-
-    def _pieces(self, clip: AudioClip) -> Sequence[NDArray[np.float32]]:
-        """Cut a clip into mono windows of the model's rate, none longer than the model's window."""
-        wave = resample(clip.mono(), clip.sample_rate_hz, self.sample_rate_hz)
-        if len(wave) <= self.feature_extractor.n_samples:
-            return [wave]
-        return list(windows(wave, self.sample_rate_hz, self.window_s, self.hop_s))
-
-    def _features(self, window: NDArray[np.float32]) -> torch.Tensor:
-        """Log-mel features of one window, padded with silence: (1, mel bins, frames)."""
-        extracted = self.feature_extractor(window, sampling_rate=self.sample_rate_hz, return_tensors="pt")
-        features: torch.Tensor = extracted["input_features"]
-        return features
+    def _features(self, clip: AudioClip) -> Iterator[torch.Tensor]:
+        """Log-mel features of each window of a clip, padded with silence: (1, mel bins, frames)."""
+        for window in mono_windows(clip, self.sample_rate_hz, self.window_s, self.hop_s):
+            extracted = self.feature_extractor(window, sampling_rate=self.sample_rate_hz, return_tensors="pt")
+            yield extracted["input_features"]
 
     def _describe(self, features: list[torch.Tensor]) -> list[str]:
         import torch
@@ -226,7 +173,7 @@ class WhisperCaptioner:
         # A copy: Whisper's settings are changed by what is asked of it.
         settings = copy.deepcopy(self.model.generation_config)
         settings.update(do_sample=False, num_beams=self.num_beams, max_new_tokens=self.max_new_tokens)
-        with inference("WhisperForConditionalGeneration"), quiet():
+        with inference(_MODEL), quiet():
             # The plain loop and not Whisper's own, which looks for timestamps and starts anew at a higher temperature,
             # drawing at random, where it mistrusts a transcript.
             tokens = plain_generate(

@@ -1,26 +1,25 @@
-"""ImageBind behind the verbs: sounds, images and texts in one space."""
+"""ImageBind as an encoder: audio, images and text in one space."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import InputError
+from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import bank_beside
 from zsavs.models.imagebind.audio import preprocess_audio
 from zsavs.models.imagebind.checkpoint import CARDS, DEFAULT, find, read, sizes_beside
 from zsavs.models.imagebind.config import ImageBindConfig
 from zsavs.models.imagebind.image import preprocess_image
 from zsavs.models.imagebind.text import tokenize
-from zsavs.models.inputs import check_clips, check_images, check_phrases
+from zsavs.models.inputs import check_clips, check_counts, check_images, check_phrases
 from zsavs.models.outputs import unit_rows
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
-from zsavs.models.runtime import resolve_device, resolve_dtype, to_device
+from zsavs.models.runtime import resolve_device, resolve_dtype
 from zsavs.models.text_memo import TextMemo
 from zsavs.protocols import Pull
 from zsavs.storage.memo import Memo
@@ -37,26 +36,26 @@ __all__ = ["ImageBindEncoder"]
 _NAME = "ImageBind"
 
 
-class ImageBindEncoder:
-    """Embeds sounds, images and texts in ImageBind's space (:class:`zsavs.protocols.JointEncoder`).
+class ImageBindEncoder(Adapter):
+    """Audio clips, images and texts to embeddings in ImageBind's space (:class:`zsavs.protocols.JointEncoder`).
 
     It also reads words given as vectors (:class:`zsavs.protocols.PseudoWordEncoder`).
 
-    The official model returns texts and sounds longer than images (by a learned scale, and by 20), so that its dot
+    The official model returns texts and audio longer than images (by a learned scale, and by 20), so that its dot
     products are logits; here every row has unit length, and products are cosines. The scales are
     ``encoder.model.scale("text")`` and ``encoder.model.scale("audio")``.
 
-    A sound is heard as officially: through three clips of 2 s, the first at its beginning, the last at its end, and
-    their embeddings are averaged. So of a recording longer than 6 s only 6 s are heard; give more ``clips`` for more,
-    or cut the recording into pieces. The official code listens to the first channel alone and hears nothing of a sound
-    that is in the second one only; here the mean of the channels is heard, unless ``downmix`` is off.
+    An audio clip is heard as officially: through three windows of 2 s, the first at its beginning, the last at its end,
+    and their embeddings are averaged. So of a clip longer than 6 s only 6 s are heard; ask for more windows (``clips``)
+    for more, or cut the clip. The official code takes the first channel alone and hears nothing of what is in the
+    second one only; here the mean of the channels is heard, unless ``downmix`` is off.
 
     Args:
         model: :class:`zsavs.models.imagebind.ImageBind` with its weights; it is moved and frozen.
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
-        batch_size: the most images, or recordings, in the model at once.
-        clips: clips of 2 s for each recording.
+        batch_size: the most images, or audio clips, in the model at once.
+        clips: windows of 2 s for each audio clip, which the official code calls clips.
         downmix: hear the mean of the channels; False for the first channel alone, as officially.
         sound_bank, picture_bank: (B, D) embeddings of unlabelled items that scores are calibrated against
             (:mod:`zsavs.calibration.bank`).
@@ -65,8 +64,11 @@ class ImageBindEncoder:
         InputError: a batch size or a number of clips below 1.
     """
 
-    #: For :func:`zsavs.models.compiled.compile_towers`.
-    towers: ClassVar[tuple[str, ...]] = ("modality_trunks.vision", "modality_trunks.audio")
+    cards, default = CARDS, DEFAULT
+    banks = ("sound_bank", "picture_bank")
+    towers = ("modality_trunks.vision", "modality_trunks.audio")
+
+    model: ImageBind
 
     def __init__(
         self,
@@ -80,11 +82,8 @@ class ImageBindEncoder:
         sound_bank: NDArray[np.float32] | None = None,
         picture_bank: NDArray[np.float32] | None = None,
     ) -> None:
-        if batch_size < 1 or clips < 1:
-            raise InputError(f"ImageBindEncoder: batch_size and clips must be positive, got {batch_size} and {clips}.")
-        self.device = resolve_device(device)
-        self.model: ImageBind = to_device(model, self.device)
-        self.card = card
+        check_counts(self, batch_size=batch_size, clips=clips)
+        super().__init__(model, card, device)
         self.space = f"imagebind:{card.source}"
         self.batch_size = batch_size
         self.clips = clips
@@ -92,7 +91,7 @@ class ImageBindEncoder:
         self.sound_bank, self.picture_bank = sound_bank, picture_bank
         self._texts = TextMemo(self._embed_texts, space=self.space)
         self._images: Memo[NDArray[np.float32]] = Memo()
-        self._sounds: Memo[NDArray[np.float32]] = Memo()
+        self._audio: Memo[NDArray[np.float32]] = Memo()
 
     @classmethod
     def load(
@@ -102,24 +101,24 @@ class ImageBindEncoder:
         revision: str = "main",
         device: str = "auto",
         dtype: str = "auto",
-        batch_size: int = 8,
-        clips: int = 3,
-        downmix: bool = True,
         config: ImageBindConfig | None = None,
-    ) -> ImageBindEncoder:
+        **settings: Any,
+    ) -> Self:
         """Load weights that are on this machine: the published ones, or a folder with weights of another size.
 
         Args:
             checkpoint, revision: the file, or where it is; see :func:`zsavs.models.imagebind.checkpoint.find`.
             device, dtype: see :mod:`zsavs.models.runtime`.
-            batch_size, clips, downmix: as for the class.
             config: sizes, for a file of other sizes than the published one; without them, those that ``config.json``
                 beside the file gives.
+            settings: those of the class. A bank that is left out, or None, is the one beside the weights.
 
         Raises:
+            UnknownName: a setting that the class does not have.
             MissingWeights: the file is not here; names it, its licence, and where to put it.
             WeightsError: it cannot be read as these weights.
         """
+        cls.check_settings(settings)
         path = find(checkpoint, revision)
         where = resolve_device(device)
         return cls(
@@ -128,11 +127,7 @@ class ImageBindEncoder:
                 path.parent if path.parent.parent.name == "snapshots" else path
             ),
             device=str(where),
-            batch_size=batch_size,
-            clips=clips,
-            downmix=downmix,
-            sound_bank=bank_beside(path.parent, "sound_bank"),
-            picture_bank=bank_beside(path.parent, "picture_bank"),
+            **cls.with_banks(path.parent, settings),
         )
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
@@ -142,7 +137,7 @@ class ImageBindEncoder:
             AudioError: not a list of :class:`AudioClip`.
             WeightsError: the model returned NaN, or the device's memory is too small for one item.
         """
-        return self._stack(self._sounds(check_clips(clips), self._embed_clips))
+        return self._stack(self._audio(check_clips(clips), self._embed_clips))
 
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed N images, each (H, W, 3) uint8 RGB of its own size: (N, D), unit rows. None give (0, D).
@@ -167,7 +162,7 @@ class ImageBindEncoder:
         return self._texts(phrases) if phrases else self._stack([])
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """The mean of the vectors that each of K words' pieces enter with: (K, W). No words give (0, W).
+        """The mean of the vectors that each of K words' tokens enter with: (K, W). No words give (0, W).
 
         Raises:
             InputError: as :meth:`encode_text`.
