@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.types import Query
 
-__all__ = ["USES", "far_off", "on_device"]
+__all__ = ["USES", "far_off", "on_device", "parts_of", "settings_of"]
 
 SAMPLES = testing.example_samples()
 CLIPS = [sample.audio for sample in SAMPLES]
@@ -53,10 +54,10 @@ PSEUDO_WORD_USES: Uses = {
 JOINT_USES: Uses = {**AUDIO_USES, **IMAGE_USES, **TEXT_USES, **PSEUDO_WORD_USES}
 BOX_USES: Uses = {"boxes": _found}
 
-#: By name: what makes it, and what it is asked.
-USES: dict[str, tuple[Callable[[], Any], Uses]] = {
+#: By name: what makes it, with a seed if one is given, and what it is asked.
+USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     "clap": (tiny_clap, {**AUDIO_USES, **TEXT_USES, "tokens": lambda part: _projected(part, "audio", CLIPS)}),
-    "clap_fusion": (lambda: tiny_clap(fusion=True), AUDIO_USES),
+    "clap_fusion": (partial(tiny_clap, fusion=True), {**AUDIO_USES, **TEXT_USES}),
     "open_clip": (
         tiny_open_clip,
         {**IMAGE_USES, **TEXT_USES, "tokens": lambda part: _projected(part, "image", IMAGES)},
@@ -70,7 +71,7 @@ USES: dict[str, tuple[Callable[[], Any], Uses]] = {
         {"tags": lambda part: [[dict(tags)[label] for label in part.labels] for tags in part.tag(CLIPS)]},
     ),
     "grounding_dino": (tiny_grounding_dino, BOX_USES),
-    "mm_grounding_dino": (lambda: tiny_grounding_dino(mm=True), BOX_USES),
+    "mm_grounding_dino": (partial(tiny_grounding_dino, mm=True), BOX_USES),
     "owlv2": (tiny_owlv2, BOX_USES),
     "sam2": (
         tiny_sam2,
@@ -86,12 +87,20 @@ _PARTS = ("feature_extractor", "image_processor", "video_processor", "preprocess
 _SETTINGS = ("max_new_tokens", "box_threshold", "threshold")
 
 
+def parts_of(part: Any) -> dict[str, Any]:
+    """What prepares an adapter's inputs, by name, in the order of its constructor."""
+    return {name: getattr(part, name) for name in _PARTS if hasattr(part, name)}
+
+
+def settings_of(part: Any) -> dict[str, Any]:
+    """The settings that a toy adapter was given, beside its parts."""
+    return {name: getattr(part, name) for name in _SETTINGS if hasattr(part, name)}
+
+
 def on_device(part: Any, device: Any, dtype: torch.dtype = torch.float32) -> Any:
-    """The same weights on a device, in a dtype, behind the same adapter, which remembers nothing yet."""
-    parts = [getattr(part, name) for name in _PARTS if hasattr(part, name)]
-    settings = {name: getattr(part, name) for name in _SETTINGS if hasattr(part, name)}
+    """The same weights on a device, in a dtype, behind the same adapter, whose memos are empty."""
     model = copy.deepcopy(part.model).to(dtype)
-    return type(part)(model, *parts, card=part.card, device=device, **settings)
+    return type(part)(model, *parts_of(part).values(), card=part.card, device=device, **settings_of(part))
 
 
 def far_off(got: Any, wanted: Any) -> float:

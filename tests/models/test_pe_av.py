@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from zsavs import testing
-from zsavs.errors import AudioError, ImageError, InputError, MissingWeights, UnknownName, WeightsError
+from zsavs.errors import AudioError, ImageError, InputError, UnknownName
 from zsavs.models import pe_av
 from zsavs.models.outputs import normalise
-from zsavs.models.pe_av import CARDS, DEFAULT, PeAvEncoder
+from zsavs.models.pe_av import CARDS, PeAvEncoder
 from zsavs.protocols import JointEncoder
 from zsavs.testing.tiny.joint import tiny_pe_av
 from zsavs.types import AudioClip
@@ -223,23 +223,6 @@ def test_a_saved_model_comes_back(encoder: PeAvEncoder, folder: Path, capsys: py
     assert back.card.source == str(folder)
     assert back.space == f"pe_av:{folder}"
     assert not any(weight.requires_grad for weight in back.model.parameters())
-
-
-def test_a_half_file_is_refused(encoder: PeAvEncoder, folder: Path, tmp_path: Path) -> None:
-    for file in folder.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    whole = (folder / "model.safetensors").read_bytes()
-    (tmp_path / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsError, match="PeAudioVideoModel"):
-        PeAvEncoder.load(tmp_path, device="cpu")
-    (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(MissingWeights):
-        PeAvEncoder.load(tmp_path, device="cpu")
-
-
-def test_missing_weights_say_how_to_fetch_them() -> None:
-    with pytest.raises(MissingWeights, match=f"zsavs download {DEFAULT}"):
-        PeAvEncoder.load()
 
 
 def test_the_cards() -> None:

@@ -44,14 +44,16 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 
 # ------------------------------------------------------------------------------ no pickle, no code
+EXPORTED = frozenset(dir(transformers))
 #: Every class of transformers that a model file loads weights into.
 LOADED = sorted(
     {
-        str(call.args[0].value)
+        node.value
         for path in CODE
         if path.is_relative_to(ROOT / "zsavs" / "models")
-        for name, call in calls(path)
-        if name == "load_model" and isinstance(call.args[0], ast.Constant)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in EXPORTED
+        if issubclass(getattr(transformers, node.value), transformers.PreTrainedModel)
     }
 )
 

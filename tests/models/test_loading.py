@@ -1,0 +1,223 @@
+"""What holds for every adapter that loads a checkpoint: the same model comes back, or one error says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from adapter_checkpoints import CHECKPOINTS, Checkpoint, save
+from adapter_helpers import (
+    COMMIT,
+    copy_with,
+    harmful_pickle,
+    imported_by,
+    into_hub_cache,
+    random_states,
+    watch_the_network,
+)
+from adapter_uses import USES, Uses, far_off, on_device, settings_of
+from safetensors.torch import load_file
+from safetensors.torch import save as packed
+
+from zsavs.errors import MissingWeights, UnknownName, WeightsError
+from zsavs.models.adapter import Adapter
+from zsavs.presets import PRESETS
+from zsavs.registry import ROLES, find_component, list_components
+from zsavs.testing.tiny.audio import tiny_ast
+from zsavs.testing.tiny.encoders import tiny_blip
+
+
+class Saved(NamedTuple):
+    """A toy adapter, and the folder that it was saved in."""
+
+    name: str
+    part: Any
+    uses: Uses
+    folder: Path
+    known: Checkpoint
+
+    @property
+    def cls(self) -> Any:
+        return type(self.part)
+
+    def load(self, folder: Path | None = None, **settings: Any) -> Any:
+        """The folder loaded on the CPU, with the toy's own settings."""
+        return self.cls.load(folder or self.folder, device="cpu", **{**settings_of(self.part), **settings})
+
+    @property
+    def published(self) -> str:
+        """The checkpoint that is loaded where none is named; the first one known, where one has to be named."""
+        return str(self.cls.default or next(iter(self.cls.cards)))
+
+    def load_published(self, **settings: Any) -> Any:
+        named = () if self.cls.default else (self.published,)
+        return self.cls.load(*named, **{**settings_of(self.part), **settings})
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return load_file(self.folder / "model.safetensors")
+
+
+@pytest.fixture(scope="module", params=CHECKPOINTS)
+def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    make, uses = USES[request.param]
+    part = make()
+    folder = save(request.param, part, tmp_path_factory.mktemp(request.param))
+    return Saved(request.param, part, uses, folder, CHECKPOINTS[request.param])
+
+
+# ----------------------------------------------------------------------------- the same model
+def test_a_saved_model_comes_back_the_same(saved: Saved, capsys: pytest.CaptureFixture[str]) -> None:
+    fresh, grad = on_device(saved.part, "cpu"), torch.is_grad_enabled()
+    capsys.readouterr()
+    loaded = saved.load()
+    assert capsys.readouterr().out == "", "standard output is for answers"
+    for use, ask in saved.uses.items():
+        assert far_off(ask(loaded), ask(fresh)) <= saved.known.tolerance, use
+    assert (loaded.card.source, loaded.card.licence) == (str(saved.folder), "unknown")
+    assert torch.is_grad_enabled() == grad
+    assert not loaded.model.training
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+def test_settings_given_to_load_arrive(saved: Saved) -> None:
+    loaded = saved.load(**saved.known.settings)
+    assert {name: getattr(loaded, name) for name in saved.known.settings} == saved.known.settings
+
+
+def test_a_setting_that_the_class_does_not_have_is_refused_by_name(saved: Saved) -> None:
+    with pytest.raises(UnknownName, match=f"no setting of {saved.cls.__name__} named 'batch_sise'.*'batch_size'"):
+        saved.load(batch_sise=2)
+
+
+def test_dtype_is_what_was_asked_for_whatever_the_file_holds(saved: Saved, tmp_path: Path) -> None:
+    """Of the towers; what an adapter keeps in float32 beside them is in its own tests."""
+
+    def of_towers(part: Any) -> set[torch.dtype]:
+        return {weight.dtype for tower in part.towers for weight in part.model.get_submodule(tower).parameters()}
+
+    half = saved.load(dtype="bfloat16")
+    assert of_towers(half) == {torch.bfloat16}
+    for ask in saved.uses.values():
+        ask(half)
+    half.model.to(torch.bfloat16)
+    save(saved.name, half, tmp_path)
+    assert torch.bfloat16 in {weight.dtype for weight in load_file(tmp_path / "model.safetensors").values()}
+    assert {weight.dtype for weight in saved.load(tmp_path).model.parameters()} == {torch.float32}
+    assert of_towers(saved.load(tmp_path, dtype="bfloat16")) == {torch.bfloat16}
+
+
+def test_a_hub_name_is_found_in_the_cache_with_its_commit(
+    saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MissingWeights, match=f"zsavs download {saved.published}"):
+        saved.load_published()
+    into_hub_cache(saved.folder, saved.published, tmp_path)
+    loaded = saved.load_published(device="cpu")
+    card = loaded.card
+    assert (card.source, card.revision, card.licence) == (saved.published, COMMIT, saved.known.licence)
+    space = f"{saved.name.removesuffix('_fusion')}:{saved.published}"
+    assert getattr(loaded, "space", space) == space
+    with pytest.raises(MissingWeights, match="revision v2"):
+        saved.load_published(revision="v2")
+
+
+# -------------------------------------------------------------------------------- one error
+def test_broken_checkpoints_are_one_clear_error(saved: Saved, tmp_path: Path) -> None:
+    whole = (saved.folder / "model.safetensors").read_bytes()
+    with pytest.raises(MissingWeights, match="no such folder"):
+        saved.load(tmp_path / "nowhere")
+    with pytest.raises(MissingWeights):
+        saved.load(copy_with(saved.folder, tmp_path / "empty", None))
+    with pytest.raises(WeightsError, match=type(saved.part.model).__name__):
+        saved.load(copy_with(saved.folder, tmp_path / "cut", whole[: len(whole) // 2]))
+    with pytest.raises(WeightsError):
+        saved.load(copy_with(saved.folder, tmp_path / "junk", b"not weights", "pytorch_model.bin"))
+
+
+def test_another_models_checkpoint_is_refused(saved: Saved, tmp_path: Path) -> None:
+    (tiny_ast if saved.name == "blip" else tiny_blip)().model.save_pretrained(tmp_path)
+    with pytest.raises(WeightsError):
+        saved.load(tmp_path)
+
+
+def test_weights_that_the_file_lacks_are_not_made_up(saved: Saved, tmp_path: Path) -> None:
+    weights = saved.weights()
+    del weights[saved.known.weight]
+    with pytest.raises(WeightsError, match=f"1 weights.*{re.escape(saved.known.weight)}"):
+        saved.load(copy_with(saved.folder, tmp_path / "gap", packed(weights, {"format": "pt"})))
+
+
+def test_a_pickle_that_would_run_code_is_refused(saved: Saved, tmp_path: Path) -> None:
+    evidence = tmp_path / "ran"
+    bad = copy_with(saved.folder, tmp_path / "bad", harmful_pickle(evidence), "pytorch_model.bin")
+    with pytest.raises(WeightsError):
+        saved.load(bad)
+    assert not evidence.exists()
+
+
+def test_nothing_is_asked_of_the_network(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the hub's client may go online, and even for what is not here."""
+    attempts = watch_the_network(monkeypatch)
+    loaded = saved.load()
+    for ask in saved.uses.values():
+        ask(loaded)
+    for absent in (saved.published, "org/absent"):
+        with pytest.raises(MissingWeights):
+            saved.cls.load(absent)
+    assert attempts == []
+
+
+# ------------------------------------------------------------------------------ every adapter
+@pytest.mark.parametrize("name", USES)
+def test_toys_are_seeded_frozen_and_leave_the_generators_alone(name: str) -> None:
+    make, _ = USES[name]
+    states = random_states()
+    one, again, other = ([*make(seed).model.parameters()] for seed in (3, 3, 4))
+    assert random_states() == states
+    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    toy = make(3)
+    assert not toy.model.training
+    assert not any(parameter.requires_grad for parameter in toy.model.parameters())
+    assert toy.card.source != make(4).card.source
+
+
+CLASSES = sorted({type(make()) for make, _ in USES.values()}, key=lambda cls: cls.__name__)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_importing_is_light_and_the_cards_are_whole(cls: type[Adapter]) -> None:
+    assert not {"torch", "transformers", "open_clip"} & imported_by(cls.__module__)
+    assert not cls.default or cls.default in cls.cards
+    for name, card in cls.cards.items():
+        assert card.licence
+        # These two have names of their own for what they load.
+        assert card.source == name or cls.__name__ in ("OpenClipEncoder", "ImageBindEncoder")
+        # What is not known to us is shown as such, and the others have a size.
+        assert card.size_mb > 0 or card.source in ("facebook/pe-av-small", "facebook/pe-av-base")
+
+
+@pytest.mark.parametrize("module", ["audio", "detectors", "encoders", "joint", "segmenters", "tokenizers"])
+def test_importing_the_toys_is_light(module: str) -> None:
+    assert not {"torch", "transformers", "open_clip"} & imported_by(f"zsavs.testing.tiny.{module}")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_registered_adapter_is_used_here(role: str) -> None:
+    found = [find_component(role, name) for name in list_components(role)]
+    assert {cls for cls in found if cls.__module__.startswith("zsavs.models.")} <= set(CLASSES)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_checkpoint_of_a_preset_has_a_card_with_a_licence(preset: str) -> None:
+    for role, part in PRESETS[preset].parts.items():
+        cls = find_component(role.partition(".")[0], part.name)
+        if cls in CLASSES:
+            card = cls.cards[part.checkpoint or cls.default]
+            assert card.licence not in ("", "unknown")
