@@ -9,12 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import (
-    copy_with,
-    noise,
-    random_states,
-    tone,
-)
+from adapter_helpers import copy_with, noise, random_states, tone
 
 from zsavs import AudioClip
 from zsavs.errors import AudioError, InputError, WeightsError

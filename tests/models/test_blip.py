@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapter_helpers import (
-    noise_images,
-    random_states,
-)
+from adapter_helpers import noise_images, random_states
 from PIL import Image
 
 from zsavs.errors import ImageError, InputError

@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import (
-    copy_with,
-    noise,
-    random_states,
-    tone,
-)
+from adapter_helpers import copy_with, noise, random_states, tone
 from safetensors.torch import load_file, save
 
 from zsavs import AudioClip

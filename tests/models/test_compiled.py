@@ -8,48 +8,30 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from adapter_uses import USES
 
 import zsavs
 from zsavs import testing
 from zsavs.models.compiled import compile_towers
-from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
-from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
-from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
-from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
-from zsavs.types import AVSample, Proposals, Query
+from zsavs.types import AVSample, Proposals
 
 SAMPLES = testing.example_samples()
-SOUNDS, IMAGES = [sample.audio for sample in SAMPLES], [sample.image for sample in SAMPLES]
-QUERIES = [Query(("dog",), np.ones(1, np.float32)) for _ in SAMPLES]
 BOXES = [Proposals(np.array([[2, 2, 30, 30]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))] * len(
     SAMPLES
 )
 
-USES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-    "clap": (tiny_clap, lambda part: part.encode_audio(SOUNDS)),
-    "open_clip": (tiny_open_clip, lambda part: part.encode_image(IMAGES)),
-    "blip": (tiny_blip, lambda part: part.caption(IMAGES)),
-    "ast": (tiny_ast, lambda part: part.tag(SOUNDS)),
-    "whisper": (tiny_whisper, lambda part: part.caption(SOUNDS)),
-    "owlv2": (tiny_owlv2, lambda part: part.ground(SAMPLES, QUERIES)),
-    "grounding_dino": (tiny_grounding_dino, lambda part: part.ground(SAMPLES, QUERIES)),
-    "mm_grounding_dino": (lambda: tiny_grounding_dino(mm=True), lambda part: part.ground(SAMPLES, QUERIES)),
-    "sam2": (tiny_sam2, lambda part: part.segment(SAMPLES, BOXES)),
-    "imagebind": (tiny_imagebind, lambda part: (part.encode_audio(SOUNDS), part.encode_image(IMAGES))),
-    "pe_av": (tiny_pe_av, lambda part: (part.encode_audio(SOUNDS), part.encode_image(IMAGES))),
-}
-
 
 @pytest.mark.parametrize("name", USES)
 def test_every_tower_is_called_when_its_component_is_used(name: str) -> None:
-    make, use = USES[name]
+    make, uses = USES[name]
     part = make()
     called: list[str] = []
     for tower in part.towers:
         # What compile() replaces is what calling the module runs, hooks among it; a bare .forward() would pass it by.
         part.model.get_submodule(tower).register_forward_hook(lambda *_, tower=tower: called.append(tower))
-    use(part)
+    for ask in uses.values():
+        ask(part)
     assert set(called) == set(part.towers) != set()
 
 

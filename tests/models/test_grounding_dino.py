@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import (
-    copy_with,
-    noise,
-    noise_images,
-    random_states,
-)
+from adapter_helpers import copy_with, noise, noise_images, random_states
 from PIL import Image
 
 from zsavs import AVSample, Proposals, Query

@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import (
-    noise,
-    noise_images,
-    random_states,
-)
+from adapter_helpers import noise, noise_images, random_states
 from PIL import Image
 from torchvision.ops import box_iou
 

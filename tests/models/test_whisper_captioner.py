@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from adapter_helpers import (
-    COMMIT,
-    into_hub_cache,
-    noise,
-    random_states,
-    tone,
-)
+from adapter_helpers import COMMIT, into_hub_cache, noise, random_states, tone
 
 from zsavs import AudioClip
 from zsavs.cli.main import main
