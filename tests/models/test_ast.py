@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from adapter_checkpoints import save
 from adapter_helpers import copy_with, noise, random_states, tone
 
 from zsavs import AudioClip
@@ -56,11 +57,7 @@ def documented(tagger: AstTagger, wave: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder as ``save_pretrained`` makes it."""
-    made = tiny_ast()
-    path = tmp_path_factory.mktemp("ast")
-    made.model.save_pretrained(path)
-    made.feature_extractor.save_pretrained(path)
-    return path
+    return save("ast", tiny_ast(), tmp_path_factory.mktemp("ast"))
 
 
 def test_a_sound_within_the_window_is_heard_as_documented() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from adapter_checkpoints import save
 from adapter_helpers import noise_images, random_states
 from PIL import Image
 
@@ -28,11 +29,7 @@ def captioner(**settings: Any) -> BlipCaptioner:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder as ``save_pretrained`` makes it."""
-    made = tiny_blip()
-    path = tmp_path_factory.mktemp("blip")
-    made.model.save_pretrained(path)
-    made.processor.save_pretrained(path)
-    return path
+    return save("blip", tiny_blip(), tmp_path_factory.mktemp("blip"))
 
 
 def documented(made: BlipCaptioner, image: np.ndarray, **settings: Any) -> str:

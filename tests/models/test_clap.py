@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from adapter_checkpoints import save
 from adapter_helpers import copy_with, noise, random_states, tone
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
+from safetensors.torch import save as packed
 
 from zsavs import AudioClip
 from zsavs.errors import AudioError, InputError, MissingWeights, WeightsError
@@ -54,11 +56,7 @@ def documented(encoder: ClapEncoder, wave: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder as ``save_pretrained`` makes it."""
-    made = tiny_clap()
-    path = tmp_path_factory.mktemp("clap")
-    for part in (made.model, made.feature_extractor, made.tokenizer):
-        part.save_pretrained(path)
-    return path
+    return save("clap", tiny_clap(), tmp_path_factory.mktemp("clap"))
 
 
 @both_kinds
@@ -316,7 +314,7 @@ def test_tables_of_positions_may_be_missing(folder: Path, tmp_path: Path) -> Non
     weights = load_file(folder / "model.safetensors")
     learnt = {name: value for name, value in weights.items() if value.is_floating_point()}
     assert len(learnt) < len(weights)
-    old = copy_with(folder, tmp_path / "old", save(learnt, {"format": "pt"}))
+    old = copy_with(folder, tmp_path / "old", packed(learnt, {"format": "pt"}))
     loaded = ClapEncoder.load(old, device="cpu")
     np.testing.assert_allclose(loaded.encode_text(PHRASES), fresh().encode_text(PHRASES), atol=1e-6)
     np.testing.assert_allclose(loaded.encode_audio(clips()), fresh().encode_audio(clips()), atol=1e-6)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import detections
 import numpy as np
 import pytest
 import torch
+from adapter_checkpoints import save
 from adapter_helpers import copy_with, noise, noise_images, random_states
+from detections import query, sample
 from PIL import Image
 
 from zsavs import AVSample, Proposals, Query
@@ -33,23 +37,12 @@ def grounder(mm: bool = False, **settings: Any) -> GroundingDinoGrounder:
     return GroundingDinoGrounder(made.model, made.image_processor, made.tokenizer, card=made.card, **settings)
 
 
-def sample(height: int, width: int, seed: int = 0) -> AVSample:
-    return AVSample(noise_images((height, width), seed=seed)[0], noise(0.01))
-
-
-def query(*phrases: str) -> Query:
-    return Query(phrases, np.ones(len(phrases), np.float32))
-
-
 def row(proposals: Proposals, source: int) -> Proposals:
     """What one row of the query found."""
     return proposals.rows(proposals.sources == source)
 
 
-def assert_same(one: Proposals, other: Proposals, pixels: float = PIXELS, scores: float = SCORES) -> None:
-    np.testing.assert_array_equal(one.sources, other.sources)
-    np.testing.assert_allclose(one.scores, other.scores, atol=scores)
-    np.testing.assert_allclose(one.boxes_xyxy, other.boxes_xyxy, atol=pixels)
+assert_same = partial(detections.assert_same, pixels=PIXELS, scores=SCORES)
 
 
 def documented(made: GroundingDinoGrounder, imaged: AVSample, phrases: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +85,7 @@ def test_a_box_is_kept_above_the_threshold_only() -> None:
     every = grounder(**ALL).ground([imaged], [asked])[0]
     threshold = float(np.median(every.scores))
     kept = grounder(**ALL, box_threshold=threshold).ground([imaged], [asked])[0]
-    assert_same(kept, every.rows(every.scores > threshold), 0, 0)
+    assert_same(kept, every.rows(every.scores > threshold), pixels=0, scores=0)
     assert 0 < len(kept) < len(every)
 
 
@@ -103,7 +96,7 @@ def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
     two = grounder(nms_iou=0.3, max_boxes=2).ground([imaged], [asked])[0]
     assert len(every) > len(fewer) > len(two) == 6
     for source in range(3):
-        assert_same(row(two, source), row(fewer, source).rows([0, 1]), 0, 0)
+        assert_same(row(two, source), row(fewer, source).rows([0, 1]), pixels=0, scores=0)
 
 
 def test_proposals_come_best_first_within_the_image() -> None:
@@ -269,7 +262,7 @@ def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_ord
     for found, back in zip(together, made.ground(samples[::-1], queries[::-1])[::-1], strict=True):
         assert_same(found, back)
     for found, again in zip(together, made.ground(samples, queries), strict=True):
-        assert_same(found, again, 0, 0)
+        assert_same(found, again, pixels=0, scores=0)
 
 
 def test_images_of_different_sizes_never_share_a_batch_and_batches_are_bounded() -> None:
@@ -339,18 +332,9 @@ def test_nothing_handed_over_is_changed() -> None:
 
 
 # ------------------------------------------------------------------------------------ loading
-def save(made: GroundingDinoGrounder, path: Path) -> Path:
-    """A checkpoint folder as ``save_pretrained`` of model and processor makes it."""
-    from transformers import GroundingDinoProcessor
-
-    made.model.save_pretrained(path)
-    GroundingDinoProcessor(made.image_processor, made.tokenizer).save_pretrained(path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tiny_grounding_dino(), tmp_path_factory.mktemp("dino"))
+    return save("grounding_dino", tiny_grounding_dino(), tmp_path_factory.mktemp("dino"))
 
 
 def test_dtype_is_float32_unless_asked_for_whatever_the_file_holds(folder: Path, tmp_path: Path) -> None:
@@ -358,21 +342,14 @@ def test_dtype_is_float32_unless_asked_for_whatever_the_file_holds(folder: Path,
     assert half.model.dtype == torch.bfloat16
     found = half.ground([sample(96, 128)], [query("a dog", "guitar")])[0]
     assert set(found.sources) == {0, 1}
-    save(half, tmp_path)
+    save("grounding_dino", half, tmp_path)
     assert GroundingDinoGrounder.load(tmp_path, device="cpu").model.dtype == torch.float32
-
-
-def test_dtype_auto_is_float32_even_where_half_precision_is_fast(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    monkeypatch.setattr("zsavs.models.adapter.resolve_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr("zsavs.models.adapter.to_device", lambda model, _: model)
-    assert GroundingDinoGrounder.load(folder).model.dtype == torch.float32
 
 
 @pytest.mark.parametrize("say_so", [True, False])
 def test_the_separate_heads_of_mm_grounding_dino_survive(say_so: bool, tmp_path: Path) -> None:
     """Configurations of older versions do not say that the heads are separate; read as shared, boxes are elsewhere."""
-    save(tiny_grounding_dino(mm=True), tmp_path)
+    save("grounding_dino", tiny_grounding_dino(mm=True), tmp_path)
     if not say_so:
         config = json.loads((tmp_path / "config.json").read_text())
         del config["decoder_bbox_embed_share"], config["decoder_cls_embed_share"]
@@ -380,7 +357,7 @@ def test_the_separate_heads_of_mm_grounding_dino_survive(say_so: bool, tmp_path:
     loaded = GroundingDinoGrounder.load(tmp_path, device="cpu", box_threshold=0.0)
     assert type(loaded.model).__name__ == "MMGroundingDinoForObjectDetection"
     imaged, asked = sample(96, 128), query("a dog", "guitar")
-    assert_same(loaded.ground([imaged], [asked])[0], grounder(mm=True).ground([imaged], [asked])[0], 0, 0)
+    assert_same(loaded.ground([imaged], [asked])[0], grounder(mm=True).ground([imaged], [asked])[0], pixels=0, scores=0)
     heads = [head.layers[-1].weight for head in loaded.model.bbox_embed]
     assert not torch.equal(heads[0], heads[1])
 
@@ -388,14 +365,14 @@ def test_the_separate_heads_of_mm_grounding_dino_survive(say_so: bool, tmp_path:
 def test_a_transformers_that_would_tie_the_heads_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import transformers
 
-    save(tiny_grounding_dino(mm=True), tmp_path)
+    save("grounding_dino", tiny_grounding_dino(mm=True), tmp_path)
     monkeypatch.delattr(transformers.MMGroundingDinoConfig, "decoder_cls_embed_share")
     with pytest.raises(BrokenInstallation, match="reads MM Grounding DINO wrongly"):
         GroundingDinoGrounder.load(tmp_path, device="cpu")
 
 
 def test_a_configuration_that_contradicts_its_weights_is_refused(tmp_path: Path) -> None:
-    save(tiny_grounding_dino(mm=True), tmp_path)
+    save("grounding_dino", tiny_grounding_dino(mm=True), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"decoder_bbox_embed_share": True}))
     with pytest.raises(WeightsError, match="set decoder_bbox_embed_share and decoder_cls_embed_share to false"):

@@ -68,6 +68,11 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Saved(request.param, part, uses, folder, CHECKPOINTS[request.param])
 
 
+def of_towers(part: Any) -> set[torch.dtype]:
+    """The dtypes of a model's towers."""
+    return {weight.dtype for tower in part.towers for weight in part.model.get_submodule(tower).parameters()}
+
+
 # ----------------------------------------------------------------------------- the same model
 def test_a_saved_model_comes_back_the_same(saved: Saved, capsys: pytest.CaptureFixture[str]) -> None:
     fresh, grad = on_device(saved.part, "cpu"), torch.is_grad_enabled()
@@ -94,10 +99,6 @@ def test_a_setting_that_the_class_does_not_have_is_refused_by_name(saved: Saved)
 
 def test_dtype_is_what_was_asked_for_whatever_the_file_holds(saved: Saved, tmp_path: Path) -> None:
     """Of the towers; what an adapter keeps in float32 beside them is in its own tests."""
-
-    def of_towers(part: Any) -> set[torch.dtype]:
-        return {weight.dtype for tower in part.towers for weight in part.model.get_submodule(tower).parameters()}
-
     half = saved.load(dtype="bfloat16")
     assert of_towers(half) == {torch.bfloat16}
     for ask in saved.uses.values():
@@ -107,6 +108,19 @@ def test_dtype_is_what_was_asked_for_whatever_the_file_holds(saved: Saved, tmp_p
     assert torch.bfloat16 in {weight.dtype for weight in load_file(tmp_path / "model.safetensors").values()}
     assert {weight.dtype for weight in saved.load(tmp_path).model.parameters()} == {torch.float32}
     assert of_towers(saved.load(tmp_path, dtype="bfloat16")) == {torch.bfloat16}
+
+
+def test_dtype_auto_is_half_precision_only_where_that_is_safe(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    # The dtype is chosen for a GPU; the model then stays where the tests run.
+    monkeypatch.setattr(
+        "zsavs.models.adapter.resolve_device", lambda name: torch.device("cuda" if name == "auto" else "cpu")
+    )
+    loaded = saved.cls.load(saved.folder, **settings_of(saved.part))
+    if saved.name in ("grounding_dino", "mm_grounding_dino", "owlv2"):  # half precision moves boxes
+        assert {weight.dtype for weight in loaded.model.parameters()} == {torch.float32}
+    else:
+        assert of_towers(loaded) == {torch.bfloat16}
 
 
 def test_a_hub_name_is_found_in_the_cache_with_its_commit(

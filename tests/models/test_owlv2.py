@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import detections
 import numpy as np
 import pytest
 import torch
+from adapter_checkpoints import save
 from adapter_helpers import noise, noise_images, random_states
+from detections import query, sample
 from PIL import Image
 from torchvision.ops import box_iou
 
@@ -34,24 +38,13 @@ def grounder(**settings: Any) -> Owlv2Grounder:
     return Owlv2Grounder(made.model, made.image_processor, made.tokenizer, card=made.card, **settings)
 
 
-def sample(height: int, width: int, seed: int = 0) -> AVSample:
-    return AVSample(noise_images((height, width), seed=seed)[0], noise(0.01))
-
-
-def query(*phrases: str) -> Query:
-    return Query(phrases, np.ones(len(phrases), np.float32))
-
-
 def row(proposals: Proposals, source: int) -> Proposals:
     """What one row of the query found, as the only row of its own query."""
     found = proposals.rows(proposals.sources == source)
     return Proposals(found.boxes_xyxy, found.scores, np.zeros_like(found.sources))
 
 
-def assert_same(one: Proposals, other: Proposals, pixels: float = PIXELS, scores: float = SCORES) -> None:
-    np.testing.assert_array_equal(one.sources, other.sources)
-    np.testing.assert_allclose(one.scores, other.scores, atol=scores)
-    np.testing.assert_allclose(one.boxes_xyxy, other.boxes_xyxy, atol=pixels)
+assert_same = partial(detections.assert_same, pixels=PIXELS, scores=SCORES)
 
 
 def documented(made: Owlv2Grounder, imaged: AVSample, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -104,7 +97,7 @@ def test_the_template_matters_and_holds_the_phrase() -> None:
     imaged = sample(96, 128)
     bare = grounder(template="{}").ground([imaged], [query("the sound of a dog")])[0]
     wrapped = grounder(template="the sound of a {}").ground([imaged], [query("dog")])[0]
-    assert_same(bare, wrapped, 0, 0)
+    assert_same(bare, wrapped, pixels=0, scores=0)
     assert np.abs(bare.scores[:3] - grounder().ground([imaged], [query("dog")])[0].scores[:3]).max() > 1e-3
     braces = grounder(template="{}").ground([imaged], [query("{} {0} {x}")])[0]
     assert len(braces) > 0
@@ -115,7 +108,7 @@ def test_a_box_is_kept_above_the_threshold_only() -> None:
     every = grounder(**ALL).ground([imaged], [asked])[0]
     threshold = float(np.median(every.scores))
     kept = grounder(**ALL, threshold=threshold).ground([imaged], [asked])[0]
-    assert_same(kept, every.rows(every.scores > threshold), 0, 0)
+    assert_same(kept, every.rows(every.scores > threshold), pixels=0, scores=0)
     assert 0 < len(kept) < len(every)
 
 
@@ -141,7 +134,7 @@ def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
     two = grounder(nms_iou=0.05, max_boxes=2).ground([imaged], [asked])[0]
     assert len(every) > len(fewer) > len(two) == 6
     for source in range(3):
-        assert_same(row(two, source), row(fewer, source).rows([0, 1]), 0, 0)
+        assert_same(row(two, source), row(fewer, source).rows([0, 1]), pixels=0, scores=0)
 
 
 # ------------------------------------------------------------------------------------ phrases
@@ -220,7 +213,7 @@ def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_ord
     for found, back in zip(together, made.ground(samples[::-1], queries[::-1])[::-1], strict=True):
         assert_same(found, back)
     for found, again in zip(together, made.ground(samples, queries), strict=True):
-        assert_same(found, again, 0, 0)
+        assert_same(found, again, pixels=0, scores=0)
 
 
 def test_batches_are_bounded_and_an_empty_query_does_not_run_the_model() -> None:
@@ -289,18 +282,9 @@ def test_nothing_handed_over_is_changed() -> None:
 
 
 # ------------------------------------------------------------------------------------ loading
-def save(made: Owlv2Grounder, path: Path) -> Path:
-    """A checkpoint folder as ``save_pretrained`` of model and processor makes it."""
-    from transformers import Owlv2Processor
-
-    made.model.save_pretrained(path)
-    Owlv2Processor(image_processor=made.image_processor, tokenizer=made.tokenizer).save_pretrained(path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tiny_owlv2(), tmp_path_factory.mktemp("owl"))
+    return save("owlv2", tiny_owlv2(), tmp_path_factory.mktemp("owl"))
 
 
 def test_half_precision_is_for_the_towers_and_boxes_stay_exact(folder: Path, tmp_path: Path) -> None:
@@ -314,19 +298,10 @@ def test_half_precision_is_for_the_towers_and_boxes_stay_exact(folder: Path, tmp
     full = grounder(**ALL).ground([sample(960, 960)], [query("dog")])[0]
     assert np.abs(np.sort(boxes, axis=0) - np.sort(full.boxes_xyxy, axis=0)).max() < 20
     half.model.to(torch.bfloat16)
-    save(half, tmp_path)
+    save("owlv2", half, tmp_path)
     rebuilt = Owlv2Grounder(half.model, half.image_processor, half.tokenizer, card=half.card)
     torch.testing.assert_close(rebuilt.model.box_bias, rebuilt.model.compute_box_bias(4, 4))
     assert Owlv2Grounder.load(tmp_path, device="cpu").model.dtype == torch.float32
-
-
-def test_dtype_auto_is_float32_even_where_half_precision_is_fast(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
-    # The dtype is chosen for a GPU; the model then stays where the tests run.
-    monkeypatch.setattr(
-        "zsavs.models.adapter.resolve_device", lambda name: torch.device("cuda" if name == "auto" else "cpu")
-    )
-    assert Owlv2Grounder.load(folder).model.dtype == torch.float32
 
 
 @pytest.mark.parametrize("part", ["box_head.dense2.bias", "class_head.logit_shift.bias", "layer_norm.bias"])

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from adapter_checkpoints import save
 from adapter_helpers import copy_with, noise, noise_images, random_states
+from detections import sample
 from PIL import Image
 
 from zsavs import AVSample, Proposals
@@ -30,10 +32,6 @@ def segmenter(**settings: Any) -> Sam2Segmenter:
     """A fresh toy segmenter, which remembers nothing yet."""
     made = tiny_sam2()
     return Sam2Segmenter(made.model, made.image_processor, card=made.card, **settings)
-
-
-def sample(height: int, width: int, seed: int = 0) -> AVSample:
-    return AVSample(noise_images((height, width), seed=seed)[0], noise(0.01))
 
 
 def boxed(size_hw: tuple[int, int], count: int = 2, seed: int = 0) -> Proposals:
@@ -314,18 +312,9 @@ def test_nothing_handed_over_is_changed() -> None:
 
 
 # ------------------------------------------------------------------------------------ loading
-def save(made: Sam2Segmenter, path: Path) -> Path:
-    """A checkpoint folder as ``save_pretrained`` of model and processor makes it."""
-    from transformers import Sam2Processor
-
-    made.model.save_pretrained(path)
-    Sam2Processor(made.image_processor).save_pretrained(path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tiny_sam2(), tmp_path_factory.mktemp("sam"))
+    return save("sam2", tiny_sam2(), tmp_path_factory.mktemp("sam"))
 
 
 def changed(folder: Path, to: Path, drop: tuple[str, ...] = (), add: dict[str, torch.Tensor] | None = None) -> Path:
@@ -356,7 +345,7 @@ def test_the_table_of_prompts_that_older_files_lack_is_filled_in(folder: Path, t
     with torch.no_grad():  # as in every trained model: one table for images and prompts
         made.model.prompt_encoder.shared_embedding.positional_embedding.copy_(own)
     expected = made.segment([imaged], [found])[0]
-    old = changed(save(made, tmp_path / "whole"), tmp_path / "old", drop=(TABLE,))
+    old = changed(save("sam2", made, tmp_path / "whole"), tmp_path / "old", drop=(TABLE,))
     loaded = Sam2Segmenter.load(old, device="cpu")
     assert torch.equal(loaded.model.prompt_encoder.shared_embedding.positional_embedding, own)
     np.testing.assert_array_equal(loaded.segment([imaged], [found])[0], expected)
@@ -398,7 +387,7 @@ def test_half_precision_is_for_the_image_encoder(folder: Path, tmp_path: Path) -
     exact = segmenter().segment([imaged], [found])[0]
     assert 0 < np.abs(logits - exact).mean() < 0.1 * exact.std()
     half.model.to(torch.bfloat16)
-    save(half, tmp_path)
+    save("sam2", half, tmp_path)
     assert {weight.dtype for weight in Sam2Segmenter.load(tmp_path, device="cpu").model.parameters()} == {torch.float32}
 
 

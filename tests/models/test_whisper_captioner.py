@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from adapter_checkpoints import save
 from adapter_helpers import COMMIT, into_hub_cache, noise, random_states, tone
 
 from zsavs import AudioClip
@@ -63,11 +64,7 @@ SHORT = [noise(0.5, 16_000), noise(2.0, 16_000, seed=1), tone(440, 1.5, 16_000),
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint folder as ``save_pretrained`` makes it."""
-    made = tiny_whisper()
-    path = tmp_path_factory.mktemp("whisper")
-    for part in (made.model, made.feature_extractor, made.tokenizer):
-        part.save_pretrained(path)
-    return path
+    return save("whisper", tiny_whisper(), tmp_path_factory.mktemp("whisper"))
 
 
 @pytest.mark.parametrize("beams", [1, 3])
