@@ -23,7 +23,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.clap`: CLAP, audio and text.
 - :mod:`~zsavs.models.open_clip`: CLIP and its relatives, images and text.
 - :mod:`~zsavs.models.open_clip_files`: the files that describe an open_clip model.
-- :mod:`~zsavs.models.open_clip_tokens`: the tokens that an open_clip model's embedding is pooled from.
+- :mod:`~zsavs.models.open_clip_tokens`: the features that an open_clip model's embedding is pooled from.
 - :mod:`~zsavs.models.imagebind`: ImageBind, a joint space.
 - :mod:`~zsavs.models.pe_av`: PE-AV, a joint space.
 - :mod:`~zsavs.models.ast`: AST, an audio tagger.
@@ -31,7 +31,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.whisper_captioner`: Whisper, an audio captioner.
 - :mod:`~zsavs.models.grounding_dino`: Grounding DINO, a phrase detector.
 - :mod:`~zsavs.models.grounding_dino_files`: a Grounding DINO from a folder, whichever of its two families it is of.
-- :mod:`~zsavs.models.grounding_dino_prompts`: phrases in prompts, and which tokens are whose.
+- :mod:`~zsavs.models.grounding_dino_prompts`: several phrases in one prompt, and the tokens of each.
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
 """

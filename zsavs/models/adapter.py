@@ -1,4 +1,4 @@
-"""What every adapter around a transformers model shares: its parts on a device, and loading them from a checkpoint."""
+"""The class that adapters inherit: a frozen model on a device, loaded from a checkpoint."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GIVEN = ("card", "device")
 class Adapter:
     """A frozen model on a device, with the card of its weights.
 
-    A subclass says what it is made of in class attributes, takes those parts and its settings in its constructor, and
+    A subclass names what it is made of in class attributes, takes those parts and its settings in its constructor, and
     has the verbs of its role. A setting and its default stand in the constructor alone.
 
     Args:

@@ -54,8 +54,8 @@ class BlipCaptioner(Adapter):
         prompt: words that every sentence is made to begin with ("a photo of"); as in the authors' code they are left
             out of the answer. Empty for none.
         num_beams: hypotheses followed at once, at least 1.
-        max_new_tokens: the most word pieces of a sentence, the prompt not counted.
-        repetition_penalty: 1 for none; above 1 makes words that were said already less likely.
+        max_new_tokens: the most tokens of a sentence, the prompt not counted.
+        repetition_penalty: 1 for none; above 1 makes words that stand there already less likely.
 
     Raises:
         InputError: a setting out of range.
@@ -125,7 +125,7 @@ class BlipCaptioner(Adapter):
                 max_new_tokens=self.max_new_tokens,
                 repetition_penalty=self.repetition_penalty,
             )
-        # The prompt is taken off as text, as the first new piece may go on with the prompt's last word.
+        # The prompt is taken off as text, as the first new token may go on with the prompt's last word.
         texts = self.processor.tokenizer.batch_decode([*opening[:1], *tokens], skip_special_tokens=True)
         return [text.strip().removeprefix(texts[0].strip()).strip() for text in texts[1:]]
 

@@ -1,4 +1,4 @@
-"""Loading a whole transformers model from a folder, and telling what was loaded."""
+"""A whole transformers model from a folder, without gaps; the card of a checkpoint, and the bank beside it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["bank_beside", "card_for", "load_model"]
 
 
 def card_for(cards: Mapping[str, WeightCard], checkpoint: str | Path, folder: Path) -> WeightCard:
-    """The card of a checkpoint found in ``folder``: the one among ``cards`` that names it, else one that says so."""
+    """The card of a checkpoint found in ``folder``: the one of ``cards`` that names it, else one of unknown licence."""
     unknown = WeightCard(
         source=str(checkpoint),
         licence="unknown",

@@ -7,14 +7,14 @@ from typing import Any
 
 __all__ = ["compile_towers"]
 
-#: How far within a stage a model may be held: a decomposition around a strategy around its encoder.
+#: How far within a stage a model may lie: a decomposition around a strategy around its encoder.
 _DEPTH = 4
 
 
 def compile_towers(*stages: Any, **options: Any) -> list[str]:
     """Compile, in place, the towers of every model that stages of a pipeline hold.
 
-    A component says by ``towers`` which parts of its ``model`` those are: what does most of the work, on inputs of one
+    A component names in ``towers`` the parts of its ``model`` that do most of the work, on inputs of one
     size. Heads and decoders, whose inputs change with every query, would be compiled again and again. Compiling happens
     in the first calls, takes up to minutes, and happens again for sizes of a batch that were not seen yet. Pipelines
     that share a model share its compiled towers; a tower is compiled once, however often this is called.
@@ -37,7 +37,7 @@ def compile_towers(*stages: Any, **options: Any) -> list[str]:
 
 
 def _with_towers(stages: tuple[Any, ...]) -> Iterator[Any]:
-    """The components among the stages and within them that name towers, each once."""
+    """The components that name towers, among the stages and within them, each once."""
     seen: dict[int, Any] = {}
     level = list(stages)
     for _ in range(_DEPTH):

@@ -1,4 +1,4 @@
-"""Box operations that all phrase detectors share: from a detector's raw boxes to :class:`~zsavs.types.Proposals`."""
+"""From a detector's raw boxes and scores to :class:`~zsavs.types.Proposals`, for every detector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Found", "as_proposals", "clip", "from_centres", "keep_best"]
 
 
 class Found(NamedTuple):
-    """What one phrase found: boxes (N, 4), x0 y0 x1 y1 in pixels, and their scores (N,) in [0, 1], best first."""
+    """The boxes of one phrase, (N, 4) x0 y0 x1 y1 in pixels, and their scores (N,) in [0, 1], best first."""
 
     boxes_xyxy: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -62,7 +62,7 @@ def keep_best(
     Boxes are clipped to the image, degenerate ones dropped; of boxes that overlap, the best stays (greedy
     non-maximum suppression); the best ``max_boxes`` are returned. Equal scores keep their order.
 
-    Those that go still know something of where the object ends: with ``vote_iou``, each box that stays becomes the mean
+    Those that go still tell something of where the object ends: with ``vote_iou``, each box that stays becomes the mean
     of all boxes that overlap with it as much, weighted by their scores, and keeps its own score (box voting, section 5
     of Gidaris and Komodakis, Object detection via a multi-region and semantic segmentation-aware CNN model, 2015).
 
@@ -75,7 +75,7 @@ def keep_best(
         size_hw: height and width of the image.
         nms_iou: a box goes if its intersection over union with a better one is larger; 1 keeps all.
         max_boxes: the most boxes to keep.
-        vote_iou: least intersection over union with a box that stays to have a say in where it lies, above 0; None
+        vote_iou: least intersection over union with a box that stays to count in its mean, above 0; None
             leaves boxes as they are.
         threshold: a box that does not score higher is left out before anything else; None leaves all in.
     """
@@ -96,8 +96,8 @@ def keep_best(
         return Found(inside[kept], scores[kept])
     overlap = box_iou(torch.from_numpy(inside[kept]), torch.from_numpy(inside)).numpy()
     # The least score there is keeps the weights of boxes that all score 0 from vanishing.
-    says = np.where(overlap >= vote_iou, np.maximum(scores, np.finfo(np.float32).tiny), 0).astype(np.float64)
-    means = (says / says.sum(axis=1, keepdims=True)) @ inside
+    weights = np.where(overlap >= vote_iou, np.maximum(scores, np.finfo(np.float32).tiny), 0).astype(np.float64)
+    means = (weights / weights.sum(axis=1, keepdims=True)) @ inside
     return Found(means.astype(np.float32), scores[kept])
 
 

@@ -65,7 +65,7 @@ class GroundingDinoGrounder(Adapter):
     post-processing decodes is never used, as it merges and cuts phrases. A box may answer several phrases.
 
     Several phrases share one prompt, which is faster, and lets them move each other's scores and boxes a little, as
-    the model looks at the image through the whole prompt. ``phrases_per_prompt=1`` rules that out.
+    the model reads the image with the whole prompt. ``phrases_per_prompt=1`` rules that out.
 
     Images of one size share a batch. Images of different sizes never do, as the padding would change the answer.
     An image more than eight times as long as wide (or high) is stretched to that ratio first.

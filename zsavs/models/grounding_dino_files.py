@@ -59,7 +59,7 @@ def read_model(folder: Path, dtype: torch.dtype) -> Any:
 
 
 def _check_heads_can_be_separate() -> None:
-    """Refuse a transformers that knows no separate heads: it ties those of the file, without a word."""
+    """Refuse a transformers that has no separate heads: it ties those of the file, without a word."""
     transformers = import_transformers()
     if not all(hasattr(transformers.MMGroundingDinoConfig, name) for name in _SEPARATE_HEADS):
         raise BrokenInstallation(

@@ -1,4 +1,4 @@
-"""Phrases as Grounding DINO is asked for them: several in one prompt, and which tokens of the prompt are whose."""
+"""Phrases as Grounding DINO is asked for them: several in one prompt, and the tokens of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BETWEEN = ". "
 
 @dataclass(frozen=True)
 class Prompt:
-    """Some phrases in one text, and which tokens of the text are whose.
+    """Some phrases in one text, and the tokens of each.
 
     Args:
         text: the phrases, each followed by a full stop.
@@ -59,7 +59,7 @@ class Prompts:
         ends = [end for _, end in self.encode(text)[1]]
         room = self.max_tokens - 3  # start, full stop, end
         while room > 0 and len(self.encode(f"{short}.")[0]) > self.max_tokens:
-            # Less room each time: a text cut within a word may take more tokens than the same piece of the whole.
+            # Less room each time: a text cut within a word may take more tokens than the same part of the whole.
             short, room = text[: ends[room]].strip(), room - 1
         if short != text:
             log.warning(
@@ -71,7 +71,7 @@ class Prompts:
         return short
 
     def encode(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Token ids of a text and the piece of the text that each stands for; (0, 0) for the start and the end."""
+        """Token ids of a text and the part of the text that each stands for; (0, 0) for the start and the end."""
         encoded = self.tokenizer(text, return_offsets_mapping=True, truncation=False, padding=False, verbose=False)
         return encoded["input_ids"], encoded["offset_mapping"]
 

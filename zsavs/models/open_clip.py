@@ -151,7 +151,7 @@ class OpenClipEncoder(Adapter):
         return np.stack(rows) if rows else self.encode_text([])
 
     def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
-        """What the model pools over each image: N arrays (h, w, C), its last features row by row.
+        """The features that the model pools over each image: N arrays (h, w, C), its last features row by row.
 
         They lie before the head (:meth:`project_image_tokens`). Where the model pools by averaging, the projected mean
         over the grid at scale 1 is :meth:`encode_image` of a square image; where it reads a class token, patches
@@ -161,8 +161,8 @@ class OpenClipEncoder(Adapter):
 
         Args:
             images: each (H, W, 3) uint8 RGB of its own size.
-            scale: of the trained side, above 0: a convolutional model can look closer. A transformer cannot, as its
-                positions are learned for one size, and looks at its own.
+            scale: of the trained side, above 0: a convolutional model sees more detail at a larger one. A
+                transformer, whose positions are learned for one size, always takes its own.
 
         Raises:
             ImageError: not a list of images.

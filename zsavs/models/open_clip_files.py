@@ -1,4 +1,4 @@
-"""From the name of an open_clip model to the model: which files describe it, and what they say.
+"""The files of an open_clip model: finding them by the model's name, and building the model from them.
 
 open_clip's own ``create_model`` downloads what it does not find, falls back to random weights with a warning, adds a
 handler to the root logger and draws from the global random generator. Here the same classes are built from the same

@@ -1,4 +1,4 @@
-"""What an open_clip model's image embedding is made of: the features that its image tower pools, place by place."""
+"""The features that an open_clip model's image tower pools into its embedding, place by place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Tower(Protocol):
     """An image tower cut in two, at its pooling."""
 
     def side(self, scale: float) -> tuple[int, int]:
-        """Height and width of the image that it looks at, in pixels."""
+        """Height and width of its input, in pixels."""
         ...
 
     def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -64,7 +64,7 @@ def _averages(visual: Any) -> bool:
 
 
 class _Convolutional:
-    """A timm trunk of convolutions: pools by averaging, and looks at images of any size."""
+    """A timm trunk of convolutions: pools by averaging, and takes images of any size."""
 
     def __init__(self, visual: Any) -> None:
         self.visual = visual
@@ -106,7 +106,7 @@ class _Transformer:
 
 
 def squeezed(image: NDArray[np.uint8], size_hw: tuple[int, int], settings: Mapping[str, Any]) -> torch.Tensor:
-    """An image as the model sees it, whole: (3, h, w), standardised as the checkpoint says.
+    """The whole image as the model takes it: (3, h, w), standardised as the checkpoint asks.
 
     Args:
         image: (H, W, 3) uint8.

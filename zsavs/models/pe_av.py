@@ -259,7 +259,7 @@ class PeAvEncoder(Adapter):
             return unit_rows(self._read(**token_inputs(tokens, self.device)), _MODEL)
 
     def _read(self, **inputs: torch.Tensor) -> torch.Tensor:
-        """(K, D): the mean of what the heads say, each of unit length."""
+        """(K, D): the mean of what the heads give, each of unit length."""
         import torch
         from torch.nn import functional
 

@@ -1,4 +1,5 @@
-"""What text towers share that read a word given as a vector (:class:`zsavs.protocols.PseudoWordEncoder`)."""
+"""Text towers that read a word given as a vector (:class:`zsavs.protocols.PseudoWordEncoder`): its place in a prompt,
+and gradients for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every adapter needs from torch and transformers: device, dtype, loading without noise or surprises."""
+"""Device and dtype by name, and one part of a transformers model from a folder: offline, quiet, with our errors."""
 
 from __future__ import annotations
 

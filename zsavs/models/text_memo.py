@@ -16,7 +16,7 @@ __all__ = ["TEXT_BATCH", "TextMemo"]
 #: Texts are short: this many at once fit anywhere.
 TEXT_BATCH = 64
 
-#: A model is recognised by what it answers to this.
+#: The cache recognises a model by its answer to this.
 _FINGERPRINT = "a dog and an accordion, heard from the next room"
 
 

@@ -67,7 +67,7 @@ class WhisperCaptioner(Adapter):
     captions of its windows, each sentence once, joined by ". ", are its caption.
 
     Decoding draws nothing at random: greedy, or beam search with ``num_beams`` above 1. The answer begins with what
-    the checkpoint's generation settings say (language English, task "transcribe", no timestamps, where it knows of
+    the checkpoint's generation settings ask for (language English, task "transcribe", no timestamps, where it has
     them, else its forced ids) and the prefix, none of which is part of the caption.
 
     Args:
@@ -79,7 +79,7 @@ class WhisperCaptioner(Adapter):
         batch_size: the most windows in the model at once.
         prefix: words that the decoder is made to begin with; "" for none.
         num_beams: hypotheses followed at once, at least 1.
-        max_new_tokens: the most word pieces of a window's caption, the prefix not counted.
+        max_new_tokens: the most tokens of a window's caption, the prefix not counted.
         hop_s: seconds from window to window, at most a window's length; None for just that.
 
     Raises:
@@ -128,7 +128,7 @@ class WhisperCaptioner(Adapter):
         """Load a checkpoint that is on this machine: a folder made by ``save_pretrained``, or a hub name.
 
         Args:
-            checkpoint: a hub repository or a folder with Whisper weights trained to caption sounds; there is no
+            checkpoint: a hub repository or a folder with Whisper weights trained to caption audio; there is no
                 default, as the public ones (:data:`CARDS`) are non-commercial.
             prefix: as for the class; None for what a known checkpoint was trained with (:data:`PREFIXES`), else none.
             settings: as for :meth:`Adapter.load`.
@@ -174,7 +174,7 @@ class WhisperCaptioner(Adapter):
         settings = copy.deepcopy(self.model.generation_config)
         settings.update(do_sample=False, num_beams=self.num_beams, max_new_tokens=self.max_new_tokens)
         with inference(_MODEL), quiet():
-            # The plain loop and not Whisper's own, which looks for timestamps and starts anew at a higher temperature,
+            # The plain loop and not Whisper's own, which wants timestamps, and starts anew at a higher temperature,
             # drawing at random, where it mistrusts a transcript.
             tokens = plain_generate(
                 self.model,

@@ -1,4 +1,4 @@
-"""ImageBind: sound, images and text in one embedding space (Girdhar et al., CVPR 2023).
+"""ImageBind: audio, images and text in one embedding space (Girdhar et al., CVPR 2023).
 
 Our own implementation of three of its towers, with their preprocessing, for the official weights. Those are licensed
 for non-commercial use only (CC-BY-NC-SA-4.0); zsavs neither ships nor fetches them, and no preset uses them unless its

@@ -1,4 +1,4 @@
-"""From an audio clip to what ImageBind's audio tower takes.
+"""ImageBind's preprocessing of audio: a waveform to standardised log-mel spectrograms.
 
 Each step is as in the official pipeline (torchaudio's default resampler and its Kaldi filter bank, clips spaced by
 pytorchvideo's sampler), as every departure from it is seen in the embedding; it needs numpy only.
@@ -34,16 +34,16 @@ _MEAN, _STD = np.float32(-4.268), np.float32(9.138)
 def preprocess_audio(
     waveform: NDArray[np.float32], sample_rate_hz: int, *, clips: int = 3, mel_bins: int = 128, frames: int = 204
 ) -> torch.Tensor:
-    """Turn a recording into standardised spectrograms of S clips of 2 s, spread evenly over it.
+    """Standardised spectrograms of S clips of 2 s, spread evenly over a waveform.
 
-    The first clip begins with the recording and the last one ends with it. So six seconds or less are heard in full,
-    of a longer recording six seconds are; up to two seconds, all clips are the same.
+    The first clip begins with the waveform and the last one ends with it. So six seconds or less are heard in full,
+    of a longer waveform six seconds are; up to two seconds, all clips are the same.
 
     Args:
         waveform: (C, L) float, full scale [-1, 1]. Only the first channel is heard, as by the official code.
         sample_rate_hz: of ``waveform``.
         clips: S, at least 1; a single clip is the first 2 s.
-        mel_bins, frames: size of a spectrogram, as the model's configuration says.
+        mel_bins, frames: size of a spectrogram, as in the model's configuration.
 
     Returns:
         (S, 1, mel_bins, frames) float32. Digital silence is -1.2776 everywhere, padding 0.4671.
@@ -64,13 +64,13 @@ def clip_mels(
     """The spectrograms of :func:`preprocess_audio` before they are standardised: (S, mel_bins, frames) float32.
 
     Each clip is brought to mean 0, the mean being taken over all channels, before the first channel's spectrogram is
-    made. A clip that ends early, or has fewer frames than asked for, is padded with 0; of more, the first are kept.
+    made. A clip that ends early, or has fewer frames than asked for, is padded with 0; of more, the first are taken.
 
     Raises:
         AudioError, InputError: as :func:`preprocess_audio`.
     """
-    recording = AudioClip(np.asarray(waveform), sample_rate_hz)
-    wave = recording.waveform
+    checked = AudioClip(np.asarray(waveform), sample_rate_hz)
+    wave = checked.waveform
     result = np.zeros((clips if clips > 0 else 0, mel_bins, frames), np.float32)
     length = resampled_length(wave.shape[1], sample_rate_hz)
     heard, heard_until = wave[:, :0], 0
@@ -78,7 +78,7 @@ def clip_mels(
         stop = min(end, length)
         clip = resample(wave, sample_rate_hz, start=start, stop=stop)
         # The official code subtracts each clip's mean in place: what a clip shares with the one before it arrives
-        # already shifted. This shows where a recording has a constant offset.
+        # already shifted. This shows where a waveform has a constant offset.
         shared = max(heard_until - start, 0)
         clip[:, :shared] = heard[:, heard.shape[1] - shared :]
         # The channels' means one by one, so that two equal channels give the very bits of one.
@@ -90,15 +90,15 @@ def clip_mels(
 
 
 def clip_bounds(samples: int, clips: int = 3) -> list[tuple[int, int]]:
-    """First sample of each clip and the one after its last, for a recording of ``samples`` samples at 16 kHz.
+    """First sample of each clip and the one after its last, for a waveform of ``samples`` samples at 16 kHz.
 
-    Every clip is 2 s long; of a shorter recording it holds what there is.
+    Every clip is 2 s long; of a shorter waveform it holds what there is.
 
     Raises:
         InputError: fewer than one clip.
     """
     if clips < 1:
-        raise InputError(f"ImageBind hears at least one clip of a recording, got clips={clips}.")
+        raise InputError(f"ImageBind takes at least one clip of a waveform, got clips={clips}.")
     # Truncating the exact multiple of a float64 room is what the official sampler does; integer arithmetic begins the
     # last clip one sample late for half of all lengths.
     room = Fraction(max(samples / SAMPLE_RATE_HZ - _CLIP_S, 0.0))

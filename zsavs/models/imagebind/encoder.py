@@ -153,7 +153,7 @@ class ImageBindEncoder(Adapter):
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """Embed K texts: (K, D), unit rows. Each phrase is computed once. No texts give (0, D).
 
-        Of a text longer than 75 word pieces the first 75 are read.
+        Of a text longer than 75 tokens the first 75 are read.
 
         Raises:
             InputError: not a list of strings, or a text that holds CLIP's own marks.

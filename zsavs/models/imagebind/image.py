@@ -1,4 +1,4 @@
-"""From an image to what ImageBind's image tower takes."""
+"""ImageBind's preprocessing of images: an image to a standardised square of 224 pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ImageBind's towers are made of; attributes carry the names of the published weights.
+"""The layers of ImageBind's towers; attributes carry the names of the published weights.
 
 In the shapes, B is the batch, T the tokens, W the tower's width and D that of the joint space.
 """
@@ -99,7 +99,7 @@ class PatchTokens(nn.Module):
 
 
 class TextTokens(nn.Module):
-    """(B, T) ids to (B, T, W); ``mask`` (77, 77) is added to attention scores: -inf where a token would look ahead.
+    """(B, T) ids to (B, T, W); ``mask`` (77, 77) is added to attention scores: -inf at later tokens.
 
     With ``words`` (B, W), these stand at ``place`` in the tokens' stead.
     """
@@ -120,13 +120,13 @@ class TextTokens(nn.Module):
 
 
 def causal_mask() -> Tensor:
-    """(77, 77): 0 where a token may look, -inf ahead of it."""
+    """(77, 77): 0 where a token may attend, -inf at later ones."""
     return torch.full((CONTEXT_LENGTH, CONTEXT_LENGTH), -torch.inf).triu(1)
 
 
 # ---------------------------------------------------------------------------------- transformer
 class Attention(nn.Module):
-    """Multi-head self-attention; with ``sink``, every token may also look at one learned key with its value.
+    """Multi-head self-attention; with ``sink``, every token also attends to one learned key with its value.
 
     The learned pair comes after the projection and is not projected itself. It has no query and no mask.
     """
@@ -164,7 +164,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The exact GELU in all towers; the text tower looks like CLIP's, which was trained with another one.
+        # The exact GELU in all towers; the text tower is built like CLIP's, which was trained with another one.
         return self.fc2(functional.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
@@ -230,7 +230,7 @@ class UnitLength(nn.Module):
 
 
 class LogitScale(nn.Module):
-    """Times a scale that is kept as its logarithm: learned for text, 20 for audio."""
+    """Times a scale that is stored as its logarithm: learned for text, 20 for audio."""
 
     log_logit_scale: Tensor
 

@@ -51,8 +51,8 @@ def resample(
     """Change the sample rate with a Hann-windowed sinc, as torchaudio does by default.
 
     Every output is a weighted sum of the inputs within six zero crossings of the kernel around it. torchaudio lays the
-    kernel out over all phases; here only the taps that are not zero are kept, so that rates without a common factor
-    cost no more memory than others, and a part of a long recording is resampled without the rest.
+    kernel out over all phases; here only the taps that are not zero are stored, so that rates without a common factor
+    cost no more memory than others, and a part of a long waveform is resampled without the rest.
 
     Args:
         waveform: (C, L) float32 at ``rate_hz``.
@@ -66,7 +66,7 @@ def resample(
         AudioError: more than a million samples a second.
     """
     if rate_hz > _MAX_RATE_HZ:
-        raise AudioError(f"a recording at {rate_hz} Hz cannot be resampled, at most {_MAX_RATE_HZ}; is the rate right?")
+        raise AudioError(f"audio at {rate_hz} Hz cannot be resampled, at most {_MAX_RATE_HZ}; is the rate right?")
     old, new = _ratio(rate_hz, target_hz)
     samples = waveform.shape[1]
     stop = resampled_length(samples, rate_hz, target_hz) if stop is None else stop
@@ -82,8 +82,8 @@ def resample(
         inside = waveform[:, max(low, 0) : min(high, samples)]
         inputs = np.pad(inside, ((0, 0), (max(-low, 0), max(high - max(samples, low), 0))))[:, : high - low]
         weights = kernel[outputs % new]
-        for channel, piece in zip(result, inputs, strict=True):
-            windows = sliding_window_view(piece, taps)[begins - low]
+        for channel, part in zip(result, inputs, strict=True):
+            windows = sliding_window_view(part, taps)[begins - low]
             channel[first - start : first - start + len(outputs)] = np.einsum("ot,ot->o", windows, weights)
     return result
 

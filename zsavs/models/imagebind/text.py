@@ -1,4 +1,4 @@
-"""From texts to what ImageBind's text tower takes: OpenAI CLIP's byte pairs, by open_clip's tokenizer."""
+"""ImageBind's tokenizer: texts to the ids of OpenAI CLIP's byte pairs, by open_clip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _START, _END = 49406, 49407
 
 
 def tokenize(texts: Sequence[str]) -> torch.Tensor:
-    """Turn K texts into ids: start, word pieces, end, zeros. A long text keeps its first 75 pieces, and its end.
+    """The ids of K texts: start, tokens, end, zeros. A long text is cut to its first 75 tokens, and its end.
 
     Args:
         texts: any strings; mojibake and HTML entities are repaired, white space is collapsed, case is dropped.

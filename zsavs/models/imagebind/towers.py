@@ -128,7 +128,7 @@ class ImageBind(nn.Module):
         """Embed texts.
 
         The embedding is read at the largest id of a row, where CLIP's vocabulary has the end of the text; what comes
-        after it cannot matter, as no token looks ahead, and is not computed.
+        after it cannot matter, as no token attends to a later one, and is not computed.
 
         Args:
             ids: (B, 77) whole numbers, as :func:`zsavs.models.imagebind.tokenize` makes them.
@@ -163,7 +163,7 @@ class ImageBind(nn.Module):
         return tokens.token_embedding(ids.to(self.device))  # type: ignore[no-any-return, operator]
 
     def encode_audio_mels(self, mels: Tensor, *, raw: bool = False) -> Tensor:
-        """Embed sounds, each given by one spectrogram or by those of S clips of it.
+        """Embed audio clips, each given by one spectrogram or by those of S clips of it.
 
         Args:
             mels: (B, 1, 128, 204) or (B, S, 1, 128, 204), as :func:`zsavs.models.imagebind.preprocess_audio` makes
@@ -180,7 +180,7 @@ class ImageBind(nn.Module):
         size = (1, self.config.audio_num_mel_bins, self.config.audio_target_len)
         if not _is_batch(mels, size):
             raise InputError(
-                f"ImageBind takes sounds (B, 1, {size[1]}, {size[2]}) or (B, clips, 1, {size[1]}, {size[2]}), got "
+                f"ImageBind takes audio (B, 1, {size[1]}, {size[2]}) or (B, clips, 1, {size[1]}, {size[2]}), got "
                 f"{tuple(mels.shape)}; use zsavs.models.imagebind.preprocess_audio."
             )
         return _finish(self._class_token_tower("audio", mels), raw)
