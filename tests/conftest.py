@@ -20,6 +20,11 @@ atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": f"{_CACHE}/hub", "HF_HUB_CACHE": f"{_CACHE}/hub/hub"}
 os.environ |= {"ZSAVS_CACHE": f"{_CACHE}/zsavs", "TOKENIZERS_PARALLELISM": "false"}
 
+# Before torch is imported: where several workers share the cores, each of them, and each process that a test starts,
+# computes in one thread.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,11 +165,12 @@ def find_component(kind: str, name: str) -> Any:
         UnknownName: no such kind, or nothing of that name.
         BrokenInstallation: it is registered and cannot be imported.
     """
-    known = list_components(kind)
-    if name not in known:
-        raise UnknownName(kind, name, known)
     home = _BUILT_IN.get(kind, {}).get(name)
     if home is None:
+        # Only now, as it reads the metadata of every installed package.
+        known = list_components(kind)
+        if name not in known:
+            raise UnknownName(kind, name, known)
         entry = _plug_ins(kind)[name]
         try:
             return entry.load()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -131,35 +128,57 @@ def test_two_processes_do_not_share_a_run_folder(folder: Path, tmp_path: Path) -
     ResumableRun(tmp_path / "run", {"a": 1}).close()
 
 
+#: A process whose forks run the same evaluation, each killed after some calls of the grounder and a moment more:
+#: between batches, in one, in the middle of a write. It prints how many were killed before one had finished.
+KILLED = """
+import os, random, signal, sys, time
+from dataclasses import replace
+from pathlib import Path
+from zsavs.datasets.folder import Folder
+from zsavs.evaluation import Plan, evaluate
+from zsavs.testing import toy
+
+root, run, seed = sys.argv[1:]
+plan = Plan(strategies=("cross_modal", "fused"), preset="toy", batch_size=1, suites=("avsbench",))
+evaluate(Folder(root), replace(plan, limit=1))  # imports all that the forks need
+ground = toy.ToyGrounder.ground
+rng, killed = random.Random(int(seed)), 0
+for _ in range(60):
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        def noted(self, *given):
+            os.write(tell, b".")
+            time.sleep(0.01)
+            return ground(self, *given)
+        toy.ToyGrounder.ground = noted
+        evaluate(Folder(root), plan, run)
+        os._exit(0)
+    os.close(tell)
+    for _ in range(rng.randint(1, 30)):
+        os.read(told, 1)
+    time.sleep(rng.uniform(0, 0.03))
+    os.kill(child, signal.SIGKILL)
+    killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    os.close(told)
+    if (Path(run) / "metrics.json").exists():
+        break
+print(killed)
+"""
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(folder: Path, tmp_path: Path, seed: int) -> None:
     evaluate(Folder(folder), plan(batch_size=1), tmp_path / "whole")
-    rng = random.Random(seed)
-    # Each batch takes a while, so that a signal falls anywhere: between batches, in one, in the middle of a write.
-    code = (
-        "import sys, time; from zsavs.testing import toy; ground = toy.ToyGrounder.ground\n"
-        "def slow(self, *a):\n    time.sleep(0.02); return ground(self, *a)\n"
-        "toy.ToyGrounder.ground = slow\n"
-        "from zsavs.datasets.folder import Folder; from zsavs.evaluation import Plan, evaluate\n"
-        f"plan = Plan(strategies=('cross_modal', 'fused'), preset='toy', batch_size=1, suites=('avsbench',))\n"
-        f"print('go', flush=True); evaluate(Folder({str(folder)!r}), plan, {str(tmp_path / 'run')!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "run"), str(seed)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    killed = 0
-    for _ in range(60):
-        with subprocess.Popen(
-            [sys.executable, "-c", code],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(rng.uniform(0.3, 1.2))
-            process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-        if (tmp_path / "run" / "metrics.json").exists():
-            break
-    assert killed >= 1
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) >= 1
     evaluate(Folder(folder), plan(batch_size=1), tmp_path / "run")
     assert (tmp_path / "run" / "metrics.json").read_bytes() == (tmp_path / "whole" / "metrics.json").read_bytes()
     lines = (tmp_path / "run" / "batches.jsonl").read_text().splitlines()
