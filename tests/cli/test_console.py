@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,5 +89,5 @@ def test_a_table_has_colour_at_a_terminal_unless_it_is_not_wanted(setting: dict[
 def test_the_help_has_colour_at_a_terminal_unless_it_is_not_wanted(setting: dict[str, str], coloured: bool) -> None:
     code = "import sys; sys.stdout = sys.stderr; from zsavs.cli.main import main; main(['segment', '--help'])"
     _, seen = _at_a_terminal(code, **setting)
-    assert "--strategy" in seen
+    assert "--strategy" in re.sub(r"\x1b\[[0-9;]*m", "", seen)
     assert ("\x1b[1;36m" in seen) == coloured

@@ -45,16 +45,16 @@ def row(proposals: Proposals, source: int) -> Proposals:
 assert_same = partial(detections.assert_same, pixels=PIXELS, scores=SCORES)
 
 
-def documented(made: GroundingDinoGrounder, imaged: AVSample, phrases: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def documented(made: GroundingDinoGrounder, scene: AVSample, phrases: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The calls that transformers documents, for one image: raw boxes in pixels (Q, 4), token scores (Q, 256)."""
     from transformers import GroundingDinoProcessor
 
     processor = GroundingDinoProcessor(made.image_processor, made.tokenizer)
-    inputs = processor(images=Image.fromarray(imaged.image), text=[phrases], padding=True, return_tensors="pt")
+    inputs = processor(images=Image.fromarray(scene.image), text=[phrases], padding=True, return_tensors="pt")
     with torch.no_grad():
         outputs = made.model(**inputs)
     result = processor.post_process_grounded_object_detection(
-        outputs, inputs["input_ids"], threshold=-1.0, text_threshold=0.0, target_sizes=[imaged.size_hw]
+        outputs, inputs["input_ids"], threshold=-1.0, text_threshold=0.0, target_sizes=[scene.size_hw]
     )[0]
     return result["boxes"].numpy(), outputs.logits[0].sigmoid().numpy()
 
@@ -64,11 +64,11 @@ def documented(made: GroundingDinoGrounder, imaged: AVSample, phrases: list[str]
 @pytest.mark.parametrize("size", [(96, 128), (300, 200), (33, 90)])
 def test_boxes_and_scores_are_those_of_the_documented_calls(mm: bool, size: tuple[int, int]) -> None:
     made = grounder(mm, **ALL)
-    imaged = sample(*size)
+    scene = sample(*size)
     # Tokens by hand: [CLS] a dog . guitar . [SEP]
     spans = {0: [1, 2], 1: [4]}
-    boxes, tokens = documented(made, imaged, ["a dog", "guitar"])
-    found = made.ground([imaged], [query("a dog", "guitar")])[0]
+    boxes, tokens = documented(made, scene, ["a dog", "guitar"])
+    found = made.ground([scene], [query("a dog", "guitar")])[0]
     inside = np.clip(boxes, 0, [size[1], size[0], size[1], size[0]])
     solid = (inside[:, 2] > inside[:, 0]) & (inside[:, 3] > inside[:, 1])
     assert solid.sum() > 10
@@ -81,27 +81,27 @@ def test_boxes_and_scores_are_those_of_the_documented_calls(mm: bool, size: tupl
 
 
 def test_a_box_is_kept_above_the_threshold_only() -> None:
-    imaged, asked = sample(96, 128), query("a dog", "guitar")
-    every = grounder(**ALL).ground([imaged], [asked])[0]
+    scene, asked = sample(96, 128), query("a dog", "guitar")
+    every = grounder(**ALL).ground([scene], [asked])[0]
     threshold = float(np.median(every.scores))
-    kept = grounder(**ALL, box_threshold=threshold).ground([imaged], [asked])[0]
+    kept = grounder(**ALL, box_threshold=threshold).ground([scene], [asked])[0]
     assert_same(kept, every.rows(every.scores > threshold), pixels=0, scores=0)
     assert 0 < len(kept) < len(every)
 
 
 def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
-    imaged, asked = sample(96, 128), query("a dog", "guitar", "cat")
-    every = grounder(**ALL).ground([imaged], [asked])[0]
-    fewer = grounder(nms_iou=0.3, max_boxes=1000).ground([imaged], [asked])[0]
-    two = grounder(nms_iou=0.3, max_boxes=2).ground([imaged], [asked])[0]
+    scene, asked = sample(96, 128), query("a dog", "guitar", "cat")
+    every = grounder(**ALL).ground([scene], [asked])[0]
+    fewer = grounder(nms_iou=0.3, max_boxes=1000).ground([scene], [asked])[0]
+    two = grounder(nms_iou=0.3, max_boxes=2).ground([scene], [asked])[0]
     assert len(every) > len(fewer) > len(two) == 6
     for source in range(3):
         assert_same(row(two, source), row(fewer, source).rows([0, 1]), pixels=0, scores=0)
 
 
 def test_proposals_come_best_first_within_the_image() -> None:
-    imaged = sample(50, 120)
-    found = grounder().ground([imaged], [query("a dog", "guitar")])[0]
+    scene = sample(50, 120)
+    found = grounder().ground([scene], [query("a dog", "guitar")])[0]
     assert (np.diff(found.scores) <= 0).all()
     assert (found.boxes_xyxy >= 0).all()
     assert (found.boxes_xyxy <= [120, 50, 120, 50]).all()
@@ -111,10 +111,10 @@ def test_proposals_come_best_first_within_the_image() -> None:
 def test_phrases_that_share_words_keep_scores_of_their_own() -> None:
     """Decoding the text would call the boxes "car taxi", "taxi car" or "car"."""
     made = grounder(**ALL)
-    imaged = sample(96, 128)
+    scene = sample(96, 128)
     phrases = ["car taxi", "taxi", "car", "taxi car"]
-    found = made.ground([imaged], [query(*phrases)])[0]
-    _, tokens = documented(made, imaged, phrases)
+    found = made.ground([scene], [query(*phrases)])[0]
+    _, tokens = documented(made, scene, phrases)
     ids = made.prompts.encode("car taxi. taxi. car. taxi car.")[0]
     dots = [i for i, number in enumerate(ids) if number == 1012]
     for source, (start, end) in enumerate(zip([0, *dots], dots, strict=False)):
@@ -163,7 +163,7 @@ def test_a_phrase_too_long_for_the_model_is_cut_with_a_warning(phrase: str, capl
 def test_delimiters_case_and_line_breaks_do_not_matter(same: str) -> None:
     made = grounder()
     plain, odd = made.ground([sample(40, 60)] * 2, [query("a dog", "cat"), query(same, "cat")])
-    assert_same(plain, odd, 1e-4, 1e-6)
+    assert_same(plain, odd, pixels=1e-4, scores=1e-6)
 
 
 def test_a_phrase_asked_twice_is_asked_once_and_answered_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,13 +228,13 @@ def test_unknown_words_have_a_token_of_their_own(tmp_path: Path) -> None:
 
 
 def test_one_phrase_a_prompt_keeps_phrases_from_moving_each_other() -> None:
-    imaged = sample(96, 128)
+    scene = sample(96, 128)
     alone = grounder(phrases_per_prompt=1)
-    single = alone.ground([imaged], [query("guitar")])[0]
-    among = row(alone.ground([imaged], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
+    single = alone.ground([scene], [query("guitar")])[0]
+    among = row(alone.ground([scene], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
     assert_same(Proposals(among.boxes_xyxy, among.scores, np.zeros_like(among.sources)), single)
     # In a shared prompt they do move each other, or this would prove nothing.
-    shared = row(grounder().ground([imaged], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
+    shared = row(grounder().ground([scene], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
     assert np.abs(shared.scores - single.scores).max() > 0.01
 
 
@@ -256,9 +256,9 @@ def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_ord
         query("dog"),
     ]
     together = made.ground(samples, queries)
-    for found, imaged, asked in zip(together, samples, queries, strict=True):
+    for found, scene, asked in zip(together, samples, queries, strict=True):
         assert len(found) > 0
-        assert_same(found, made.ground([imaged], [asked])[0])
+        assert_same(found, made.ground([scene], [asked])[0])
     for found, back in zip(together, made.ground(samples[::-1], queries[::-1])[::-1], strict=True):
         assert_same(found, back)
     for found, again in zip(together, made.ground(samples, queries), strict=True):
@@ -356,8 +356,8 @@ def test_the_separate_heads_of_mm_grounding_dino_survive(say_so: bool, tmp_path:
         (tmp_path / "config.json").write_text(json.dumps(config))
     loaded = GroundingDinoGrounder.load(tmp_path, device="cpu", box_threshold=0.0)
     assert type(loaded.model).__name__ == "MMGroundingDinoForObjectDetection"
-    imaged, asked = sample(96, 128), query("a dog", "guitar")
-    assert_same(loaded.ground([imaged], [asked])[0], grounder(mm=True).ground([imaged], [asked])[0], pixels=0, scores=0)
+    scene, asked = sample(96, 128), query("a dog", "guitar")
+    assert_same(loaded.ground([scene], [asked])[0], grounder(mm=True).ground([scene], [asked])[0], pixels=0, scores=0)
     heads = [head.layers[-1].weight for head in loaded.model.bbox_embed]
     assert not torch.equal(heads[0], heads[1])
 
@@ -419,9 +419,9 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
 
 
 def test_what_a_prompt_found_is_remembered_with_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, imaged = grounder(), sample(64, 96)
-    first = found.ground([imaged], [query("dog", "guitar")])[0]
+    found, scene = grounder(), sample(64, 96)
+    first = found.ground([scene], [query("dog", "guitar")])[0]
     monkeypatch.setattr(found, "_detect", lambda *_: pytest.fail("the same prompt was asked twice"))
-    again = found.ground([imaged], [query("guitar", "dog")])[0]  # in another order
+    again = found.ground([scene], [query("guitar", "dog")])[0]  # in another order
     swapped = Proposals(again.boxes_xyxy, again.scores, 1 - again.sources)
     assert_same(swapped, first)

@@ -47,16 +47,16 @@ def row(proposals: Proposals, source: int) -> Proposals:
 assert_same = partial(detections.assert_same, pixels=PIXELS, scores=SCORES)
 
 
-def documented(made: Owlv2Grounder, imaged: AVSample, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def documented(made: Owlv2Grounder, scene: AVSample, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The calls that transformers documents, for one image: the result, and every score (candidates, texts)."""
     from transformers import Owlv2Processor
 
     processor = Owlv2Processor(image_processor=made.image_processor, tokenizer=made.tokenizer)
-    inputs = processor(text=[texts], images=Image.fromarray(imaged.image), return_tensors="pt")
+    inputs = processor(text=[texts], images=Image.fromarray(scene.image), return_tensors="pt")
     with torch.no_grad():
         outputs = made.model(**inputs)
     result = processor.post_process_grounded_object_detection(
-        outputs, threshold=0.0, target_sizes=torch.tensor([imaged.size_hw]), text_labels=[texts]
+        outputs, threshold=0.0, target_sizes=torch.tensor([scene.size_hw]), text_labels=[texts]
     )[0]
     arrays = {name: result[name].numpy() for name in ("boxes", "scores", "labels")}
     return arrays, outputs.logits[0].sigmoid().numpy()
@@ -75,9 +75,9 @@ def on_image(boxes: np.ndarray, scores: np.ndarray, size_hw: tuple[int, int]) ->
 @pytest.mark.parametrize("size", [(96, 128), (190, 120), (33, 90), (64, 64)])
 def test_boxes_and_scores_are_those_of_the_documented_calls(size: tuple[int, int]) -> None:
     made = grounder(**ALL)
-    imaged, phrases = sample(*size), ["dog", "guitar", "red car"]
-    result, scores = documented(made, imaged, [f"a photo of a {phrase}" for phrase in phrases])
-    found = made.ground([imaged], [query(*phrases)])[0]
+    scene, phrases = sample(*size), ["dog", "guitar", "red car"]
+    result, scores = documented(made, scene, [f"a photo of a {phrase}" for phrase in phrases])
+    found = made.ground([scene], [query(*phrases)])[0]
     for source in range(3):
         boxes, expected = on_image(result["boxes"], scores[:, source], size)
         assert len(boxes) >= 4
@@ -87,37 +87,37 @@ def test_boxes_and_scores_are_those_of_the_documented_calls(size: tuple[int, int
 
 @pytest.mark.parametrize("size", [(96, 128), (128, 96)])
 def test_one_phrase_gives_the_documented_result(size: tuple[int, int]) -> None:
-    made, imaged = grounder(**ALL, template="{}"), sample(*size)
-    result, _ = documented(made, imaged, ["dog"])
+    made, scene = grounder(**ALL, template="{}"), sample(*size)
+    result, _ = documented(made, scene, ["dog"])
     boxes, scores = on_image(result["boxes"], result["scores"], size)
-    assert_same(made.ground([imaged], [query("dog")])[0], Proposals(boxes, scores, np.zeros(len(boxes), np.int64)))
+    assert_same(made.ground([scene], [query("dog")])[0], Proposals(boxes, scores, np.zeros(len(boxes), np.int64)))
 
 
 def test_the_template_matters_and_holds_the_phrase() -> None:
-    imaged = sample(96, 128)
-    bare = grounder(template="{}").ground([imaged], [query("the sound of a dog")])[0]
-    wrapped = grounder(template="the sound of a {}").ground([imaged], [query("dog")])[0]
+    scene = sample(96, 128)
+    bare = grounder(template="{}").ground([scene], [query("the sound of a dog")])[0]
+    wrapped = grounder(template="the sound of a {}").ground([scene], [query("dog")])[0]
     assert_same(bare, wrapped, pixels=0, scores=0)
-    assert np.abs(bare.scores[:3] - grounder().ground([imaged], [query("dog")])[0].scores[:3]).max() > 1e-3
-    braces = grounder(template="{}").ground([imaged], [query("{} {0} {x}")])[0]
+    assert np.abs(bare.scores[:3] - grounder().ground([scene], [query("dog")])[0].scores[:3]).max() > 1e-3
+    braces = grounder(template="{}").ground([scene], [query("{} {0} {x}")])[0]
     assert len(braces) > 0
 
 
 def test_a_box_is_kept_above_the_threshold_only() -> None:
-    imaged, asked = sample(96, 128), query("dog", "guitar")
-    every = grounder(**ALL).ground([imaged], [asked])[0]
+    scene, asked = sample(96, 128), query("dog", "guitar")
+    every = grounder(**ALL).ground([scene], [asked])[0]
     threshold = float(np.median(every.scores))
-    kept = grounder(**ALL, threshold=threshold).ground([imaged], [asked])[0]
+    kept = grounder(**ALL, threshold=threshold).ground([scene], [asked])[0]
     assert_same(kept, every.rows(every.scores > threshold), pixels=0, scores=0)
     assert 0 < len(kept) < len(every)
 
 
 def test_neighbouring_candidates_have_a_say_in_where_a_box_lies() -> None:
-    imaged, asked = sample(96, 128), query("dog", "guitar")
-    every = grounder(**ALL, threshold=0.0).ground([imaged], [asked])[0]
+    scene, asked = sample(96, 128), query("dog", "guitar")
+    every = grounder(**ALL, threshold=0.0).ground([scene], [asked])[0]
     settings = {"nms_iou": 0.02, "max_boxes": 1000, "threshold": 0.0}
-    surest = grounder(**settings).ground([imaged], [asked])[0]
-    voted = grounder(**settings, vote_iou=0.02).ground([imaged], [asked])[0]
+    surest = grounder(**settings).ground([scene], [asked])[0]
+    voted = grounder(**settings, vote_iou=0.02).ground([scene], [asked])[0]
     np.testing.assert_array_equal(voted.scores, surest.scores)
     for place, box in enumerate(surest.boxes_xyxy):
         candidates = row(every, int(surest.sources[place]))
@@ -128,10 +128,10 @@ def test_neighbouring_candidates_have_a_say_in_where_a_box_lies() -> None:
 
 
 def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
-    imaged, asked = sample(96, 128), query("dog", "guitar", "rain")
-    every = grounder(**ALL).ground([imaged], [asked])[0]
-    fewer = grounder(nms_iou=0.05, max_boxes=1000).ground([imaged], [asked])[0]
-    two = grounder(nms_iou=0.05, max_boxes=2).ground([imaged], [asked])[0]
+    scene, asked = sample(96, 128), query("dog", "guitar", "rain")
+    every = grounder(**ALL).ground([scene], [asked])[0]
+    fewer = grounder(nms_iou=0.05, max_boxes=1000).ground([scene], [asked])[0]
+    two = grounder(nms_iou=0.05, max_boxes=2).ground([scene], [asked])[0]
     assert len(every) > len(fewer) > len(two) == 6
     for source in range(3):
         assert_same(row(two, source), row(fewer, source).rows([0, 1]), pixels=0, scores=0)
@@ -140,16 +140,16 @@ def test_boxes_are_suppressed_within_a_phrase_and_limited() -> None:
 # ------------------------------------------------------------------------------------ phrases
 def test_a_phrase_never_changes_what_another_one_finds() -> None:
     made = grounder()
-    imaged = sample(96, 128)
+    scene = sample(96, 128)
     phrases = ["car taxi", "taxi", "car", "吉他", "a", "dog " * 30, "..."]
-    together = made.ground([imaged], [query(*phrases)])[0]
+    together = made.ground([scene], [query(*phrases)])[0]
     for source, phrase in enumerate(phrases):
-        alone = grounder().ground([imaged], [query(phrase)])[0]
+        alone = grounder().ground([scene], [query(phrase)])[0]
         assert len(alone) > 0
-        assert_same(row(together, source), alone, 1e-5, 1e-5)
-    backwards = grounder().ground([imaged], [query(*phrases[::-1])])[0]
+        assert_same(row(together, source), alone, pixels=1e-5, scores=1e-5)
+    backwards = grounder().ground([scene], [query(*phrases[::-1])])[0]
     for source in range(len(phrases)):
-        assert_same(row(together, source), row(backwards, len(phrases) - 1 - source), 1e-5, 1e-5)
+        assert_same(row(together, source), row(backwards, len(phrases) - 1 - source), pixels=1e-5, scores=1e-5)
 
 
 def test_no_blank_text_is_asked_beside_a_shorter_list() -> None:
@@ -182,15 +182,15 @@ def test_a_phrase_is_embedded_once() -> None:
 
 
 def test_a_text_too_long_for_the_model_is_cut_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    made, imaged = grounder(), sample(40, 60)
+    made, scene = grounder(), sample(40, 60)
     with caplog.at_level(logging.WARNING, logger="zsavs"):
-        fitting = made.ground([imaged], [query("dog " * 9 + "cat")])[0]
+        fitting = made.ground([scene], [query("dog " * 9 + "cat")])[0]
     assert caplog.text == ""
     with caplog.at_level(logging.WARNING, logger="zsavs"):
-        longer = made.ground([imaged], [query("dog " * 9 + "cat" + " guitar" * 500)])[0]
+        longer = made.ground([scene], [query("dog " * 9 + "cat" + " guitar" * 500)])[0]
     assert "16 tokens" in caplog.text
-    assert_same(fitting, longer, 1e-4, 1e-6)
-    result, _ = documented(made, imaged, ["a photo of a " + "dog " * 9 + "cat"])
+    assert_same(fitting, longer, pixels=1e-4, scores=1e-6)
+    result, _ = documented(made, scene, ["a photo of a " + "dog " * 9 + "cat"])
     assert np.isclose(longer.scores[0], on_image(result["boxes"], result["scores"], (40, 60))[1][0], atol=SCORES)
 
 
@@ -207,8 +207,8 @@ def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_ord
     samples = [sample(*size, seed) for seed, size in enumerate(sizes)]
     queries = [query("dog", "rain"), query("guitar"), Query.nothing(), query("a", "b"), query("car"), query("a dog")]
     together = made.ground(samples, queries)
-    for found, imaged, asked in zip(together, samples, queries, strict=True):
-        assert_same(found, made.ground([imaged], [asked])[0])
+    for found, scene, asked in zip(together, samples, queries, strict=True):
+        assert_same(found, made.ground([scene], [asked])[0])
     assert [len(one) > 0 for one in together] == [True, True, False, True, True, True]
     for found, back in zip(together, made.ground(samples[::-1], queries[::-1])[::-1], strict=True):
         assert_same(found, back)
@@ -332,11 +332,11 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
 
 
 def test_strategies_that_ask_one_after_the_other_share_the_look_at_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, imaged = grounder(threshold=0.0), sample(40, 60)
+    made, scene = grounder(threshold=0.0), sample(40, 60)
     looks = []
     look = made.model.image_embedder
     monkeypatch.setattr(made.model, "image_embedder", lambda pixels: looks.append(len(pixels)) or look(pixels))
-    first = made.ground([imaged], [query("dog")])[0]
-    both = made.ground([imaged, sample(40, 60, seed=1)], [query("dog", "cat"), query("dog")])[0]
+    first = made.ground([scene], [query("dog")])[0]
+    both = made.ground([scene, sample(40, 60, seed=1)], [query("dog", "cat"), query("dog")])[0]
     assert looks == [1, 1]
     assert_same(row(both, 0), first)

@@ -43,12 +43,12 @@ def boxed(size_hw: tuple[int, int], count: int = 2, seed: int = 0) -> Proposals:
     return Proposals(boxes, np.ones(count, np.float32), np.arange(count))
 
 
-def documented(made: Sam2Segmenter, imaged: AVSample, multimask: bool = True, **prompts: Any) -> Any:
+def documented(made: Sam2Segmenter, scene: AVSample, multimask: bool = True, **prompts: Any) -> Any:
     """The calls that transformers documents, for one image: all masks (P, K, H, W) and their ratings (P, K)."""
     from transformers import Sam2Processor
 
     processor = Sam2Processor(made.image_processor)
-    inputs = processor(images=Image.fromarray(imaged.image), return_tensors="pt", **prompts)
+    inputs = processor(images=Image.fromarray(scene.image), return_tensors="pt", **prompts)
     with torch.no_grad():
         outputs = made.model(**inputs, multimask_output=multimask)
     masks = processor.post_process_masks(outputs.pred_masks, inputs["original_sizes"], binarize=False)[0]
@@ -64,58 +64,58 @@ def best(masks: np.ndarray, ratings: np.ndarray) -> tuple[np.ndarray, np.ndarray
 # ------------------------------------------------------------------------------------- parity
 @pytest.mark.parametrize("size", [(96, 128), (300, 200), (33, 90), (128, 128)])
 def test_masks_of_boxes_are_those_of_the_documented_calls(size: tuple[int, int]) -> None:
-    made, imaged, found = segmenter(), sample(*size), boxed(size, 3)
-    masks, ratings = best(*documented(made, imaged, input_boxes=[found.boxes_xyxy.tolist()]))
-    logits, iou = made.predict([imaged], [found])[0]
+    made, scene, found = segmenter(), sample(*size), boxed(size, 3)
+    masks, ratings = best(*documented(made, scene, input_boxes=[found.boxes_xyxy.tolist()]))
+    logits, iou = made.predict([scene], [found])[0]
     assert logits.shape == (3, *size)
     assert logits.dtype == iou.dtype == np.float32
     np.testing.assert_allclose(logits, masks, atol=LOGITS)
     np.testing.assert_allclose(iou, ratings, atol=1e-5)
-    np.testing.assert_array_equal(made.segment([imaged], [found])[0], logits)
+    np.testing.assert_array_equal(made.segment([scene], [found])[0], logits)
     assert np.abs(logits[0] - logits[1]).max() > 0.1, "masks that are all alike would prove nothing"
 
 
 @pytest.mark.parametrize("fall_back", [True, False])
 def test_the_single_mask_is_the_documented_one(fall_back: bool) -> None:
-    made, imaged, found = segmenter(multimask=False), sample(96, 128), boxed((96, 128), 3)
+    made, scene, found = segmenter(multimask=False), sample(96, 128), boxed((96, 128), 3)
     made.model.mask_decoder.dynamic_multimask_via_stability = fall_back  # the toy's single masks are all unstable
-    masks, ratings = documented(made, imaged, False, input_boxes=[found.boxes_xyxy.tolist()])
-    logits, iou = made.predict([imaged], [found])[0]
+    masks, ratings = documented(made, scene, False, input_boxes=[found.boxes_xyxy.tolist()])
+    logits, iou = made.predict([scene], [found])[0]
     np.testing.assert_allclose(logits, masks[:, 0], atol=LOGITS)
     np.testing.assert_allclose(iou, ratings[:, 0], atol=1e-5)
-    of_three = segmenter().segment([imaged], [found])[0]
+    of_three = segmenter().segment([scene], [found])[0]
     assert bool(np.abs(logits - of_three).max() < LOGITS) == fall_back
 
 
 def test_of_three_masks_the_best_rated_one_is_taken() -> None:
     """For each prompt by itself: the toy rates another mask best for other boxes."""
-    made, imaged, found = segmenter(), sample(96, 128), boxed((96, 128), 40, seed=1)
-    masks, ratings = documented(made, imaged, input_boxes=[found.boxes_xyxy.tolist()])
+    made, scene, found = segmenter(), sample(96, 128), boxed((96, 128), 40, seed=1)
+    masks, ratings = documented(made, scene, input_boxes=[found.boxes_xyxy.tolist()])
     assert len(set(ratings.argmax(axis=1).tolist())) > 1
-    logits, iou = made.predict([imaged], [found])[0]
+    logits, iou = made.predict([scene], [found])[0]
     np.testing.assert_allclose(iou, ratings.max(axis=1), atol=1e-5)
     np.testing.assert_allclose(logits, best(masks, ratings)[0], atol=LOGITS)
 
 
 @pytest.mark.parametrize("size", [(96, 128), (128, 60)])
 def test_masks_of_points_are_those_of_the_documented_calls(size: tuple[int, int]) -> None:
-    made, imaged = segmenter(), sample(*size)
+    made, scene = segmenter(), sample(*size)
     points = [[[10.0, 20.0], [50.0, 40.5]], [[3.0, 90.0], [20.0, 4.0]], [[1.0, 1.0], [59.0, 59.0]]]
     labels = [[1, 0], [1, 1], [0, 1]]
-    masks, ratings = best(*documented(made, imaged, input_points=[points], input_labels=[labels]))
-    logits, iou = made.segment_points([imaged], [points], [labels])[0]
+    masks, ratings = best(*documented(made, scene, input_points=[points], input_labels=[labels]))
+    logits, iou = made.segment_points([scene], [points], [labels])[0]
     np.testing.assert_allclose(logits, masks, atol=LOGITS)
     np.testing.assert_allclose(iou, ratings, atol=1e-5)
-    positive = best(*documented(made, imaged, input_points=[points], input_labels=[[[1, 1]] * 3]))[0]
-    np.testing.assert_allclose(made.segment_points([imaged], [points])[0][0], positive, atol=LOGITS)
+    positive = best(*documented(made, scene, input_points=[points], input_labels=[[[1, 1]] * 3]))[0]
+    np.testing.assert_allclose(made.segment_points([scene], [points])[0][0], positive, atol=LOGITS)
     assert np.abs(positive - masks).max() > 0.01
 
 
 def test_small_logits_of_points_are_those_before_stretching() -> None:
-    made, imaged = segmenter(), sample(96, 128)
+    made, scene = segmenter(), sample(96, 128)
     points = np.random.default_rng(0).uniform(0, 90, (5, 1, 2))
-    full, iou = made.segment_points([imaged], [points])[0]
-    small, same = made.segment_points([imaged], [points], full_size=False)[0]
+    full, iou = made.segment_points([scene], [points])[0]
+    small, same = made.segment_points([scene], [points], full_size=False)[0]
     assert small.shape == (5, 32, 32)
     np.testing.assert_array_equal(iou, same)
     stretched = torch.nn.functional.interpolate(torch.from_numpy(small)[None], (96, 128), mode="bilinear")[0]
@@ -160,9 +160,9 @@ def test_a_batch_of_mixed_sizes_gives_what_its_images_give_one_by_one_in_any_ord
     found = [boxed(size, count, count) for size, count in zip(sizes, (2, 5, 0, 1, 3), strict=True)]
     made = segmenter(batch_size=3, prompts_at_once=2)
     together = made.predict(samples, found)
-    for (logits, iou), imaged, boxes in zip(together, samples, found, strict=True):
-        alone, rated = segmenter().predict([imaged], [boxes])[0]
-        assert logits.shape == (len(boxes), *imaged.size_hw)
+    for (logits, iou), scene, boxes in zip(together, samples, found, strict=True):
+        alone, rated = segmenter().predict([scene], [boxes])[0]
+        assert logits.shape == (len(boxes), *scene.size_hw)
         np.testing.assert_allclose(logits, alone, atol=LOGITS)
         np.testing.assert_allclose(iou, rated, atol=1e-5)
     for (logits, _), (back, _) in zip(together, segmenter().predict(samples[::-1], found[::-1])[::-1], strict=True):
@@ -199,8 +199,8 @@ def test_images_with_equally_many_prompts_share_the_decoder() -> None:
     found = [boxed(size, count, count + size[0]) for size, count in zip(sizes, (2, 1, 2, 2, 1), strict=True)]
     together = made.predict(samples, found)
     assert shapes == [(2, 2, 4), (1, 2, 4), (2, 1, 4)], "four prompts at the most"
-    for (logits, iou), imaged, boxes in zip(together, samples, found, strict=True):
-        alone, rated = segmenter().predict([imaged], [boxes])[0]
+    for (logits, iou), scene, boxes in zip(together, samples, found, strict=True):
+        alone, rated = segmenter().predict([scene], [boxes])[0]
         np.testing.assert_allclose(logits, alone, atol=LOGITS)
         np.testing.assert_allclose(iou, rated, atol=1e-5)
 
@@ -234,20 +234,20 @@ def test_no_boxes_and_no_images() -> None:
 
 
 def test_a_image_is_encoded_once_while_it_lives() -> None:
-    made, imaged, other = segmenter(), sample(40, 60), sample(40, 60, 1)
+    made, scene, other = segmenter(), sample(40, 60), sample(40, 60, 1)
     encoded: list[int] = []
     made.model.vision_encoder.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
-    first = made.segment([imaged, other, imaged], [boxed((40, 60)), boxed((40, 60), 3), boxed((40, 60), 1)])
-    made.segment_points([imaged], [[[[1.0, 2.0]]]])
-    np.testing.assert_array_equal(made.segment([imaged], [boxed((40, 60))])[0], first[0])
+    first = made.segment([scene, other, scene], [boxed((40, 60)), boxed((40, 60), 3), boxed((40, 60), 1)])
+    made.segment_points([scene], [[[[1.0, 2.0]]]])
+    np.testing.assert_array_equal(made.segment([scene], [boxed((40, 60))])[0], first[0])
     assert encoded == [2]
     del other
     gc.collect()
     assert len(made._features) == 1
     # What is left is not a view into the features of the whole batch.
-    (features,) = made._features([imaged.image], lambda _: pytest.fail("encoded again"))
+    (features,) = made._features([scene.image], lambda _: pytest.fail("encoded again"))
     assert all(scale.untyped_storage().nbytes() == scale.nbytes for scale in features)
-    del imaged
+    del scene
     gc.collect()
     assert len(made._features) == 0
 
@@ -256,8 +256,8 @@ def test_the_last_16_images_are_remembered() -> None:
     made, samples = segmenter(), [sample(20, 30, seed) for seed in range(17)]
     encoded: list[int] = []
     made.model.vision_encoder.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
-    for imaged in [*samples[:16], *samples[:16], samples[16], samples[1], samples[0]]:
-        made.segment([imaged], [boxed((20, 30))])
+    for scene in [*samples[:16], *samples[:16], samples[16], samples[1], samples[0]]:
+        made.segment([scene], [boxed((20, 30))])
     assert sum(encoded) == 18  # the 17th image put out the first, which was then encoded again
 
 
@@ -301,11 +301,11 @@ def test_nothing_handed_over_is_changed() -> None:
     boxes, points = np.array([[1, 2, 30, 31]], np.float32), np.array([[[5.0, 6.0]]], np.float32)
     before = [array.copy() for array in (image, boxes, points)]
     states = random_states()
-    made, imaged = segmenter(), AVSample(image, noise(0.01))
+    made, scene = segmenter(), AVSample(image, noise(0.01))
     found = Proposals(boxes, np.ones(1, np.float32), np.zeros(1, np.int64))
-    first = made.segment([imaged], [found])[0]
-    made.segment_points([imaged], [points])
-    np.testing.assert_array_equal(made.segment([imaged], [found])[0], first)
+    first = made.segment([scene], [found])[0]
+    made.segment_points([scene], [points])
+    np.testing.assert_array_equal(made.segment([scene], [found])[0], first)
     for array, old in zip((image, boxes, points), before, strict=True):
         np.testing.assert_array_equal(array, old)
     assert random_states() == states
@@ -339,16 +339,16 @@ def test_an_image_processor_in_a_file_of_its_own_is_found_too(folder: Path, tmp_
 
 def test_the_table_of_prompts_that_older_files_lack_is_filled_in(folder: Path, tmp_path: Path) -> None:
     """Left to the library, the table is random: different masks each time, with little to do with their boxes."""
-    imaged, found = sample(96, 128), boxed((96, 128))
+    scene, found = sample(96, 128), boxed((96, 128))
     made = tiny_sam2()
     own = made.model.shared_image_embedding.positional_embedding
     with torch.no_grad():  # as in every trained model: one table for images and prompts
         made.model.prompt_encoder.shared_embedding.positional_embedding.copy_(own)
-    expected = made.segment([imaged], [found])[0]
+    expected = made.segment([scene], [found])[0]
     old = changed(save("sam2", made, tmp_path / "whole"), tmp_path / "old", drop=(TABLE,))
     loaded = Sam2Segmenter.load(old, device="cpu")
     assert torch.equal(loaded.model.prompt_encoder.shared_embedding.positional_embedding, own)
-    np.testing.assert_array_equal(loaded.segment([imaged], [found])[0], expected)
+    np.testing.assert_array_equal(loaded.segment([scene], [found])[0], expected)
     half = Sam2Segmenter.load(old, device="cpu", dtype="bfloat16")
     table = half.model.prompt_encoder.shared_embedding.positional_embedding
     assert torch.equal(table, half.model.shared_image_embedding.positional_embedding)
@@ -371,9 +371,9 @@ def test_a_checkpoint_for_videos_serves_images(folder: Path, tmp_path: Path) -> 
     video = changed(folder, tmp_path / "video", add=memory)
     config = json.loads((video / "config.json").read_text())
     (video / "config.json").write_text(json.dumps(config | {"model_type": "sam2_video", "num_maskmem": 7}))
-    imaged, found = sample(96, 128), boxed((96, 128))
-    masks = Sam2Segmenter.load(video, device="cpu").segment([imaged], [found])[0]
-    np.testing.assert_array_equal(masks, segmenter().segment([imaged], [found])[0])
+    scene, found = sample(96, 128), boxed((96, 128))
+    masks = Sam2Segmenter.load(video, device="cpu").segment([scene], [found])[0]
+    np.testing.assert_array_equal(masks, segmenter().segment([scene], [found])[0])
 
 
 def test_half_precision_is_for_the_image_encoder(folder: Path, tmp_path: Path) -> None:
@@ -381,10 +381,10 @@ def test_half_precision_is_for_the_image_encoder(folder: Path, tmp_path: Path) -
     assert {weight.dtype for weight in half.model.vision_encoder.parameters()} == {torch.bfloat16}
     assert {weight.dtype for weight in half.model.prompt_encoder.parameters()} == {torch.float32}
     assert half.model.mask_decoder.transformer.layers[0].self_attn.q_proj.weight.dtype == torch.float32
-    imaged, found = sample(96, 128), boxed((96, 128))
-    logits = half.segment([imaged], [found])[0]
+    scene, found = sample(96, 128), boxed((96, 128))
+    logits = half.segment([scene], [found])[0]
     assert logits.dtype == np.float32
-    exact = segmenter().segment([imaged], [found])[0]
+    exact = segmenter().segment([scene], [found])[0]
     assert 0 < np.abs(logits - exact).mean() < 0.1 * exact.std()
     half.model.to(torch.bfloat16)
     save("sam2", half, tmp_path)

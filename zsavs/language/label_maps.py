@@ -141,21 +141,21 @@ def class_mapper(
 
 
 def text_embedder(part: Any) -> Embed | None:
-    """Text embeddings for :class:`ClassMapper`: of an encoder, or of the scorer that a verifier looks with.
+    """Text embeddings for :class:`ClassMapper`: an encoder's, or those of the image scorer that a verifier has.
 
     Args:
         part: a :class:`~zsavs.protocols.TextEncoder`, or a verifier; None for the words alone.
 
     Returns:
-        None for a verifier that does not look at anything.
+        None for a verifier without an image scorer.
     """
     if part is None:
         return None
     if hasattr(part, "encode_text"):
         encoder: TextEncoder = part
         return lambda phrases: embed_phrases(encoder, phrases, templates("photo"))
-    look = getattr(part, "look", None)
-    return None if look is None else look.text
+    image_scorer = getattr(part, "image_scorer", None)
+    return None if image_scorer is None else image_scorer.text
 
 
 def label_map(
