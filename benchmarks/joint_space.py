@@ -23,7 +23,7 @@ from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.strategies.text_bridged import TextBridged
 from zsavs.testing import toy
 from zsavs.types import AVSample, Query
-from zsavs.verification.joint import JointVerifier
+from zsavs.verification.joint_rescoring import JointVerifier
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from joint_world import NAMES, SILENT, Boxes, World

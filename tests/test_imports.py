@@ -117,8 +117,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 #: What every model may import from its neighbours, beside files that carry its own name in front; other wings, only
 #: this.
-_SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "compiled", "detection", "inputs", "outputs")
-SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in (*_SHARED, "pseudo_words", "runtime", "text_memo", "transfer")}
+_SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "detection", "device_copies", "inputs", "outputs")
+SHARED_BY_MODELS = {
+    f"zsavs.models.{name}" for name in (*_SHARED, "pseudo_words", "runtime", "text_memo", "torch_compile")
+}
 
 
 def is_within(module: str, name: str) -> bool:

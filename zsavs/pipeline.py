@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.resize import WORKING_PIXELS, shrink
-from zsavs.models.compiled import compile_towers
+from zsavs.models.torch_compile import compile_towers
 from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
 from zsavs.storage.memo import Memo
@@ -120,7 +120,7 @@ class Pipeline:
     def compile(self, **options: Any) -> list[str]:
         """Compile the towers of the models with torch.compile: for many samples, on a GPU; off unless called.
 
-        In place: pipelines that share the models share it. See :func:`zsavs.models.compiled.compile_towers`.
+        In place: pipelines that share the models share it. See :func:`zsavs.models.torch_compile.compile_towers`.
 
         Args:
             options: of ``torch.compile``.

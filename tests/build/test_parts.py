@@ -23,7 +23,7 @@ from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.testing import example_samples, toy
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.types import AVSample, Query
-from zsavs.verification.joint import JointVerifier
+from zsavs.verification.joint_rescoring import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
 #: The strategies that need a joint encoder.

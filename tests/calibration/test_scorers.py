@@ -22,7 +22,7 @@ from zsavs.calibration import bank
 from zsavs.calibration.bank import Bank, synthetic_audio, synthetic_images
 from zsavs.calibration.scorers import AudioScorer, ImageScorer, standardise
 from zsavs.language.prompts import embed_phrases, templates
-from zsavs.storage.disk_cache import cache_folder
+from zsavs.storage.text_embedding_cache import cache_folder
 from zsavs.testing import toy
 from zsavs.types import AudioClip
 

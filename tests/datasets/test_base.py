@@ -15,6 +15,7 @@ from fixtures_datasets import Tree, make_all
 
 from zsavs.datasets import Dataset, Target
 from zsavs.datasets.avsbench import MS3, S4
+from zsavs.datasets.avsbench_robust import RobustMS3, RobustS4
 from zsavs.datasets.avss import AVSS, AVSSV1M, AVSSV1S, AVSSV2, AVSSOpenVocabulary, AVSSUnseen
 from zsavs.datasets.check import check
 from zsavs.datasets.folder import Folder
@@ -26,7 +27,6 @@ from zsavs.datasets.localisation import (
     LocalisationVPOMS,
     LocalisationVPOSS,
 )
-from zsavs.datasets.robust import RobustMS3, RobustS4
 from zsavs.datasets.vpo import VPOMS, VPOMSMI, VPOSS, VPOMSMIStereo, VPOMSStereo, VPOSSStereo
 from zsavs.errors import ContractError
 from zsavs.metrics import suites

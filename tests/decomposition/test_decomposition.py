@@ -19,7 +19,7 @@ from zsavs import testing
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.decomposition import Component, Decomposed
 from zsavs.decomposition.activity import active_times, overlap, unite
-from zsavs.decomposition.decomposed import merge
+from zsavs.decomposition.decomposed_strategy import merge
 from zsavs.decomposition.embedded_clip import EmbeddedClip, EmbeddedClipEncoder
 from zsavs.decomposition.nmf import SpectrogramNMF, divergence, factorise
 from zsavs.decomposition.sparse import SparseText

@@ -20,7 +20,7 @@ from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.testing import toy
 from zsavs.testing.toy import ToySegmenter
 from zsavs.types import AudioClip, AVSample, Proposals, Query
-from zsavs.verification.clip import ClipVerifier
+from zsavs.verification.clip_rescoring import ClipVerifier
 
 RATE = 16_000
 

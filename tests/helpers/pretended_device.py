@@ -157,7 +157,7 @@ class _Stream:
 @contextlib.contextmanager
 def pretended() -> Iterator[list[str]]:
     """Within it ``DEVICE`` is a device of this machine; gives the list of waits for it."""
-    from zsavs.models import transfer
+    from zsavs.models import device_copies
 
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     _waits.clear()
@@ -165,7 +165,7 @@ def pretended() -> Iterator[list[str]]:
         for name, module in list(sys.modules.items()):
             if name.startswith("zsavs.models.") and hasattr(module, "resolve_device"):
                 stack.enter_context(mock.patch.object(module, "resolve_device", torch.device))
-        stack.enter_context(mock.patch.object(transfer, "_ASYNCHRONOUS", (DEVICE.type,)))
+        stack.enter_context(mock.patch.object(device_copies, "_ASYNCHRONOUS", (DEVICE.type,)))
         stack.enter_context(mock.patch.object(torch.cuda, "current_stream", return_value=_Stream()))
         # Tensors that were made in it are not to be wrapped.
         plain = contextlib.nullcontext

@@ -91,10 +91,10 @@ def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[s
 def test_the_pretended_device_finds_what_a_gpu_would() -> None:
     script = """
 import torch, pretended_device
-from zsavs.models import transfer
+from zsavs.models import device_copies
 with pretended_device.pretended() as waits:
     near = torch.ones(2, 3)
-    far = transfer.copy_to_device(near, pretended_device.DEVICE)
+    far = device_copies.copy_to_device(near, pretended_device.DEVICE)
     assert not waits
     try:
         far + near
@@ -104,10 +104,10 @@ with pretended_device.pretended() as waits:
         far.numpy()
     except (RuntimeError, TypeError) as error:
         print("array:", error)
-    early = transfer.copy_to_cpu(2 * far)
+    early = device_copies.copy_to_cpu(2 * far)
     print("early:", early[0].tolist())
     assert not waits
-    transfer.wait_for_copies(pretended_device.DEVICE)
+    device_copies.wait_for_copies(pretended_device.DEVICE)
     print("late:", early[0].tolist(), len(waits), float(far.sum()), len(waits))
 """
     done = subprocess.run(

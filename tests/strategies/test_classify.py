@@ -13,7 +13,7 @@ import pytest
 
 import zsavs
 from zsavs import testing
-from zsavs.cli.models import strategies
+from zsavs.cli.model_choice import strategies
 from zsavs.errors import ContractError, InputError, UnknownName, VocabularyError
 from zsavs.language.sound_sources import LabelPhrases, most_specific, visible_things
 from zsavs.strategies.classify import Classify

@@ -16,7 +16,7 @@ from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.testing import toy
 from zsavs.testing.tiny.joint import tiny_imagebind
 from zsavs.types import AudioClip
-from zsavs.verification.joint import JointVerifier
+from zsavs.verification.joint_rescoring import JointVerifier
 
 JOINT = ("joint_embedding", "text_bridged", "textual_inversion")
 each = pytest.mark.parametrize("name", JOINT)

@@ -22,7 +22,7 @@ from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.testing import toy
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.types import AVSample, Query
-from zsavs.verification.joint import JointVerifier
+from zsavs.verification.joint_rescoring import JointVerifier
 
 COLOURS = tuple(toy.COLOURS)
 #: What strategies hear with here; the other things of the world have no label.

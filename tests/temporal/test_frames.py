@@ -19,9 +19,9 @@ import zsavs
 from zsavs.calibration.abstention import evidence_to_query
 from zsavs.cli.main import main
 from zsavs.datasets.avsbench import MS3, S4
+from zsavs.datasets.avsbench_robust import RobustS4
 from zsavs.datasets.avss import AVSS
 from zsavs.datasets.base import Item, Target
-from zsavs.datasets.robust import RobustS4
 from zsavs.errors import AudioError, ContractError, InputError
 from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.evaluation.summary import metrics_of

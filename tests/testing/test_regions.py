@@ -15,7 +15,7 @@ from zsavs.errors import ContractError
 from zsavs.grounding.full_frame import FullFrame
 from zsavs.testing import toy
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.verification.clip import ClipVerifier
+from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.selection import TrustGrounder
 
 COLOURS = tuple(toy.COLOURS)

@@ -14,18 +14,18 @@ from zsavs import testing
 from zsavs.grounding.full_frame import FullFrame
 from zsavs.grounding.object_proposals import DetectorProposals
 from zsavs.grounding.peaks import PeakRegions
-from zsavs.grounding.refined import RefinedBoxes
+from zsavs.grounding.refined_boxes import RefinedBoxes
 from zsavs.grounding.segment_proposals import SegmentProposals
 from zsavs.registry import ROLES, list_components
-from zsavs.segmentation.closer import CloserLook
+from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.testing import toy
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
-from zsavs.verification.clip import ClipVerifier
-from zsavs.verification.joint import JointVerifier
+from zsavs.verification.clip_rescoring import ClipVerifier
+from zsavs.verification.joint_rescoring import JointVerifier
 from zsavs.verification.selection import TrustGrounder
 
 #: A part for every registered name. A new component is added here, or the first test fails.

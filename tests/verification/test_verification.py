@@ -15,7 +15,7 @@ from zsavs.calibration.bank import Bank
 from zsavs.errors import UnknownName
 from zsavs.testing import toy
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.verification.clip import ClipVerifier
+from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.selection import SAME_OBJECT_IOU, TrustGrounder, iou, select
 
 SIZE = (100, 200)

@@ -20,7 +20,7 @@ from zsavs.language.vocabulary import load_vocabulary
 from zsavs.metrics.functional import false_positive_share, jaccard
 from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.presets import PRESETS
-from zsavs.segmentation.closer import CloserLook
+from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.storage.weights import locate
 
 DATA = Path(zsavs.__file__).parent / "data"

@@ -1,7 +1,7 @@
 """From names to pipelines.
 
 - :mod:`~zsavs.build.parts`: names to components, by preset and by what is named in place of its parts.
-- :mod:`~zsavs.build.sharing`: one copy of a model's weights for all pipelines of a process.
+- :mod:`~zsavs.build.shared_weights`: one copy of a model's weights for all pipelines of a process.
 - :mod:`~zsavs.build.pipelines`: components to a pipeline.
 - :mod:`~zsavs.build.comparison`: several strategies over the same samples.
 - :mod:`~zsavs.build.one_call`: one call from files to a result.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zsavs.build.sharing import loaded_once
+from zsavs.build.shared_weights import loaded_once
 from zsavs.calibration.bank import source_of
 from zsavs.calibration.user_bank import KINDS, UserBank
 from zsavs.errors import InputError, MissingWeights, UnknownName

@@ -23,9 +23,9 @@ from zsavs.errors import OutputError
 from zsavs.media.arrays import frozen
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder
 from zsavs.storage.array_file import read_array
-from zsavs.storage.disk_cache import cache_folder
 from zsavs.storage.files import write_atomically
 from zsavs.storage.memo import Memo
+from zsavs.storage.text_embedding_cache import cache_folder
 from zsavs.types import AudioClip
 
 __all__ = ["Bank", "of_audio", "of_images", "probe", "source_of", "synthetic_audio", "synthetic_images"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zsavs.cli import console
-from zsavs.cli.models import Models
+from zsavs.cli.model_choice import Models
 from zsavs.cli.output import add_labels, describe, write_answer
 
 if TYPE_CHECKING:

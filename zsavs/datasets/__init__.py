@@ -14,7 +14,7 @@ Opening a data set reads its list once and decodes nothing; memory grows with th
 - :mod:`~zsavs.datasets.avss`: AVSBench-semantic.
 - :mod:`~zsavs.datasets.vpo`: VPO.
 - :mod:`~zsavs.datasets.is3`: IS3.
-- :mod:`~zsavs.datasets.robust`: AVSBench-Robust.
+- :mod:`~zsavs.datasets.avsbench_robust`: AVSBench-Robust.
 - :mod:`~zsavs.datasets.localisation`: the lists of SSLalignment.
 - :mod:`~zsavs.datasets.orchestra`: composed scenes that ship with zsavs.
 - :mod:`~zsavs.datasets.folder`: your own files in a flat folder.

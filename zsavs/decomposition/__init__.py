@@ -3,7 +3,7 @@
 - :mod:`~zsavs.decomposition.windows`: sources one after the other, as clusters of sliding windows.
 - :mod:`~zsavs.decomposition.nmf`: sources at once, by their spectra.
 - :mod:`~zsavs.decomposition.sparse`: sources at once, by the label texts that an embedding is a sum of.
-- :mod:`~zsavs.decomposition.decomposed`: a strategy that is asked about each component.
+- :mod:`~zsavs.decomposition.decomposed_strategy`: a strategy that is asked about each component.
 - :mod:`~zsavs.decomposition.stereo`: the direction of a stereo clip's source, as a prior over the image.
 
 What these are made of:
@@ -15,7 +15,7 @@ What these are made of:
 """
 
 from zsavs.decomposition.component import Component, Decomposer
-from zsavs.decomposition.decomposed import Decomposed
+from zsavs.decomposition.decomposed_strategy import Decomposed
 from zsavs.decomposition.pursuit import Source, attend, pursue
 
 __all__ = ["Component", "Decomposed", "Decomposer", "Source", "attend", "pursue"]

@@ -3,7 +3,7 @@
 - :mod:`~zsavs.grounding.segment_proposals`: class-agnostic regions, from a segmenter asked on a grid of points.
 - :mod:`~zsavs.grounding.object_proposals`: class-agnostic regions, from a detector asked for generic phrases.
 - :mod:`~zsavs.grounding.peaks`: regions at the peaks of the maps that a strategy gives.
-- :mod:`~zsavs.grounding.refined`: a detector's boxes, tightened by masks.
+- :mod:`~zsavs.grounding.refined_boxes`: a detector's boxes, tightened by masks.
 - :mod:`~zsavs.grounding.full_frame`: the whole image.
 
 What these are made of:

@@ -10,13 +10,13 @@ What adapters share:
 - :mod:`~zsavs.models.checkpoints`: a transformers model from a folder, without gaps, and its card.
 - :mod:`~zsavs.models.inputs`: checks of phrases, audio clips, images and settings.
 - :mod:`~zsavs.models.batching`: many items through a model in batches that fit.
-- :mod:`~zsavs.models.transfer`: tensors to a device and back.
+- :mod:`~zsavs.models.device_copies`: tensors to a device and back.
 - :mod:`~zsavs.models.outputs`: what a model returned, without NaN and as unit rows.
 - :mod:`~zsavs.models.text_memo`: text embeddings computed once for each phrase.
 - :mod:`~zsavs.models.audio_windows`: audio clips as windows, and a model's answers by clip again.
 - :mod:`~zsavs.models.detection`: boxes and scores to proposals.
 - :mod:`~zsavs.models.pseudo_words`: text towers that read words given as vectors.
-- :mod:`~zsavs.models.compiled`: torch.compile for the towers of a pipeline.
+- :mod:`~zsavs.models.torch_compile`: torch.compile for the towers of a pipeline.
 
 The adapters, and the files that carry their names in front:
 

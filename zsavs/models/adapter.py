@@ -42,7 +42,7 @@ class Adapter:
     half_is_safe: ClassVar[bool] = True
     #: Settings that lie beside the weights as a file: "sound_bank", "picture_bank".
     banks: ClassVar[tuple[str, ...]] = ()
-    #: Parts of the model for :func:`zsavs.models.compiled.compile_towers`.
+    #: Parts of the model for :func:`zsavs.models.torch_compile.compile_towers`.
     towers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Any, card: WeightCard, device: str) -> None:

@@ -16,9 +16,9 @@ from zsavs.media.waveform import fit
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
+from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_clips, check_counts
 from zsavs.models.outputs import finite
-from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
+from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_counts, check_images
 from zsavs.models.runtime import quiet
-from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 

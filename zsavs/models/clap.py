@@ -13,10 +13,10 @@ from zsavs.media.arrays import frozen
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
+from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_phrases
 from zsavs.models.outputs import finite, normalise, unit_rows
 from zsavs.models.text_memo import TextMemo
-from zsavs.models.transfer import copy_to_device, token_inputs
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip

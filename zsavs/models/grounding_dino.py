@@ -15,12 +15,12 @@ from PIL import Image
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
+from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.grounding_dino_files import read_model
 from zsavs.models.grounding_dino_prompts import Prompt, Prompts
 from zsavs.models.inputs import check_counts, check_shares
 from zsavs.models.outputs import check_finite
 from zsavs.models.runtime import load_part
-from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AVSample, Proposals, Query

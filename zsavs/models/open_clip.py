@@ -17,12 +17,12 @@ from zsavs.media.arrays import frozen
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, in_threads, inference
 from zsavs.models.checkpoints import card_for
+from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_counts, check_images, check_phrases
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
 from zsavs.models.outputs import finite, unit_rows
 from zsavs.models.runtime import resolve_device, resolve_dtype
 from zsavs.models.text_memo import TextMemo
-from zsavs.models.transfer import copy_to_device
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 

@@ -15,10 +15,10 @@ from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
+from zsavs.models.device_copies import copy_to_cpu, copy_to_device, token_inputs, wait_for_copies
 from zsavs.models.inputs import check_counts, check_shares
 from zsavs.models.outputs import check_finite, unit_rows
 from zsavs.models.text_memo import TextMemo
-from zsavs.models.transfer import copy_to_cpu, copy_to_device, token_inputs, wait_for_copies
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AVSample, Proposals, Query
@@ -177,7 +177,7 @@ class Owlv2Grounder(Adapter):
     def _scores(self, features: torch.Tensor, phrases: Sequence[str]) -> list[NDArray[np.float32]]:
         """Score every candidate of one image, (1, N, D), for each of K phrases: K rows (N,) in [0, 1].
 
-        Not to be read before :func:`zsavs.models.transfer.wait_for_copies`.
+        Not to be read before :func:`zsavs.models.device_copies.wait_for_copies`.
         """
         import torch
 

@@ -16,12 +16,12 @@ from zsavs.errors import InputError, UnknownName
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, mono_windows
 from zsavs.models.batching import in_batches, inference
+from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_images, check_phrases
 from zsavs.models.outputs import normalise, unit_rows
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
 from zsavs.models.runtime import import_transformers
 from zsavs.models.text_memo import TextMemo
-from zsavs.models.transfer import copy_to_device, token_inputs
 from zsavs.protocols import Pull
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard

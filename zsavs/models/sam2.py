@@ -14,10 +14,10 @@ from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import batches, in_batches, in_threads, inference
 from zsavs.models.checkpoints import load_model
+from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
 from zsavs.models.runtime import load_part
-from zsavs.models.transfer import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AVSample, Proposals
@@ -225,7 +225,7 @@ class Sam2Segmenter(Adapter):
         sizes_hw: list[tuple[int, int] | None],
     ) -> list[list[_Decoded]]:
         """For each of N images what its P prompts give, P the same for all: logits (H, W), or of the decoder's size,
-        and a rating for each. Not to be read before :func:`zsavs.models.transfer.wait_for_copies`."""
+        and a rating for each. Not to be read before :func:`zsavs.models.device_copies.wait_for_copies`."""
         import torch
         from torch.nn.functional import interpolate
 

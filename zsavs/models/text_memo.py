@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.models.batching import in_batches
-from zsavs.storage.disk_cache import TextEmbeddingCache
+from zsavs.storage.text_embedding_cache import TextEmbeddingCache
 
 __all__ = ["TEXT_BATCH", "TextMemo"]
 
@@ -24,7 +24,7 @@ class TextMemo:
     """Text embeddings by phrase: each is computed once, and at most ``max_items`` are in the memo, oldest out first.
 
     Where many are asked for at once, as a vocabulary in its templates is, they go to the cache on disk too
-    (:class:`zsavs.storage.disk_cache.TextEmbeddingCache`), and the next process need not compute them again.
+    (:class:`zsavs.storage.text_embedding_cache.TextEmbeddingCache`), and the next process need not compute them again.
 
     Args:
         compute: takes K phrases, returns their (K, D) embeddings, unit rows where they are cached on disk.

@@ -3,7 +3,7 @@
 - :mod:`~zsavs.storage.files`: writing files complete or not at all, reading texts that somebody hands over.
 - :mod:`~zsavs.storage.array_file`: reading arrays from files that somebody hands over.
 - :mod:`~zsavs.storage.memo`: what was computed for an object, for as long as that object lives.
-- :mod:`~zsavs.storage.disk_cache`: embeddings of texts, kept from one process to the next.
+- :mod:`~zsavs.storage.text_embedding_cache`: embeddings of texts, kept from one process to the next.
 - :mod:`~zsavs.storage.rle`: masks as COCO's run lengths.
 - :mod:`~zsavs.storage.packed_maps`: the masks and score map of a saved result.
 - :mod:`~zsavs.storage.prefetch`: the next value, made while the caller works on this one.

@@ -23,7 +23,7 @@ class JointEmbedding:
     OWOD-BIND (Bhosale et al., arXiv 2309.06728) scores class-agnostic region proposals by ImageBind's similarity with
     the audio. There a softmax over the proposals of one image decides, so that some region is always found. Here both
     ends are absolute: audio that exceeds ``min_z`` for no label gives an empty query, and a region has to fit the audio
-    better than other labels would (:class:`zsavs.verification.joint.JointVerifier`).
+    better than other labels would (:class:`zsavs.verification.joint_rescoring.JointVerifier`).
 
     Every row has the embedding of the whole clip; the phrases are the labels that a region may get. So several sources
     are looked for as one; ``text_bridged`` decomposes them.

@@ -37,7 +37,7 @@ class TextBridged:
     - *Text prototypes.* Attention over the label texts damps what is in a source's embedding and in no label
       (:func:`zsavs.decomposition.pursuit.attend`).
     - *Text-bridged alignment.* Pseudo text, regions and the additive class decision are the verifier's
-      (:class:`zsavs.verification.joint.JointVerifier`).
+      (:class:`zsavs.verification.joint_rescoring.JointVerifier`).
 
     Args:
         joint: encoder of audio, images and text in one space.

@@ -15,7 +15,7 @@ checked with samples of its own world. Toy-size models of the real classes with 
 - :mod:`~zsavs.testing.encoders`: the checks of encoders, captioners and audio taggers.
 - :mod:`~zsavs.testing.strategies`: the check of strategies.
 - :mod:`~zsavs.testing.regions`: the checks of grounders, verifiers and segmenters.
-- :mod:`~zsavs.testing.rules`: how a check says what is wrong.
+- :mod:`~zsavs.testing.requirements`: how a check says what is wrong.
 - :mod:`~zsavs.testing.pseudo_words`: the check of text towers that read words given as vectors.
 """
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import ContractError
 from zsavs.protocols import AudioCaptioner, AudioTagger, Captioner
-from zsavs.testing.rules import close, require, verb
+from zsavs.testing.requirements import close, require, verb
 from zsavs.testing.samples import example_samples, fresh, mono_and_dual
 from zsavs.types import AudioClip
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zsavs.protocols import PseudoWordEncoder
-from zsavs.testing.rules import close, require, verb
+from zsavs.testing.requirements import close, require, verb
 
 __all__ = ["check_pseudo_words"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.protocols import Grounder, Segmenter, Verifier
-from zsavs.testing.rules import close, require, verb
+from zsavs.testing.requirements import close, require, verb
 from zsavs.testing.samples import example_proposals, example_samples, fresh
 from zsavs.types import AVSample, Proposals, Query
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from zsavs.errors import ContractError
 from zsavs.protocols import Strategy
-from zsavs.testing.rules import require, verb
+from zsavs.testing.requirements import require, verb
 from zsavs.testing.samples import example_samples, fresh, mono_and_dual
 from zsavs.types import AudioClip, AVSample, Query
 

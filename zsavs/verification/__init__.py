@@ -1,7 +1,7 @@
 """Verification: evidence that a region proposal is the source, and the selection of regions by it.
 
-- :mod:`~zsavs.verification.clip`: rescoring of regions by CLIP.
-- :mod:`~zsavs.verification.joint`: rescoring of regions in a joint space.
+- :mod:`~zsavs.verification.clip_rescoring`: rescoring of regions by CLIP.
+- :mod:`~zsavs.verification.joint_rescoring`: rescoring of regions in a joint space.
 - :mod:`~zsavs.verification.region_embeddings`: embeddings of regions, each computed once.
 - :mod:`~zsavs.verification.selection`: from evidence to selected regions.
 """

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.models import preset_here
+from zsavs.cli.model_choice import preset_here
 
 __all__ = ["calibrate"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.models import Models, preset_here, strategies
+from zsavs.cli.model_choice import Models, preset_here, strategies
 from zsavs.cli.output import write_sheet
 from zsavs.cli.pairs import Answers, Pair, answer_pairs, print_answers, read_pairs
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.models import Models, preset_here, strategies
+from zsavs.cli.model_choice import Models, preset_here, strategies
 
 __all__ = ["evaluate"]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.models import Models, preset_here
+from zsavs.cli.model_choice import Models, preset_here
 from zsavs.cli.pairs import answer_pairs, print_answers, read_pairs
 
 __all__ = ["segment"]

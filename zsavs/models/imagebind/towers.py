@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zsavs.errors import InputError, UnknownName, WeightsError
+from zsavs.models.device_copies import copy_to_device
 from zsavs.models.imagebind.config import CONTEXT_LENGTH, HUGE, IGNORED, IMAGE_SIZE, VOCABULARY_SIZE, ImageBindConfig
 from zsavs.models.imagebind.layers import (
     AudioStem,
@@ -29,7 +30,6 @@ from zsavs.models.imagebind.layers import (
     causal_mask,
     class_token_head,
 )
-from zsavs.models.transfer import copy_to_device
 
 __all__ = ["ImageBind"]
 

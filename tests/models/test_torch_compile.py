@@ -12,7 +12,7 @@ from adapter_uses import USES
 
 import zsavs
 from zsavs import testing
-from zsavs.models.compiled import compile_towers
+from zsavs.models.torch_compile import compile_towers
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.types import AVSample, Proposals
 

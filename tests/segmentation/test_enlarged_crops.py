@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import zsavs
 from zsavs.errors import ContractError, InputError
 from zsavs.metrics.functional import jaccard
-from zsavs.segmentation.closer import CloserLook
+from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.storage.memo import Memo
 from zsavs.testing import check_segmenter
 from zsavs.testing.toy import ToySegmenter

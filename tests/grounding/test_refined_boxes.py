@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import zsavs
 from zsavs.errors import InputError
-from zsavs.grounding.refined import RefinedBoxes
+from zsavs.grounding.refined_boxes import RefinedBoxes
 from zsavs.testing import check_grounder
 from zsavs.testing.tiny.detectors import tiny_owlv2
 from zsavs.testing.tiny.segmenters import tiny_sam2

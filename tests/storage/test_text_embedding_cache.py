@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zsavs.models.clap import ClapEncoder
 from zsavs.models.text_memo import TEXT_BATCH, TextMemo
-from zsavs.storage.disk_cache import TextEmbeddingCache
+from zsavs.storage.text_embedding_cache import TextEmbeddingCache
 from zsavs.testing.tiny.encoders import tiny_card, tiny_clap
 
 WORDS = [f"thing {number}" for number in range(TEXT_BATCH + 10)]
@@ -102,7 +102,7 @@ def test_a_cache_that_cannot_be_written_only_warns(
 
 
 def test_no_more_than_the_latest_texts_are_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zsavs.storage.disk_cache._MAX_TEXTS", 3)
+    monkeypatch.setattr("zsavs.storage.text_embedding_cache._MAX_TEXTS", 3)
     kept = TextEmbeddingCache("s", Model()(["probe"]))
     for text in "abcde":
         kept.add({text: Model()([text])[0]})

@@ -9,7 +9,7 @@ import pytest
 from fixtures_datasets import STEP, Tree, make_avss, make_ms3, make_s4
 
 from zsavs.datasets.avsbench import MS3, S4
-from zsavs.datasets.robust import CONDITIONS, RobustMS3, RobustS4
+from zsavs.datasets.avsbench_robust import CONDITIONS, RobustMS3, RobustS4
 from zsavs.errors import AudioError, InputError, UnknownName
 from zsavs.language.label_sets import robust_groups, s4_sources
 from zsavs.metrics import suites

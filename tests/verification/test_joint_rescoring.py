@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zsavs.errors import ContractError
 from zsavs.testing import check_verifier, toy
 from zsavs.types import AVSample, Proposals, Query
-from zsavs.verification.joint import JointVerifier
+from zsavs.verification.joint_rescoring import JointVerifier
 
 COLOURS = tuple(toy.COLOURS)
 BOXES = np.array([[0, 0, 20, 20], [20, 0, 40, 20], [40, 0, 60, 20]], np.float32)
