@@ -39,7 +39,7 @@ def tiny_ast(seed: int = 0) -> AstTagger:
         id2label=dict(enumerate(LABELS)),
         label2id={label: number for number, label in enumerate(LABELS)},
     )
-    extractor = ASTFeatureExtractor(max_length=100, num_mel_bins=32)  # type: ignore[no-untyped-call]
+    extractor = ASTFeatureExtractor(max_length=100, num_mel_bins=32)
     with seeded(seed):
         model = ASTForAudioClassification(config)
     return AstTagger(model, extractor, card=tiny_card("tiny-ast", seed))
@@ -81,5 +81,5 @@ def tiny_whisper(seed: int = 0) -> WhisperCaptioner:
     )
     with seeded(seed):
         model = WhisperForConditionalGeneration(config)
-    extractor = WhisperFeatureExtractor(feature_size=16, chunk_length=2)  # type: ignore[no-untyped-call]
+    extractor = WhisperFeatureExtractor(feature_size=16, chunk_length=2)
     return WhisperCaptioner(model, extractor, tokenizer, card=tiny_card("tiny-whisper", seed), max_new_tokens=8)

@@ -136,9 +136,7 @@ def tiny_blip(seed: int = 0) -> BlipCaptioner:
         vision_config={**shared, "image_size": 32, "patch_size": 16},
         projection_dim=16,
     )
-    processor = BlipProcessor(  # type: ignore[no-untyped-call]
-        BlipImageProcessor(size={"height": 32, "width": 32}), tokenizer
-    )
+    processor = BlipProcessor(BlipImageProcessor(size={"height": 32, "width": 32}), tokenizer)
     with seeded(seed):
         model = BlipForConditionalGeneration(config)
     return BlipCaptioner(model, processor, card=tiny_card("tiny-blip", seed), max_new_tokens=8)
