@@ -1,4 +1,4 @@
-"""Score every strategy on a folder of images, recordings and masks.
+"""Score every strategy on a folder of images, audio files and masks.
 
 python examples/04_evaluate_a_folder.py            # makes a folder of toy scenes first
 python examples/04_evaluate_a_folder.py DIR base   # your img/ wav/ gt_seg/, after: zsavs download base

@@ -45,9 +45,9 @@ def build_pipeline(
             own if left out.
         bank: a folder that ``zsavs calibrate`` made of your own files, to calibrate the encoders against; what ships
             with them, or synthetic items, if left out. ``meta["banks"]`` of every result says which.
-        decomposition: take each recording apart into sources and ask the strategy about every one of them: a name
+        decomposition: decompose each audio clip and ask the strategy about every component: a name
             (``zsavs.list_components("decomposition")``), or an object with ``decompose(clips)``; None for not.
-        stereo: let the direction of a stereo recording's sound say where to look (:mod:`zsavs.decomposition.stereo`).
+        stereo: let the direction of a stereo clip's source say where to look (:mod:`zsavs.decomposition.stereo`).
         settings: by the name of a role, another component for it: an object, or "name" or "name:checkpoint"
             (``segmenter="sam2:facebook/sam2.1-hiera-small"``); a part around another part of its own role takes the
             preset's, or the one named after the colon (``grounder="objects:owlv2"``); anything else is a setting of

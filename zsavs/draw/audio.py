@@ -20,10 +20,10 @@ _QUIETEST_PEAK = 10 ** (-30 / 20)
 _QUIETEST_TOP_DB = -50.0
 _RANGE_DB = 70.0
 _WINDOW_S = 0.046
-#: In samples; longer ones would only be asked for at rates that no recording has.
+#: In samples; longer ones would only be asked for at rates that no audio has.
 _LONGEST_WINDOW = 1 << 14
 _HIGHEST_HZ = 16_000.0
-#: A column of a long recording is drawn from this many windows, evenly spread over its time.
+#: A column of a long clip is drawn from this many windows, evenly spread over its time.
 _WINDOWS_PER_COLUMN = 8
 #: Columns worked on at a time.
 _COLUMNS = 64

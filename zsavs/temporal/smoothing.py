@@ -36,7 +36,7 @@ class Smoother:
 
     A phrase's embedding is the mean of those that it has, unit length again, and so is its meaning; a row without any
     is left out where others have one. Priors, maps, times, notes and seconds stay the frame's own, as they are about
-    its image, its recording, and what the strategy did for it.
+    its image, its audio clip, and what the strategy did for it.
 
     Args:
         smooth: in [0, 1); 0 leaves every query as it is.
