@@ -83,7 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "draw": {"media"},
     "datasets": {"language", "media", "storage", "types"},
     "result": {"draw", "language", "media", "storage", "types"},
-    "models": {"media", "protocols", "storage", "types"},
+    "models": {"language", "media", "protocols", "storage", "types"},
     "calibration": {"language", "media", "protocols", "storage", "types"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
@@ -117,10 +117,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 #: What every model may import from its neighbours, beside files that carry its own name in front; other wings, only
 #: this.
-_SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "detection", "device_copies", "inputs", "outputs")
-SHARED_BY_MODELS = {
-    f"zsavs.models.{name}" for name in (*_SHARED, "pseudo_words", "runtime", "text_memo", "torch_compile")
-}
+_SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "detection", "device_copies", "file_adapter")
+_SHARED += (
+    "file_runtimes",
+    "inputs",
+    "mask_logits",
+    "outputs",
+    "pseudo_words",
+    "runtime",
+    "text_memo",
+    "torch_compile",
+)
+SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in _SHARED}
 
 
 def is_within(module: str, name: str) -> bool:

@@ -32,6 +32,7 @@ __all__ = [
     "Segmenter",
     "Strategy",
     "TextEncoder",
+    "TimedAudioTagger",
     "Verifier",
 ]
 
@@ -178,6 +179,22 @@ class AudioTagger(Protocol):
 
     def tag(self, clips: Sequence[AudioClip]) -> list[list[tuple[str, float]]]:
         """For each clip its labels with probabilities in [0, 1], most probable first."""
+        ...
+
+
+@runtime_checkable
+class TimedAudioTagger(AudioTagger, Protocol):
+    """An audio tagger that also says when: the probabilities of its labels in windows along the clip."""
+
+    labels: Sequence[str]
+    window_s: float
+    hop_s: float
+
+    def tag_windows(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
+        """For each clip the probabilities of all labels in each of its windows: (W, labels) in [0, 1].
+
+        Window ``i`` begins at ``i * hop_s`` and is ``window_s`` long; the last may reach beyond the clip.
+        """
         ...
 
 

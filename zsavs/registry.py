@@ -71,6 +71,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "audio_tagger": {
         "ast": "zsavs.models.ast:AstTagger",
         "toy": "zsavs.testing.toy:ToyTagger",
+        "yamnet": "zsavs.models.yamnet:YamnetTagger",
     },
     "audio_captioner": {
         "toy": "zsavs.testing.toy:ToyAudioCaptioner",
@@ -87,6 +88,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "toy": "zsavs.testing.toy:ToyGrounder",
         "toy_peaks": "zsavs.testing.toy:ToyPeaks",
         "toy_segments": "zsavs.testing.toy:ToySegments",
+        "yolox": "zsavs.models.yolox:YoloxGrounder",
     },
     "verifier": {
         "clip": "zsavs.verification.clip_rescoring:ClipVerifier",
@@ -95,8 +97,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "segmenter": {
         "closer": "zsavs.segmentation.enlarged_crops:CloserLook",
+        "deeplab": "zsavs.models.deeplab:DeepLabSegmenter",
         "sam2": "zsavs.models.sam2:Sam2Segmenter",
         "toy": "zsavs.testing.toy:ToySegmenter",
+        "u2net": "zsavs.models.u2net:U2NetSegmenter",
     },
     "decomposition": {
         "nmf": "zsavs.decomposition.nmf:SpectrogramNMF",

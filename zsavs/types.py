@@ -225,6 +225,8 @@ class Proposals:
         evidence: (R,) log evidence that the region is its source: 0 says nothing, below 0 speaks against it.
             Defaults to zeros: not verified.
         selected: (R,) bool, whether the region goes into the result. Defaults to all.
+        labels: R names that the grounder's own list of classes has for the regions, for segmenters that know classes;
+            () where it has no such list.
 
     Raises:
         ContractError: lengths disagree, a box is degenerate, or values are out of range.
@@ -235,6 +237,7 @@ class Proposals:
     sources: NDArray[np.int64]
     evidence: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     selected: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         boxes = checked_floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
@@ -252,6 +255,8 @@ class Proposals:
             raise ContractError(
                 f"Proposals.selected: expected {count} booleans, got {selected.dtype} {selected.shape}."
             )
+        if len(self.labels) not in (0, count):
+            raise ContractError(f"Proposals.labels: expected {count} names or none, got {len(self.labels)}.")
         object.__setattr__(self, "boxes_xyxy", boxes)
         object.__setattr__(self, "scores", checked_unit_range(self.scores, (count,), "Proposals.scores"))
         object.__setattr__(self, "sources", frozen(sources.astype(np.int64)))
@@ -270,5 +275,10 @@ class Proposals:
         """The regions named by ``index`` (whole numbers in order, or a mask)."""
         index = row_numbers(index)
         return Proposals(
-            self.boxes_xyxy[index], self.scores[index], self.sources[index], self.evidence[index], self.selected[index]
+            self.boxes_xyxy[index],
+            self.scores[index],
+            self.sources[index],
+            self.evidence[index],
+            self.selected[index],
+            tuple(self.labels[i] for i in index) if self.labels else (),
         )

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from zsavs.calibration.bank import Bank
 from zsavs.errors import UnknownName
+from zsavs.media.regions import box_iou
 from zsavs.testing import toy
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.clip_rescoring import ClipVerifier
-from zsavs.verification.selection import SAME_OBJECT_IOU, TrustGrounder, iou, select
+from zsavs.verification.selection import SAME_OBJECT_IOU, TrustGrounder, select
 
 SIZE = (100, 200)
 
@@ -92,7 +93,7 @@ def test_objects_side_by_side_or_inside_one_another_keep_their_phrases() -> None
 
 def test_the_same_object_is_more_than_the_limit() -> None:
     boxes = [[0, 0, 9, 10], [1, 0, 10, 10]]  # 80 of 100 pixels in common
-    assert iou(regions(boxes).boxes_xyxy)[0, 1] == SAME_OBJECT_IOU
+    assert box_iou(*[regions(boxes).boxes_xyxy] * 2)[0, 1] == SAME_OBJECT_IOU
     assert select(query(0.9, 0.5), regions(boxes, sources=[0, 1]), np.ones(2, np.float32), SIZE).selected.all()
 
 
@@ -104,7 +105,7 @@ def test_equal_scores_go_to_the_first() -> None:
 def test_a_chain_of_overlaps_is_not_one_object() -> None:
     """The middle box overlaps both others enough; the outer two do not overlap each other enough."""
     boxes = [[0, 0, 100, 50], [8, 0, 108, 50], [16, 0, 116, 50]]
-    overlap = iou(regions(boxes).boxes_xyxy)
+    overlap = box_iou(*[regions(boxes).boxes_xyxy] * 2)
     assert overlap[0, 1] > SAME_OBJECT_IOU > overlap[0, 2]
     judged = select(query(0.9, 0.5, 0.7), regions(boxes, sources=[0, 1, 2]), np.ones(3, np.float32), SIZE)
     assert judged.selected.tolist() == [True, False, True]
@@ -112,7 +113,7 @@ def test_a_chain_of_overlaps_is_not_one_object() -> None:
 
 def test_intersection_over_union() -> None:
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 20, 30, 30], [10, 0, 20, 10]], np.float32)
-    assert iou(boxes) == pytest.approx(
+    assert box_iou(boxes, boxes) == pytest.approx(
         np.array([[1, 1 / 3, 0, 0], [1 / 3, 1, 0, 1 / 3], [0, 0, 1, 0], [0, 1 / 3, 0, 1]])
     )
 

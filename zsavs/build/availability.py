@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from zsavs.errors import MissingWeights
 from zsavs.presets import Part, find_preset
@@ -15,7 +15,7 @@ __all__ = ["first_preset_here", "missing_roles", "missing_weights", "preset_card
 
 
 def preset_cards(name: str) -> dict[str, WeightCard]:
-    """Role to weight card, for the roles of a preset that load a checkpoint.
+    """Role to weight card, for the roles of a preset that load a checkpoint; a second one of a role by its own name.
 
     Raises:
         UnknownName: no such preset.
@@ -23,12 +23,21 @@ def preset_cards(name: str) -> dict[str, WeightCard]:
     cards = {}
     for role, part in find_preset(name).parts.items():
         kind = role.partition(".")[0]
-        while not hasattr(find_component(kind, part.name), "load") and (part.around or part.checkpoint):
-            part = part.around or Part.named(part.checkpoint)  # it goes around another part of its role
-        if part.checkpoint:
-            home = sys.modules[find_component(kind, part.name).__module__]
-            cards[role] = home.CARDS[part.checkpoint]
+        for each in _with_inner(kind, part):
+            cls = find_component(kind, each.name)
+            if each.checkpoint and hasattr(cls, "load"):
+                key = role if role not in cards else f"{role} {each.name}"
+                cards[key] = sys.modules[cls.__module__].CARDS[each.checkpoint]
     return cards
+
+
+def _with_inner(kind: str, part: Part) -> Iterator[Part]:
+    """A part, and those of its role that it goes around."""
+    yield part
+    if part.around:
+        yield from _with_inner(kind, part.around)
+    elif part.checkpoint and not hasattr(find_component(kind, part.name), "load"):
+        yield from _with_inner(kind, Part.named(part.checkpoint))
 
 
 def missing_weights(name: str) -> list[WeightCard]:

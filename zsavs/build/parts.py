@@ -113,6 +113,8 @@ class Parts:
         settings: dict[str, Any] = {"device": self.device, "dtype": self.dtype, **part.settings}
         if part.checkpoint:
             settings["checkpoint"] = part.checkpoint
+        if part.around:
+            settings[role] = self._make(role, part.around)
         return loaded_once(cls, settings)
 
     def _inner(self, role: str, part: Part, cls: Any) -> dict[str, Any]:

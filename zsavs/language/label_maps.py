@@ -45,7 +45,8 @@ class ClassMapper:
     Args:
         classes: names by id; id 0 is the background and never an answer.
         embed: text embeddings of K phrases, (K, D) unit rows; None to go by words alone.
-        synonyms: other words, each with the name of its class; words for classes that are not there are left out.
+        synonyms: other words, each with the name of its class; one with the background's name has no class, whatever
+            class a part of it names. Words for classes that are not there are left out.
         min_similarity: in [-1, 1].
 
     Raises:
@@ -69,6 +70,7 @@ class ClassMapper:
         ids = {name: place for place, name in enumerate(self.classes) if place}
         #: What a class may be called: its own name before any synonym.
         self._terms = {_words(name): place for name, place in reversed(ids.items())}
+        ids |= dict.fromkeys(self.classes[:1], 0)
         for word, name in (synonyms or {}).items():
             if name in ids:
                 self._terms.setdefault(_words(word), ids[name])

@@ -32,7 +32,7 @@ __all__ = [
 IGNORE = 255
 
 #: Names of the label sets that ship with zsavs.
-LABEL_SETS = ("avss", "vpo")
+LABEL_SETS = ("avss", "vpo", "coco")
 
 
 class LabelSet(NamedTuple):
@@ -41,8 +41,8 @@ class LabelSet(NamedTuple):
     Args:
         name: one of ``LABEL_SETS``.
         classes: names by id, background first.
-        synonyms: other words for a class, with its name. The spelling of the benchmark's own categories is among
-            them; the rest are everyday words, no list of anybody's.
+        synonyms: other words for a class, with its name; a word with the background's name has no class. The spelling
+            of the benchmark's own categories is among them; the rest are everyday words, no list of anybody's.
     """
 
     name: str
@@ -52,7 +52,7 @@ class LabelSet(NamedTuple):
 
 @cache
 def label_set(name: str) -> LabelSet:
-    """A label set by name: "avss" (71 classes) or "vpo" (22), each with the background.
+    """A label set by name: "avss" (71 classes), "vpo" (22) or "coco" (81), each with the background.
 
     Raises:
         UnknownName: there is none.

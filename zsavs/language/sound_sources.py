@@ -19,7 +19,7 @@ from zsavs.errors import VocabularyError, first_line
 from zsavs.language.noun_phrases import noun_phrases
 from zsavs.storage.files import read_text
 
-__all__ = ["LabelPhrases", "most_specific", "visible_things"]
+__all__ = ["LabelPhrases", "kinds_of", "most_specific", "visible_things"]
 
 
 def _data(name: str) -> Any:
@@ -117,6 +117,11 @@ def most_specific(heard: Mapping[str, float]) -> dict[str, float]:
     {'dog': 0.8, 'vehicle': 0.7}
     """
     return {phrase: p for phrase, p in heard.items() if not _GENERAL.get(phrase, frozenset()) & heard.keys()}
+
+
+def kinds_of(phrase: str) -> frozenset[str]:
+    """The phrases that are a kind of one: those of all animals for "animal", none for "dog"."""
+    return _GENERAL.get(phrase, frozenset())
 
 
 def _key(label: str) -> str:

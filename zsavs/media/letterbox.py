@@ -85,14 +85,19 @@ def _inside(length: int, start: int, content: int, canvas: int) -> tuple[NDArray
 
 
 def letterbox(
-    image: NDArray[np.uint8], side_hw: tuple[int, int], fill: tuple[int, int, int] = (114, 114, 114)
+    image: NDArray[np.uint8],
+    side_hw: tuple[int, int],
+    fill: tuple[int, int, int] = (114, 114, 114),
+    *,
+    centred: bool = True,
 ) -> tuple[NDArray[np.uint8], Letterbox]:
-    """The image resized, with its aspect ratio, until it just fits a canvas, in the middle of it.
+    """The image resized, with its aspect ratio, until it just fits a canvas.
 
     Args:
         image: (H, W, 3) uint8.
         side_hw: height and width of the canvas, each at least 1.
         fill: RGB colour of the rest of the canvas, 0..255.
+        centred: the image lies in the middle of the canvas; else at its top left.
 
     Returns:
         The canvas (h, w, 3) uint8, and the way back.
@@ -108,7 +113,8 @@ def letterbox(
 
     scale = min(canvas_hw[0] / height, canvas_hw[1] / width)
     content_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
-    top, left = (canvas_hw[0] - content_hw[0]) // 2, (canvas_hw[1] - content_hw[1]) // 2
+    rest = (canvas_hw[0] - content_hw[0], canvas_hw[1] - content_hw[1])
+    top, left = (rest[0] // 2, rest[1] // 2) if centred else (0, 0)
     canvas = np.empty((*canvas_hw, 3), np.uint8)
     canvas[:] = fill
     content = Image.fromarray(image).resize((content_hw[1], content_hw[0]), Image.Resampling.BILINEAR)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import ImageError
 from zsavs.media.arrays import box_numbers, image_size
 
-__all__ = ["crop_with_margin", "highlight", "tight_box"]
+__all__ = ["box_iou", "crop_with_margin", "highlight", "tight_box", "touched_pixels"]
 
 
 def crop_with_margin(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float = 0.1) -> NDArray[np.uint8]:
@@ -29,7 +29,7 @@ def crop_with_margin(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: floa
     Raises:
         ImageError: not an image, or not a box.
     """
-    x0, y0, x1, y1 = _pixels(image, box_xyxy, margin)
+    x0, y0, x1, y1 = touched_pixels(image, box_xyxy, margin)
     return image[y0:y1, x0:x1].copy()
 
 
@@ -71,7 +71,7 @@ def highlight(
     blurred = sharp.filter(ImageFilter.GaussianBlur(sigma))
     if mask is None:
         assert box_xyxy is not None
-        x0, y0, x1, y1 = _pixels(image, box_xyxy, 0)
+        x0, y0, x1, y1 = touched_pixels(image, box_xyxy)
         seen = np.array(blurred)
         seen[y0:y1, x0:x1] = image[y0:y1, x0:x1]
         return seen
@@ -88,8 +88,18 @@ def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return int(columns[0]), int(lines[0]), int(columns[-1]) + 1, int(lines[-1]) + 1
 
 
-def _pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float) -> tuple[int, int, int, int]:
-    """The pixels that a box with its margin touches: x0, y0, x1, y1 with x1 and y1 exclusive, at least one pixel."""
+def touched_pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float = 0.0) -> tuple[int, int, int, int]:
+    """The pixels of an image that a box with its margin touches.
+
+    Args:
+        image, box_xyxy, margin: as for :func:`crop_with_margin`.
+
+    Returns:
+        x0, y0, x1, y1 with x1 and y1 exclusive: at least one pixel.
+
+    Raises:
+        ImageError: as :func:`crop_with_margin`.
+    """
     height, width = image_size(image)
     box = box_numbers(box_xyxy)
     if box.shape != (4,) or not np.isfinite(box).all() or box[0] > box[2] or box[1] > box[3]:
@@ -102,3 +112,13 @@ def _pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float) -> tup
     x1 = max(min(math.ceil(box[2] + x_margin), width), x0 + 1)
     y1 = max(min(math.ceil(box[3] + y_margin), height), y0 + 1)
     return x0, y0, x1, y1
+
+
+def box_iou(boxes_xyxy: NDArray[np.float32], others_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Intersection over union of each of N boxes (N, 4) with each of M others (M, 4), none degenerate: (N, M)."""
+    boxes, others = boxes_xyxy.astype(np.float64)[:, None], others_xyxy.astype(np.float64)[None]
+    low, high = np.maximum(boxes[..., :2], others[..., :2]), np.minimum(boxes[..., 2:], others[..., 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(each[..., 2:] - each[..., :2]).prod(axis=2) for each in (boxes, others)]
+    together: NDArray[np.float64] = shared / (areas[0] + areas[1] - shared)
+    return together

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.media.regions import box_iou
 from zsavs.types import Proposals
 
 __all__ = ["Found", "as_proposals", "clip", "from_centres", "keep_best"]
@@ -66,8 +67,8 @@ def keep_best(
     of all boxes that overlap with it as much, weighted by their scores, and keeps its own score (box voting, section 5
     of Gidaris and Komodakis, Object detection via a multi-region and semantic segmentation-aware CNN model, 2015).
 
-    One phrase for each call: phrases cannot suppress each other's boxes. ``torchvision.ops.batched_nms`` promises the
-    same, but moves every class to coordinates of its own, where float32 runs out of digits after some hundred phrases.
+    One phrase for each call: phrases cannot suppress each other's boxes. It is done without torchvision, whose import
+    takes longer than a small detector.
 
     Args:
         boxes_xyxy: (N, 4) pixels.
@@ -79,26 +80,35 @@ def keep_best(
             leaves boxes as they are.
         threshold: a box that does not score higher is left out before anything else; None leaves all in.
     """
-    import torch
-    from torchvision.ops import box_iou, nms
-
     if threshold is not None:
         hit = scores > threshold
         boxes_xyxy, scores = boxes_xyxy[hit], scores[hit]
     inside = clip(boxes_xyxy, size_hw)
     solid = (inside[:, 0] < inside[:, 2]) & (inside[:, 1] < inside[:, 3])
     inside, scores = inside[solid], scores[solid]
-    # Best first and stable, so that nms, which sorts by score again, sees ties in the detector's order.
     order = np.argsort(-scores, kind="stable")
     inside, scores = inside[order], scores[order]
-    kept = nms(torch.from_numpy(inside), torch.from_numpy(scores), nms_iou).numpy()[:max_boxes]
+    kept = _suppressed(inside, nms_iou, max_boxes)
     if vote_iou is None or not len(kept):
         return Found(inside[kept], scores[kept])
-    overlap = box_iou(torch.from_numpy(inside[kept]), torch.from_numpy(inside)).numpy()
+    overlap = box_iou(inside[kept], inside)
     # The least score there is keeps the weights of boxes that all score 0 from vanishing.
     weights = np.where(overlap >= vote_iou, np.maximum(scores, np.finfo(np.float32).tiny), 0).astype(np.float64)
     means = (weights / weights.sum(axis=1, keepdims=True)) @ inside
     return Found(means.astype(np.float32), scores[kept])
+
+
+def _suppressed(boxes_xyxy: NDArray[np.float32], nms_iou: float, max_boxes: int) -> list[int]:
+    """Greedy non-maximum suppression: the numbers of the boxes that stay, of boxes that come best first."""
+    kept: list[int] = []
+    remaining = np.arange(len(boxes_xyxy))
+    while len(remaining) and len(kept) < max_boxes:
+        best, *_ = remaining
+        kept.append(int(best))
+        overlap = box_iou(boxes_xyxy[best][None], boxes_xyxy[remaining])[0]
+        overlap[0] = np.inf
+        remaining = remaining[overlap <= nms_iou]
+    return kept
 
 
 def as_proposals(found: Sequence[Found]) -> Proposals:

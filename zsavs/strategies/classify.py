@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from zsavs.decomposition.activity import unite
 from zsavs.errors import InputError
 from zsavs.language.sound_sources import LabelPhrases, most_specific
-from zsavs.protocols import AudioTagger
-from zsavs.types import AVSample, Query
+from zsavs.protocols import AudioTagger, TimedAudioTagger
+from zsavs.types import AVSample, Query, Times
 
 __all__ = ["Classify"]
 
@@ -32,11 +35,13 @@ class Classify:
         audio_tagger: gives probabilities for a fixed list of labels.
         top_k: the most sources, at least 0.
         min_probability: the probability that a label must exceed, in [0, 1].
+        min_share: the share of the surest label's probability that a label must have, in [0, 1]; 0 for none. The weak
+            labels beside a clear one are mostly confusions with it.
         table: labels and their phrases, in place of AudioSet's or beside them
             (:class:`zsavs.language.sound_sources.LabelPhrases`).
 
     Raises:
-        InputError: ``top_k`` or ``min_probability`` is out of range.
+        InputError: ``top_k``, ``min_probability`` or ``min_share`` is out of range.
         VocabularyError: the table cannot be read.
     """
 
@@ -46,27 +51,50 @@ class Classify:
         *,
         top_k: int = 3,
         min_probability: float = 0.25,
+        min_share: float = 0.0,
         table: str | Path | Mapping[str, str | None] | None = None,
     ) -> None:
-        if top_k < 0 or not 0 <= min_probability <= 1:
+        if top_k < 0 or not 0 <= min_probability <= 1 or not 0 <= min_share <= 1:
             raise InputError(
-                f"classify: top_k must be at least 0 and min_probability in [0, 1], got {top_k} and {min_probability}."
+                f"classify: top_k must be at least 0, min_probability and min_share in [0, 1], got {top_k}, "
+                f"{min_probability} and {min_share}."
             )
         self.audio_tagger = audio_tagger
         self.phrase_of = LabelPhrases(table)
-        self.top_k, self.min_probability = top_k, min_probability
+        self.top_k, self.min_probability, self.min_share = top_k, min_probability, min_share
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
-        """The visible sources of each clip's tags, whatever the image shows."""
-        tagged = self.audio_tagger.tag([sample.audio for sample in samples])  # 1. labels with probabilities
-        return [self._query(labels) for labels in tagged]
+        """The visible sources of each clip's tags, whatever the image shows; with times, where the tagger has any."""
+        clips = [sample.audio for sample in samples]
+        tagged = self.audio_tagger.tag(clips)  # 1. labels with probabilities
+        queries = [self._query(labels) for labels in tagged]
+        if not isinstance(self.audio_tagger, TimedAudioTagger):
+            return queries
+        by_window = self.audio_tagger.tag_windows(clips)
+        return [
+            replace(query, times=self._times(query, windows, clip.duration_s)) if len(query) else query
+            for query, windows, clip in zip(queries, by_window, clips, strict=True)
+        ]
 
     def _query(self, labels: Sequence[tuple[str, float]]) -> Query:
         heard: dict[str, float] = {}
+        least = self.min_share * max((probability for _, probability in labels), default=0.0)
         for label, probability in labels:
-            if probability > self.min_probability:  # 2. labels that are heard
+            if probability > self.min_probability and probability >= least:  # 2. labels that are heard
                 phrase = self.phrase_of(label)  # 3. their visible sources
                 heard[phrase] = max(probability, heard.get(phrase, 0.0))
         heard.pop("", None)  # labels without a visible source
         things = most_specific(heard)  # 4. one phrase for each source
         return Query(tuple(things), np.array(list(things.values()), np.float32)).top(self.top_k)
+
+    def _times(self, query: Query, by_window: NDArray[np.float32], duration_s: float) -> tuple[Times, ...]:
+        """For each phrase the windows in which one of its labels is heard."""
+        tagger = self.audio_tagger
+        assert isinstance(tagger, TimedAudioTagger)
+        phrases = np.array([self.phrase_of(label) for label in tagger.labels])
+        heard = by_window > self.min_probability
+        starts = np.arange(len(by_window)) * tagger.hop_s
+        return tuple(
+            unite((on, min(on + tagger.window_s, duration_s)) for on in starts[heard[:, phrases == phrase].any(axis=1)])
+            for phrase in query.phrases
+        )

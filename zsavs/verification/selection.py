@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.media.regions import box_iou
 from zsavs.types import Proposals, Query
 
 __all__ = ["TrustGrounder", "select"]
@@ -49,23 +50,12 @@ def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], si
         scores = scores * in_boxes
         evidence = (evidence + np.log(np.maximum(in_boxes, _LEAST_PRIOR))).astype(np.float32)
     selected = evidence >= 0
-    overlap = iou(proposals.boxes_xyxy)
+    overlap = box_iou(proposals.boxes_xyxy, proposals.boxes_xyxy)
     order = np.argsort(-scores, kind="stable")
     for place, row in enumerate(order):
         rivals = order[:place]
         selected[row] &= not (selected[rivals] & (overlap[row, rivals] > SAME_OBJECT_IOU)).any()
     return replace(proposals, scores=np.clip(scores, 0, 1).astype(np.float32), evidence=evidence, selected=selected)
-
-
-def iou(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Intersection over union of every pair of R boxes: (R, R)."""
-    boxes = boxes_xyxy.astype(np.float64)
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    together: NDArray[np.float64] = shared / (area[:, None] + area[None] - shared)
-    return together
 
 
 def _prior_in(prior: NDArray[np.float32], box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> float:
