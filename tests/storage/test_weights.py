@@ -18,16 +18,8 @@ from zsavs.build import availability, strategies_of
 from zsavs.cli.main import main
 from zsavs.errors import MissingWeights, WeightsError
 from zsavs.presets import PRESETS
-from zsavs.storage.weights import (
-    WeightCard,
-    cache_folder,
-    check_blobs,
-    download,
-    fetch_again,
-    files_to_fetch,
-    is_local,
-    locate,
-)
+from zsavs.storage.download import check_blobs, download, files_to_fetch
+from zsavs.storage.weights import WeightCard, cache_folder, fetch_again, is_local, locate
 
 CARD = WeightCard("org/clap", "Apache-2.0", 614, "sounds with text", verified="model card")
 
@@ -266,7 +258,7 @@ class Hub:
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hub]:
     def connect(files: Any = ("config.json", "model.safetensors"), fetched: Any = "/hub/x") -> Hub:
         hub = Hub(files if isinstance(files, Exception) else list(files), fetched)
-        monkeypatch.setattr(huggingface_hub, "HfApi", lambda: hub)
+        monkeypatch.setattr(huggingface_hub, "HfApi", lambda **_: hub)
         monkeypatch.setattr(huggingface_hub, "snapshot_download", hub.snapshot_download)
         return hub
 
@@ -278,7 +270,7 @@ def test_size_and_licence_are_said_before_anything_is_asked(connect: Any) -> Non
     assert download(CARD, hub.say) == Path("/hub/x")
     assert [event[0] for event in hub.events] == ["said", "listed", "fetched"]
     assert hub.events[0][1] == "org/clap (revision main): about 614 MB, licence Apache-2.0 (model card)"
-    wanted = {"revision": "main", "allow_patterns": ["config.json", "model.safetensors"]}
+    wanted = {"revision": "main", "allow_patterns": ["config.json", "model.safetensors"], "endpoint": None}
     assert hub.events[2] == ("fetched", "org/clap", wanted)
 
 

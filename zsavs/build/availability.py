@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from zsavs.errors import MissingWeights
 from zsavs.presets import Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
-from zsavs.storage.weights import WeightCard, is_local
+from zsavs.storage.weights import WeightCard, format_mb, is_local
 
 __all__ = ["first_preset_here", "missing_roles", "missing_weights", "preset_cards", "strategies_of"]
 
@@ -59,7 +59,9 @@ def first_preset_here(names: Sequence[str], offer: str | None = None) -> str:
         if not missing_weights(name):
             return name
     offer = offer or names[0]
-    listed = ", ".join(f"{card.source} ({card.size_mb} MB, {card.licence})" for card in missing_weights(offer))
+    listed = ", ".join(
+        f"{card.source} ({format_mb(card.size_mb)} MB, {card.licence})" for card in missing_weights(offer)
+    )
     raise MissingWeights(
         f"no preset is on this machine. {offer!r} lacks {listed}. Fetch them with: zsavs download {offer} "
         f"(to see how zsavs works without any weights: zsavs demo)"

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from zsavs.build.availability import missing_weights
 from zsavs.presets import PRESETS
-from zsavs.storage.weights import cache_folder
+from zsavs.storage.weights import cache_folder, format_mb
 from zsavs.version import __version__
 
 __all__ = ["examine"]
@@ -43,7 +43,7 @@ def examine() -> tuple[bool, list[str]]:
     for name in PRESETS:
         lacking = missing_weights(name)
         if lacking:
-            megabytes = sum(card.size_mb for card in lacking)
+            megabytes = format_mb(sum(card.size_mb for card in lacking))
             lines.append(f"--  preset {name} lacks {len(lacking)} checkpoints, {megabytes} MB: zsavs download {name}")
         else:
             lines.append(f"ok  preset {name} is present")

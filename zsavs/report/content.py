@@ -172,7 +172,7 @@ def _models(report: Mapping[str, Any]) -> Section:
         card = model if isinstance(model, dict) else {"source": model}
         size = number(card.get("size_mb"))
         fields = [line(card.get(name)) or "–" for name in ("source", "revision", "licence")]
-        fields += ["–" if size is None else f"{size:,.0f} MB".replace(",", "\u202f")]
+        fields += ["–" if size is None else f"{size:{',.0f' if size >= 100 else '.3g'}} MB".replace(",", "\u202f")]
         fields += [line(card.get(name)) or "–" for name in ("trained_on", "verified")]
         rows.append(Row([Cell(text) for text in (line(role), *fields, ", ".join(strategies))]))
     columns = ("Role", "Source", "Revision", "Licence", "Size", "Trained on", "Licence read in", "Used by")

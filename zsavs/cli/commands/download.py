@@ -36,16 +36,18 @@ def download(
     name: _Name, dry_run: _DryRun = False, accept_license: _AcceptLicense = False, verbose: options.Verbose = 0
 ) -> None:
     """Fetch the weights of a preset; shows size and licence first."""
-    from zsavs.storage.weights import download as fetch
+    from zsavs.storage.download import download as fetch
+    from zsavs.storage.weights import format_mb
 
     cards = _cards(name)
     if not cards:
         console.answer(f"{name}: nothing to fetch, it has no weights")
     else:
-        console.answer(f"{name}: {len(cards)} checkpoints, about {sum(card.size_mb for card in cards)} MB in all")
+        megabytes = format_mb(sum(card.size_mb for card in cards))
+        console.answer(f"{name}: {len(cards)} checkpoints, about {megabytes} MB in all")
     if dry_run:
         for card in cards:
-            about = f"{card.size_mb} MB, {card.licence} ({card.verified})"
+            about = f"{format_mb(card.size_mb)} MB, {card.licence} ({card.verified})"
             console.answer(f"{card.source} (revision {card.revision}): {about}")
         return
     accepted = accept_license or _accepts([card for card in cards if card.is_restricted])

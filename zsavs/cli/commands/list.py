@@ -58,10 +58,11 @@ def _cards(preset: str) -> dict[str, WeightCard]:
 def _draw(known: dict[str, list[str]]) -> None:
     """The names as a table, and a table of each preset's weights."""
     from zsavs.presets import PRESETS
+    from zsavs.storage.weights import format_mb
 
     console.table({"kind": "bold cyan", "names": ""}, [(kind, ", ".join(names)) for kind, names in known.items()])
     for name in known.get("preset", ()):
-        rows = [(role, card.source, str(card.size_mb), card.licence) for role, card in _cards(name).items()]
+        rows = [(role, card.source, format_mb(card.size_mb), card.licence) for role, card in _cards(name).items()]
         title = f"{name}: {PRESETS[name].summary}"
         if rows:
             console.table({"role": "cyan", "weights": "", "MB": "", "licence": ""}, rows, title)
@@ -72,6 +73,7 @@ def _draw(known: dict[str, list[str]]) -> None:
 def _print(known: dict[str, list[str]]) -> None:
     """The same in lines, for a file or a pipe."""
     from zsavs.presets import PRESETS
+    from zsavs.storage.weights import format_mb
 
     for kind, names in known.items():
         console.answer(f"{kind}: {', '.join(names)}")
@@ -80,4 +82,4 @@ def _print(known: dict[str, list[str]]) -> None:
             cards = _cards(name)
             width = max(map(len, cards), default=0)
             for role, card in cards.items():
-                console.answer(f"    {role:>{width}}: {card.source}, {card.size_mb} MB, {card.licence}")
+                console.answer(f"    {role:>{width}}: {card.source}, {format_mb(card.size_mb)} MB, {card.licence}")
