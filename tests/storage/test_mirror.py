@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import socket
@@ -197,19 +198,25 @@ def test_a_repository_comes_from_the_mirrors_address(server: PairedServer, monke
 def test_the_hubs_own_client_asks_the_mirror_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts: list[Any] = []
 
-    def look_up(host: Any, *_: Any, **__: Any) -> Any:
-        hosts.append(host.decode() if isinstance(host, bytes) else host)
+    def connect(address: tuple[Any, int], *_: Any, **__: Any) -> Any:
+        hosts.append(address[0].decode() if isinstance(address[0], bytes) else address[0])
         raise socket.gaierror(-2, "Name or service not known")
 
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr("time.sleep", lambda _: None)  # it tries several times
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with contextlib.suppress(AttributeError, ImportError):  # what newer clients ask for their telemetry, once
+        monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None)
+    telemetry = constants.HF_HUB_DISABLE_TELEMETRY
     monkeypatch.setenv("ZSAVS_MIRROR", "http://mirror.local/hub")
     with pytest.raises(
         MissingWeights, match=r"not known.*Check the name and the mirror ZSAVS_MIRROR=http://mirror\.lo"
     ):
         download(REPOSITORY, quiet)
-    assert set(hosts) == {"mirror.local"}
+    assert set(hosts) == {"mirror.local"}, "nor any other, for telemetry"
+    assert telemetry == constants.HF_HUB_DISABLE_TELEMETRY
 
 
 @pytest.mark.parametrize("place", ["org/clap", "clap"])

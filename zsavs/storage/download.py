@@ -12,10 +12,11 @@ is one of
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from zsavs.errors import MissingWeights, WeightsError, first_line
@@ -138,8 +139,10 @@ def _fetch_repository(card: WeightCard, endpoint: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        wanted = files_to_fetch(HfApi(endpoint=endpoint).list_repo_files(card.source, revision=card.revision))
-        folder = Path(snapshot_download(card.source, revision=card.revision, allow_patterns=wanted, endpoint=endpoint))
+        with _telemetry_off() if endpoint else contextlib.nullcontext():
+            files = HfApi(endpoint=endpoint).list_repo_files(card.source, revision=card.revision)
+            wanted = files_to_fetch(files)
+            folder = snapshot_download(card.source, revision=card.revision, allow_patterns=wanted, endpoint=endpoint)
     except Exception as error:  # what a failed connection raises changes with the hub's HTTP library
         of_the_hub = (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
         if isinstance(error, OSError) and not isinstance(error, of_the_hub):
@@ -152,8 +155,21 @@ def _fetch_repository(card: WeightCard, endpoint: str | None) -> Path:
             f"{card.source}: could not be fetched ({first_line(error)}). Check the name and {network} "
             f"(HF_HUB_OFFLINE must be off), or copy the repository from another machine into {cache_folder()}."
         ) from error
-    check_blobs(folder)
-    return folder
+    check_blobs(Path(folder))
+    return Path(folder)
+
+
+@contextlib.contextmanager
+def _telemetry_off() -> Iterator[None]:
+    """Keep the hub's client from asking the hub itself, for the sake of its telemetry, beside a mirror."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_DISABLE_TELEMETRY
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_DISABLE_TELEMETRY = before
 
 
 def check_blobs(folder: Path) -> None:
