@@ -1,4 +1,7 @@
-"""``zsavs download``: the weights of a preset; the only command that fetches anything."""
+"""``zsavs download``: the weights of a preset; the only command that fetches anything.
+
+From the network, or from the mirror that ``ZSAVS_MIRROR`` names (:mod:`zsavs.storage.download`).
+"""
 
 from __future__ import annotations
 
