@@ -22,8 +22,10 @@ class PairedServer:
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
-        #: Whether it gives ranges, and says sizes.
-        self.ranges, self.lengths = True, True
+        #: Whether it gives ranges.
+        self.ranges = True
+        #: What it says of sizes: the right ones if "right", nothing if None.
+        self.lengths: str | None = "right"
         #: How many bytes it sends before it goes away; all if None.
         self.breaks_after: int | None = None
         #: (address, value of the header Range or None) of each request, in order.
@@ -67,7 +69,8 @@ class PairedServer:
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if self.lengths:
-            request.send_header("Content-Length", str(len(content) - start))
+            length = str(len(content) - start) if self.lengths == "right" else self.lengths
+            request.send_header("Content-Length", length)
         request.end_headers()
         request.wfile.write(content[start:][: self.breaks_after])
 

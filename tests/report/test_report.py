@@ -358,6 +358,8 @@ def test_models_stand_once_with_all_their_users(report: dict[str, Any], tmp_path
     models = sections(texts(report, tmp_path)[1])["Models"]
     assert "| segmenter | org/model | abc | MIT | 1\u202f234 MB | SA-1B | – | alpha, beta |" in models
     assert "| captioner | ToyCaptioner | – | – | – | – | – | beta |" in models
+    report["models"]["alpha"]["segmenter"]["size_mb"] = 3.66
+    assert "| MIT | 3.66 MB | SA-1B |" in sections(texts(report, tmp_path)[1])["Models"]
 
 
 def test_published_numbers_are_those_of_the_data_set(report: dict[str, Any], tmp_path: Path) -> None:

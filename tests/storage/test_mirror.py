@@ -160,6 +160,15 @@ def test_a_mirror_that_cannot_be_reached_is_what_to_check(
         download(CARD, quiet)
 
 
+@pytest.mark.parametrize("mirror", ["http://", "http://[mirror", "http://mirror.local:port", "https://a b"])
+def test_an_address_that_is_none_is_no_traceback(
+    mirror: str, server: PairedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZSAVS_MIRROR", mirror)
+    with pytest.raises(WeightsError, match=r"ZSAVS_MIRROR|broke off"):
+        download(CARD, quiet)
+
+
 def test_what_is_no_file_in_the_folder_is_refused(server: PairedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZSAVS_MIRROR", "files")
     Path("files/my small.pt").mkdir(parents=True)

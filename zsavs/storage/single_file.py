@@ -79,10 +79,11 @@ class _Sender(NamedTuple):
                 if rest is whole or error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
                 answer = urlopen(whole, timeout=_PATIENCE)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError, OverflowError) as error:  # the last two of an address that is none
             raise self.explain(error) from error
         begins = start if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
-        length = int(answer.headers.get("Content-Length") or 0)
+        said = answer.headers.get("Content-Length") or ""
+        length = int(said) if said.isdecimal() else 0
         return _Incoming(answer, begins, begins + length if length else 0)
 
     def read(self, stream: Any) -> bytes:
@@ -100,11 +101,11 @@ class _Sender(NamedTuple):
             return
         expected = f"about {format_mb(self.card.size_mb)} MB" if self.card.size_mb else "more"
         raise WeightsError(
-            f"{self.origin}: the server offers {size} bytes, {expected} are expected; it is another file than it was. "
+            f"{self.origin} offers {size} bytes, {expected} are expected; it is another file than it was. "
             f"Nothing was fetched; {self.elsewhere}"
         )
 
-    def explain(self, error: OSError | HTTPException) -> WeightsError:
+    def explain(self, error: Exception) -> WeightsError:
         """An error of whoever sends, as one that says what to do."""
         reason = first_line(error)
         if isinstance(error, FileNotFoundError) or (
@@ -192,7 +193,7 @@ def _check_in_place(path: Path, sha256: str) -> None:
 @contextlib.contextmanager
 def _locked(part: Path) -> Iterator[FileIO]:
     """The file that is written to, for this process alone; unbuffered, so that what came is there if we are killed."""
-    while True:
+    for _ in range(100):
         with part.open("a+b", buffering=0) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -204,6 +205,9 @@ def _locked(part: Path) -> Iterator[FileIO]:
             if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
                 yield file
                 return
+    raise WeightsError(
+        f"{part}: it comes and goes; stop other downloads of this file, then run the same command again."
+    )
 
 
 def _complete(file: FileIO, sender: _Sender, say: Callable[[str], None]) -> None:

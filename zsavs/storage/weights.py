@@ -166,7 +166,10 @@ def file_places(address: str) -> list[Path]:
     Raises:
         MissingWeights: the address ends with no name of a file.
     """
-    name = unquote(urlsplit(address).path).rpartition("/")[2]
+    try:
+        name = unquote(urlsplit(address).path).rpartition("/")[2]
+    except ValueError:  # brackets that are no IPv6 host
+        name = ""
     if name in ("", ".", "..") or not name.isprintable():
         raise MissingWeights(f"{address}: does not end with the name of a file; give the address of one.")
     return [Path(name), Path(".checkpoints") / name, cache_folder() / name]
