@@ -114,6 +114,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "avss_v1s": "zsavs.datasets.avss:AVSSV1S",
         "avss_v2": "zsavs.datasets.avss:AVSSV2",
         "avss_v3_unseen": "zsavs.datasets.avss:AVSSUnseen",
+        "coco_esc": "zsavs.datasets.coco_esc:CocoEsc",
         "folder": "zsavs.datasets.folder:Folder",
         "is3": "zsavs.datasets.is3:IS3",
         "ms3": "zsavs.datasets.avsbench:MS3",

@@ -18,6 +18,7 @@ from zsavs.datasets.avsbench import MS3, S4
 from zsavs.datasets.avsbench_robust import RobustMS3, RobustS4
 from zsavs.datasets.avss import AVSS, AVSSV1M, AVSSV1S, AVSSV2, AVSSOpenVocabulary, AVSSUnseen
 from zsavs.datasets.check import check
+from zsavs.datasets.coco_esc import CocoEsc
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.is3 import IS3
 from zsavs.datasets.localisation import (
@@ -32,7 +33,7 @@ from zsavs.errors import ContractError
 from zsavs.metrics import suites
 
 READERS = [S4, MS3, AVSS, AVSSV1S, AVSSV1M, AVSSV2, AVSSOpenVocabulary, AVSSUnseen, IS3, RobustS4, RobustMS3]
-READERS += [VPOSS, VPOSSStereo, VPOMS, VPOMSStereo, VPOMSMI, VPOMSMIStereo, Folder]
+READERS += [VPOSS, VPOSSStereo, VPOMS, VPOMSStereo, VPOMSMI, VPOMSMIStereo, Folder, CocoEsc]
 READERS += [LocalisationIS3, LocalisationS4, LocalisationMS3, LocalisationVPOSS, LocalisationVPOMS]
 
 
@@ -44,7 +45,7 @@ def root(tmp_path_factory):
 
 
 def opened(reader, root, **options):
-    return reader(root / "flat" if reader is Folder else root, **options)
+    return reader(root / {Folder: "flat", CocoEsc: "pairs"}.get(reader, ""), **options)
 
 
 def reachable(thing):
@@ -128,7 +129,7 @@ def test_options_are_what_a_data_set_was_made_with_beside_root_and_split(root):
 def test_known_options_are_those_that_it_takes(root, reader):
     defaults = {"audios": None, "metadata": None, "videos": None, "encoding": "auto", "truth": "mask", "seed": 42}
     defaults |= {"context_s": 1.0, "conditions": ["positive"], "named_only": True, "target_size": 224}
-    defaults |= {"image_size": 224}
+    defaults |= {"image_size": 224, "kinds": ["positive"]}
     assert opened(reader, root, **{name: defaults[name] for name in reader.known_options()})
 
 
