@@ -73,12 +73,12 @@ def build(
     images, clips = read_coco(coco), read_esc50(esc50)
     known = SoundMap.read(sounds, images.labels, {clip.category for clip in clips})
     allowed = _allowed(images, licences)
-    usable = [image for image in images.images if image.licence.name in allowed]
+    usable = [image for image in images.images if image.licence.name in allowed and image.upright()]
     pairs = choose(usable, clips, known, seed=seed, counts=counts, min_share=min_area / 100)
     if not pairs:
         raise InputError(f"{coco}: none of {len(usable)} images gives a pair; ask for a smaller area or more licences.")
     for pair in pairs:
-        for path in (pair.image.file, pair.image.panoptic, pair.clip.file):
+        for path in (pair.image.panoptic, pair.clip.file):
             if not is_there(path):
                 raise InputError(f"{path}: not there, though the download's list names it; unpack it again.")
     _write(pairs, out, seed)

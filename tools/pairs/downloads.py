@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from zsavs.datasets.layout import folder_content
 from zsavs.datasets.metadata import load_json, read_table, relative_path
@@ -22,6 +23,7 @@ _CC = "https://creativecommons.org/licenses"
 _IMAGES = "val2017"
 _PANOPTIC = "annotations/panoptic_val2017.json"
 _INSTANCES = "annotations/instances_val2017.json"
+_EXIF_ORIENTATION = 0x0112
 _MASKS = ("annotations/panoptic_val2017", "panoptic_val2017")
 
 
@@ -54,6 +56,22 @@ class CocoImage:
     segments: Mapping[str, tuple[int, ...]]
     shares: Mapping[str, float]
     things: tuple[str, ...]
+
+    def upright(self) -> bool:
+        """Whether the file is stored as it is displayed. The annotations are of what is stored.
+
+        Raises:
+            InputError: the file is not there, or cannot be read.
+        """
+        try:
+            with Image.open(self.file) as image:
+                return bool(image.getexif().get(_EXIF_ORIENTATION, 1) == 1)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{self.file}: not there, though the download's list names it; unpack it again."
+            ) from error
+        except (OSError, SyntaxError, ValueError) as error:
+            raise InputError(f"{self.file}: cannot be read as an image ({error}); unpack it again.") from error
 
     def mask(self, label: str) -> NDArray[np.bool_]:
         """All pixels of a label: (H, W) bool, of all its instances and crowds.
