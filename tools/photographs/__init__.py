@@ -1,0 +1,1 @@
+"""How the files of ``zsavs/data/photographs`` were made; :mod:`tools.photographs.meow` synthesises one of them."""
