@@ -1,7 +1,9 @@
 """``zsavs demo``: several strategies on a few scenes, as images and as one page to look at and to listen to.
 
 - :mod:`~zsavs.cli.demo.scenes`: an image with its sound, and what is true of them.
-- :mod:`~zsavs.cli.demo.page`: what is shown of a scene.
+- :mod:`~zsavs.cli.demo.photographs`: a photograph with an audio file, and where both come from.
+- :mod:`~zsavs.cli.demo.fetching`: the weights for photographs, fetched after a question.
+- :mod:`~zsavs.cli.demo.page`: what is shown of scenes and photographs.
 """
 
 from __future__ import annotations
@@ -10,18 +12,24 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from zsavs.build import compare
-from zsavs.cli.demo.page import png, scene_files, scene_section
+from zsavs.build import compare, strategies_of
+from zsavs.cli import console
+from zsavs.cli.demo.page import photograph_files, photographs_section, png, scene_files, scene_section
+from zsavs.cli.demo.photographs import Photograph, shipped_photographs
 from zsavs.cli.demo.scenes import DemoScene, shipped_scenes, toy_scenes
+from zsavs.errors import ZsavsError, first_line
 from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Page
 from zsavs.report.render import render
+from zsavs.result import AVSResult
 from zsavs.storage.files import write_atomically
 
-__all__ = ["PRESET", "STRATEGIES", "DemoScene", "run", "shipped_scenes", "toy_scenes", "write_demo"]
+__all__ = ["PHOTOGRAPHS", "PRESET", "STRATEGIES", "DemoScene", "run", "shipped_scenes", "toy_scenes", "write_demo"]
 
 #: The models of the demo: "toy" runs on scenes of the toy world, any other preset on the scenes that come with zsavs.
 PRESET = "nano"
+#: The models for photographs, where they are on this machine.
+PHOTOGRAPHS = "pocket"
 STRATEGIES = ("audio_to_text", "cross_modal", "fused")
 
 #: What is said first, by preset.
@@ -35,19 +43,27 @@ _ABOUT = {
         "instruments. They know this one world and nothing else; on photographs they are out of their domain."
     ),
 }
+#: What is said of the photographs.
+_PHOTOGRAPHS = (
+    "Photographs with audio of what they show, by preset {preset}. A photograph and its audio go together by kind; they "
+    "were not recorded together. There is no ground truth, so J is not measured."
+)
+_HEADINGS = f"{'scene':<20} {'strategy':<15} {'heard':<22} {'found':<22} J"
 _NEXT = (
-    "For photographs and real recordings, fetch the models once (sizes and licences are shown first) and then segment:",
+    "For your own photographs and recordings, fetch the models once (sizes and licences are shown) and then segment:",
     "    zsavs download base",
     "    zsavs segment PHOTO RECORDING",
 )
 
 
-def run(folder: Path, preset: str = PRESET) -> Iterator[str]:
-    """Run the strategies on a few scenes and write cards of the answers and a page.
+def run(folder: Path, preset: str = PRESET, photographs: str | None = None) -> Iterator[str]:
+    """Run the strategies on a few scenes, and on photographs, and write cards of the answers and a page.
 
     Args:
         folder: where they go.
-        preset: the models.
+        preset: the models for the scenes.
+        photographs: the models for the photographs that come with zsavs; None for none. Where they cannot be used, a
+            line says so and the scenes are shown without.
 
     Yields:
         Lines to print.
@@ -58,18 +74,19 @@ def run(folder: Path, preset: str = PRESET) -> Iterator[str]:
     """
     scenes = toy_scenes() if preset == "toy" else shipped_scenes()
     yield from (*textwrap.wrap(_about(preset), 100), *_NEXT, "")
-    yield from write_demo(scenes, preset, folder)
+    yield from write_demo(scenes, preset, folder, photographs)
 
 
-def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path) -> Iterator[str]:
-    """Run the strategies on scenes and write what they answer.
+def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path, photographs: str | None = None) -> Iterator[str]:
+    """Run the strategies on scenes, and on photographs, and write what they answer.
 
     ``folder`` gets ``index.html`` with ``page/`` (its images and audio files), and a card of every answer.
 
     Args:
         scenes: with names that differ.
-        preset: the models.
+        preset: the models for the scenes.
         folder: is made.
+        photographs: as for :func:`run`.
 
     Yields:
         Lines to print.
@@ -77,22 +94,51 @@ def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path) -> Iterat
     Raises:
         OutputError: the folder cannot be written.
     """
+    yield _HEADINGS
+    sections, cards = [], 0
+    shown, seen = _look_at_photographs(photographs) if photographs else ([], {})
+    for place, photograph in enumerate(shown):
+        results = {name: seen[name][place] for name in seen}
+        for name, result in results.items():
+            yield _write_card(folder, photograph, name, photographs, result, "-")
+        cards += len(results)
+        for path, data in photograph_files(photograph, results):
+            _write(folder / path, data)
+    if shown:
+        sections.append(photographs_section(shown, seen, _PHOTOGRAPHS.format(preset=photographs)))
     answers = compare([scene.sample for scene in scenes], STRATEGIES, preset=preset, device="cpu")
-    yield f"{'scene':<20} {'strategy':<15} {'heard':<22} {'found':<22} J"
-    sections = []
     for place, scene in enumerate(scenes):
         results = {name: answers[name][place] for name in STRATEGIES}
         for name, result in results.items():
-            card = result.card(scene.sample.audio, f"{name} · {preset} · {scene.name}")
-            _write(folder / f"{scene.name}_{name}.png", png(card))
-            heard, found = ", ".join(result.queries.phrases) or "-", ", ".join(result.phrases) or "nothing"
-            yield f"{scene.name:<20} {name:<15} {heard:<22} {found:<22} {jaccard(result.mask, scene.target):.2f}"
+            yield _write_card(folder, scene, name, preset, result, f"{jaccard(result.mask, scene.target):.2f}")
+        cards += len(results)
         for path, data in scene_files(scene, results):
             _write(folder / path, data)
         sections.append(scene_section(scene, results))
     page = render(Page(f"zsavs demo, preset {preset}", _about(preset), sections), "html")
     _write(folder / "index.html", page.encode())
-    yield f"\nwrote {len(STRATEGIES) * len(scenes)} images to {folder}/ and a page with them: {folder / 'index.html'}"
+    yield f"\nwrote {cards} images to {folder}/ and a page with them: {folder / 'index.html'}"
+
+
+def _look_at_photographs(preset: str) -> tuple[list[Photograph], dict[str, list[AVSResult]]]:
+    """The photographs, and for each strategy that the preset has parts for its results; nothing where it fails."""
+    try:
+        shown = shipped_photographs()
+        names = sorted(strategies_of(preset), key=lambda name: name != "classify")
+        return shown, compare([photograph.sample for photograph in shown], names, preset=preset, device="cpu")
+    except ZsavsError as error:
+        console.say(f"no photographs in this demo: {first_line(error)}")
+        return [], {}
+
+
+def _write_card(
+    folder: Path, shown: DemoScene | Photograph, strategy: str, preset: str | None, result: AVSResult, j: str
+) -> str:
+    """Write the card of an answer; the line to print of it."""
+    card = result.card(shown.sample.audio, f"{strategy} · {preset} · {shown.name}")
+    _write(folder / f"{shown.name}_{strategy}.png", png(card))
+    heard, found = ", ".join(result.queries.phrases) or "-", ", ".join(result.phrases) or "nothing"
+    return f"{shown.name:<20} {strategy:<15} {heard:<22} {found:<22} {j}"
 
 
 def _about(preset: str) -> str:

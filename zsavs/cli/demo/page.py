@@ -1,4 +1,4 @@
-"""What the demo shows of a scene: a section of its page, and the files beside the page."""
+"""What the demo shows of scenes and photographs: sections of its page, and the files beside the page."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs import draw
+from zsavs.cli.demo.photographs import Photograph
 from zsavs.cli.demo.scenes import DemoScene
 from zsavs.metrics.functional import jaccard
-from zsavs.report.blocks import Audio, Cell, Figure, Figures, Paragraph, Row, Section, Table
+from zsavs.report.blocks import Audio, Block, Cell, Figure, Figures, Heading, Paragraph, Row, Section, Table
 from zsavs.report.values import line
 from zsavs.result import AVSResult
 from zsavs.types import Times, when
 
-__all__ = ["png", "scene_files", "scene_section"]
+__all__ = ["photograph_files", "photographs_section", "png", "scene_files", "scene_section"]
 
 _J = (
     "J is the overlap of what is marked with what really sounds: 1 if it is the same, 0 if nothing is. Where nothing "
@@ -36,8 +37,7 @@ def scene_section(scene: DemoScene, results: Mapping[str, AVSResult]) -> Section
     overlays, rows = [], []
     for name, result in results.items():
         j = jaccard(result.mask, scene.target)
-        found = _scored(result.phrases, result.scores) or "nothing"
-        heard = _scored(result.queries.phrases, result.queries.weights, result.queries.times) or "nothing it knows"
+        heard, found = _heard(result), _found(result)
         overlays.append(Figure(_image_path(scene, name), f"J {j:.2f}: {found}", name))
         rows.append(Row((Cell(name), Cell(heard), Cell(found), Cell(f"{j:.2f}", share=j))))
     story = line(scene.story)
@@ -62,6 +62,41 @@ def scene_files(scene: DemoScene, results: Mapping[str, AVSResult]) -> Iterator[
         yield _image_path(scene, name), png(result.overlay())
 
 
+def photographs_section(
+    photographs: Sequence[Photograph], results: Mapping[str, Sequence[AVSResult]], about: str
+) -> Section:
+    """The section of the photographs: what is given, where it comes from, and the result of each strategy.
+
+    Args:
+        photographs: in the order of the results.
+        results: of each strategy, one for each photograph.
+        about: what is said first.
+    """
+    blocks: list[Block] = [Paragraph(about)]
+    for place, photograph in enumerate(photographs):
+        image, audio = photograph.image, photograph.audio
+        figures, rows = [Figure(_shown(photograph), line(image.told), "photograph")], []
+        for name, answers in results.items():
+            heard, found = _heard(answers[place]), _found(answers[place])
+            figures.append(Figure(_image_path(photograph, name), found, name))
+            rows.append(Row((Cell(name), Cell(heard), Cell(found))))
+        blocks += [
+            Heading(f"{line(photograph.title)}: what sounds is the {line(photograph.label)}"),
+            Audio(_played(photograph), line(audio.told)),
+            Figures(figures, large=True),
+            Table(("Strategy", "Heard, with weights", "Found, with scores"), rows, 3, prose=frozenset({1, 2})),
+        ]
+    return Section("Photographs", blocks)
+
+
+def photograph_files(photograph: Photograph, results: Mapping[str, AVSResult]) -> Iterator[tuple[str, bytes]]:
+    """The files that the section refers to, each as a path relative to the page and its bytes."""
+    yield _played(photograph), photograph.audio.path.read_bytes()
+    yield _shown(photograph), photograph.image.path.read_bytes()
+    for name, result in results.items():
+        yield _image_path(photograph, name), png(result.overlay())
+
+
 def png(image: Image.Image) -> bytes:
     """The image as a PNG file."""
     file = io.BytesIO()
@@ -69,12 +104,28 @@ def png(image: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _image_path(scene: DemoScene, what: str) -> str:
+def _image_path(scene: DemoScene | Photograph, what: str) -> str:
     return f"page/{scene.name}_{what}.png"
 
 
 def _audio_path(scene: DemoScene) -> str:
     return f"page/{scene.name}{scene.ending}"
+
+
+def _shown(photograph: Photograph) -> str:
+    return f"page/{photograph.image.path.name}"
+
+
+def _played(photograph: Photograph) -> str:
+    return f"page/{photograph.audio.path.name}"
+
+
+def _heard(result: AVSResult) -> str:
+    return _scored(result.queries.phrases, result.queries.weights, result.queries.times) or "nothing it knows"
+
+
+def _found(result: AVSResult) -> str:
+    return _scored(result.phrases, result.scores) or "nothing"
 
 
 def _scored(phrases: Sequence[str], numbers: NDArray[np.float32], times: Sequence[Times] | None = None) -> str:

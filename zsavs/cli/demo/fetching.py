@@ -1,0 +1,60 @@
+"""A preset's weights, on this machine or fetched after a question: the demo runs either way."""
+
+from __future__ import annotations
+
+import sys
+
+from zsavs.build.availability import missing_weights
+from zsavs.cli import console
+from zsavs.errors import ZsavsError, first_line
+from zsavs.presets import PRESETS
+from zsavs.storage.weights import WeightCard, download
+
+__all__ = ["is_here_now"]
+
+
+def is_here_now(preset: str, *, yes: bool = False) -> bool:
+    """Whether the weights of a preset are on this machine, after they were offered and fetched if they were not.
+
+    A person at a terminal is asked, once, with sizes and licences; nobody else is. A fetch that fails is said in a
+    line, and raises nothing.
+
+    Args:
+        preset: a name; one that there is no preset of is not here.
+        yes: fetch without asking. Licences for non-commercial use only are not accepted by this.
+    """
+    if preset not in PRESETS:
+        return False
+    missing = list({card.source: card for card in missing_weights(preset)}.values())
+    if not missing:
+        return True
+    if _is_offline() or not (yes or _agrees(preset, missing)):
+        console.answer(f"For photographs with their audio in this demo, once: zsavs download {preset}\n")
+        return False
+    try:
+        for card in missing:
+            console.answer(f"  in {download(card, console.answer)}")
+    except ZsavsError as error:
+        console.say(f"no photographs in this demo: {first_line(error)}")
+        return False
+    return not missing_weights(preset)
+
+
+def _is_offline() -> bool:
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE
+
+
+def _agrees(preset: str, missing: list[WeightCard]) -> bool:
+    """Ask a person at a terminal whether to fetch these checkpoints; without one the answer is no."""
+    if not console.is_terminal() or sys.stdin is None or not sys.stdin.isatty():
+        return False
+    size = sum(card.size_mb for card in missing)
+    console.answer(f"The demo also shows photographs, with preset {preset}. It lacks, about {size} MB in all:")
+    for card in missing:
+        console.answer(f"  {card.source} ({card.size_mb} MB, licence {card.licence})")
+    try:
+        return input("Fetch them now? Type yes to do so: ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
