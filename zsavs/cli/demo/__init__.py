@@ -45,8 +45,8 @@ _ABOUT = {
 }
 #: What is said of the photographs.
 _PHOTOGRAPHS = (
-    "Photographs with audio of what they show, by preset {preset}. A photograph and its audio go together by kind; they "
-    "were not recorded together. There is no ground truth, so J is not measured."
+    "Photographs with audio of what they show, by preset {preset}. A photograph and its audio go together by kind; "
+    "they were not recorded together. There is no ground truth, so J is not measured."
 )
 _HEADINGS = f"{'scene':<20} {'strategy':<15} {'heard':<22} {'found':<22} J"
 _NEXT = (
@@ -121,14 +121,26 @@ def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path, photograp
 
 
 def _look_at_photographs(preset: str) -> tuple[list[Photograph], dict[str, list[AVSResult]]]:
-    """The photographs, and for each strategy that the preset has parts for its results; nothing where it fails."""
+    """The photographs, and the results of each strategy that the preset can run; nothing where there is none.
+
+    What fails is said in a line.
+    """
+    shown: list[Photograph] = []
+    seen: dict[str, list[AVSResult]] = {}
+    failed = {}
     try:
         shown = shipped_photographs()
-        names = sorted(strategies_of(preset), key=lambda name: name != "classify")
-        return shown, compare([photograph.sample for photograph in shown], names, preset=preset, device="cpu")
+        samples = [photograph.sample for photograph in shown]
+        for name in sorted(strategies_of(preset), key=lambda name: name != "classify"):
+            try:
+                seen |= compare(samples, [name], preset=preset, device="cpu")
+            except ZsavsError as error:
+                failed[name] = first_line(error)
     except ZsavsError as error:
-        console.say(f"no photographs in this demo: {first_line(error)}")
-        return [], {}
+        failed["all strategies"] = first_line(error)
+    if failed:
+        console.say(f"left out on photographs: {', '.join(failed)} ({next(iter(failed.values()))})")
+    return (shown, seen) if seen else ([], {})
 
 
 def _write_card(
