@@ -35,8 +35,8 @@ class Origin:
 
     @property
     def told(self) -> str:
-        """What it is and where it comes from, in sentences."""
-        return f"{self.about} {'Real' if self.real else 'Synthesised'}. {self.source} {self.licence}"
+        """Whether it is real, what it is and where it comes from, in sentences."""
+        return f"{'Real' if self.real else 'Synthesised'}: {self.about} {self.source} {self.licence}"
 
 
 @dataclass(frozen=True, eq=False)
