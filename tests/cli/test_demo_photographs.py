@@ -234,7 +234,7 @@ def test_where_the_hub_is_off_nobody_is_asked(hub: Hub, monkeypatch: pytest.Monk
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert not fetching.is_here_now(demo.PHOTOGRAPHS, yes=yes)
     assert (hub.questions, hub.fetched) == ([], [])
-    assert "zsavs download pocket" in screen.getvalue()
+    assert "HF_HUB_OFFLINE off: zsavs download pocket" in screen.getvalue()
 
 
 def test_a_fetch_that_fails_is_a_line_and_the_demo_goes_on(

@@ -1,4 +1,4 @@
-"""``zsavs download``: the weights of a preset; the only command that fetches anything.
+"""``zsavs download``: the weights of a preset; no other command fetches anything, but for the demo after a yes.
 
 From the network, or from the mirror that ``ZSAVS_MIRROR`` names (:mod:`zsavs.storage.download`).
 """

@@ -28,8 +28,10 @@ def is_here_now(preset: str, *, yes: bool = False) -> bool:
     missing = list({card.source: card for card in missing_weights(preset)}.values())
     if not missing:
         return True
-    if _is_offline() or not (yes or _agrees(preset, missing)):
-        console.answer(f"For photographs with their audio in this demo, once: zsavs download {preset}\n")
+    offline = _is_offline()
+    if offline or not (yes or _agrees(preset, missing)):
+        hint = ", with HF_HUB_OFFLINE off" if offline else ""
+        console.answer(f"For photographs with their audio in this demo, once{hint}: zsavs download {preset}")
         return False
     try:
         for card in missing:
