@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from zsavs.build.availability import missing_weights
 from zsavs.cli import console
 from zsavs.errors import ZsavsError, first_line
 from zsavs.presets import PRESETS
-from zsavs.storage.weights import WeightCard, download
+from zsavs.storage.download import download, find_mirror
+from zsavs.storage.weights import WeightCard, format_mb
 
 __all__ = ["is_here_now"]
 
@@ -28,7 +30,11 @@ def is_here_now(preset: str, *, yes: bool = False) -> bool:
     missing = list({card.source: card for card in missing_weights(preset)}.values())
     if not missing:
         return True
-    offline = _is_offline()
+    try:
+        offline = _is_offline()
+    except ZsavsError as error:
+        console.say(f"no photographs in this demo: {first_line(error)}")
+        return False
     if offline or not (yes or _agrees(preset, missing)):
         hint = ", with HF_HUB_OFFLINE off" if offline else ""
         console.answer(f"For photographs with their audio in this demo, once{hint}: zsavs download {preset}")
@@ -43,9 +49,10 @@ def is_here_now(preset: str, *, yes: bool = False) -> bool:
 
 
 def _is_offline() -> bool:
+    """Whether nothing can be fetched: the hub is off, and no folder stands in place of the network."""
     from huggingface_hub import constants
 
-    return constants.HF_HUB_OFFLINE
+    return constants.HF_HUB_OFFLINE and not isinstance(find_mirror(), Path)
 
 
 def _agrees(preset: str, missing: list[WeightCard]) -> bool:
@@ -53,9 +60,11 @@ def _agrees(preset: str, missing: list[WeightCard]) -> bool:
     if not console.is_terminal() or sys.stdin is None or not sys.stdin.isatty():
         return False
     size = sum(card.size_mb for card in missing)
-    console.answer(f"The demo also shows photographs, with preset {preset}. It lacks, about {size} MB in all:")
+    console.answer(
+        f"The demo also shows photographs, with preset {preset}. It lacks, about {format_mb(size)} MB in all:"
+    )
     for card in missing:
-        console.answer(f"  {card.source} ({card.size_mb} MB, licence {card.licence})")
+        console.answer(f"  {card.source} ({format_mb(card.size_mb)} MB, licence {card.licence})")
     try:
         return input("Fetch them now? Type yes to do so: ").strip().lower() in ("y", "yes")
     except EOFError:
