@@ -94,11 +94,16 @@ PRESETS: dict[str, Preset] = {
     "pocket": Preset(
         "photographs and real audio with 15 MB of models and no torch: YAMNet, YOLOX-Nano, DeepLab, U2-Net-P",
         {
+            "audio_text": Part("yamnet", "yamnet_spectra_in.tflite"),
+            "image_text": Part("yolox", "yolox_nano.onnx"),
+            "captioner": Part("yolox", "yolox_nano.onnx"),
             "audio_tagger": Part("yamnet", "yamnet_spectra_in.tflite"),
             "grounder": Part("yolox", "yolox_nano.onnx", {"threshold": 0.1}),
             "verifier": Part("trust_grounder"),
             "segmenter": Part("deeplab", "deeplabv3_mnv2_pascal_quant.tflite", around=Part("u2net", "u2netp.onnx")),
         },
+        vocabulary="coco_sounding",
+        silent="",
         # Chosen on the sounds of ESC-10 alone, without any image.
         settings={"min_probability": 0.4, "min_share": 2 / 3},
         limits="preset pocket finds the 80 classes of COCO and nothing else; for any phrase: zsavs download base",

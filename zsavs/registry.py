@@ -52,12 +52,14 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.testing.toy:ToyAudioText",
+        "yamnet": "zsavs.models.yamnet:YamnetEncoder",
     },
     "image_text": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
         "open_clip": "zsavs.models.open_clip:OpenClipEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.testing.toy:ToyImageText",
+        "yolox": "zsavs.models.yolox:YoloxEncoder",
     },
     "joint": {
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
@@ -67,6 +69,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "captioner": {
         "blip": "zsavs.models.blip:BlipCaptioner",
         "toy": "zsavs.testing.toy:ToyCaptioner",
+        "yolox": "zsavs.models.yolox:YoloxCaptioner",
     },
     "audio_tagger": {
         "ast": "zsavs.models.ast:AstTagger",

@@ -27,10 +27,11 @@ CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(
         f"https://raw.githubusercontent.com/google-coral/test_data/104342d2d3480b3e66203073dac24f4e2dbb4c41/{DEFAULT}",
         "Apache-2.0",
-        2,
+        2.19,
         "COCO and PASCAL VOC 2012: images with masks of 20 classes",
         revision="104342d2d3480b3e66203073dac24f4e2dbb4c41",
         verified="licence file of google-coral/test_data",
+        sha256="350af47fd346ea6d74b58833a351f583ba860e9806ec5bd292ff8d8f1f249398",
     )
 }
 

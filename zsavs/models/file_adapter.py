@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -61,7 +62,7 @@ class FileAdapter(Adapter):
         cls.check_settings(settings)
         card, path = _find(cls.cards, str(checkpoint) or cls.default)
         make: Callable[..., Self] = cls  # a subclass, whose constructor takes these
-        return make(cls.runtime(path), card=card, **settings)
+        return make(_opened(cls.runtime, path), card=card, **settings)
 
 
 def _find(cards: Mapping[str, WeightCard], checkpoint: str) -> tuple[WeightCard, Path]:
@@ -70,3 +71,17 @@ def _find(cards: Mapping[str, WeightCard], checkpoint: str) -> tuple[WeightCard,
         return cards[checkpoint], locate(cards[checkpoint].source)
     path = locate(checkpoint)
     return WeightCard(str(path), "unknown", 0, "unknown", "local file", verified="not a file zsavs knows"), path
+
+
+#: Networks alive in this process, by what reads them and their file as it is on the disk.
+_alive: weakref.WeakValueDictionary[tuple[Any, ...], Network] = weakref.WeakValueDictionary()
+
+
+def _opened(runtime: Callable[[Path], Network], path: Path) -> Network:
+    """The network of a file: the one that is alive in this process, whatever is made from it, or a new one."""
+    state = path.stat()
+    key = (runtime, path.resolve(), state.st_mtime_ns, state.st_size)
+    network = _alive.get(key)
+    if network is None:
+        network = _alive[key] = runtime(path)
+    return network

@@ -28,10 +28,11 @@ CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(
         f"https://github.com/danielgatis/rembg/releases/download/v0.0.0/{DEFAULT}",
         "Apache-2.0",
-        5,
+        4.57,
         "DUTS-TR: images with masks of their salient objects",
         revision="v0.0.0",
         verified="licence file of xuebinqin/U-2-Net",
+        sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
     )
 }
 

@@ -1,4 +1,6 @@
-"""Fetching checkpoints into the hub cache, for ``zsavs download``, and ``zsavs demo`` after a yes: from the network or a mirror of the user's.
+"""Fetching checkpoints into the hub cache: from the network, or a mirror of the user's.
+
+Only ``zsavs download`` asks for it, and ``zsavs demo`` after a yes.
 
 ``ZSAVS_MIRROR`` stands in place of the network for all that is fetched; where it is set, no other address is asked. It
 is one of
