@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
+
+from warm_process import run_warm
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,20 +18,13 @@ _resource.setrlimit(_resource.RLIMIT_AS, (_size, _size))
 
 
 def bounded(
-    code: str, *arguments: object, imports: str = "", mebibytes: int = 512, seconds: float = 120
+    code: str, *arguments: object, imports: str = "", mebibytes: int = 512, seconds: int = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``code`` in an interpreter that may take so much more memory than ``imports`` did, and so long.
+    """Run ``code`` in a process that may take so much more memory than ``imports`` did, and so long.
 
     The seconds are generous, for a machine that is busy: they are there to end what would never end.
 
     Raises:
-        subprocess.TimeoutExpired: it hangs.
+        TimeoutError: it hangs.
     """
-    return subprocess.run(
-        [sys.executable, "-c", imports + _LIMIT.format(mebibytes=mebibytes) + code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    return run_warm(_LIMIT.format(mebibytes=mebibytes) + code, *arguments, imports=imports, seconds=seconds)

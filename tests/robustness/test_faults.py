@@ -17,6 +17,7 @@ import pytest
 import soundfile
 from limits import ROOT, bounded
 from PIL import Image
+from warm_process import EVALUATION, WarmProcess
 
 import zsavs
 from zsavs.cli.main import main
@@ -48,40 +49,40 @@ def command(scenes: Path, out: Path, *more: str) -> list[str]:
     ]
 
 
-#: The command line in a process of its own, in which a batch takes so many seconds and says so.
-SLOW = (
-    "import sys, time; from zsavs.testing import toy; from zsavs.cli.main import main\n"
-    "ground = toy.ToyGrounder.ground\n"
-    "def slow(self, *a):\n    print('batch', flush=True); time.sleep({seconds}); return ground(self, *a)\n"
-    "toy.ToyGrounder.ground = slow\n"
-    # Ignored where the tests run in the background.
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "sys.exit(main(sys.argv[1:]))\n"
-)
+#: The command line in a process of its own, which says when it works on a batch, and from the one of this number on
+#: does not go on before a file is there.
+SLOW = """
+from zsavs.testing import toy
+go, first, *arguments = sys.argv[1:]
+ground, batches = toy.ToyGrounder.ground, iter(range(1, 100))
+def slow(self, *given):
+    print("batch", flush=True)
+    if next(batches) >= int(first):
+        while not Path(go).exists():
+            time.sleep(0.01)
+    return ground(self, *given)
+toy.ToyGrounder.ground = slow
+# Ignored where the tests run in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(arguments))
+"""
 
 
-def started(arguments: list[str], seconds: float, batches: int = 1) -> subprocess.Popen[str]:
-    """Start it and wait until it works on a batch."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW.format(seconds=seconds), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for _ in range(batches):
-        process.stdout.readline()
+def started(arguments: list[str], go: Path, batch: int = 1) -> WarmProcess:
+    """Start it and wait until it works on the batch of this number, where it stays until ``go`` is there."""
+    process = WarmProcess(SLOW, go, batch, *arguments, imports=EVALUATION)
+    for _ in range(batch):
+        assert process.stdout.readline() == "batch\n", process.stderr
     return process
 
 
 # -------------------------------------------------------------------------------- interruptions
 def test_ctrl_c_ends_with_130_and_keeps_what_was_finished(scenes: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with started(command(scenes, run, "--no-ablations"), 0.3, batches=4) as process:
+    with started(command(scenes, run, "--no-ablations"), tmp_path / "go", batch=4) as process:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 130
+        assert process.wait() == 130
+        said = process.stderr
     assert said.splitlines()[-1] == "zsavs: interrupted: interrupted; what was finished is kept"
     assert "Traceback" not in said
     kept = len((run / "batches.jsonl").read_text().splitlines())
@@ -94,12 +95,13 @@ def test_a_second_process_is_refused_and_the_first_goes_on(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    with started(command(scenes, run, "--no-ablations"), 0.5) as process:
+    with started(command(scenes, run, "--no-ablations"), tmp_path / "go") as process:
         before = time.monotonic()
         assert main(command(scenes, run, "--no-ablations")) == 1
         assert time.monotonic() - before < 60, "refused, not kept waiting"
         assert "another process is running into it" in capsys.readouterr().err
-        assert process.wait(timeout=120) == 0
+        (tmp_path / "go").touch()
+        assert process.wait() == 0
     assert len((run / "batches.jsonl").read_text().splitlines()) == 8
 
 
@@ -107,8 +109,8 @@ def test_a_killed_worker_costs_its_own_shard_only(scenes: Path, tmp_path: Path) 
     whole, parts = tmp_path / "whole", [tmp_path / "1", tmp_path / "2"]
     assert main(command(scenes, whole, "--no-ablations")) == 0
     assert main(command(scenes, parts[0], "--no-ablations", "--shard", "1/2")) == 0
-    with started(command(scenes, parts[1], "--no-ablations", "--shard", "2/2"), 0.3, batches=2) as process:
-        process.kill()
+    with started(command(scenes, parts[1], "--no-ablations", "--shard", "2/2"), tmp_path / "go", batch=2) as process:
+        process.send_signal(signal.SIGKILL)
     with pytest.raises(InputError, match=r"batches are missing"):
         merge(parts, tmp_path / "early")
     assert main(command(scenes, parts[1], "--no-ablations", "--shard", "2/2")) == 0
@@ -125,13 +127,14 @@ def test_a_full_disk_in_the_middle_of_a_run(scenes: Path, tmp_path: Path) -> Non
     size = (whole / "batches.jsonl").stat().st_size
     lines = (whole / "batches.jsonl").read_text().splitlines()
     done = bounded(
-        f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({size * 5 // 8}, {size * 5 // 8}))\n"
+        "import resource; from zsavs.datasets.folder import Folder\n"
+        "from zsavs.errors import OutputError; from zsavs.evaluation import Plan, evaluate\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size * 5 // 8}, {size * 5 // 8}))\n"
         f"try:\n    evaluate(Folder(sys.argv[1]), {plan}, sys.argv[2])\n"
         "except OutputError as error:\n    print('refused', error)\n",
         scenes,
         run,
-        imports="import sys, torch; from zsavs.datasets.folder import Folder\n"
-        "from zsavs.errors import OutputError; from zsavs.evaluation import Plan, evaluate\n",
+        imports=EVALUATION,
         mebibytes=4096,
     )
     assert done.stdout.startswith(f"refused {run}: cannot be written"), done.stderr[-500:]
@@ -161,6 +164,12 @@ def test_a_full_disk_while_the_report_is_written_loses_no_batch(
     assert main(command(scenes, tmp_path / "run", "--no-ablations")) == 0
 
 
+RUN_FOLDER = (
+    "import sys; from zsavs.errors import OutputError, ResultFileError\n"
+    "from zsavs.evaluation.resumable_run import ResumableRun\n"
+)
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 @pytest.mark.parametrize("name", ["batches.jsonl", "lock", "settings.json"])
 def test_a_folder_or_a_pipe_where_a_file_of_the_run_should_be(
@@ -173,8 +182,7 @@ def test_a_folder_or_a_pipe_where_a_file_of_the_run_should_be(
         "try:\n    ResumableRun(sys.argv[1], {'a': 1})\n"
         "except (OutputError, ResultFileError) as error:\n    print('refused', error)\n",
         tmp_path,
-        imports="import sys; from zsavs.errors import OutputError, ResultFileError\n"
-        "from zsavs.evaluation.resumable_run import ResumableRun\n",
+        imports=RUN_FOLDER,
         seconds=30,
     )
     assert done.stdout.startswith(f"refused {tmp_path}"), done.stderr[-500:]
@@ -189,8 +197,7 @@ def test_a_run_of_sparse_gigabytes_takes_no_large_memory(tmp_path: Path) -> None
         "try:\n    ResumableRun(sys.argv[1], {'a': 1})\n"
         "except ResultFileError as error:\n    print('refused', error)\n",
         tmp_path,
-        imports="import sys; from zsavs.errors import ResultFileError\n"
-        "from zsavs.evaluation.resumable_run import ResumableRun\n",
+        imports=RUN_FOLDER,
         mebibytes=1024,
     )
     assert "damaged (a line of over 268 MB)" in done.stdout, done.stderr[-500:]
