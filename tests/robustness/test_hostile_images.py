@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hostile import deflated
+from hostile import deflated, webp
 from limits import bounded
-from PIL import Image
 
 from zsavs.errors import (
     ImageError,
@@ -39,13 +37,6 @@ def tiff(width: int, height: int, strip: bytes, compression: int = 8) -> bytes:
     tags = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 273: 8, 278: height, 279: len(strip)}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     return struct.pack("<2sHI", b"II", 42, 8 + len(strip)) + strip + struct.pack("<H", len(tags)) + entries + bytes(4)
-
-
-def webp(side: int) -> bytes:
-    """An image of one colour, which WebP keeps in some bytes whatever its size."""
-    file = io.BytesIO()
-    Image.new("RGB", (side, side), "red").save(file, format="WEBP", lossless=True)
-    return file.getvalue()
 
 
 JP2 = b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 \0\0\0\0jp2 "
