@@ -108,10 +108,13 @@ def test_toy_scenes_are_heard_as_they_are(toy_demo: tuple[Path, list[str]]) -> N
     assert (off_screen.heard, off_screen.sources, off_screen.target.any()) == (("purple",), (), False)
 
 
-def test_the_same_demo_gives_the_same_page(toy_demo: tuple[Path, list[str]], tmp_path: Path) -> None:
-    list(demo.run(tmp_path, "toy"))
-    for path in sorted(toy_demo[0].rglob("*.*")):
-        assert (tmp_path / path.relative_to(toy_demo[0])).read_bytes() == path.read_bytes()
+def test_the_same_demo_gives_the_same_page(tmp_path: Path) -> None:
+    for run in ("1", "2"):
+        list(demo.write_demo(demo.toy_scenes()[:1], "toy", tmp_path / run))
+    written = sorted(files(tmp_path / "1"))
+    assert len(written) == 3 + 6 + 1, "cards, the files beside the page, and the page"
+    for path in written:
+        assert (tmp_path / "2" / path.relative_to(tmp_path / "1")).read_bytes() == path.read_bytes()
 
 
 # ------------------------------------------------------------------------------- scenes as files
@@ -138,11 +141,18 @@ def test_without_them_the_first_of_each_group_is_shown(scenes: Path) -> None:
     assert [scene.name for scene in demo.shipped_scenes(Orchestra(scenes))] == [f"{group}_000" for group in GROUPS]
 
 
-def test_another_preset_runs_on_the_scenes_that_come_with_zsavs(
-    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_nano(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preset nano with the parts of the toy world, on two small scenes of it."""
     monkeypatch.setitem(presets.PRESETS, "nano", presets.PRESETS["toy"])
     monkeypatch.setattr(Orchestra, "shipped", scenes)
+    monkeypatch.setattr(scenes_module, "_SHIPPED", ("single_000", "off_screen_000"))
+
+
+@pytest.mark.usefixtures("small_nano")
+def test_another_preset_runs_on_the_scenes_that_come_with_zsavs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = "\n".join(demo.run(tmp_path, "nano"))
     assert "very small trained models" in said
     assert "hand-written" not in said
@@ -172,6 +182,7 @@ def test_a_sound_is_a_link_in_markdown() -> None:
     assert "- [a \\[sound\\]](<page/a%20b.wav>)" in render(page, "markdown")
 
 
+@pytest.mark.usefixtures("small_nano")
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert main(["demo", "--out", str(tmp_path / "file" / "demo")]) == 1
@@ -180,6 +191,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pyt
     assert said.count("\n") == 1
 
 
+@pytest.mark.usefixtures("small_nano")
 def test_an_interrupted_demo_leaves_whole_files_and_no_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

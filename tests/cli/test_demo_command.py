@@ -7,13 +7,29 @@ from pathlib import Path
 import pytest
 
 from zsavs.cli import demo
+from zsavs.cli.demo import scenes
 from zsavs.cli.main import main
 
 
-def test_demo_runs_without_a_network_and_says_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_runs_without_a_network_and_says_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On one of its scenes; on all of them below."""
+    monkeypatch.setattr(scenes, "_SHIPPED", scenes._SHIPPED[:1])
     assert main(["demo", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "very small trained models" in said
     assert "zsavs download base" in said
     assert len(list(tmp_path.glob("*.png"))) == len(demo.STRATEGIES) * len(demo.shipped_scenes())
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_the_scenes_of_the_demo_come_with_zsavs() -> None:
+    assert tuple(scene.name for scene in demo.shipped_scenes()) == scenes._SHIPPED
+
+
+@pytest.mark.full
+def test_demo_runs_on_all_its_scenes(tmp_path: Path) -> None:
+    assert main(["demo", "--out", str(tmp_path)]) == 0
+    assert len(list(tmp_path.glob("*.png"))) == len(demo.STRATEGIES) * len(scenes._SHIPPED)
     assert (tmp_path / "index.html").is_file()
