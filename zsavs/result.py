@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zlib
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.media.arrays import frozen
 from zsavs.storage import rle
-from zsavs.storage.files import read_text, write_atomically
+from zsavs.storage.files import png, read_text, write_atomically, write_png
 from zsavs.storage.packed_maps import MAX_BYTES, checked_size, decode_masks, pack_map, unpack_map
 from zsavs.types import AudioClip, Query
 
@@ -200,9 +199,7 @@ class AVSResult:
 
     def _repr_png_(self) -> bytes:
         """The overlay as a PNG file, for notebooks."""
-        file = io.BytesIO()
-        self.overlay().save(file, format="PNG")
-        return file.getvalue()
+        return png(self.overlay())
 
     def _repr_html_(self) -> str:
         """The overlay, the audio to play, and a table of what was found and heard, for notebooks."""
@@ -270,7 +267,7 @@ class AVSResult:
             "score_map": Image.fromarray(levels),
         }
         for name, image in images.items():
-            write_atomically(files[name], lambda file, image=image: image.save(file, format="PNG"))  # type: ignore[misc]
+            write_png(files[name], image)
         write_atomically(files["json"], lambda file: file.write(text))
         return files
 

@@ -27,11 +27,11 @@ def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> 
     from PIL import Image
 
     from zsavs import draw
-    from zsavs.storage.files import write_atomically
+    from zsavs.storage.files import write_png
 
     cards = [Image.open(answer["files"]["card"]).convert("RGB") for own in answers for answer in own.values()]
     page = draw.contact_sheet(cards, columns)
-    write_atomically(path, lambda file: page.save(file, format="PNG"))
+    write_png(path, page)
     return path
 
 
@@ -50,11 +50,11 @@ def write_answer(result: AVSResult, sample: AVSample, folder: str, stem: str, ti
     Raises:
         OutputError: a file cannot be written.
     """
-    from zsavs.storage.files import write_atomically
+    from zsavs.storage.files import write_png
 
     image = result.card(sample.audio, title)
     files = {"card": Path(folder) / f"{stem}_card.png", **result.save(folder, stem)}
-    write_atomically(files["card"], lambda file: image.save(file, format="PNG"))
+    write_png(files["card"], image)
     return {
         "objects": [
             {"phrase": phrase, "score": round(float(score), 4), "box_xyxy": [float(x) for x in box], "pixels": int(n)}
@@ -98,14 +98,14 @@ def add_labels(
     from zsavs import draw
     from zsavs.language.label_maps import class_mapper, label_map, text_embedder
     from zsavs.language.label_sets import avss_palette
-    from zsavs.storage.files import write_atomically
+    from zsavs.storage.files import write_png
 
     classes = class_mapper(name, text_embedder(verifier))
     path = Path(folder) / f"{stem}_{name}.png"
     image = draw.label_image(
         label_map(result.phrases, result.masks, classes), avss_palette() if name == "avss" else None
     )
-    write_atomically(path, lambda file: image.save(file, format="PNG"))
+    write_png(path, image)
     answer["files"]["labels"] = str(path)
     answer["label_set"] = name
     for row in answer["objects"]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from zsavs.evaluation.batch_runner import BatchRunner
 from zsavs.evaluation.run_files import read_json
-from zsavs.storage.files import write_atomically
+from zsavs.storage.files import write_atomically, write_png
 
 __all__ = ["copy_cases", "draw_cases", "drawn_cases"]
 
@@ -27,10 +27,7 @@ def draw_cases(report: Mapping[str, Any], runner: BatchRunner, folder: Path) -> 
         sample, result = runner.answer(strategy, case["item"])
         image = result.card(sample.audio, f"{strategy} · J {case['J']:.2f}")
         case["picture"] = file_name
-        write_atomically(
-            folder / file_name,
-            lambda file, image=image: image.save(file, format="PNG"),  # type: ignore[misc]
-        )
+        write_png(folder / file_name, image)
 
 
 def drawn_cases(folders: Sequence[str | os.PathLike[str]]) -> tuple[int, dict[tuple[str, str], Path]]:

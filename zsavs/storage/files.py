@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zsavs.errors import OutputError
 
-__all__ = ["MAX_TEXT_BYTES", "open_regular", "read_text", "write_atomically"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["MAX_TEXT_BYTES", "open_regular", "png", "read_text", "write_atomically", "write_png"]
 
 #: More than any list or table that we know holds.
 MAX_TEXT_BYTES = 2**28
+#: Of 0 to 9. Cards and overlays get a twentieth larger than at the default, 6, in a third of the time.
+_PNG_EFFORT = 3
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -87,3 +93,19 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def png(image: Image) -> bytes:
+    """The image as a PNG file."""
+    file = io.BytesIO()
+    image.save(file, format="PNG", compress_level=_PNG_EFFORT)
+    return file.getvalue()
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Write the image as a PNG file, there complete or not at all.
+
+    Raises:
+        OutputError: as :func:`write_atomically`.
+    """
+    write_atomically(path, lambda file: file.write(png(image)))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zsavs.build import compare, strategies_of
 from zsavs.cli import console
-from zsavs.cli.demo.page import photograph_files, photographs_section, png, scene_files, scene_section
+from zsavs.cli.demo.page import photograph_files, photographs_section, scene_files, scene_section
 from zsavs.cli.demo.photographs import Photograph, shipped_photographs
 from zsavs.cli.demo.scenes import DemoScene, shipped_scenes, toy_scenes
 from zsavs.errors import ZsavsError, first_line
@@ -22,7 +22,7 @@ from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Page
 from zsavs.report.render import render
 from zsavs.result import AVSResult
-from zsavs.storage.files import write_atomically
+from zsavs.storage.files import png, write_atomically
 
 __all__ = ["PHOTOGRAPHS", "PRESET", "STRATEGIES", "DemoScene", "run", "shipped_scenes", "toy_scenes", "write_demo"]
 

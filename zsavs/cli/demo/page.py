@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,9 +15,10 @@ from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Audio, Block, Cell, Figure, Figures, Heading, Paragraph, Row, Section, Table
 from zsavs.report.values import line
 from zsavs.result import AVSResult
+from zsavs.storage.files import png
 from zsavs.types import Times, when
 
-__all__ = ["photograph_files", "photographs_section", "png", "scene_files", "scene_section"]
+__all__ = ["photograph_files", "photographs_section", "scene_files", "scene_section"]
 
 _J = (
     "J is the overlap of what is marked with what really sounds: 1 if it is the same, 0 if nothing is. Where nothing "
@@ -95,13 +95,6 @@ def photograph_files(photograph: Photograph, results: Mapping[str, AVSResult]) -
     yield _shown(photograph), photograph.image.path.read_bytes()
     for name, result in results.items():
         yield _image_path(photograph, name), png(result.overlay())
-
-
-def png(image: Image.Image) -> bytes:
-    """The image as a PNG file."""
-    file = io.BytesIO()
-    image.save(file, format="PNG")
-    return file.getvalue()
 
 
 def _image_path(scene: DemoScene | Photograph, what: str) -> str:
