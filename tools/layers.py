@@ -49,7 +49,8 @@ def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def imports(module: str) -> Iterator[Import]:
+@cache
+def imports(module: str) -> tuple[Import, ...]:
     """Everything of zsavs that a module imports, inside functions too, type checking aside."""
 
     def visit(node: ast.AST) -> Iterator[Import]:
@@ -67,7 +68,7 @@ def imports(module: str) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
             yield from visit(child)
 
-    yield from visit(tree(module))
+    return tuple(visit(tree(module)))
 
 
 def wing(module: str) -> str:

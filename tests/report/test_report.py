@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import copy
+import functools
+import importlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from zsavs.draw import palette
 from zsavs.errors import InputError, OutputError
 from zsavs.metrics import suites
 from zsavs.report import published, write
+from zsavs.report.blocks import Chart
+from zsavs.report.chart import svg
 
+#: The module, not the function that the package names after it.
+render = importlib.import_module("zsavs.report.render")
 HOSTILE = '<script>alert("x")</script>\n| `a` | **b** & [c](javascript:d) \u202egnp.\udc80\x1b[31m'
 TAGS = set(
     re.findall(
@@ -290,6 +298,25 @@ def test_every_text_is_escaped(report: dict[str, Any], tmp_path: Path) -> None:
             assert len(re.findall(r"(?<!\\)\|", line)) == following.count("|")
 
 
+@pytest.fixture
+def charts_drawn_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A chart that was drawn in this test is not drawn again: most of the time of a report goes into it."""
+    drawn: dict[str, Markup] = {}
+
+    @functools.wraps(svg)
+    def once(chart: Chart) -> Markup:
+        key = repr(chart)
+        if key not in drawn:
+            drawn[key] = svg(chart)
+        return drawn[key]
+
+    monkeypatch.setattr(render, "svg", once)
+    render._environment.cache_clear()  # it holds the function that draws
+    yield
+    render._environment.cache_clear()
+
+
+@pytest.mark.usefixtures("charts_drawn_once")
 @pytest.mark.parametrize("value", [None, {}, [], "", 0, "text", [None], {"a": None}, {"a": {}}, [[]], {"a": {"b": []}}])
 def test_strange_values_do_no_harm(report: dict[str, Any], tmp_path: Path, value: Any) -> None:
     for key in report:
