@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_process import EVALUATION, WarmProcess, run_warm
 
 from zsavs.cli.main import main
 from zsavs.testing import toy
@@ -121,28 +122,21 @@ def _environment() -> dict[str, str]:
 
 
 def test_ctrl_c_is_130_and_one_line(folder: Path) -> None:
-    code = (
-        # A shell's background job, as tests may be run, ignores SIGINT and hands that on.
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "import sys, time; from zsavs.testing import toy; from zsavs.cli.main import main\n"
-        "slow = toy.ToyGrounder.ground\n"
-        "def ground(self, *a):\n    print('working', flush=True); time.sleep(60)\n    return slow(self, *a)\n"
-        "toy.ToyGrounder.ground = ground\n"
-        f"sys.exit(main(['eval', '--root', {str(folder)!r}, '--preset', 'toy']))"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    code = """
+# A shell's background job, as tests may be run, ignores SIGINT and hands that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from zsavs.testing import toy
+def ground(*_):
+    print("working", flush=True)
+    time.sleep(60)
+toy.ToyGrounder.ground = ground
+sys.exit(main(["eval", "--root", sys.argv[1], "--preset", "toy"]))
+"""
+    with WarmProcess(code, folder, imports=EVALUATION, seconds=50) as process:
         assert process.stdout.readline() == "working\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
-        said = process.stderr.read()
+        assert process.wait() == 130
+        said = process.stderr
     assert "interrupted" in said
     assert "Traceback" not in said
 
@@ -154,13 +148,9 @@ def test_doorways_are_the_commands(doorway: str, pair: tuple[str, str], folder: 
         "inference_demo.py": ["--img_path", image, "--wav_path", audio_file, "--out", str(tmp_path / "out")],
         "eval.py": ["--test_data_path", str(folder)],
     }[doorway]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / doorway), "--methods", "cross_modal", "--preset", "toy", *words],
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    arguments = ["--methods", "cross_modal", "--preset", "toy", *words]
+    code = "import runpy; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = run_warm(code, ROOT / doorway, *arguments, imports=EVALUATION)
     assert done.returncode == 0, done.stderr
     assert "cross_modal" in done.stdout
 

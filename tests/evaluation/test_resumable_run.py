@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from evaluation_set import SOURCES, plan
+from warm_process import EVALUATION, run_warm
 
 from zsavs.datasets.folder import Folder
 from zsavs.errors import InputError, OutputError, ResultFileError
 from zsavs.evaluation import evaluate
 from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.testing import toy
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_finished_run_is_not_run_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,16 +127,12 @@ def test_two_processes_do_not_share_a_run_folder(folder: Path, tmp_path: Path) -
 #: A process whose forks run the same evaluation, each killed after some calls of the grounder and a moment more:
 #: between batches, in one, in the middle of a write. It prints how many were killed before one had finished.
 KILLED = """
-import os, random, signal, sys, time
-from dataclasses import replace
-from pathlib import Path
 from zsavs.datasets.folder import Folder
 from zsavs.evaluation import Plan, evaluate
 from zsavs.testing import toy
 
 root, run, seed = sys.argv[1:]
 plan = Plan(strategies=("cross_modal", "fused"), preset="toy", batch_size=1, suites=("avsbench",))
-evaluate(Folder(root), replace(plan, limit=1))  # imports all that the forks need
 ground = toy.ToyGrounder.ground
 rng, killed = random.Random(int(seed)), 0
 for _ in range(60):
@@ -170,13 +162,7 @@ print(killed)
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(folder: Path, tmp_path: Path, seed: int) -> None:
     evaluate(Folder(folder), plan(batch_size=1), tmp_path / "whole")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "run"), str(seed)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_warm(KILLED, folder, tmp_path / "run", seed, imports=EVALUATION)
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) >= 1
     evaluate(Folder(folder), plan(batch_size=1), tmp_path / "run")
