@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm_process import run_script
 
 import zsavs
 from zsavs.cli import app
@@ -25,14 +23,7 @@ def test_the_first_code_block_is_the_two_commands() -> None:
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_example_runs(example: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(example)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_script(example, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     assert not done.stderr

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from warm_process import EVALUATION, WarmProcess, run_warm
+from warm_process import EVALUATION, WarmProcess, run_script
 
 from zsavs.cli.main import main
 from zsavs.testing import toy
@@ -149,8 +149,7 @@ def test_doorways_are_the_commands(doorway: str, pair: tuple[str, str], folder: 
         "eval.py": ["--test_data_path", str(folder)],
     }[doorway]
     arguments = ["--methods", "cross_modal", "--preset", "toy", *words]
-    code = "import runpy; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    done = run_warm(code, ROOT / doorway, *arguments, imports=EVALUATION)
+    done = run_script(ROOT / doorway, *arguments)
     assert done.returncode == 0, done.stderr
     assert "cross_modal" in done.stdout
 

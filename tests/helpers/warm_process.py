@@ -20,15 +20,19 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-#: For the command line and for evaluations of toy scenes: an evaluation loads what is loaded late.
+#: For the command line and for evaluations of toy scenes: an evaluation loads what is loaded late. Not by the command
+#: line, which sets how the process logs.
 EVALUATION = """
 import os, random, signal, sys, tempfile, time
 from pathlib import Path
-from evaluation_set import write_evaluation_set
+from evaluation_set import plan as _plan, write_evaluation_set
+from zsavs.cli.app import commands
 from zsavs.cli.main import main
+from zsavs.datasets.folder import Folder as _Folder
+from zsavs.evaluation import evaluate as _evaluate
+commands()
 with tempfile.TemporaryDirectory() as _root:
-    write_evaluation_set(Path(_root))
-    main(["eval", "--root", _root, "--preset", "toy", "--limit", "1", "--out", f"{_root}/run"])
+    _evaluate(_Folder(write_evaluation_set(Path(_root))), _plan(limit=1), f"{_root}/run")
 """
 
 #: What a process does once it is warm. For each request it forks, tells the number of the fork, waits for it and tells
@@ -151,3 +155,9 @@ def run_warm(code: str, *arguments: object, **settings: Any) -> subprocess.Compl
     with WarmProcess(code, *arguments, **settings) as process:
         said = process.stdout.read()
         return subprocess.CompletedProcess(code, process.wait(), said, process.stderr)
+
+
+def run_script(path: Path, *arguments: object, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a Python file to its end, as by its name on the command line, from a process that can evaluate."""
+    code = "import runpy; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    return run_warm(code, path, *arguments, imports=EVALUATION, folder=folder)
