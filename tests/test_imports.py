@@ -49,9 +49,9 @@ assert before == (logging.root.handlers[:], dict(os.environ), random.getstate(),
 
 
 def test_importing_zsavs_is_quick() -> None:
-    """The best of several runs, as the machine may be busy."""
+    """At least one of several runs, as the machine may be busy."""
     code = "import time; start = time.perf_counter(); import zsavs; print(time.perf_counter() - start)"
-    assert min(float(in_a_new_process(code)) for _ in range(5)) < 0.3
+    assert any(float(in_a_new_process(code)) < 0.3 for _ in range(5))
 
 
 def test_names_are_resolved_when_they_are_used() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_process import run_warm
 
 import zsavs
 from zsavs.cli.app import EXAMPLES, commands
@@ -95,15 +96,16 @@ def test_help_loads_no_torch(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", [["--help"], ["segment", "--help"]])
 def test_help_takes_under_half_a_second_of_the_processor(words: list[str]) -> None:
-    """The best of several runs, and no time of the clock, as the machine may be busy."""
+    """At least one of several runs, and no time of the clock, as the machine may be busy."""
     run, environment = [sys.executable, "-m", "zsavs", *words], {**os.environ, "PYTHONPATH": str(ROOT)}
-    times = []
-    for _ in range(5):
+
+    def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(run, env=environment, capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(times) < 0.5
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert any(seconds() < 0.5 for _ in range(5))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -127,9 +129,17 @@ def test_the_script_for_the_shell_is_printed(shell: str) -> None:
     ],
 )
 def test_names_are_completed(line: str, kind: str) -> None:
-    done = _zsavs(COMP_WORDS=line, COMP_CWORD=str(line.count(" ")), _ZSAVS_COMPLETE="complete_bash")
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ZSAVS_COMPLETE": "complete_bash"}
+    code = f"""
+import atexit, os
+os.environ |= {words!r}
+sys.argv = ["zsavs"]
+atexit.register(lambda: print("torch" in sys.modules, file=sys.stderr))
+entry()
+"""
+    done = run_warm(code, imports="import sys; from zsavs.cli.app import commands; from zsavs.cli.main import entry\n")
     assert done.stdout.split() == zsavs.list_components(kind)
-    assert " torch\n" not in done.stderr
+    assert done.stderr == "False\n"
 
 
 def test_commands_are_completed() -> None:

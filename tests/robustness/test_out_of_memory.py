@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,15 @@ from zsavs.models.text_memo import TextMemo
 from zsavs.testing import toy
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.types import Proposals
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_is_collected() -> Iterator[None]:
+    """Memory is freed between attempts by a collection, which would look through all that other tests have loaded."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Device:
@@ -98,7 +108,6 @@ def test_every_device_has_words_of_its_own(message: str, kind: type[Exception]) 
 
 def test_the_failed_attempt_is_let_go_before_the_next() -> None:
     """Else its tensors would fill the memory that the smaller batch needs."""
-    import gc
     import weakref
 
     class Tensors:

@@ -93,7 +93,7 @@ def test_a_pickle_in_the_place_of_weights_does_not_run(name: str, tmp_path: Path
 @pytest.mark.parametrize(
     "load",
     [
-        lambda path: open_clip.OpenClipEncoder.load("ViT-B-32", weights=path, device="cpu"),
+        lambda path: open_clip.OpenClipEncoder.load("ViT-S-32-alt", weights=path, device="cpu"),
         lambda path: imagebind.ImageBindEncoder.load(path, device="cpu"),
     ],
     ids=["open_clip", "imagebind"],
