@@ -15,7 +15,7 @@ from zsavs.draw.colours import PAPER
 @pytest.mark.parametrize(("height", "width"), [(855, 640), (360, 640), (64, 64), (200, 1200)])
 @pytest.mark.parametrize("count", [1, 3, 8, 60])
 def test_labels_stay_inside_and_never_cover_each_other(height: int, width: int, count: int) -> None:
-    for seed in range(3):
+    for seed in range(1 if count == 60 else 3):
         _, masks = scene(height, width, count, seed)
         phrases = [("dog", "a siren far away", "x" * 80)[i % 3] for i in range(count)]
         labels = placed(masks, phrases, np.linspace(0, 1, count).tolist())
