@@ -8,6 +8,7 @@ strategy that ignores the sound is found out. On anything but toy scenes the par
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -147,8 +148,9 @@ class ToyImageText(_ToyText):
         grids = []
         for image in images:
             rows, columns = (np.array_split(np.arange(n), min(max(1, round(6 * scale)), n)) for n in image.shape[:2])
+            colours = _colour_of(image)
             grids.append(
-                np.stack([[np.square(_see(image[np.ix_(row, column)])) for column in columns] for row in rows])
+                np.stack([[np.square(_seen(colours[np.ix_(row, column)])) for column in columns] for row in rows])
             )
         return grids
 
@@ -346,12 +348,19 @@ def scene(
 def _hear(clip: AudioClip) -> NDArray[np.float32]:
     wave = clip.mono().astype(np.float64)
     wave -= wave.mean()  # a constant offset is a fault of the recorder, and inaudible
-    window = np.hanning(len(wave)) if len(wave) > 2 else np.ones(len(wave))
+    window, bands = _ear(len(wave), clip.sample_rate_hz)
     power = np.abs(np.fft.rfft(wave * window)) ** 2 / (window**2).sum() / len(wave) * 2
-    frequency = np.fft.rfftfreq(len(wave), 1 / clip.sample_rate_hz)
-    heard = np.array([power[np.abs(frequency / pitch - 1) < 0.06].sum() for pitch in PITCHES_HZ.values()])
+    heard = np.array([power[band].sum() for band in bands])
     share = heard / (power.sum() + _FLOOR)
     return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=16)
+def _ear(samples: int, sample_rate_hz: int) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
+    """The window of a clip, and for each colour the places in its spectrum that are near the colour's pitch."""
+    window = np.hanning(samples) if samples > 2 else np.ones(samples)
+    frequency = np.fft.rfftfreq(samples, 1 / sample_rate_hz)
+    return window, [np.flatnonzero(np.abs(frequency / pitch - 1) < 0.06) for pitch in PITCHES_HZ.values()]
 
 
 def _shares(clip: AudioClip) -> NDArray[np.float64]:
@@ -360,7 +369,11 @@ def _shares(clip: AudioClip) -> NDArray[np.float64]:
 
 
 def _see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    share = np.bincount(_colour_of(image).ravel() + 1, minlength=len(_NAMES) + 1)[1:] / (image.size / 3)
+    return _seen(_colour_of(image))
+
+
+def _seen(colours: NDArray[np.int64]) -> NDArray[np.float32]:
+    share = np.bincount(colours.ravel() + 1, minlength=len(_NAMES) + 1)[1:] / colours.size
     return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
 
 
@@ -379,6 +392,7 @@ def _colour_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _distance(image: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
     """(H, W) largest difference of each pixel's channels from a colour, 0 to 255."""
-    red, green, blue = (np.abs(image[..., channel] - _RGB[index][channel]) for channel in range(3))
-    distance: NDArray[np.float32] = np.maximum(np.maximum(red, green), blue)  # a tenth of the time of .max(axis=2)
+    # Channel by channel, as numpy is slow at the maximum over an axis of three.
+    red, green, blue = (np.abs(image[..., channel] - _RGB[index, channel]) for channel in range(3))
+    distance: NDArray[np.float32] = np.maximum(np.maximum(red, green), blue)
     return distance
