@@ -79,7 +79,7 @@ def test_a_spectrogram_is_inverted_to_its_audio(samples: int, length: int, chann
     wave = np.random.default_rng(samples).standard_normal((channels, samples)).astype(np.float32)
     spectrogram = stft(wave, length)
     assert spectrogram.shape == (channels, length // 2 + 1, 1 - (-samples // (length // 2)))
-    assert istft(spectrogram, length, samples) == pytest.approx(wave, abs=1e-5)
+    np.testing.assert_allclose(istft(spectrogram, length, samples), wave, rtol=0, atol=1e-5)
 
 
 # ----------------------------------------------------------------------------------- times
@@ -173,7 +173,7 @@ def test_components_add_up_to_the_clip_channel_by_channel() -> None:
     clip = clip_of([0.8 * red + 0.1 * blue, 0.2 * red + 0.9 * blue])
     (components,) = SOUNDS["nmf"].decompose([clip])
     assert len(components) > 1
-    assert sum(part.clip.waveform for part in components) == pytest.approx(clip.waveform, abs=0.02)
+    np.testing.assert_allclose(sum(part.clip.waveform for part in components), clip.waveform, rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
@@ -356,10 +356,14 @@ def test_queries_that_do_not_fit_together_are_refused() -> None:
 
 
 # --------------------------------------------------------------------------- any strategy
+#: The samples of a contract, a second of each.
+SHORT = [replace(sample, audio=clip_of(sample.audio.waveform[:, :RATE])) for sample in testing.example_samples()]
+
+
 @pytest.mark.parametrize("method", SOUNDS)
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_keeps_its_contract_under_every_decomposition(name: str, method: str) -> None:
-    testing.check_strategy(Decomposed(STRATEGIES[name], SOUNDS[method]))
+    testing.check_strategy(Decomposed(STRATEGIES[name], SOUNDS[method]), SHORT)
 
 
 def test_strategies_keep_their_contract_with_embedded_components() -> None:
@@ -372,7 +376,7 @@ def test_strategies_keep_their_contract_with_embedded_components() -> None:
             Fused(encoder, IMAGE_TEXT, COLOURS),
             *([JointEmbedding(encoder, COLOURS)] if audio_text is JOINT else []),
         ):
-            testing.check_strategy(Decomposed(strategy, sparse))
+            testing.check_strategy(Decomposed(strategy, sparse), SHORT)
 
 
 def test_a_batch_of_clips_of_many_lengths_equals_them_one_by_one() -> None:
@@ -421,21 +425,27 @@ def scenes() -> Orchestra:
     return Orchestra()
 
 
+@pytest.fixture(scope="module")
+def loaded() -> Any:
+    """A pipeline that keeps the models in memory, from which all pipelines of these tests take them."""
+    return nano(None)
+
+
 def nano(decomposition: str | None, **settings: Any) -> Any:
     return zsavs.build_pipeline(
         "audio_to_text", preset="nano", device="cpu", decomposition=decomposition, **settings
     ).strategy
 
 
-def samples_of(scenes: Orchestra, groups: Sequence[str]) -> list[tuple[AVSample, tuple[str, ...]]]:
-    return [
-        (scenes.load(item).sample, scenes.scenes[item].heard) for item in scenes if scenes.scenes[item].group in groups
-    ]
+def samples_of(scenes: Orchestra, group: str, most: int) -> list[tuple[AVSample, tuple[str, ...]]]:
+    """The first scenes of a group, and what is heard in each."""
+    items = [item for item in scenes if scenes.scenes[item].group == group][:most]
+    return [(scenes.load(item).sample, scenes.scenes[item].heard) for item in items]
 
 
-def test_a_trained_encoder_finds_sources_one_after_the_other(scenes: Orchestra) -> None:
+def test_a_trained_encoder_finds_sources_one_after_the_other(scenes: Orchestra, loaded: Any) -> None:
     """Maracas for three seconds, a trumpet for one."""
-    (first, (one,)), (second, (other,)) = samples_of(scenes, ["single"])[:2]
+    (first, (one,)), (second, (other,)) = samples_of(scenes, "single", 2)
     rate = first.audio.sample_rate_hz
     waves = first.audio.waveform[:, : 3 * rate], second.audio.waveform[:, :rate]
     sample = replace(first, audio=AudioClip(np.concatenate(waves, axis=1), rate))
@@ -448,10 +458,17 @@ def test_a_trained_encoder_finds_sources_one_after_the_other(scenes: Orchestra) 
     assert (times[other][0][0], times[other][-1][1]) == pytest.approx((3, 4), abs=1.0)
 
 
+#: How many scenes of a group; all sixteen are slow.
+MOST = [6, pytest.param(16, marks=pytest.mark.full)]
+
+
+@pytest.mark.parametrize("most", MOST)
 @pytest.mark.parametrize("method", ["nmf", "sparse"])
-def test_a_trained_encoder_finds_more_of_sources_at_once(scenes: Orchestra, method: str) -> None:
+def test_a_trained_encoder_finds_more_of_sources_at_once(
+    scenes: Orchestra, loaded: Any, method: str, most: int
+) -> None:
     """With one row for each query, so that the strategy alone finds one of each two."""
-    two = samples_of(scenes, ["two"])
+    two = samples_of(scenes, "two", most)
     samples = [sample for sample, _ in two]
     alone, apart = (nano(name, top_k=1).query(samples) for name in (None, method))
 
@@ -460,12 +477,13 @@ def test_a_trained_encoder_finds_more_of_sources_at_once(scenes: Orchestra, meth
 
     wrong = sum(len(set(query.phrases) - set(heard)) for query, (_, heard) in zip(apart, two, strict=True))
     assert right(apart) >= right(alone) + 3
-    assert wrong <= 2
+    assert wrong <= most / 8
 
 
+@pytest.mark.parametrize("most", MOST)
 @pytest.mark.parametrize("method", ["windows", "nmf", "sparse"])
-def test_parts_of_noise_and_silence_lead_to_nothing(scenes: Orchestra, method: str) -> None:
-    samples = [sample for sample, _ in samples_of(scenes, ["noise", "silence"])]
+def test_parts_of_noise_and_silence_lead_to_nothing(scenes: Orchestra, loaded: Any, method: str, most: int) -> None:
+    samples = [sample for group in ("noise", "silence") for sample, _ in samples_of(scenes, group, most)]
     pipe = zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu", decomposition=method)
     assert sum(len(query) for query in pipe.query(samples)) <= 1, "one part in all of them may sound like something"
     assert [len(result) for result in pipe.map(samples)] == [0] * len(samples)

@@ -192,20 +192,26 @@ def test_every_component_has_a_direction_of_its_own() -> None:
     assert places["blue"] > 0.8
 
 
-def test_trained_models_pick_the_side_that_the_sound_comes_from() -> None:
+@pytest.mark.parametrize("most", [4, pytest.param(16, marks=pytest.mark.full)])
+def test_trained_models_pick_the_side_that_the_sound_comes_from(most: int) -> None:
     """Shipped scenes in which both of two like things are found; their sound is panned to one, then to the other."""
     scenes = Orchestra()
     plain, pipe = (
         zsavs.build_pipeline("audio_to_text", preset="nano", device="cpu", stereo=stereo) for stereo in (False, True)
     )
-    surest = []
+    apart = []
     for item in [name for name in scenes if scenes.scenes[name].group == "two_instances"]:
-        index, sample = scenes.index_map(item), scenes.load(item).sample
+        index = scenes.index_map(item)
         things = enumerate(scenes.scenes[item].things, 1)
         masks = [index == place for place, thing in things if thing.sounding]
         middles = [float(np.nonzero(mask)[1].mean()) / index.shape[1] for mask in masks]
+        if abs(middles[0] - middles[1]) >= 0.25:
+            apart.append((item, masks, middles))
+    surest = []
+    for item, masks, middles in apart[:most]:
+        sample = scenes.load(item).sample
         both = plain(sample).mask
-        if abs(middles[0] - middles[1]) < 0.25 or not all((both & mask).sum() > 0.5 * mask.sum() for mask in masks):
+        if not all((both & mask).sum() > 0.5 * mask.sum() for mask in masks):
             continue
         for mask, other, place in zip(masks, masks[::-1], middles, strict=True):
             result = pipe(replace(sample, audio=panned(sample.audio, place)))
