@@ -49,9 +49,9 @@ def random_states() -> list[Any]:
     return [torch.get_rng_state().tolist(), name, keys.tolist(), rest, random.getstate()]
 
 
-def imported_by(module: str) -> set[str]:
-    """Names of the top-level modules that importing ``module`` in a fresh interpreter brings in."""
-    code = f"import {module}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+def imported_by(*modules: str) -> set[str]:
+    """Names of the top-level modules that importing ``modules`` in a fresh interpreter brings in."""
+    code = f"import {', '.join(modules)}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
