@@ -2,66 +2,51 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from adapter_uses import USES
-from limits import ROOT
+from adapter_uses import USES, far_off, on_device
+from forked import run_in_fork
 
-HELPERS = Path(__file__).parents[1] / "helpers"
+from zsavs.models import device_copies
 
 pytestmark = pytest.mark.skipif(
     not hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"),
     reason="NOT RUN: this torch knows no devices made in Python",
 )
 
-#: Runs in a process of its own: for each use of each adapter how far its answer on the device is from that on the CPU,
-#: and how often the processor waits for the device.
-SCRIPT = """
-import json
-import torch
-import pretended_device
-from adapter_uses import USES, far_off, on_device
 
-report = {}
-for name, (make, uses) in USES.items():
-    for dtype in (torch.float32, torch.bfloat16):
-        near = on_device(make(), "cpu", dtype)
-        with pretended_device.pretended():
-            far = on_device(make(), pretended_device.DEVICE, dtype)
-        for use, ask in uses.items():
-            wanted = ask(near)
-            with pretended_device.pretended() as waits:
-                got = ask(far)
-            report[f"{name} {use} {str(dtype)[6:]}"] = [far_off(got, wanted), len(waits)]
-print(json.dumps(report))
-"""
+def report_of_all_uses() -> dict[str, tuple[float, int]]:
+    """For each use of each adapter how far its answer on the device is from that on the CPU, and how often the
+    processor waits for the device; for a process of its own."""
+    import pretended_device
+
+    found = {}
+    for name, (make, uses) in USES.items():
+        toy = make()
+        for dtype in (torch.float32, torch.bfloat16):
+            near = on_device(toy, "cpu", dtype)
+            with pretended_device.pretended():
+                far = on_device(toy, pretended_device.DEVICE, dtype)
+            for use, ask in uses.items():
+                wanted = ask(near)
+                with pretended_device.pretended() as waits:
+                    got = ask(far)
+                found[f"{name} {use} {str(dtype)[6:]}"] = far_off(got, wanted), len(waits)
+    return found
+
 
 #: Uses whose answers are chosen among many that are about as good, so that rounding to bfloat16 changes the choice.
 CHOSEN = ("grounding_dino", "mm_grounding_dino", "owlv2")
 
 
 @pytest.fixture(scope="module")
-def report() -> dict[str, list[float]]:
-    path = os.pathsep.join([str(ROOT), str(HELPERS)])
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def report() -> dict[str, tuple[float, int]]:
+    return run_in_fork(report_of_all_uses)
 
 
-def test_every_adapter_gives_on_another_device_what_it_gives_on_the_cpu(report: dict[str, list[float]]) -> None:
+def test_every_adapter_gives_on_another_device_what_it_gives_on_the_cpu(report: dict[str, tuple[float, int]]) -> None:
     assert len(report) == 2 * sum(len(uses) for _, uses in USES.values())
     for use, (distance, _) in report.items():
         if use.endswith("float32"):
@@ -70,7 +55,7 @@ def test_every_adapter_gives_on_another_device_what_it_gives_on_the_cpu(report: 
             assert distance < 0.02, use
 
 
-def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[str, list[float]]) -> None:
+def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[str, tuple[float, int]]) -> None:
     waits = {use.removesuffix(" float32"): count for use, (_, count) in report.items() if use.endswith("float32")}
     # Once, for the answer; transformers looks whether a mask of texts hides anything.
     once = (
@@ -88,38 +73,34 @@ def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[s
     assert waits["owlv2 boxes"] == 3 * 2 + 3
 
 
+def what_it_finds() -> dict[str, Any]:
+    """What operations on the device say and give; for a process of its own."""
+    import pretended_device
+
+    found: dict[str, Any] = {}
+    with pretended_device.pretended() as waits:
+        near = torch.ones(2, 3)
+        far = device_copies.copy_to_device(near, pretended_device.DEVICE)
+        assert not waits
+        try:
+            far + near
+        except RuntimeError as error:
+            found["mixed"] = str(error)
+        try:
+            far.numpy()
+        except (RuntimeError, TypeError) as error:
+            found["array"] = str(error)
+        early = device_copies.copy_to_cpu(2 * far)
+        found["early"] = str(early[0].tolist())
+        assert not waits
+        device_copies.wait_for_copies(pretended_device.DEVICE)
+        found["late"] = [early[0].tolist(), len(waits), float(far.sum()), len(waits)]
+    return found
+
+
 def test_the_pretended_device_finds_what_a_gpu_would() -> None:
-    script = """
-import torch, pretended_device
-from zsavs.models import device_copies
-with pretended_device.pretended() as waits:
-    near = torch.ones(2, 3)
-    far = device_copies.copy_to_device(near, pretended_device.DEVICE)
-    assert not waits
-    try:
-        far + near
-    except RuntimeError as error:
-        print("mixed:", error)
-    try:
-        far.numpy()
-    except (RuntimeError, TypeError) as error:
-        print("array:", error)
-    early = device_copies.copy_to_cpu(2 * far)
-    print("early:", early[0].tolist())
-    assert not waits
-    device_copies.wait_for_copies(pretended_device.DEVICE)
-    print("late:", early[0].tolist(), len(waits), float(far.sum()), len(waits))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HELPERS)])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    mixed, array, early, late = done.stdout.splitlines()
-    assert mixed.startswith("mixed: aten.add.Tensor: tensors on far:0 and on the CPU")
-    assert array.startswith("array: ")
-    assert early == "early: [nan, nan, nan]"
-    assert late == "late: [2.0, 2.0, 2.0] 1 6.0 2"
+    found = run_in_fork(what_it_finds)
+    assert found["mixed"].startswith("aten.add.Tensor: tensors on far:0 and on the CPU")
+    assert found["array"]
+    assert found["early"] == "[nan, nan, nan]"
+    assert found["late"] == [[2.0, 2.0, 2.0], 1, 6.0, 2]
