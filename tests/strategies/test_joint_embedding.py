@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from joint_world import NAMES, SILENT, World, shares_taken
+from small_banks import with_banks
 
 import zsavs
 from zsavs import testing
@@ -89,8 +91,16 @@ def test_rows_carry_embeddings_of_the_joint_space(name: str) -> None:
 @each
 def test_any_joint_encoder_will_do(name: str) -> None:
     """The same strategy on ImageBind's classes at toy size keeps the contract, down to the last stage."""
+    few_steps: dict[str, Any] = {"steps": 12} if name == "textual_inversion" else {}
     pipe = zsavs.build_pipeline(
-        name, preset="toy", device="cpu", joint=tiny_imagebind(), min_z=-3.0, max_gap=1e6, top_k=2
+        name,
+        preset="toy",
+        device="cpu",
+        joint=with_banks(tiny_imagebind(), "sound_bank", "picture_bank"),
+        min_z=-3.0,
+        max_gap=1e6,
+        top_k=2,
+        **few_steps,
     )
     testing.check_strategy(pipe.strategy, silence_is_empty=False)
     assert pipe.verifier.image_scorer.encoder is pipe.strategy.audio_scorer.encoder, "one encoder for both"

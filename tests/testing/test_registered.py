@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_banks import with_banks
 
 import zsavs
 from zsavs import testing
@@ -57,8 +58,12 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "toy"): toy.ToyGrounder,
     ("grounder", "toy_peaks"): toy.ToyPeaks,
     ("grounder", "toy_segments"): toy.ToySegments,
-    ("verifier", "clip"): lambda: ClipVerifier(tiny_open_clip(), ("red", "blue", "dog"), silent=("tree",)),
-    ("verifier", "joint"): lambda: JointVerifier(tiny_imagebind(), ("red", "blue", "dog"), silent=("tree",)),
+    ("verifier", "clip"): lambda: ClipVerifier(
+        with_banks(tiny_open_clip(), "picture_bank"), ("red", "blue", "dog"), silent=("tree",)
+    ),
+    ("verifier", "joint"): lambda: JointVerifier(
+        with_banks(tiny_imagebind(), "picture_bank"), ("red", "blue", "dog"), silent=("tree",)
+    ),
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
     ("segmenter", "sam2"): tiny_sam2,
@@ -91,9 +96,9 @@ WORDS = ("dog", "cat", "piano", "siren")
 def tiny_parts() -> dict[str, Any]:
     """One of each role, real classes with random weights; the captioner's random words stay random words."""
     return {
-        "audio_text": tiny_clap(),
-        "image_text": tiny_open_clip(),
-        "joint": tiny_imagebind(),
+        "audio_text": with_banks(tiny_clap(), "sound_bank"),
+        "image_text": with_banks(tiny_open_clip(), "picture_bank"),
+        "joint": with_banks(tiny_imagebind(), "sound_bank", "picture_bank"),
         "captioner": tiny_blip(),
         "audio_tagger": tiny_ast(),
         "audio_captioner": tiny_whisper(),
@@ -117,7 +122,8 @@ VARIANTS = {"fused": ["embedding"], "cofactorization": ["gradient"]}
 #: What else keeps a strategy from answering under random weights.
 OPEN_TO_SEEING: dict[str, dict[str, Any]] = {
     "fused": {"min_seen": -3.0},
-    "cofactorization": {"min_seen": -3.0, "min_agreement": 0.0, "min_share": 0.0, "steps": 20},
+    "cofactorization": {"min_seen": -3.0, "min_agreement": 0.0, "min_share": 0.0, "steps": 8},
+    "textual_inversion": {"steps": 12},
 }
 
 
@@ -141,7 +147,7 @@ def test_whole_pipeline_of_real_classes(name: str, tiny_parts: dict[str, Any]) -
         settings["nouns"] = lambda _: list(WORDS)
     pipe = zsavs.build_pipeline(name, preset="toy", vocabulary=WORDS, **settings, **tiny_parts)
     pipe = replace(pipe, verifier=TrustGrounder())  # so that every box gets its mask
-    samples = testing.example_samples()
+    samples = testing.example_samples()[1:4]  # of two sizes
     together = pipe.batch(samples)
     for sample, result in zip(samples, together, strict=True):
         assert result.score_map.shape == sample.size_hw
