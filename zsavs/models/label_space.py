@@ -56,7 +56,7 @@ class LabelSpace:
     def _means(self, phrase: str) -> NDArray[np.bool_]:
         """Which labels a phrase means: (L,)."""
         if named := self._coco(phrase):
-            return np.equal(self._classes, named)
+            return np.isin(self._classes, named)
         thing = self._things[self._thing_of(phrase)]
         kinds = [self._things.index(kind) for kind in kinds_of(thing) if kind in self._things]
         return np.isin(self._of_label, [self._things.index(thing), *kinds]) & (self._of_label > 0)
