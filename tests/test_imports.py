@@ -121,6 +121,7 @@ _SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "detection", "
 _SHARED += (
     "file_runtimes",
     "inputs",
+    "label_space",
     "mask_logits",
     "outputs",
     "pseudo_words",

@@ -8,7 +8,7 @@ from typing import Any
 
 from zsavs.errors import UnknownName
 
-__all__ = ["PRESETS", "Part", "Preset", "find_preset"]
+__all__ = ["FOR_OWN_FILES", "PRESETS", "Part", "Preset", "find_preset"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Preset:
         vocabulary: the labels that strategies hear with unless others are given.
         silent: the silent things that regions are weighed against; "" for none.
         settings: of strategies, for those that have them, unless others are given.
+        strategy: the one that is run where nobody names one.
         limits: what the user has to know before trusting an answer; said once, when the preset is first built.
     """
 
@@ -54,6 +55,7 @@ class Preset:
     vocabulary: str | tuple[str, ...] = "everyday"
     silent: str = "silent"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    strategy: str = "cross_modal"
     limits: str = ""
 
 
@@ -106,6 +108,7 @@ PRESETS: dict[str, Preset] = {
         silent="",
         # Chosen on the sounds of ESC-10 alone, without any image.
         settings={"min_probability": 0.4, "min_share": 2 / 3},
+        strategy="classify",
         limits="preset pocket finds the 80 classes of COCO and nothing else; for any phrase: zsavs download base",
     ),
     "base": Preset(
@@ -164,6 +167,11 @@ PRESETS: dict[str, Preset] = {
         silent="",
     ),
 }
+
+
+#: Where none is named, a user's own files are answered by the first of these that is on the machine. The models of nano
+#: and toy know only their own small worlds.
+FOR_OWN_FILES = ("large", "base", "pocket")
 
 
 def find_preset(name: str) -> Preset:

@@ -40,9 +40,9 @@ def files(sample: AVSample, tmp_path: Path) -> tuple[Path, Path]:
 
 def test_it_is_what_a_pipeline_answers(sample: AVSample, files: tuple[Path, Path]) -> None:
     want = build("fused", device="auto")(AVSample.from_files(*files))
-    assert same_bits(zsavs.segment(*files, preset="toy"), want)
-    assert same_bits(zsavs.segment(str(files[0]), str(files[1]), preset="toy"), want)
-    from_arrays = zsavs.segment(sample.image, sample.audio, preset="toy")
+    assert same_bits(zsavs.segment(*files, "fused", "toy"), want)
+    assert same_bits(zsavs.segment(str(files[0]), str(files[1]), "fused", preset="toy"), want)
+    from_arrays = zsavs.segment(sample.image, sample.audio, "fused", preset="toy")
     assert np.array_equal(from_arrays.masks, want.masks)
     assert from_arrays.phrases == want.phrases == ("blue",)
 
@@ -62,7 +62,8 @@ def test_a_setting_that_cannot_be_compared_is_used_all_the_same(sample: AVSample
     class Unhashable(toy.ToyGrounder):
         __hash__ = None  # type: ignore[assignment]
 
-    assert zsavs.segment(sample.image, sample.audio, preset="toy", grounder=Unhashable()).phrases == ("blue",)
+    found = zsavs.segment(sample.image, sample.audio, "fused", preset="toy", grounder=Unhashable())
+    assert found.phrases == ("blue",)
     assert one_call._kept.cache_info().currsize == 0
 
 

@@ -40,7 +40,7 @@ def test_small_sizes_are_shown_with_their_decimals(
     assert "https://example.org/a.pt (revision main): 3.66 MB, MIT" in said
     assert main(["list", "preset"]) == 0
     assert "tagger: https://example.org/a.pt, 3.66 MB, MIT\n" in capsys.readouterr().out
-    assert "(3.66 MB, MIT), o/n (0.1 MB, MIT)" in _offer()
+    assert "zsavs download base (3.76 MB)" in _offer()
 
 
 def _offer() -> str:

@@ -128,13 +128,22 @@ def test_wrong_options_are_one_line(
     assert "Traceback" not in said
 
 
-def test_without_a_preset_what_ships_is_used_and_said(
+def test_without_a_preset_no_small_world_answers_and_the_smallest_is_offered_first(
+    pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", *pair, "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert 0 < said.index("zsavs download pocket (14.5 MB)") < said.index("zsavs download base")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_preset_of_a_small_world_says_what_it_does_not_know(
     pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pipelines._say_limits.cache_clear()
-    assert main(["segment", *pair, "--out", str(tmp_path)]) == 0
+    assert main(["segment", *pair, "--preset", "nano", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().err
-    assert "using preset nano" in said
     assert "photographs" in said
     assert "zsavs download base" in said
 

@@ -24,7 +24,15 @@ def write(tmp_path: Path) -> Any:
 
 # ------------------------------------------------------------------------------- shipped
 def test_the_shipped_lists() -> None:
-    assert vocabulary_names() == ["avsbench", "everyday", "orchestra", "orchestra_silent", "silent", "vpo"]
+    assert vocabulary_names() == [
+        "avsbench",
+        "coco_sounding",
+        "everyday",
+        "orchestra",
+        "orchestra_silent",
+        "silent",
+        "vpo",
+    ]
     sizes = {name: len(load_vocabulary(name)) for name in vocabulary_names()}
     assert sizes["avsbench"] == 70, "the classes of AVSBench-semantic without the background"
     assert sizes["vpo"] == 21

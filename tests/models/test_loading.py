@@ -26,6 +26,7 @@ from safetensors.torch import save as packed
 
 from zsavs.errors import MissingWeights, UnknownName, WeightsError
 from zsavs.models.adapter import Adapter
+from zsavs.models.file_adapter import FileAdapter
 from zsavs.presets import PRESETS
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.testing.tiny.audio import tiny_ast
@@ -251,7 +252,9 @@ def test_importing_the_adapters_and_the_toys_is_light() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_every_registered_adapter_is_used_here(role: str) -> None:
     found = [find_component(role, name) for name in list_components(role)]
-    assert {cls for cls in found if cls.__module__.startswith("zsavs.models.")} <= set(classes().values())
+    adapters = {cls for cls in found if cls.__module__.startswith("zsavs.models.")}
+    # Those of single files have no model of torch; they are tested by their own files.
+    assert {cls for cls in adapters if not issubclass(cls, FileAdapter)} <= set(classes().values())
 
 
 @pytest.mark.parametrize("preset", PRESETS)

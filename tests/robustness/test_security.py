@@ -53,6 +53,7 @@ LOADED = sorted(
         if path.is_relative_to(ROOT / "zsavs" / "models")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in EXPORTED
+        if isinstance(getattr(transformers, node.value), type)
         if issubclass(getattr(transformers, node.value), transformers.PreTrainedModel)
     }
 )

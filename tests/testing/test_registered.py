@@ -23,6 +23,15 @@ from zsavs.testing import toy
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
+from zsavs.testing.tiny.files import (
+    tiny_deeplab,
+    tiny_u2net,
+    tiny_yamnet,
+    tiny_yamnet_encoder,
+    tiny_yolox,
+    tiny_yolox_captioner,
+    tiny_yolox_encoder,
+)
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.verification.clip_rescoring import ClipVerifier
@@ -35,17 +44,21 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_text", "imagebind"): tiny_imagebind,
     ("audio_text", "pe_av"): tiny_pe_av,
     ("audio_text", "toy"): toy.ToyAudioText,
+    ("audio_text", "yamnet"): tiny_yamnet_encoder,
     ("image_text", "imagebind"): tiny_imagebind,
     ("image_text", "open_clip"): tiny_open_clip,
     ("image_text", "pe_av"): tiny_pe_av,
     ("image_text", "toy"): toy.ToyImageText,
+    ("image_text", "yolox"): tiny_yolox_encoder,
     ("joint", "imagebind"): tiny_imagebind,
     ("joint", "pe_av"): tiny_pe_av,
     ("joint", "toy"): toy.ToyJoint,
     ("captioner", "blip"): tiny_blip,
     ("captioner", "toy"): toy.ToyCaptioner,
+    ("captioner", "yolox"): tiny_yolox_captioner,
     ("audio_tagger", "ast"): tiny_ast,
     ("audio_tagger", "toy"): toy.ToyTagger,
+    ("audio_tagger", "yamnet"): tiny_yamnet,
     ("audio_captioner", "toy"): toy.ToyAudioCaptioner,
     ("audio_captioner", "whisper"): tiny_whisper,
     ("grounder", "full_frame"): FullFrame,
@@ -58,6 +71,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "toy"): toy.ToyGrounder,
     ("grounder", "toy_peaks"): toy.ToyPeaks,
     ("grounder", "toy_segments"): toy.ToySegments,
+    ("grounder", "yolox"): tiny_yolox,
     ("verifier", "clip"): lambda: ClipVerifier(
         with_banks(tiny_open_clip(), "picture_bank"), ("red", "blue", "dog"), silent=("tree",)
     ),
@@ -66,8 +80,10 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
+    ("segmenter", "deeplab"): lambda: tiny_deeplab(segmenter=tiny_u2net(), min_fill=0.5),
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
+    ("segmenter", "u2net"): tiny_u2net,
 }
 
 CHECKS: dict[str, Callable[[Any], None]] = {

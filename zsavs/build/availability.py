@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from zsavs.errors import MissingWeights
-from zsavs.presets import Part, find_preset
+from zsavs.presets import FOR_OWN_FILES, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.storage.weights import WeightCard, format_mb, is_local
 
@@ -45,27 +45,30 @@ def missing_weights(name: str) -> list[WeightCard]:
     return [card for card in preset_cards(name).values() if not is_local(card.source, card.revision)]
 
 
-def first_preset_here(names: Sequence[str], offer: str | None = None) -> str:
+def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
     """The first of some presets whose weights are all on this machine.
 
     Args:
-        names: of presets, the best first.
-        offer: the one that the error offers to fetch; the first if left out.
+        names: of presets, the best first; those for a user's own files if left out.
 
     Raises:
-        MissingWeights: none is here; says what the offered one lacks and how to fetch it.
+        MissingWeights: none is here; offers the two smallest, each with its size and its command.
     """
     for name in names:
         if not missing_weights(name):
             return name
-    offer = offer or names[0]
-    listed = ", ".join(
-        f"{card.source} ({format_mb(card.size_mb)} MB, {card.licence})" for card in missing_weights(offer)
-    )
+    sizes = {name: sum(card.size_mb for card in _each_once(missing_weights(name))) for name in names}
+    offers = [
+        f"zsavs download {name} ({format_mb(sizes[name])} MB)" for name in sorted(sizes, key=sizes.__getitem__)[:2]
+    ]
     raise MissingWeights(
-        f"no preset is on this machine. {offer!r} lacks {listed}. Fetch them with: zsavs download {offer} "
-        f"(to see how zsavs works without any weights: zsavs demo)"
+        f"no models for your own files are on this machine. Fetch some, once: {', or '.join(offers)}; "
+        f"sizes and licences are shown first. Without any: zsavs demo"
     )
+
+
+def _each_once(cards: Iterable[WeightCard]) -> list[WeightCard]:
+    return list({card.source: card for card in cards}.values())
 
 
 def missing_roles(strategy: str, preset: str) -> list[str]:

@@ -15,19 +15,17 @@ from zsavs.errors import AudioError, ImageError
 from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
 from zsavs.pipeline import Pipeline
+from zsavs.presets import find_preset
 from zsavs.result import AVSResult
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["segment"]
 
-#: What a user's own files are answered by, the best first. The models of nano and toy know only their own small worlds.
-_PRESETS = ("large", "base")
-
 
 def segment(
     image: str | PathLike[str] | NDArray[np.uint8],
     audio: str | PathLike[str] | AudioClip,
-    strategy: str = "fused",
+    strategy: str | None = None,
     preset: str | None = None,
     **settings: Any,
 ) -> AVSResult:
@@ -36,8 +34,9 @@ def segment(
     Args:
         image: a file, or (H, W, 3) uint8 RGB.
         audio: a file, or an :class:`~zsavs.AudioClip`.
-        strategy: a name (``zsavs.list_components("strategy")``).
-        preset: names one checkpoint for each role; the best of "large" and "base" that is on this machine if left out.
+        strategy: a name (``zsavs.list_components("strategy")``); the preset's own if left out.
+        preset: names one checkpoint for each role; the best of "large", "base" and "pocket" that is on this machine if
+            left out.
         settings: as for :func:`zsavs.build_pipeline`: device, dtype, vocabulary, components and settings by name.
 
     Returns:
@@ -55,7 +54,8 @@ def segment(
     ('blue',)
     """
     sample = _sample(image, audio)  # what cannot be read is told before any model is loaded
-    return _pipeline(strategy, preset or first_preset_here(_PRESETS, offer=_PRESETS[-1]), settings)(sample)
+    preset = preset or first_preset_here()
+    return _pipeline(strategy or find_preset(preset).strategy, preset, settings)(sample)
 
 
 def _sample(image: Any, audio: Any) -> AVSample:

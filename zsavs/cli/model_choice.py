@@ -24,14 +24,14 @@ class Models:
 
 
 def preset_here() -> str:
-    """The first of the standard presets whose weights are all on this machine, which is said; nano's always are.
+    """The best preset for a user's own files whose weights are all on this machine, which is said.
 
     Raises:
         MissingWeights: the weights of none are there.
     """
     from zsavs.build.availability import first_preset_here
 
-    name = first_preset_here(("base", "large", "nano"))
+    name = first_preset_here()
     console.say(f"using preset {name}")
     return name
 

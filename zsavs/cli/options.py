@@ -111,7 +111,7 @@ Preset: TypeAlias = Annotated[
         metavar="NAME",
         parser=text,
         autocompletion=complete("preset"),
-        help="which models; if left out, the first of base, large and nano that is on this machine",
+        help="which models; if left out, the first of large, base and pocket that is on this machine",
         rich_help_panel=MODELS,
     ),
 ]

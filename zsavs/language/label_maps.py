@@ -26,6 +26,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 _IRREGULAR = {"men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose", "oxen": "ox"}
 _IRREGULAR |= {"wolves": "wolf", "calves": "calf", "knives": "knife", "feet": "foot", "people": "person"}
+_IRREGULAR |= {"ties": "tie", "tvs": "tv"}
 
 
 class ClassMapper:

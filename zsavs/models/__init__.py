@@ -17,6 +17,10 @@ What adapters share:
 - :mod:`~zsavs.models.detection`: boxes and scores to proposals.
 - :mod:`~zsavs.models.pseudo_words`: text towers that read words given as vectors.
 - :mod:`~zsavs.models.torch_compile`: torch.compile for the towers of a pipeline.
+- :mod:`~zsavs.models.file_adapter`: the class that adapters of single-file networks inherit, without torch.
+- :mod:`~zsavs.models.file_runtimes`: ONNX and LiteRT files as functions.
+- :mod:`~zsavs.models.label_space`: embeddings spanned by a classifier's labels.
+- :mod:`~zsavs.models.mask_logits`: from shares of a crop to the mask logits of a box.
 
 The adapters, and the files that carry their names in front:
 
@@ -34,4 +38,9 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.grounding_dino_prompts`: several phrases in one prompt, and the tokens of each.
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
+- :mod:`~zsavs.models.yamnet`: YAMNet, an audio tagger that says when.
+- :mod:`~zsavs.models.yamnet_features`: its log-mel patches.
+- :mod:`~zsavs.models.yolox`: YOLOX, a detector of COCO's classes.
+- :mod:`~zsavs.models.deeplab`: DeepLab, a segmenter of VOC's classes.
+- :mod:`~zsavs.models.u2net`: U2-Net, a segmenter by saliency.
 """

@@ -126,6 +126,14 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
         raise MissingWeights(f"{name}: cannot be looked at ({first_line(error)}); give another folder.") from error
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise MissingWeights(f"{name}: no such folder; give a folder made by save_pretrained, or a hub name org/name.")
+    missing = MissingWeights(
+        f"the weights {name} (revision {revision}) are not on this machine, looked in {cache_folder()}. "
+        f"Fetch them with: zsavs download {name}  (it shows size and licence first), "
+        f"or put a copy of the repository in a folder and give its path instead of the name."
+    )
+    with contextlib.suppress(OSError):  # a name too long, a folder that may not be looked into: the hub's client says
+        if not (cache_folder() / f"models--{name.replace('/', '--')}").exists():
+            raise missing  # without the hub's client, whose import takes longer than a small model
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
@@ -134,11 +142,7 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
         # repository, and of the same weights in several formats only one was fetched.
         return Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=[]))
     except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
-        raise MissingWeights(
-            f"the weights {name} (revision {revision}) are not on this machine, looked in {cache_folder()}. "
-            f"Fetch them with: zsavs download {name}  (it shows size and licence first), "
-            f"or put a copy of the repository in a folder and give its path instead of the name."
-        ) from error
+        raise missing from error
 
 
 def is_local(checkpoint: str | Path, revision: str = "main") -> bool:

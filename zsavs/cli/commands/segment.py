@@ -9,11 +9,12 @@ import typer
 from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import Models, preset_here
 from zsavs.cli.pairs import answer_pairs, print_answers, read_pairs
+from zsavs.presets import find_preset
 
 __all__ = ["segment"]
 
 _Strategy = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--strategy",
         "--methods",
@@ -21,7 +22,7 @@ _Strategy = Annotated[
         metavar="NAME",
         parser=parsing.text,
         autocompletion=options.complete("strategy"),
-        help="one of 'zsavs list strategy'",
+        help="one of 'zsavs list strategy'; the preset's own if left out",
         rich_help_panel=options.METHOD,
     ),
 ]
@@ -32,7 +33,7 @@ def segment(
     audio: options.Audio = None,
     img_path: options.ImagePath = None,
     wav_path: options.AudioPath = None,
-    strategy: _Strategy = "cross_modal",
+    strategy: _Strategy = None,
     decomposition: options.Decomposition = None,
     stereo: options.Stereo = False,
     preset: options.Preset = None,
@@ -48,6 +49,7 @@ def segment(
     """Segment what sounds in one image."""
     pairs = read_pairs(parsing.pairs("segment", image, audio, img_path, wav_path), label_set)
     models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo)
+    strategy = strategy or find_preset(models.preset).strategy
     (answers,) = answer_pairs(pairs, [strategy], models, out, label_set)
     if json:
         console.answer_json(answers[strategy])
