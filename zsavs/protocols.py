@@ -42,6 +42,9 @@ __all__ = [
 class Strategy(Protocol):
     """Says which sources sound, as phrases to look for. Never sees boxes, masks or targets.
 
+    A strategy that needs more of a model than its role promises names the methods in a class attribute ``needs``, role
+    to methods (``{"audio_text": ("encode_audio_tokens",)}``), so that presets without them leave it out.
+
     A strategy whose queries need a grounder, verifier or segmenter of another kind than the preset's says so in a class
     attribute ``stages``, role to registered name (``{"grounder": "segments", "verifier": "joint"}``);
     :func:`zsavs.build_pipeline` then builds those, unless its caller names others.

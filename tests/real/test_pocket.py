@@ -66,9 +66,9 @@ def test_it_is_as_good_as_it_was_on_every_second_pair(pipe: zsavs.Pipeline) -> N
     """Three points below what was measured (docs/benchmarks/real_pairs.md)."""
     scores = Scores(pipe, step=2)
     assert (len(scores.j), len(scores.marked)) == (42, 27)
-    assert np.mean(scores.j) >= 0.59 - 0.03
-    assert scores.without_people >= 0.53 - 0.03
-    assert np.mean(scores.named) >= 0.90
+    assert np.mean(scores.j) >= 0.56 - 0.03
+    assert scores.without_people >= 0.50 - 0.03
+    assert np.mean(scores.named) >= 0.88 - 0.03
     assert np.count_nonzero(scores.marked) <= 1
     assert np.mean(scores.marked) <= 0.003
 

@@ -74,11 +74,19 @@ def _each_once(cards: Iterable[WeightCard]) -> list[WeightCard]:
 def missing_roles(strategy: str, preset: str) -> list[str]:
     """The roles that a strategy needs and a preset has no part for, so that somebody has to name one.
 
+    A part without the methods that the strategy ``needs`` is none for it.
+
     Raises:
         UnknownName, BrokenInstallation: as :func:`build_pipeline`.
     """
-    parameters = inspect.signature(find_component("strategy", strategy)).parameters
-    return [role for role in ROLES if role in parameters and role not in find_preset(preset).parts]
+    cls, parts = find_component("strategy", strategy), find_preset(preset).parts
+    needs = getattr(cls, "needs", {})
+
+    def serves(role: str) -> bool:
+        part = parts.get(role)
+        return part is not None and all(hasattr(find_component(role, part.name), verb) for verb in needs.get(role, ()))
+
+    return [role for role in ROLES if role in inspect.signature(cls).parameters and not serves(role)]
 
 
 def strategies_of(preset: str) -> list[str]:

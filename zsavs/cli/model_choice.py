@@ -48,5 +48,5 @@ def strategies(asked: Sequence[str] | None, preset: str) -> list[str]:
     names = list(dict.fromkeys(asked or list_components("strategy")))
     missing = {} if asked else {name: roles for name in names if (roles := missing_roles(name, preset))}
     for name, roles in missing.items():
-        console.say(f"left out {name}: the preset {preset!r} has no {' and no '.join(roles)}")
+        console.say(f"left out {name}: the preset {preset!r} has no {' and no '.join(roles)} for it")
     return [name for name in names if name not in missing]

@@ -89,6 +89,11 @@ class Cofactorization:
 
     #: Its queries have maps of where to look.
     stages: ClassVar[dict[str, str]] = {"grounder": "peaks"}
+    #: The methods of its encoders beside those of their roles.
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {
+        "audio_text": ("encode_audio_tokens", "project_audio_tokens"),
+        "image_text": ("encode_image_tokens", "project_image_tokens"),
+    }
 
     def __init__(
         self,
@@ -117,8 +122,8 @@ class Cofactorization:
                 "cofactorization factorises audio tokens, and the components of decomposition 'sparse' are embeddings, "
                 "which have none; choose decomposition 'windows' or 'nmf', whose components are audio clips."
             )
-        _check_tokens("audio_text", audio_text, "clap", "encode_audio_tokens", "project_audio_tokens")
-        _check_tokens("image_text", image_text, "open_clip", "encode_image_tokens", "project_image_tokens")
+        _check_tokens("audio_text", audio_text, "clap", self.needs["audio_text"])
+        _check_tokens("image_text", image_text, "open_clip", self.needs["image_text"])
         if variant not in _VARIANTS:
             raise UnknownName("variant of the cofactorization strategy", str(variant), _VARIANTS)
         if components < 1 or (steps is not None and steps < 1):
@@ -255,7 +260,7 @@ def _side(
     return Side(np.maximum(tokens, 0), embeddings, text / deviation[:, None], mean / deviation)
 
 
-def _check_tokens(role: str, encoder: Any, known: str, *verbs: str) -> None:
+def _check_tokens(role: str, encoder: Any, known: str, verbs: Sequence[str]) -> None:
     for verb in verbs:
         if isinstance(encoder, type) or not callable(getattr(encoder, verb, None)):
             raise ContractError(
