@@ -15,10 +15,18 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_first_code_block_is_the_two_commands() -> None:
-    first = re.search(r"```\w*\n(.*?)```", README, re.S)
+def test_the_first_commands_are_the_two_of_a_newcomer() -> None:
+    first = re.search(r"```sh\n(.*?)```", README, re.S)
     assert first is not None
     assert first[1].splitlines() == ["make demo", "make test"]
+
+
+def test_the_readme_opens_with_a_photograph_and_the_lines_that_made_it() -> None:
+    image, code = README.index("](docs/astronaut.jpg)"), README.index("```python")
+    assert image < code < README.index("```sh")
+    files = re.findall(r'"(zsavs/data/photographs/\w+\.\w+)"', README)
+    assert len(files) == 2
+    assert all((ROOT / file).is_file() for file in files)
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)

@@ -164,7 +164,7 @@ def test_no_torch_is_imported_for_it() -> None:
         "import sys, zsavs; from zsavs.testing import toy; import numpy as np\n"
         "pipe = zsavs.build_pipeline('classify', preset='pocket')\n"
         "pipe(zsavs.AVSample(np.full((300, 400, 3), 90, np.uint8), toy.tone('red')))\n"
-        "status = dict(line.split(':') for line in open('/proc/self/status'))\n"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
         "peak = int(status['VmHWM'].split()[0]) // 1024\n"
         "print(*[name for name in ('torch', 'torchvision', 'transformers') if name in sys.modules], peak)"
     )
@@ -196,4 +196,12 @@ def test_zsavs_segment_takes_the_best_preset_here() -> None:
     assert result.meta["strategy"] == "classify"
     assert set(result.phrases) == {"dog"}
     assert result.queries.times is not None
-    assert result.meta["models"]["audio_tagger"]["licence"] == "Apache-2.0"
+    models = {role: card for role, card in result.meta["models"].items() if role != "verifier"}
+    assert {card["component"] for card in models.values()} == {
+        "YamnetTagger",
+        "YoloxGrounder",
+        "DeepLabSegmenter",
+        "U2NetSegmenter",
+    }
+    assert {card["licence"] for card in models.values()} == {"Apache-2.0"}
+    assert all(card["sha256"] for card in models.values())

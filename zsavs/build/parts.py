@@ -57,6 +57,8 @@ class Parts:
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
         self.bank = None if bank is None else UserBank(bank)  # read now, before any model is loaded
         self.built: dict[str, Any] = {}
+        #: Parts that a loaded part of the same role goes around, by that role and their name.
+        self.inner: dict[str, Any] = {}
 
     def get(self, role: str, what: str = "a pipeline") -> Any:
         """The component for a role, shared with every other pipeline in this process that names the same one.
@@ -114,7 +116,7 @@ class Parts:
         if part.checkpoint:
             settings["checkpoint"] = part.checkpoint
         if part.around:
-            settings[role] = self._make(role, part.around)
+            settings[role] = self.inner[f"{role} {part.around.name}"] = self._make(role, part.around)
         return loaded_once(cls, settings)
 
     def _inner(self, role: str, part: Part, cls: Any) -> dict[str, Any]:
@@ -160,7 +162,7 @@ class Parts:
             role: {"component": type(part).__name__, **part.card.as_dict()}
             if hasattr(part, "card")
             else type(part).__name__
-            for role, part in sorted(self.built.items())
+            for role, part in sorted({**self.built, **self.inner}.items())
         }
 
     def banks(self) -> dict[str, dict[str, str]]:

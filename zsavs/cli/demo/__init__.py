@@ -50,9 +50,9 @@ _PHOTOGRAPHS = (
 )
 _HEADINGS = f"{'scene':<20} {'strategy':<15} {'heard':<22} {'found':<22} J"
 _NEXT = (
-    "For your own photographs and recordings, fetch the models once (sizes and licences are shown) and then segment:",
-    "    zsavs download base",
-    "    zsavs segment PHOTO RECORDING",
+    "For your own photographs and audio files, fetch models once (sizes and licences are shown) and then segment:",
+    "    zsavs download base    (for any phrase; the 15 MB of pocket know the 80 classes of COCO)",
+    "    zsavs segment IMAGE AUDIO",
 )
 
 
