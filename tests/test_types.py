@@ -302,3 +302,13 @@ def test_a_sample_with_another_sound_shares_the_image_itself() -> None:
     sample = AVSample(np.zeros((4, 5, 3), np.uint8), AudioClip(np.zeros((1, 10), np.float32), 100))
     other = replace(sample, audio=AudioClip(np.ones((1, 10), np.float32), 100))
     assert other.image is sample.image
+
+
+def test_labels_of_regions_go_with_their_rows() -> None:
+    boxes = np.array([[0, 0, 4, 4], [4, 4, 9, 9]], np.float32)
+    found = Proposals(boxes, np.array([0.5, 1.0]), np.array([0, 0]), labels=("dog", "cat"))
+    assert found.rows([1, 0]).labels == ("cat", "dog")
+    assert found.rows(np.array([False, True])).labels == ("cat",)
+    assert Proposals.nothing().labels == Proposals(boxes, np.ones(2), np.zeros(2, int)).rows([1]).labels == ()
+    with pytest.raises(ContractError, match=r"labels: expected 2 names or none, got 1"):
+        Proposals(boxes, np.array([0.5, 1.0]), np.array([0, 0]), labels=("dog",))

@@ -275,6 +275,13 @@ def test_what_has_no_class_is_said(pair: list[str], tmp_path: Path, capsys: pyte
     assert not np.asarray(Image.open(tmp_path / "scene_vpo.png")).any()
 
 
+def test_a_word_of_the_background_has_no_class_whatever_its_parts_name() -> None:
+    find = ClassMapper(("nothing", "keyboard"), synonyms={"electronic keyboard": "nothing", "typewriter": "keyboard"})
+    found = [find(phrase) for phrase in ("keyboard", "old keyboards", "electronic keyboard", "an electronic keyboard")]
+    assert found == [1, 1, 0, 0]
+    assert find("typewriter") == 1
+
+
 def test_an_unknown_label_set_is_wrong_usage(pair: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["segment", *pair, "--label-set", "cityscapes"]) == 2
     assert "avss, coco, vpo" in capsys.readouterr().err

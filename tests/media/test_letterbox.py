@@ -124,3 +124,12 @@ def test_letterbox_refuses():
         back.boxes_to_image(np.zeros(4))
     with pytest.raises(ImageError, match="map"):
         back.map_to_image(np.zeros((2, 2, 2), np.float32))
+
+
+def test_the_image_may_lie_at_the_top_left() -> None:
+    image = np.full((20, 40, 3), 200, np.uint8)
+    canvas, back = letterbox(image, (80, 80), centred=False)
+    assert (back.top, back.left, back.content_hw) == (0, 0, (40, 80))
+    assert (canvas[:40] == 200).all()
+    assert (canvas[40:] == 114).all()
+    assert back.boxes_to_image(np.array([[20, 10, 60, 30]])).tolist() == [[10, 5, 30, 15]]

@@ -8,7 +8,7 @@ from image_files import noise_image
 from PIL import Image
 
 from zsavs.errors import ImageError
-from zsavs.media.regions import crop_with_margin, highlight, tight_box
+from zsavs.media.regions import box_iou, crop_with_margin, highlight, tight_box
 
 
 def test_crop_adds_a_margin_and_stays_in_the_image():
@@ -136,3 +136,10 @@ def test_the_tight_box():
     mask[1, 2] = mask[3, 5] = True
     assert tight_box(mask) == (2, 1, 6, 4)
     assert tight_box(np.ones((5, 7), np.bool_)) == (0, 0, 7, 5)
+
+
+def test_overlap_of_boxes_by_hand() -> None:
+    boxes = np.array([[0, 0, 4, 4], [2, 0, 6, 4]], np.float32)
+    others = np.array([[0, 0, 4, 4], [10, 10, 11, 11], [1, 1, 3, 3]], np.float32)
+    assert box_iou(boxes, others) == pytest.approx(np.array([[1, 0, 4 / 16], [8 / 24, 0, 2 / 18]]))
+    assert box_iou(boxes[:0], others).shape == (0, 3)

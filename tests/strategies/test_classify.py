@@ -210,8 +210,48 @@ def test_each_sound_has_its_own_tags() -> None:
     assert [query.phrases for query in strategy.query(samples(3))] == [("dog",), (), ("cat", "dog")]
 
 
+def test_weak_labels_beside_a_clear_one_are_left_out_where_that_is_asked_for() -> None:
+    heard = {"Dog": 0.9, "Piano": 0.6, "Cat": 0.5}
+    assert rows(ask(heard)) == pytest.approx({"dog": 0.9, "piano": 0.6, "cat": 0.5})
+    assert rows(ask(heard, min_share=0.6)) == pytest.approx({"dog": 0.9, "piano": 0.6})
+    assert rows(ask({"Music": 0.9, "Dog": 0.4}, min_share=0.5)) == {}, "beside any label, seen or not"
+
+
+class TimedTags(Tags):
+    """Tags that are heard in the windows of a clip in which they are listed, half a second apart."""
+
+    labels = ("Dog", "Bark", "Cat")
+    window_s, hop_s = 1.0, 0.5
+
+    def tag_windows(self, clips: Sequence[AudioClip]) -> list[np.ndarray]:
+        by_window = np.zeros((6, 3), np.float32)
+        by_window[[0, 1], 0], by_window[4, 1], by_window[5, 2] = 0.9, 0.8, 0.7
+        return [by_window for _ in clips]
+
+
+def test_a_tagger_that_knows_says_when_each_source_is_heard() -> None:
+    clip = AudioClip(np.zeros((1, 3 * 8000), np.float32), 8000)
+    sample = AVSample(np.zeros((4, 4, 3), np.uint8), clip)
+    tags = {"Dog": 0.9, "Bark": 0.8, "Cat": 0.7}
+    (query,) = Classify(TimedTags(tags)).query([sample])
+    assert query.phrases == ("dog", "cat")
+    assert query.times == (((0.0, 1.5), (2.0, 3.0)), ((2.5, 3.0),)), "within the clip"
+    (silent,) = Classify(TimedTags({})).query([sample])
+    assert silent.times is None
+    (untimed,) = Classify(Tags(tags)).query([sample])
+    assert untimed.times is None
+
+
 @pytest.mark.parametrize(
-    "settings", [{"top_k": -1}, {"min_probability": -0.1}, {"min_probability": 1.1}, {"min_probability": float("nan")}]
+    "settings",
+    [
+        {"top_k": -1},
+        {"min_probability": -0.1},
+        {"min_probability": 1.1},
+        {"min_probability": float("nan")},
+        {"min_share": -0.1},
+        {"min_share": float("nan")},
+    ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="classify: top_k"):
