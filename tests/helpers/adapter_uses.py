@@ -16,12 +16,16 @@ from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
-from zsavs.types import Query
+from zsavs.types import AudioClip, Query
 
 __all__ = ["USES", "far_off", "on_device", "parts_of", "settings_of"]
 
 SAMPLES = testing.example_samples()
-CLIPS = [sample.audio for sample in SAMPLES]
+#: Half a second of each, as what PE-AV takes of a sound is as long as the sound.
+CLIPS = [
+    AudioClip(sample.audio.waveform[:, : sample.audio.sample_rate_hz // 2], sample.audio.sample_rate_hz)
+    for sample in SAMPLES
+]
 IMAGES = [sample.image for sample in SAMPLES]
 WORDS = ["dog", "piano"]
 QUERIES = [Query(("dog", "piano"), np.array([0.9, 0.5], np.float32))] * len(SAMPLES)

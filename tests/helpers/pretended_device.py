@@ -8,14 +8,14 @@ has arrived with NaN. It says nothing about speed. It needs a process of its own
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 __all__ = ["DEVICE", "pretended"]
@@ -85,19 +85,39 @@ def _wait(what: str) -> None:
     _on_their_way.clear()
 
 
+def _mapped(change: Callable[[Any], Any], tree: Any) -> Any:
+    """Arguments or answers of an operation with each leaf changed; several times as fast as torch's own ``tree_map``."""
+    if type(tree) is tuple or type(tree) is list:
+        return type(tree)([_mapped(change, part) for part in tree])
+    if type(tree) is dict:
+        return {name: _mapped(change, part) for name, part in tree.items()}
+    return change(tree)
+
+
+def _leaves(tree: Any) -> list[Any]:
+    found: list[Any] = []
+    _mapped(found.append, tree)
+    return found
+
+
 def _near(tree: Any) -> Any:
-    return tree_map(lambda leaf: leaf.near if isinstance(leaf, Far) else leaf, tree)
+    return _mapped(lambda leaf: leaf.near if isinstance(leaf, Far) else leaf, tree)
+
+
+@functools.cache
+def _is_made_of_others(func: Any) -> bool:
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
 
 
 def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if func in _COPIES:
         return _copy(func, args, kwargs)
-    if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
+    if _is_made_of_others(func):
         with _Everywhere():
             answer = func.decompose(*args, **kwargs)
         if answer is not NotImplemented:
             return answer
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    tensors = [leaf for leaf in _leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     far = [tensor for tensor in tensors if isinstance(tensor, Far)]
     if "device" in kwargs:
         to_far = torch.device(kwargs["device"] or "cpu").type == DEVICE.type
@@ -124,7 +144,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             return leaf
         return given[id(leaf)] if id(leaf) in given else Far(leaf)
 
-    return tree_map(on_device, answer)
+    return _mapped(on_device, answer)
 
 
 def _copy(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -17,14 +18,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@functools.cache
+def toys() -> dict[str, Any]:
+    """One of each adapter, made before the fork: later tests of this process find imported what it takes."""
+    return {name: make() for name, (make, _) in USES.items()}
+
+
 def report_of_all_uses() -> dict[str, tuple[float, int]]:
     """For each use of each adapter how far its answer on the device is from that on the CPU, and how often the
     processor waits for the device; for a process of its own."""
     import pretended_device
 
     found = {}
-    for name, (make, uses) in USES.items():
-        toy = make()
+    for name, (_, uses) in USES.items():
+        toy = toys()[name]
         for dtype in (torch.float32, torch.bfloat16):
             near = on_device(toy, "cpu", dtype)
             with pretended_device.pretended():
@@ -43,6 +50,7 @@ CHOSEN = ("grounding_dino", "mm_grounding_dino", "owlv2")
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, tuple[float, int]]:
+    toys()
     return run_in_fork(report_of_all_uses)
 
 
