@@ -128,7 +128,7 @@ def test_it_finds_next_to_nothing_where_nothing_sounds(scores: tuple[Scores, Sco
 def test_another_sound_gives_another_answer(scenes: Orchestra) -> None:
     """With the sounds exchanged between the scenes, what is found has next to nothing to do with what had sounded."""
     order = list(scenes)
-    items = [item for item in order if scenes.scenes[item].group == "single"][:6]
+    items = [item for item in order if scenes.scenes[item].group == "single"][:3]
     own = [scenes.load(item).sample for item in items]
     others = [item_for_shuffled_audio(scenes, order, order.index(item))[1].sample for item in items]
     exchanged = [replace(sample, audio=other.audio) for sample, other in zip(own, others, strict=True)]
