@@ -8,6 +8,7 @@ samples and an image's first pixels spell its embedding's number, so that the en
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,14 @@ Rows = NDArray[np.float64]
 NAMES = tuple(f"thing{number}" for number in range(40))
 SILENT = tuple(f"furniture{number}" for number in range(30))
 _ALL = (*NAMES, *SILENT)
+_NUMBERS = {name: number for number, name in enumerate(_ALL)}
 _DIM, _SHARED, _GAP = 192, 40, 1.2
+
+
+@functools.cache
+def _named(phrase: str) -> int:
+    """Number of the thing that a text names first."""
+    return next(_NUMBERS[word] for word in (word.strip(".") for word in phrase.split()) if word in _NUMBERS)
 
 
 def unit(rows: Rows) -> Rows:
@@ -99,9 +107,7 @@ class World:
 
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """The row of the thing that the text names."""
-        words = [[word.strip(".") for word in phrase.split()] for phrase in phrases]
-        which = [next(i for i, name in enumerate(_ALL) if name in said) for said in words]
-        return self.texts[which].astype(np.float32)
+        return self.texts[[_named(phrase) for phrase in phrases]].astype(np.float32)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """What a thing's word enters with: its direction and its quirk."""
