@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import logging
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from forked import run_in_fork
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
 from zsavs.models.runtime import import_transformers, load_part, resolve_device, resolve_dtype, to_device
@@ -100,6 +101,19 @@ def test_the_version_that_the_message_asks_for_is_the_one_that_we_need() -> None
     assert '"transformers>=5.21,<6"' in text
 
 
+def _what_loading_says(packages: Path) -> str:
+    """The error where ``packages`` come first and transformers has not been imported; for a process of its own."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("transformers", "torchaudio")]:
+        del sys.modules[name]
+    sys.path.insert(0, str(packages))
+    importlib.invalidate_caches()
+    try:
+        load_part("ClapModel", Path("/nowhere"))
+    except ZsavsError as error:
+        return f"{type(error).__name__}: {error}"
+    return "no error"
+
+
 def test_a_torchaudio_of_another_torch_is_one_clear_sentence(tmp_path: Path) -> None:
     """In a process of its own: transformers imports whatever torchaudio it finds, and its message names neither."""
     package = tmp_path / "torchaudio"
@@ -112,22 +126,13 @@ def test_a_torchaudio_of_another_torch_is_one_clear_sentence(tmp_path: Path) -> 
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torchaudio\nVersion: 2.6.0\n")
     (info / "RECORD").write_text("torchaudio/__init__.py,,\n")
-    code = (
-        "from zsavs.models.runtime import load_part\n"
-        "from zsavs.errors import BrokenInstallation\n"
-        "from pathlib import Path\n"
-        "try: load_part('ClapModel', Path('/nowhere'))\n"
-        "except BrokenInstallation as error: print(error)\n"
-    )
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
-    lines = done.stdout.strip().splitlines()
-    if not lines and "MissingWeights" in done.stderr:
+    said = run_in_fork(functools.partial(_what_loading_says, tmp_path))
+    if "MissingWeights" in said:
         pytest.skip("this version of transformers does not import torchaudio for models")
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("the installed torchaudio does not fit the installed torch")
-    assert "undefined symbol" in lines[0]
-    assert lines[0].endswith("zsavs does not need it, run: pip uninstall torchaudio")
+    (line,) = said.splitlines()
+    assert line.startswith("BrokenInstallation: the installed torchaudio does not fit the installed torch")
+    assert "undefined symbol" in line
+    assert line.endswith("zsavs does not need it, run: pip uninstall torchaudio")
 
 
 def fake_transformers(monkeypatch: pytest.MonkeyPatch, **classes: Any) -> None:
