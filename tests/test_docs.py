@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
-from warm_process import run_script
 
 import zsavs
 from zsavs.cli import app
@@ -30,11 +31,21 @@ def test_the_readme_opens_with_a_photograph_and_the_lines_that_made_it() -> None
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
-def test_example_runs(example: Path, tmp_path: Path) -> None:
-    done = run_script(example, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
-    assert not done.stderr
+def test_example_runs(
+    example: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    """In this process, which has imported most of what they need."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(example)])
+    runpy.run_path(str(example), run_name="__main__")
+    said = capfd.readouterr()
+    assert said.out.strip()
+    assert not said.err
+    assert not recwarn.list
 
 
 def test_every_zsavs_command_of_the_readme_is_understood() -> None:
