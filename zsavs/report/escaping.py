@@ -27,6 +27,8 @@ _UNBROKEN = 24
 def visible(text: str) -> str:
     """``text`` on one line, without control and direction characters and without halves of characters."""
     whole = text.encode("utf-8", "replace").decode("utf-8")  # a file name that is not UTF-8 holds halves
+    if whole.isprintable():
+        return whole
     return "".join(" " if unicodedata.category(c) in _BREAKING else c for c in whole if c not in _TURNING)
 
 
