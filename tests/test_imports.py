@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 import zsavs
 from tools.layers import FIGURE, MODULES, ROOT, draw, imports, tree, wing
+
+
+def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
+    """Make one test of a rule for modules, which shows all that break it; a test for each would be a thousand more."""
+
+    def decorate(rule: Callable[[str], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = []
+            for module in modules:
+                try:
+                    rule(module)
+                except AssertionError as error:
+                    error.add_note(f"in {module}")
+                    broken.append(error)
+            if broken:
+                raise ExceptionGroup(rule.__name__, broken)
+
+        return test
+
+    return decorate
+
+
+@functools.cache
+def nodes(module: str) -> tuple[ast.AST, ...]:
+    """Every node of a module's tree."""
+    return tuple(ast.walk(tree(module)))
 
 
 # --------------------------------------------------------------------------------- weight
@@ -153,7 +180,7 @@ def test_the_table_has_no_circle_and_nothing_that_is_not_needed() -> None:
         assert allowed <= used, f"{name} needs no {sorted(allowed - used)}"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_no_module_imports_what_its_wing_may_not(module: str) -> None:
     home = wing(module)
     for _, imported in imports(module):
@@ -186,7 +213,7 @@ def test_folders_hold_a_map_of_themselves() -> None:
             assert not lacking, f"{module} does not say what {lacking} are"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("zsavs.models.")])
+@for_each([name for name in MODULES if name.startswith("zsavs.models.")])
 def test_no_model_imports_another(module: str) -> None:
     family = module.removeprefix("zsavs.models.").split(".")[0].removesuffix("_files")
     for _, imported in imports(module):
@@ -195,7 +222,7 @@ def test_no_model_imports_another(module: str) -> None:
             assert own or imported in SHARED_BY_MODELS, f"{module} imports {imported}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("zsavs.strategies.")])
+@for_each([name for name in MODULES if name.startswith("zsavs.strategies.")])
 def test_no_strategy_imports_another_or_a_model(module: str) -> None:
     for _, imported in imports(module):
         assert not is_within(imported, "zsavs.strategies")
@@ -213,7 +240,7 @@ def test_nothing_but_the_command_line_knows_a_model_by_name() -> None:
 
 # ---------------------------------------------------------------------------------- habits
 def calls(module: str) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(tree(module)):
+    for node in nodes(module):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node
 
@@ -246,7 +273,7 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_no_call_that_has_no_place_here(module: str) -> None:
     for name, call in calls(module):
         where = f"{module}, line {call.lineno}: {name}"
@@ -264,9 +291,9 @@ def test_no_call_that_has_no_place_here(module: str) -> None:
             assert wing(module) == "cli", f"{where}: handlers are the application's"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_no_import_that_has_no_place_here(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in nodes(module):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
@@ -280,18 +307,18 @@ def test_no_import_that_has_no_place_here(module: str) -> None:
                 assert wing(module) == "cli"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_no_environment_and_no_backend_is_set(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in nodes(module):
         if isinstance(node, (ast.Assign, ast.AugAssign, ast.Delete)):
             targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
             for target in map(ast.unparse, targets):
                 assert not target.startswith(("os.environ", "torch.backends", "sys.path")), (module, target)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_no_bare_except(module: str) -> None:
-    for node in ast.walk(tree(module)):
+    for node in nodes(module):
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"{module}, line {node.lineno}"
             assert ast.unparse(node.type) != "BaseException" or module == "zsavs.cli.main"
@@ -300,7 +327,7 @@ def test_no_bare_except(module: str) -> None:
             assert body or not broad, f"{module}, line {node.lineno}: an error is swallowed"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_every_public_thing_is_documented(module: str) -> None:
     assert ast.get_docstring(tree(module)) or module in ("zsavs.version", "zsavs.__main__"), module
 
@@ -319,7 +346,7 @@ def test_every_public_thing_is_documented(module: str) -> None:
     visit(tree(module).body, module)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@for_each(MODULES)
 def test_files_are_short(module: str) -> None:
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) < 400
 
