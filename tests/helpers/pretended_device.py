@@ -86,7 +86,7 @@ def _wait(what: str) -> None:
 
 
 def _mapped(change: Callable[[Any], Any], tree: Any) -> Any:
-    """Arguments or answers of an operation with each leaf changed; several times as fast as torch's own ``tree_map``."""
+    """Arguments or answers of an operation with each leaf changed; faster than torch's own ``tree_map``."""
     if type(tree) is tuple or type(tree) is list:
         return type(tree)([_mapped(change, part) for part in tree])
     if type(tree) is dict:
