@@ -71,8 +71,8 @@ def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Saved(request.param, part, uses, folder, CHECKPOINTS[request.param])
 
 
-#: What a class does whatever its checkpoint holds is shown with one checkpoint of each class: neither with CLAP's fusion
-#: nor with MM Grounding DINO, which are loaded by the same lines.
+#: What a class does whatever its checkpoint holds is shown with one checkpoint of each class; those of CLAP with fusion
+#: and of MM Grounding DINO are loaded by the same lines as the others of their classes.
 one_of_each_class = pytest.mark.parametrize(
     "saved", [name for name in CHECKPOINTS if name not in ("clap_fusion", "mm_grounding_dino")], indirect=True
 )
