@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zsavs.storage.weights import WeightCard
 from zsavs.testing.tiny.tokenizers import bert_tokenizer, roberta_tokenizer
@@ -83,9 +84,17 @@ def tiny_clap(seed: int = 0, *, fusion: bool = False) -> ClapEncoder:
     return ClapEncoder(model, extractor, tokenizer, card=tiny_card("tiny-clap", seed))
 
 
+@functools.cache
+def _open_clip_tokenizer() -> Any:
+    """One for all: to read its vocabulary takes longer than to make a model."""
+    from open_clip import SimpleTokenizer
+
+    return SimpleTokenizer(context_length=77)
+
+
 def tiny_open_clip(seed: int = 0) -> OpenClipEncoder:
     """A CLIP of some 800 000 weights, nearly all of them the vocabulary: images of 32 pixels, 16 dimensions."""
-    from open_clip import CLIP, SimpleTokenizer
+    from open_clip import CLIP
     from open_clip.model import set_model_preprocess_cfg
     from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
 
@@ -102,7 +111,7 @@ def tiny_open_clip(seed: int = 0) -> OpenClipEncoder:
     return OpenClipEncoder(
         model,
         image_transform_v2(PreprocessCfg(**settings), is_train=False),
-        SimpleTokenizer(context_length=77),
+        _open_clip_tokenizer(),
         card=tiny_card("tiny-open-clip", seed),
     )
 
