@@ -35,6 +35,9 @@ with tempfile.TemporaryDirectory() as _root:
     _evaluate(_Folder(write_evaluation_set(Path(_root))), _plan(limit=1), f"{_root}/run")
 """
 
+#: What a process does first: it looks for garbage rarely while it imports, as :func:`zsavs.cli.main.entry` does.
+_START = "import gc; gc.set_threshold(100_000)\n"
+
 #: What a process does once it is warm. For each request it forks, tells the number of the fork, waits for it and tells
 #: how it ended. A fork leaves the loop and runs the code as a script is run, to the end of the interpreter.
 _SERVE = """
@@ -70,7 +73,7 @@ def _server(imports: str) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     paths, threads = (ROOT, ROOT / "tests" / "helpers"), ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     process = subprocess.Popen(
-        [sys.executable, "-c", imports + _SERVE],
+        [sys.executable, "-c", _START + imports + _SERVE],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), **dict.fromkeys(threads, "1")},
         stdin=theirs,
         stdout=subprocess.DEVNULL,
