@@ -40,9 +40,12 @@ def envelope(clip: AudioClip, columns: int) -> NDArray[np.float32]:
         ends = np.interp(edges, np.arange(wave.shape[1]) + 0.5, wave.mean(axis=0)).astype(np.float32)
         return np.stack([np.minimum(ends[:-1], ends[1:]), np.maximum(ends[:-1], ends[1:])])
     out = np.empty((2, columns), np.float32)
-    for i, (start, end) in enumerate(zip(edges[:-1].astype(int), edges[1:].astype(int), strict=True)):
-        mono = wave[:, start:end].mean(axis=0)
-        out[:, i] = mono.min(), mono.max()
+    whole = edges.astype(int)
+    for first in range(0, columns, _COLUMNS):
+        some = whole[first : first + _COLUMNS + 1]
+        mono = wave[:, some[0] : some[-1]].mean(axis=0)
+        for row, reduce in zip(out, (np.minimum.reduceat, np.maximum.reduceat), strict=True):
+            row[first : first + _COLUMNS] = reduce(mono, some[:-1] - some[0])
     return out
 
 
