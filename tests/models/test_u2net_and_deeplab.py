@@ -162,6 +162,22 @@ def test_what_it_does_not_have_or_find_is_the_others() -> None:
     assert [bool((row > 0).any()) for row in alone] == [True, False, False]
 
 
+def test_only_the_surest_regions_of_a_source_are_the_others() -> None:
+    asked: list[Proposals] = []
+
+    class Other:
+        def segment(self, samples: list[AVSample], proposals: list[Proposals]) -> list[np.ndarray]:
+            asked.extend(proposals)
+            return [np.full((len(p), *s.size_hw), 7.0, np.float32) for s, p in zip(samples, proposals, strict=True)]
+
+    boxes = np.array([[0, 0, 50, 50], [50, 0, 99, 50], [0, 50, 50, 99], [50, 50, 99, 99]], np.float32)
+    scores, sources = np.array([0.9, 0.8, 0.5, 0.4], np.float32), np.array([0, 0, 0, 1])
+    found = Proposals(boxes, scores, sources, labels=("clock",) * 4)
+    (logits,) = dogs_are_red(segmenter=Other()).segment([scene()], [found])
+    assert asked[0].scores.tolist() == pytest.approx([0.9, 0.8, 0.4])
+    assert [bool((row > 0).any()) for row in logits] == [True, True, False, True]
+
+
 @pytest.mark.parametrize("min_fill", [0.2, 0.3])
 def test_a_class_is_found_if_it_fills_enough_of_the_box(min_fill: float) -> None:
     sample = scene(((50, 30, 75, 80), RED))  # a quarter of the box
@@ -169,7 +185,7 @@ def test_a_class_is_found_if_it_fills_enough_of_the_box(min_fill: float) -> None
     assert bool((logits > 0).any()) == (min_fill < 0.25)
 
 
-@pytest.mark.parametrize("settings", [{"min_fill": 1.1}, {"margin": -1}])
+@pytest.mark.parametrize("settings", [{"min_fill": 1.1}, {"margin": -1}, {"min_share": 2}])
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(settings))):
         dogs_are_red(**settings)

@@ -52,7 +52,8 @@ class DeepLabSegmenter(FileAdapter):
 
     A region's class is its label (:class:`zsavs.types.Proposals`); where the grounder gives none, the class that fills
     most of its box. Regions of one class share one look: at the crop around all of them, with a margin, so that small
-    things are seen large. A region whose class the network does not have, or does not find, is the other segmenter's.
+    things are seen large. A region whose class the network does not have, or does not find, is the other segmenter's,
+    if it is one of the surest of its source; else its mask is empty.
 
     Args:
         network: (1, 513, 513, 3) uint8 RGB to (1, 513, 513) class ids.
@@ -60,6 +61,8 @@ class DeepLabSegmenter(FileAdapter):
         segmenter: segments what this one cannot; None for an empty mask there.
         min_fill: the share of its box that a class must fill to be found, in [0, 1].
         margin: around the boxes of a class, as a share of the sides of the box around them, in [0, 1].
+        min_share: the share of the best score of its source that a region must have to be the other segmenter's, in
+            [0, 1]; that one may look at each region by itself, which takes as long as all else together.
 
     Raises:
         InputError: a setting out of range.
@@ -75,11 +78,12 @@ class DeepLabSegmenter(FileAdapter):
         segmenter: Segmenter | None = None,
         min_fill: float = 0.15,
         margin: float = 0.1,
+        min_share: float = 0.8,
     ) -> None:
-        check_shares(self, min_fill=min_fill, margin=margin)
+        check_shares(self, min_fill=min_fill, margin=margin, min_share=min_share)
         super().__init__(network, card)
         self.segmenter = segmenter
-        self.min_fill, self.margin = min_fill, margin
+        self.min_fill, self.margin, self.min_share = min_fill, margin, min_share
         self._known: Memo[dict[tuple[int, int, int, int], NDArray[np.uint8]]] = Memo(max_items=_KEPT_IMAGES)
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
@@ -95,7 +99,8 @@ class DeepLabSegmenter(FileAdapter):
             logits = np.full((len(found), *sample.size_hw), OUTSIDE, np.float32)
             done = self._segment(sample.image, found, crops, logits)
             answers.append(logits)
-            left.append([row for row in range(len(found)) if row not in done])
+            sure = found.scores >= self.min_share * _best_of_source(found)
+            left.append([row for row in np.flatnonzero(sure).tolist() if row not in done])
         if self.segmenter is not None:
             others = self.segmenter.segment(
                 samples, [found.rows(rows) for found, rows in zip(proposals, left, strict=True)]
@@ -141,6 +146,13 @@ class DeepLabSegmenter(FileAdapter):
 
         small = Image.fromarray(ids[:height, :width].astype(np.uint8))
         return np.array(small.resize((crop.shape[1], crop.shape[0]), Image.Resampling.NEAREST))
+
+
+def _best_of_source(found: Proposals) -> NDArray[np.float32]:
+    """For each region the best score of a region of the same source: (R,)."""
+    best = np.zeros(found.sources.max(initial=-1) + 1, np.float32)
+    np.maximum.at(best, found.sources, found.scores)
+    return best[found.sources]
 
 
 def _by_label(found: Proposals) -> dict[str, list[int]]:
