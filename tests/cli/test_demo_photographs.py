@@ -158,7 +158,7 @@ class Hub:
 def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     hub = Hub()
     monkeypatch.setitem(presets.PRESETS, demo.PHOTOGRAPHS, presets.PRESETS["toy"])
-    monkeypatch.setattr(fetching, "missing_weights", lambda preset: [*hub.missing, *hub.missing])
+    monkeypatch.setattr(fetching, "missing_weights", lambda preset: [*hub.missing])
     monkeypatch.setattr(fetching, "download", hub.download)
     monkeypatch.setattr(builtins, "input", hub.ask)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from zsavs.errors import MissingWeights
 from zsavs.presets import FOR_OWN_FILES, Part, find_preset
@@ -41,8 +41,9 @@ def _with_inner(kind: str, part: Part) -> Iterator[Part]:
 
 
 def missing_weights(name: str) -> list[WeightCard]:
-    """Cards of the checkpoints of a preset that are not on this machine."""
-    return [card for card in preset_cards(name).values() if not is_local(card.source, card.revision)]
+    """Cards of the checkpoints of a preset that are not on this machine, each once."""
+    cards = {card.source: card for card in preset_cards(name).values()}
+    return [card for card in cards.values() if not is_local(card.source, card.revision)]
 
 
 def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
@@ -57,7 +58,7 @@ def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
     for name in names:
         if not missing_weights(name):
             return name
-    sizes = {name: sum(card.size_mb for card in _each_once(missing_weights(name))) for name in names}
+    sizes = {name: sum(card.size_mb for card in missing_weights(name)) for name in names}
     offers = [
         f"zsavs download {name} ({format_mb(sizes[name])} MB)" for name in sorted(sizes, key=sizes.__getitem__)[:2]
     ]
@@ -65,10 +66,6 @@ def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
         f"no models for your own files are on this machine. Fetch some, once: {', or '.join(offers)}; "
         f"sizes and licences are shown first. Without any: zsavs demo"
     )
-
-
-def _each_once(cards: Iterable[WeightCard]) -> list[WeightCard]:
-    return list({card.source: card for card in cards}.values())
 
 
 def missing_roles(strategy: str, preset: str) -> list[str]:

@@ -15,6 +15,8 @@ from zsavs.version import __version__
 __all__ = ["examine"]
 
 _PACKAGES = ("torch", "torchvision", "transformers", "open_clip_torch", "numpy", "pillow", "soundfile", "soxr")
+#: Of the extra "pocket".
+_OPTIONAL = ("onnxruntime", "ai-edge-litert")
 
 
 def examine() -> tuple[bool, list[str]]:
@@ -29,6 +31,11 @@ def examine() -> tuple[bool, list[str]]:
             lines.append(f"ok  {name} {version(name)}")
         except PackageNotFoundError:
             lines.append(f"!!  {name} is not installed; run: pip install zsavs")
+    for name in _OPTIONAL:
+        try:
+            lines.append(f"ok  {name} {version(name)}")
+        except PackageNotFoundError:
+            lines.append(f"--  {name} is not installed, and preset pocket needs it: pip install 'zsavs[pocket]'")
     lines += [
         _try(
             "torchvision fits torch",

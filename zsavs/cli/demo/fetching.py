@@ -27,7 +27,7 @@ def is_here_now(preset: str, *, yes: bool = False) -> bool:
     """
     if preset not in PRESETS:
         return False
-    missing = list({card.source: card for card in missing_weights(preset)}.values())
+    missing = missing_weights(preset)
     if not missing:
         return True
     try:

@@ -1,0 +1,77 @@
+"""The table of real pairs, on pairs of the toy world whose right numbers are known."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from zsavs.testing import toy
+
+FILE = Path(__file__).parents[2] / "benchmarks" / "real_pairs.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("real_pairs_benchmark", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two positives, one of which nothing hears, and a negative."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for part in ("img", "wav", "gt_seg"):
+        (folder / part).mkdir()
+    listed: list[dict[str, Any]] = []
+    for name, kind, sounding in (("a", "positive", "red"), ("b", "positive", "blue"), ("c", "offscreen", "green")):
+        sample, mask = toy.scene(("red", "blue"), (sounding,))
+        Image.fromarray(sample.image).save(folder / "img" / f"{name}.png")
+        soundfile.write(folder / "wav" / f"{name}.wav", sample.audio.waveform.T, sample.audio.sample_rate_hz)
+        mask = mask if kind == "positive" else np.zeros_like(mask)
+        Image.fromarray((255 * mask).astype(np.uint8)).save(folder / "gt_seg" / f"{name}.png")
+        listed.append({"name": name, "kind": kind, "label": sounding})
+    (folder / "manifest.json").write_text(json.dumps(listed), encoding="utf-8")
+    return folder
+
+
+def test_the_table_of_pairs_that_are_understood(benchmark: ModuleType, root: Path) -> None:
+    text = benchmark.measure(root, "toy", ["fused"])
+    assert "2 positives, 1 negatives, preset toy" in text
+    rows = {tuple(cells[:2]): cells for cells in (line.strip("| ").split(" | ") for line in text.splitlines())}
+    own, foreign = rows["fused", "own"], rows["fused", "shuffled"]
+    assert own[2:6] == ["100.0", "100.0", "0.0", "0 of 1"]
+    assert foreign[2] == "0.0", "red is looked for where blue is asked for"
+    assert rows["told the class (an oracle)", "none"][2] == "100.0"
+    assert rows["red", "1"][2:4] == ["100.0", "100.0"]
+
+
+def test_errors_are_one_line(
+    benchmark: ModuleType, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--root", str(tmp_path)], ["--root", str(root), "--preset", "telepathy"]):
+        assert benchmark.main(words) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("real_pairs: ")
+        assert said.count("\n") == 1
+
+
+def test_the_tables_are_written_too(benchmark: ModuleType, root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tables.md"
+    assert benchmark.main(["--root", str(root), "--preset", "toy", "--strategy", "fused", "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8").startswith("# Real pairs")
