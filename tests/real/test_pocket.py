@@ -92,7 +92,7 @@ def test_it_is_as_good_as_it_was_on_all_pairs(
 
 def test_foreign_audio_finds_little(pipe: zsavs.Pipeline) -> None:
     """A dog's photograph with the audio of a pair of another class."""
-    some = [pair for pair in pairs() if pair.kind == "positive"][::4]
+    some = [pair for pair in pairs() if pair.kind == "positive"][::8]
     others = [next(p for p in some[i:] + some if p.label != pair.label) for i, pair in enumerate(some)]
     exchanged = [zsavs.AVSample(a.sample.image, b.sample.audio) for a, b in zip(some, others, strict=True)]
     own = np.mean([jaccard(pipe(pair.sample).mask, pair.mask) for pair in some])
@@ -181,7 +181,7 @@ def test_no_torch_is_imported_for_it() -> None:
 
 def test_a_pair_takes_half_a_second_of_a_core(pipe: zsavs.Pipeline) -> None:
     """0.4 s on a free core, on average over pairs; twice that is allowed to a busy machine."""
-    some = list(pairs(step=7))
+    some = list(pairs(step=12))
     start = time.process_time()
     for pair in some:
         pipe(pair.sample)

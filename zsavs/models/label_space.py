@@ -34,7 +34,8 @@ class LabelSpace:
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
-        things = [LabelPhrases()(label) for label in labels]
+        thing_of = LabelPhrases()
+        things = [thing_of(label) for label in labels]
         self._coco = class_mapper("coco")
         self._classes = np.array([self._coco(thing) if thing else 0 for thing in things])
         self._things = ("", *dict.fromkeys(thing for thing in things if thing))
