@@ -135,3 +135,16 @@ def test_a_setting_out_of_range_is_refused_before_anything_is_run(
     path.write_bytes(b"one")
     with pytest.raises(InputError, match="threshold"):
         YoloxGrounder.load(path, threshold=7)
+
+
+def test_another_device_is_said_to_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(YoloxGrounder, "runtime", staticmethod(lambda path: lambda batch: batch))
+    file_adapter._say_cpu.cache_clear()
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"one")
+    for device in ("auto", "cpu", "cuda", "cuda"):
+        YoloxGrounder.load(path, device=device)
+    assert caplog.text.count("run on the CPU") == 1
+    assert "'cuda'" in caplog.text

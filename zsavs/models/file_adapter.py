@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +14,8 @@ from zsavs.models.file_runtimes import Network
 from zsavs.storage.weights import WeightCard, locate
 
 __all__ = ["FileAdapter"]
+
+log = logging.getLogger(__name__)
 
 
 class FileAdapter(Adapter):
@@ -49,7 +53,8 @@ class FileAdapter(Adapter):
             checkpoint: a key of the class's ``cards``, or the path of a file of that kind; left out, the class's
                 ``default``.
             revision: of no use here, as an address or a path names one file.
-            device, dtype: of no use here: the file says how it computes, and it does so on the CPU.
+            device, dtype: of no use here: the file says how it computes, and it does so on the CPU, which is said
+                where another device is named.
             settings: those of the class.
 
         Raises:
@@ -60,6 +65,8 @@ class FileAdapter(Adapter):
             WeightsError: it cannot be read as a network.
         """
         cls.check_settings(settings)
+        if device not in ("auto", "cpu"):
+            _say_cpu(device)
         card, path = _find(cls.cards, str(checkpoint) or cls.default)
         make: Callable[..., Self] = cls  # a subclass, whose constructor takes these
         return make(_opened(cls.runtime, path), card=card, **settings)
@@ -71,6 +78,12 @@ def _find(cards: Mapping[str, WeightCard], checkpoint: str) -> tuple[WeightCard,
         return cards[checkpoint], locate(cards[checkpoint].source)
     path = locate(checkpoint)
     return WeightCard(str(path), "unknown", 0, "unknown", "local file", verified="not a file zsavs knows"), path
+
+
+@functools.cache
+def _say_cpu(device: str) -> None:
+    """Once for each device."""
+    log.warning("networks of single files run on the CPU; device %r changes nothing for them", device)
 
 
 #: Networks alive in this process, by what reads them and their file as it is on the disk.
