@@ -76,7 +76,7 @@ class DeepLabSegmenter(FileAdapter):
         *,
         card: WeightCard,
         segmenter: Segmenter | None = None,
-        min_fill: float = 0.15,
+        min_fill: float = 0.05,
         margin: float = 0.1,
         min_share: float = 0.8,
     ) -> None:
