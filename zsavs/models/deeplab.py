@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zsavs.media.letterbox import letterbox
 from zsavs.media.regions import touched_pixels
+from zsavs.media.resize import resize_map
 from zsavs.models.file_adapter import FileAdapter
 from zsavs.models.file_runtimes import Network, litert_network
 from zsavs.models.inputs import check_shares
@@ -124,28 +125,33 @@ class DeepLabSegmenter(FileAdapter):
             boxes = found.boxes_xyxy[rows]
             around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
             x0, y0, x1, y1 = place = touched_pixels(image, around, self.margin)
+            size_hw = (y1 - y0, x1 - x0)
             if place not in crops:
                 crops[place] = self._classes(np.ascontiguousarray(image[y0:y1, x0:x1]))
             for row, box in zip(rows, boxes, strict=True):
                 left, top, right, bottom = touched_pixels(image, box)
-                ids = crops[place][top - y0 : bottom - y0, left - x0 : right - x0]
-                counts = np.bincount(ids.ravel(), minlength=len(CLASSES))
-                wanted = CLASSES.index(label) if label else 1 + int(counts[1:].argmax())
-                if counts[wanted] > self.min_fill * ids.size:
-                    share = (crops[place] == wanted).astype(np.float32)
+                inside = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
+                if label:
+                    wanted = CLASSES.index(label)
+                else:
+                    shares = [_share(crops[place], i, size_hw)[inside].sum() for i in range(1, len(CLASSES))]
+                    wanted = 1 + int(np.argmax(shares))
+                share = _share(crops[place], wanted, size_hw)
+                if share[inside].mean() > self.min_fill:
                     logits[row] = box_logits(share, (x0, y0), image, box)
                     done.add(row)
         return done
 
     def _classes(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The class of each pixel of a crop: (h, w) ids."""
+        """The class of each pixel of a crop as the network sees it: (h, w) ids."""
         canvas, back = letterbox(crop, (_SIDE, _SIDE), _GREY, centred=False)
-        ids = np.asarray(self.network(canvas[None])[0])
         height, width = back.content_hw
-        from PIL import Image
+        return np.asarray(self.network(canvas[None])[0, :height, :width], np.uint8)
 
-        small = Image.fromarray(ids[:height, :width].astype(np.uint8))
-        return np.array(small.resize((crop.shape[1], crop.shape[0]), Image.Resampling.NEAREST))
+
+def _share(ids: NDArray[np.uint8], wanted: int, size_hw: tuple[int, int]) -> NDArray[np.float32]:
+    """How much of each pixel of a crop is of a class, with soft borders: (H, W) in [0, 1]."""
+    return resize_map((ids == wanted).astype(np.float32), size_hw)
 
 
 def _best_of_source(found: Proposals) -> NDArray[np.float32]:
