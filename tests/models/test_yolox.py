@@ -161,6 +161,19 @@ def test_an_image_is_looked_at_once_whatever_is_asked_of_whom() -> None:
     assert len(calls) == 1
 
 
+def test_an_image_that_nothing_is_asked_of_is_not_looked_at() -> None:
+    calls = []
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        calls.append(pixels)
+        return np.asarray(seeing(DOG)(pixels))
+
+    asked = [query(), query("violin"), query("dog")]
+    found = YoloxGrounder(network, card=CARD).ground([sample(), sample(), sample()], asked)
+    assert [len(each) for each in found] == [0, 0, 1]
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("settings", [{"threshold": 1.5}, {"nms_iou": -0.1}, {"max_boxes": 0}])
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(settings))):

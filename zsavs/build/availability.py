@@ -55,10 +55,12 @@ def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
     Raises:
         MissingWeights: none is here; offers the two smallest, each with its size and its command.
     """
+    sizes = {}
     for name in names:
-        if not missing_weights(name):
+        missing = missing_weights(name)
+        if not missing:
             return name
-    sizes = {name: sum(card.size_mb for card in missing_weights(name)) for name in names}
+        sizes[name] = sum(card.size_mb for card in missing)
     offers = [
         f"zsavs download {name} ({format_mb(sizes[name])} MB)" for name in sorted(sizes, key=sizes.__getitem__)[:2]
     ]

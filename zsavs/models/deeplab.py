@@ -125,19 +125,15 @@ class DeepLabSegmenter(FileAdapter):
             boxes = found.boxes_xyxy[rows]
             around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
             x0, y0, x1, y1 = place = touched_pixels(image, around, self.margin)
-            size_hw = (y1 - y0, x1 - x0)
             if place not in crops:
                 crops[place] = self._classes(np.ascontiguousarray(image[y0:y1, x0:x1]))
+            seen = [i for i in np.unique(crops[place]) if i and label in ("", CLASSES[i])]
+            shares = [_share(crops[place], i, (y1 - y0, x1 - x0)) for i in seen]
             for row, box in zip(rows, boxes, strict=True):
                 left, top, right, bottom = touched_pixels(image, box)
                 inside = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
-                if label:
-                    wanted = CLASSES.index(label)
-                else:
-                    shares = [_share(crops[place], i, size_hw)[inside].sum() for i in range(1, len(CLASSES))]
-                    wanted = 1 + int(np.argmax(shares))
-                share = _share(crops[place], wanted, size_hw)
-                if share[inside].mean() > self.min_fill:
+                share = max(shares, key=lambda share: float(share[inside].sum()), default=None)
+                if share is not None and share[inside].mean() > self.min_fill:
                     logits[row] = box_logits(share, (x0, y0), image, box)
                     done.add(row)
         return done

@@ -103,9 +103,8 @@ def _suppressed(boxes_xyxy: NDArray[np.float32], nms_iou: float, max_boxes: int)
     kept: list[int] = []
     remaining = np.arange(len(boxes_xyxy))
     while len(remaining) and len(kept) < max_boxes:
-        best, *_ = remaining
-        kept.append(int(best))
-        overlap = box_iou(boxes_xyxy[best][None], boxes_xyxy[remaining])[0]
+        kept.append(int(remaining[0]))
+        overlap = box_iou(boxes_xyxy[remaining[:1]], boxes_xyxy[remaining])[0]
         overlap[0] = np.inf
         remaining = remaining[overlap <= nms_iou]
     return kept

@@ -127,18 +127,21 @@ class YoloxGrounder(_Yolox):
         Raises:
             WeightsError: the network returned NaN, or is another one.
         """
-        candidates = self.candidates([sample.image for sample in samples])
-        return [
-            self._ground(*found, sample.size_hw, query)
-            for found, sample, query in zip(candidates, samples, queries, strict=True)
-        ]
+        asked = [[(source, i) for source, p in enumerate(query.phrases) for i in self._ids(p)] for query in queries]
+        answers = [Proposals.nothing() for _ in samples]
+        asking = [n for n, (_, of_query) in enumerate(zip(samples, asked, strict=True)) if of_query]
+        for n, found in zip(asking, self.candidates([samples[n].image for n in asking]), strict=True):
+            answers[n] = self._found(*found, samples[n].size_hw, asked[n])
+        return answers
 
-    def _ground(
-        self, boxes: NDArray[np.float32], scores: NDArray[np.float32], size_hw: tuple[int, int], query: Query
+    def _found(
+        self,
+        boxes: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        size_hw: tuple[int, int],
+        asked: list[tuple[int, int]],
     ) -> Proposals:
-        asked = [(source, i) for source, phrase in enumerate(query.phrases) for i in self._ids(phrase)]
-        if not asked:
-            return Proposals.nothing()
+        """What is found for each row of a query and each class that it asks for, given as pairs of the two."""
         by_class = as_proposals([self._keep(boxes, scores[:, i - 1], size_hw) for _, i in asked])
         sources, ids = np.array(asked)[by_class.sources].T
         return Proposals(by_class.boxes_xyxy, by_class.scores, sources, labels=tuple(self.classes[i] for i in ids))

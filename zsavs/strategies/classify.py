@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,12 @@ class Classify:
         self.phrase_of = LabelPhrases(table)
         self.top_k, self.min_probability, self.min_share = top_k, min_probability, min_share
 
+    @functools.cached_property
+    def _phrases(self) -> NDArray[np.str_]:
+        """The phrase of each label of a tagger that says when."""
+        assert isinstance(self.audio_tagger, TimedAudioTagger)
+        return np.array([self.phrase_of(label) for label in self.audio_tagger.labels])
+
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The visible sources of each clip's tags, whatever the image shows; with times, where the tagger has any."""
         clips = [sample.audio for sample in samples]
@@ -72,7 +79,9 @@ class Classify:
             return queries
         by_window = self.audio_tagger.tag_windows(clips)
         return [
-            replace(query, times=self._times(query, windows, clip.duration_s)) if len(query) else query
+            replace(query, times=self._times(self.audio_tagger, query, windows, clip.duration_s))
+            if len(query)
+            else query
             for query, windows, clip in zip(queries, by_window, clips, strict=True)
         ]
 
@@ -87,14 +96,16 @@ class Classify:
         things = most_specific(heard)  # 4. one phrase for each source
         return Query(tuple(things), np.array(list(things.values()), np.float32)).top(self.top_k)
 
-    def _times(self, query: Query, by_window: NDArray[np.float32], duration_s: float) -> tuple[Times, ...]:
+    def _times(
+        self, tagger: TimedAudioTagger, query: Query, by_window: NDArray[np.float32], duration_s: float
+    ) -> tuple[Times, ...]:
         """For each phrase the windows in which one of its labels is heard."""
-        tagger = self.audio_tagger
-        assert isinstance(tagger, TimedAudioTagger)
-        phrases = np.array([self.phrase_of(label) for label in tagger.labels])
         heard = by_window > self.min_probability
         starts = np.arange(len(by_window)) * tagger.hop_s
         return tuple(
-            unite((on, min(on + tagger.window_s, duration_s)) for on in starts[heard[:, phrases == phrase].any(axis=1)])
+            unite(
+                (on, min(on + tagger.window_s, duration_s))
+                for on in starts[heard[:, self._phrases == phrase].any(axis=1)]
+            )
             for phrase in query.phrases
         )
