@@ -18,7 +18,7 @@ from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_window
 from zsavs.models.batching import inference
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_clips, check_counts
-from zsavs.models.outputs import finite
+from zsavs.models.outputs import finite, ranked
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip
@@ -127,11 +127,7 @@ class AstTagger(Adapter):
 
     def _tag_all(self, clips: list[AudioClip]) -> list[tuple[tuple[str, float], ...]]:
         by_clip = answers_by_clip(clips, self._features, self._probabilities, self.batch_size)
-        return [self._named(np.max(windows, axis=0)) for windows in by_clip]
-
-    def _named(self, probabilities: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
-        order = np.argsort(-probabilities, kind="stable")
-        return tuple((self.labels[i], float(probabilities[i])) for i in order)
+        return [tuple(ranked(self.labels, np.max(windows, axis=0))) for windows in by_clip]
 
     def _features(self, clip: AudioClip) -> Iterator[torch.Tensor]:
         """Log-mel features of each window of a clip: (1, frames, mel bins)."""

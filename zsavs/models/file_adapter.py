@@ -7,7 +7,7 @@ import logging
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from zsavs.models.adapter import Adapter
 from zsavs.models.file_runtimes import Network
@@ -29,10 +29,8 @@ class FileAdapter(Adapter):
         card: what the weights are.
     """
 
-    @staticmethod
-    def runtime(path: Path) -> Network:
-        """Read the file."""
-        raise NotImplementedError
+    #: Reads the file.
+    runtime: ClassVar[staticmethod[[Path], Network]]
 
     def __init__(self, network: Network, card: WeightCard) -> None:
         self.network, self.card = network, card

@@ -26,15 +26,13 @@ def box_logits(
         share: (h, w) in [0, 1], of a crop of the image; 0.5 is the border of the object.
         corner_xy: where in the image the crop begins.
         image: (H, W, 3) uint8.
-        box_xyxy: (4,) the mask ends with the pixels that the box touches.
+        box_xyxy: (4,) within the crop; the mask ends with the pixels that the box touches.
 
     Returns:
         (H, W) float32, above 0 is inside.
     """
     x0, y0, x1, y1 = touched_pixels(image, box_xyxy)
     left, top = corner_xy
-    y1, x1 = min(y1, top + share.shape[0]), min(x1, left + share.shape[1])
-    x0, y0 = max(x0, left), max(y0, top)
     logits = np.full(image.shape[:2], OUTSIDE, np.float32)
     inside = np.clip(share[y0 - top : y1 - top, x0 - left : x1 - left], _LEAST, 1 - _LEAST)
     logits[y0:y1, x0:x1] = np.log(inside / (1 - inside))

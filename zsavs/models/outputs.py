@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from zsavs.errors import WeightsError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["check_finite", "finite", "normalise", "unit_rows"]
+__all__ = ["check_finite", "finite", "normalise", "ranked", "unit_rows"]
 
 
 def check_finite(model: str, *arrays: NDArray[np.float32]) -> None:
@@ -57,3 +58,9 @@ def normalise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: NDArray[np.float32] = rows / np.maximum(norms, np.finfo(np.float32).tiny)
     return unit
+
+
+def ranked(labels: Sequence[str], probabilities: NDArray[np.float32]) -> list[tuple[str, float]]:
+    """L labels with their probabilities (L,), largest first; equal ones keep the order of the labels."""
+    order = np.argsort(-probabilities, kind="stable")
+    return [(labels[i], float(probabilities[i])) for i in order]

@@ -17,7 +17,7 @@ from zsavs.models.file_adapter import FileAdapter
 from zsavs.models.file_runtimes import Network, litert_network
 from zsavs.models.inputs import check_clips, check_phrases
 from zsavs.models.label_space import LabelSpace
-from zsavs.models.outputs import check_finite
+from zsavs.models.outputs import check_finite, ranked
 from zsavs.models.yamnet_features import HOP_S, RATE_HZ, WINDOW_S, patches
 from zsavs.storage.memo import Memo, shared_memo
 from zsavs.storage.weights import WeightCard
@@ -92,12 +92,7 @@ class YamnetTagger(_Yamnet):
             AudioError: not a list of :class:`AudioClip`.
             WeightsError: the network returned NaN, or is another one.
         """
-        tagged = []
-        for by_window in self.tag_windows(clips):
-            probabilities = by_window.max(axis=0)
-            order = np.argsort(-probabilities, kind="stable")
-            tagged.append([(self.labels[i], float(probabilities[i])) for i in order])
-        return tagged
+        return [ranked(self.labels, by_window.max(axis=0)) for by_window in self.tag_windows(clips)]
 
 
 class YamnetEncoder(_Yamnet):

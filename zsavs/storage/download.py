@@ -15,14 +15,13 @@ is one of
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from zsavs.errors import MissingWeights, WeightsError, first_line
-from zsavs.storage.files import is_there
+from zsavs.storage.files import file_sha256, is_there
 from zsavs.storage.single_file import fetch_file
 from zsavs.storage.weights import (
     FORMATS,
@@ -188,11 +187,7 @@ def check_blobs(folder: Path) -> None:
     """
     for path in sorted(folder.glob("*")):
         name = path.resolve().name
-        if not re.fullmatch(r"[0-9a-f]{64}", name):
-            continue
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != name:
+        if re.fullmatch(r"[0-9a-f]{64}", name) and (found := file_sha256(path)) != name:
             raise WeightsError(
                 f"{path}: its checksum is {found[:12]}..., the hub's file has {name[:12]}...; it was damaged on the "
                 f"way or on the disk: {fetch_again(path)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -16,7 +17,16 @@ from zsavs.errors import OutputError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_TEXT_BYTES", "open_regular", "png", "read_text", "write_atomically", "write_png"]
+__all__ = [
+    "MAX_TEXT_BYTES",
+    "file_sha256",
+    "is_there",
+    "open_regular",
+    "png",
+    "read_text",
+    "write_atomically",
+    "write_png",
+]
 
 #: More than any list or table that we know holds.
 MAX_TEXT_BYTES = 2**28
@@ -53,6 +63,12 @@ def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
             reason = f"{size / 1e6:.0f} MB, at most {max_bytes / 1e6:.0f} MB are read"
             raise OSError(errno.EFBIG, reason, str(path))
         return file.read().decode("utf-8-sig")
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of what a file holds, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_there(path: Path, *, folder: bool = False) -> bool:

@@ -22,7 +22,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 
 from zsavs.errors import MissingWeights, WeightsError, first_line
-from zsavs.storage.files import open_regular
+from zsavs.storage.files import file_sha256, open_regular
 from zsavs.storage.weights import WeightCard, file_places, format_mb
 
 __all__ = ["fetch_file"]
@@ -179,11 +179,7 @@ def fetch_file(card: WeightCard, mirror: str | Path | None = None, say: Callable
 
 
 def _check_in_place(path: Path, sha256: str) -> None:
-    if not sha256:
-        return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != sha256:
+    if sha256 and (found := file_sha256(path)) != sha256:
         raise WeightsError(
             f"{path}: its checksum is {found[:12]}..., expected is {sha256[:12]}...; it is damaged or another file. "
             f"Delete it and run the same command again."
