@@ -24,6 +24,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
+from orchestra import Oracle
 
 import zsavs
 from zsavs.build import strategies_of
@@ -45,20 +46,6 @@ class Pair(NamedTuple):
     item: str
     kind: str
     label: str
-
-
-class Told:
-    """AN ORACLE, for the ceiling only: asks for the annotated label, and for nothing where nothing in view sounds."""
-
-    def __init__(self, pairs: Sequence[Pair]) -> None:
-        self.labels = {pair.item: [pair.label] if pair.kind == "positive" else [] for pair in pairs}
-
-    def query(self, samples: Sequence[zsavs.AVSample]) -> list[zsavs.Query]:
-        """The label of each sample, by its name, with the weight 1."""
-        return [zsavs.Query(tuple(found), np.ones(len(found), np.float32)) for found in map(self._of, samples)]
-
-    def _of(self, sample: zsavs.AVSample) -> list[str]:
-        return self.labels[sample.name]
 
 
 @dataclass
@@ -118,7 +105,8 @@ def measure(root: Path, preset: str, strategies: Sequence[str], device: str = "a
         by_class[name] = own
         rows.append(own.row(name, "own", groups))
         rows.append(score(pipe, positives, data, shuffled(positives)).row(name, "shuffled", groups))
-    told = score(replace(next(iter(pipes.values())), strategy=Told(pairs)), pairs, data)
+    oracle = Oracle({pair.item: [pair.label] if pair.kind == "positive" else [] for pair in pairs})
+    told = score(replace(next(iter(pipes.values())), strategy=oracle), pairs, data)
     by_class["told the class"] = told
     rows.append(told.row("told the class (an oracle)", "none", groups))
     heads = ("Strategy", "Audio", "J", "J without people", "FP", "Negatives with a mask", "Named", "Seconds a pair")

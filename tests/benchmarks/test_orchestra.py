@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -12,25 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmark_scripts import load_benchmark
 from orchestra_scenes import write_scenes
 
 import zsavs
 from zsavs.datasets.orchestra import Orchestra, Scene, Thing
 from zsavs.metrics.functional import jaccard
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "orchestra.py"
-
 
 @pytest.fixture(scope="module")
-def benchmark() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("orchestra_benchmark", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def benchmark() -> ModuleType:
+    return load_benchmark("orchestra")
 
 
 @pytest.fixture(scope="module")

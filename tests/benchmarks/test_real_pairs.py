@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,23 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from benchmark_scripts import load_benchmark
 from PIL import Image
 
 from zsavs.testing import toy
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "real_pairs.py"
-
 
 @pytest.fixture(scope="module")
-def benchmark() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("real_pairs_benchmark", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def benchmark() -> ModuleType:
+    return load_benchmark("real_pairs")
 
 
 @pytest.fixture(scope="module")

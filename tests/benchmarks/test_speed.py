@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import os
 import runpy
@@ -14,17 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from benchmark_scripts import BENCHMARKS, load_benchmark
 
 
 def test_forwards_are_timed_once_and_can_be_repeated() -> None:
@@ -47,7 +36,7 @@ def test_forwards_are_timed_once_and_can_be_repeated() -> None:
             counted.append("outer")
             return self.inner(x)
 
-    module = load("forwards")
+    module = load_benchmark("forwards")
     outer = Outer()
     holder = type("Holder", (), {})()
     holder.model = outer
@@ -79,7 +68,7 @@ def readings(module: ModuleType, **changed: list[float]) -> list[Any]:
 
 
 def test_flat_is_flat_and_growth_is_told() -> None:
-    soak = load("soak")
+    soak = load_benchmark("soak")
     assert soak.verdict(readings(soak)) == []
     for what, changed in {
         "memory_mb": [900.0 + 40 * n for n in range(10)],
@@ -119,7 +108,7 @@ def test_models_are_found_wherever_a_stage_holds_them() -> None:
     from zsavs.testing.tiny.encoders import tiny_clap, tiny_open_clip
     from zsavs.testing.tiny.segmenters import tiny_sam2
 
-    forwards = load("forwards")
+    forwards = load_benchmark("forwards")
     parts: dict[str, Any] = {
         "audio_text": tiny_clap(),
         "image_text": tiny_open_clip(),

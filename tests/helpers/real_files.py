@@ -1,11 +1,13 @@
-"""Real models and real pairs, which lie beside the checkout and never in it: ``ZSAVS_REAL``, or ``../shared/real``."""
+"""Real models and real pairs, never part of the repository: in the folder that ``ZSAVS_REAL`` names; without it, beside
+the checkout.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +19,11 @@ from PIL import Image
 import zsavs
 from zsavs.storage import weights
 
-__all__ = ["REAL", "Pair", "class_names", "needs_real_files", "pairs", "with_real_weights"]
+__all__ = ["REAL", "Pair", "class_names", "needs_real_files", "on_real_files", "pairs", "with_real_weights"]
 
 REAL = Path(os.environ.get("ZSAVS_REAL") or Path(__file__).parents[3] / "shared" / "real")
 
-#: Marks a test that runs where the files are, and says where they are not.
+#: Marks of a test that runs where the files are, and says so where they are not.
 needs_real_files = [
     pytest.mark.real,
     pytest.mark.skipif(
@@ -55,6 +57,13 @@ def class_names() -> list[str]:
     """YAMNet's classes, from the list that was published with it."""
     with (REAL / "weights" / "yamnet_class_map.csv").open(encoding="utf-8") as file:
         return [row["display_name"] for row in csv.DictReader(file)]
+
+
+def on_real_files(test: Callable[..., Any]) -> Callable[..., Any]:
+    """A single test with :data:`needs_real_files`."""
+    for mark in needs_real_files:
+        test = mark(test)
+    return test
 
 
 @contextmanager

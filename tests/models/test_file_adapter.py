@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from real_files import REAL, needs_real_files
+from real_files import REAL, on_real_files
 
 from zsavs.errors import InputError, MissingExtra, MissingWeights, UnknownName, WeightsError
 from zsavs.models import file_adapter
@@ -108,8 +108,7 @@ def test_a_local_file_says_what_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (card.source, card.licence, card.revision) == (str(path), "unknown", "local file")
 
 
-@pytest.mark.real
-@needs_real_files[1]
+@on_real_files
 @pytest.mark.parametrize("name", ["yolox_nano.onnx", "u2netp.onnx"])
 def test_another_network_is_refused_when_it_is_run(name: str) -> None:
     network = onnx_network(REAL / "weights" / name)
@@ -117,8 +116,7 @@ def test_another_network_is_refused_when_it_is_run(name: str) -> None:
         network(np.zeros((1, 3, 17, 17), np.float32))
 
 
-@pytest.mark.real
-@needs_real_files[1]
+@on_real_files
 def test_nothing_is_printed_by_the_runtimes(capfd: pytest.CaptureFixture[str]) -> None:
     litert_network(REAL / "weights" / "yamnet_spectra_in.tflite")(np.zeros((1, 96, 64), np.float32))
     onnx_network(REAL / "weights" / "yolox_nano.onnx")(np.zeros((1, 3, 416, 416), np.float32))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from real_files import REAL, needs_real_files, with_real_weights
+from real_files import REAL, on_real_files, with_real_weights
 
 from zsavs.errors import InputError, WeightsError
 from zsavs.media.image_file import load_image
@@ -192,8 +192,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
 
 
 # ------------------------------------------------------------------------------------ real
-@pytest.mark.real
-@needs_real_files[1]
+@on_real_files
 @pytest.mark.parametrize("made", [DeepLabSegmenter, U2NetSegmenter])
 def test_the_real_ones_segment_a_dog(made: Any) -> None:
     folder = REAL / "pairs"
@@ -209,8 +208,7 @@ def test_the_real_ones_segment_a_dog(made: Any) -> None:
     assert best > 0.8
 
 
-@pytest.mark.real
-@needs_real_files[1]
+@on_real_files
 def test_the_real_network_of_u2net_is_asked_as_the_bare_runtime() -> None:
     import onnxruntime
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from real_files import REAL, class_names, needs_real_files, with_real_weights
+from real_files import REAL, class_names, on_real_files, with_real_weights
 
 from zsavs import AudioClip
 from zsavs.errors import AudioError, WeightsError
@@ -145,8 +145,7 @@ def test_a_phrase_without_a_label_is_like_hearing_nothing() -> None:
 # ------------------------------------------------------------------------------------ real
 @pytest.mark.parametrize("path", ["dog_bark", "rain"])
 @pytest.mark.parametrize("number", [0, 5])
-@pytest.mark.real
-@needs_real_files[1]
+@on_real_files
 def test_the_real_one_gives_what_the_bare_runtime_gives(path: str, number: int) -> None:
     from ai_edge_litert.interpreter import Interpreter
 

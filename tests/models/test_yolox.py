@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from real_files import REAL, needs_real_files, with_real_weights
+from real_files import REAL, on_real_files, with_real_weights
 
 from zsavs.errors import InputError, WeightsError
 from zsavs.media.image_file import load_image
@@ -206,8 +206,7 @@ def test_the_caption_names_what_is_seen_the_surest_first() -> None:
 
 
 # ------------------------------------------------------------------------------------ real
-@pytest.mark.real
-@needs_real_files[1]
+@on_real_files
 def test_the_real_one_gives_what_the_bare_runtime_gives() -> None:
     import onnxruntime
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmark_scripts import load_benchmark
 
 from zsavs.errors import ImageError
 
@@ -22,13 +22,7 @@ DRIVER = ROOT / "benchmarks" / "fuzz.py"
 
 @pytest.fixture(scope="module")
 def fuzz() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fuzz", DRIVER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz"] = module  # its named tuple looks itself up
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("fuzz")
 
 
 def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
