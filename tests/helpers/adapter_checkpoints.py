@@ -79,7 +79,6 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         "Apache-2.0",
         "mask_decoder.iou_token.weight",
         {"multimask": False, "batch_size": 2, "prompts_at_once": 3},
-        processor="Sam2Processor",
     ),
 }
 

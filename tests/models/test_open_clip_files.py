@@ -157,7 +157,7 @@ def test_a_text_tower_of_transformers_is_found_in_the_cache(cache: Path, tmp_pat
 
 
 def test_an_image_tower_from_the_hub_is_refused(clip_folder: Path, tmp_path: Path) -> None:
-    folder = copy_with(clip_folder, tmp_path / "timm", b"", "open_clip_model.safetensors")
+    folder = copy_with(clip_folder, tmp_path / "timm", b"w", "open_clip_model.safetensors")
     config = json.loads(json.dumps(CLIP_LIKE))
     config["model_cfg"]["vision_cfg"] = {"timm_model_name": "hf-hub:timm/vit", "image_size": 32}
     (folder / "open_clip_config.json").write_text(json.dumps(config))

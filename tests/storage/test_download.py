@@ -250,7 +250,7 @@ def test_the_preset_knows_whether_its_file_is_here(
     with pytest.raises(MissingWeights, match=r"zsavs download imagebind"):
         find(DEFAULT)
     Path(".checkpoints").mkdir()
-    (Path(".checkpoints") / DEFAULT).write_bytes(b"")
+    (Path(".checkpoints") / DEFAULT).write_bytes(b"w")
     assert IMAGEBIND not in availability.missing_weights("imagebind")
     assert find(DEFAULT) == Path(".checkpoints") / DEFAULT
     assert main(["list", "preset"]) == 0

@@ -237,7 +237,7 @@ def test_a_repository_in_a_folder_is_used_where_it_is(
     folder.mkdir(parents=True)
     with pytest.raises(MissingWeights, match=r"has no weights of it, looked in files/org/clap and files/clap\. Put a"):
         download(REPOSITORY, quiet)
-    (folder / "model.safetensors").touch()
+    (folder / "model.safetensors").write_bytes(b"w")
     with pytest.raises(WeightsError, match=rf"give {folder.absolute()} as checkpoint instead of the name org/clap"):
         download(REPOSITORY, quiet)
 
@@ -249,5 +249,5 @@ def test_a_repository_in_the_cache_needs_no_mirror(server: PairedServer, monkeyp
     (root / "refs" / "main").write_text("c0ffee")
     snapshot = root / "snapshots" / "c0ffee"
     snapshot.mkdir(parents=True)
-    (snapshot / "model.safetensors").touch()
+    (snapshot / "model.safetensors").write_bytes(b"w")
     assert download(REPOSITORY, quiet) == snapshot

@@ -77,7 +77,7 @@ def test_a_repository_in_the_cache(hub: Path) -> None:
 def test_a_snapshot_without_the_copies_that_were_not_fetched_is_whole(hub: Path) -> None:
     """The hub's client keeps the list of all files of a repository, and misses those that were left out on purpose."""
     trees = pytest.importorskip("huggingface_hub._tree_cache", reason="an older client, which keeps no such list")
-    snapshot = put(hub, "org/clap", {"model.safetensors": "", "config.json": "{}"})
+    snapshot = put(hub, "org/clap", {"model.safetensors": "w", "config.json": "{}"})
     listed = ("model.safetensors", "config.json", "pytorch_model.bin", "README.md")
     entries = {name: trees.TreeCacheEntry(size=1, blob_id="b") for name in listed}
     trees.write_tree_cache(str(snapshot.parents[1]), snapshot.name, entries)
@@ -140,9 +140,17 @@ def test_locating_never_fetches(hub: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_broken_file_has_to_go_before_it_is_fetched_again(hub: Path, tmp_path: Path) -> None:
     snapshot = put(hub, "org/clap--2", {"config.json": "{"})
-    remedy = f"delete {hub / 'models--org--clap--2'} and run: zsavs download org/clap--2"
-    assert fetch_again(snapshot) == fetch_again(snapshot / "config.json") == remedy
-    assert "delete" not in fetch_again(tmp_path), "a folder of the user's own is not ours to throw away"
+    remedy = f"delete {snapshot / 'config.json'} and run: zsavs download org/clap--2  (the other files stay)"
+    assert fetch_again(snapshot / "config.json") == remedy
+    assert fetch_again(snapshot).startswith("run: zsavs download org/clap--2")
+    for path in (snapshot, tmp_path, tmp_path / "config.json"):
+        assert "delete" not in fetch_again(path), "gigabytes of whole files, or a folder of the user's own"
+
+
+def test_of_a_broken_file_in_the_cache_the_blob_goes_and_not_the_repository(tmp_path: Path) -> None:
+    bad = snapshot(tmp_path, b"weightz", hashlib.sha256(b"weights").hexdigest())
+    blob = (bad / "model.safetensors").resolve()
+    assert fetch_again(bad / "model.safetensors").startswith(f"delete {blob} and run: zsavs download org/name")
 
 
 # ------------------------------------------------------------------------------ is it here
@@ -152,18 +160,27 @@ def test_a_checkpoint_is_here_if_its_weights_are(hub: Path, tmp_path: Path) -> N
     assert not is_local("org/clap"), "a configuration alone is no checkpoint"
     for suffix in (".safetensors", ".bin", ".pt", ".pth"):
         (snapshot / f"model{suffix}").write_text("")
+        assert not is_local("org/clap"), "an empty file is no checkpoint"
+        (snapshot / f"model{suffix}").write_text("w")
         assert is_local("org/clap")
         (snapshot / f"model{suffix}").unlink()
     assert not is_local(tmp_path / "missing")
     (tmp_path / "weights.pt").write_text("")
+    assert not is_local(tmp_path / "weights.pt")
+    (tmp_path / "weights.pt").write_text("w")
     assert is_local(tmp_path / "weights.pt")
     assert is_local(tmp_path)
+
+
+def usual_files(card: WeightCard) -> list[str]:
+    """The first of the alternatives of all that a card's loader needs."""
+    return [name for need in card.files for name in need.split(" | ")[0].split(" + ")]
 
 
 def fill_preset(hub: Path, name: str) -> None:
     for card in availability.preset_cards(name).values():
         if not is_local(card.source):
-            put(hub, card.source, {"model.safetensors": ""}, card.revision)
+            put(hub, card.source, dict.fromkeys(usual_files(card), "w"), card.revision)
 
 
 def test_a_cache_that_may_not_be_looked_into_holds_nothing(
@@ -393,6 +410,6 @@ def test_a_download_of_other_bytes_than_the_hub_has_is_refused(tmp_path: Path) -
     check_blobs(snapshot(tmp_path / "good", b"weights"))
     check_blobs(snapshot(tmp_path / "small", b"{}", hashlib.sha1(b"{}").hexdigest()))
     bad = snapshot(tmp_path / "bad", b"weightz", hashlib.sha256(b"weights").hexdigest())
-    with pytest.raises(WeightsError, match=r"model\.safetensors: .*checksum.* delete .*models--org--name") as caught:
+    with pytest.raises(WeightsError, match=r"model\.safetensors: .*checksum.* delete .*blobs/\w+ and run") as caught:
         check_blobs(bad)
     assert "\n" not in str(caught.value)

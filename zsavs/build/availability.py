@@ -43,7 +43,7 @@ def _with_inner(kind: str, part: Part) -> Iterator[Part]:
 def missing_weights(name: str) -> list[WeightCard]:
     """Cards of the checkpoints of a preset that are not on this machine, each once."""
     cards = {card.source: card for card in preset_cards(name).values()}
-    return [card for card in cards.values() if not is_local(card.source, card.revision)]
+    return [card for card in cards.values() if not is_local(card.source, card.revision, card.files)]
 
 
 def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:

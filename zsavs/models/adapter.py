@@ -36,6 +36,8 @@ class Adapter:
     #: The cards of the checkpoints that are known, and the checkpoint that is loaded where none is named.
     cards: ClassVar[Mapping[str, WeightCard]] = {}
     default: ClassVar[str] = ""
+    #: What its loader needs of a folder that no card names, as ``WeightCard.files``.
+    files: ClassVar[tuple[str, ...]] = ()
     #: Classes of transformers, in the order of the constructor: the model, then what prepares its inputs.
     parts: ClassVar[tuple[str, ...]] = ()
     #: Whether dtype "auto" may be half precision (:func:`zsavs.models.runtime.resolve_dtype`).
@@ -77,7 +79,7 @@ class Adapter:
         """
         cls.check_settings(settings)
         checkpoint = checkpoint if str(checkpoint) else cls.default
-        folder = locate(checkpoint, revision)
+        folder = locate(checkpoint, revision, cls.files_of(checkpoint))
         where = resolve_device(device)
         make: Callable[..., Self] = cls  # a subclass, whose constructor takes these
         return make(
@@ -86,6 +88,13 @@ class Adapter:
             device=str(where),
             **cls.with_banks(folder, settings),
         )
+
+    @classmethod
+    def files_of(cls, checkpoint: str | Path) -> tuple[str, ...]:
+        """What the loader needs of a checkpoint: what its card says, or the class where it has none."""
+        named = str(checkpoint)
+        known = (card for name, card in cls.cards.items() if named in (name, card.source))
+        return next((card.files for card in known if card.files), cls.files)
 
     @classmethod
     def read_parts(cls, folder: Path, dtype: torch.dtype) -> Sequence[Any]:

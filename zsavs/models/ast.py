@@ -16,6 +16,7 @@ from zsavs.media.waveform import fit
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_clips, check_counts
 from zsavs.models.outputs import finite, ranked
@@ -30,6 +31,8 @@ __all__ = ["CARDS", "DEFAULT", "AstTagger"]
 
 DEFAULT = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
+_FILES = (*MODEL_FILES, *PREPROCESSOR_FILES)
+
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(
         DEFAULT,
@@ -42,6 +45,7 @@ CARDS: dict[str, WeightCard] = {
         "zsavs:nano/tagger", "Apache-2.0", 2, "rendered sounds of the orchestra with labels"
     ),
 }
+CARDS = needing(CARDS, _FILES)
 
 _MODEL = "ASTForAudioClassification"
 
@@ -74,7 +78,7 @@ class AstTagger(Adapter):
         WeightsError: the model's configuration does not name its labels.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, _FILES
     parts = (_MODEL, "ASTFeatureExtractor")
     towers = ("audio_spectrogram_transformer",)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
+from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_counts, check_images
 from zsavs.models.runtime import quiet
@@ -30,6 +31,8 @@ _MODEL = "BlipForConditionalGeneration"
 _TRAINED_ON = "129 million web image-text pairs, COCO, Visual Genome; fine-tuned on COCO captions"
 _READ = "licence tag of the hub page, as listed elsewhere"
 
+_FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *BERT_TOKENIZER_FILES)
+
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "BSD-3-Clause", 990, _TRAINED_ON, verified=_READ),
     "zsavs:nano/blip": WeightCard("zsavs:nano/blip", "Apache-2.0", 5, "drawn images of the orchestra with captions"),
@@ -37,6 +40,7 @@ CARDS: dict[str, WeightCard] = {
         "Salesforce/blip-image-captioning-large", "BSD-3-Clause", 1880, _TRAINED_ON, verified=_READ
     ),
 }
+CARDS = needing(CARDS, _FILES)
 
 
 class BlipCaptioner(Adapter):
@@ -61,7 +65,7 @@ class BlipCaptioner(Adapter):
         InputError: a setting out of range.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, _FILES
     parts = (_MODEL, "BlipProcessor")
     towers = ("vision_model",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,34 @@ from zsavs.storage.weights import WeightCard, fetch_again
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["bank_beside", "card_for", "load_model"]
+__all__ = [
+    "BERT_TOKENIZER_FILES",
+    "MODEL_FILES",
+    "PREPROCESSOR_FILES",
+    "TOKENIZER_FILES",
+    "bank_beside",
+    "card_for",
+    "load_model",
+    "needing",
+]
+
+#: What transformers reads a model from, in the words of :mod:`zsavs.storage.completeness`.
+MODEL_FILES = (
+    "config.json",
+    "model.safetensors | model.safetensors.index.json | pytorch_model.bin | pytorch_model.bin.index.json",
+)
+#: What it reads that which prepares images or audio from: by itself, or in one file with all of a processor.
+PREPROCESSOR_FILES = ("preprocessor_config.json | processor_config.json",)
+#: What it reads a tokenizer of byte pairs from. Without tokenizer_config.json it guesses the special tokens; with that
+#: alone, it makes a vocabulary of three to five words and says nothing.
+TOKENIZER_FILES = ("tokenizer.json | vocab.json + merges.txt", "tokenizer_config.json")
+#: A tokenizer of word pieces, likewise.
+BERT_TOKENIZER_FILES = ("tokenizer.json | vocab.txt", "tokenizer_config.json")
+
+
+def needing(cards: Mapping[str, WeightCard], files: tuple[str, ...]) -> dict[str, WeightCard]:
+    """The cards of a family, each with what its loader needs (``WeightCard.files``); one that says so itself stays."""
+    return {name: card if card.files else dataclasses.replace(card, files=files) for name, card in cards.items()}
 
 
 def card_for(cards: Mapping[str, WeightCard], checkpoint: str | Path, folder: Path) -> WeightCard:

@@ -13,6 +13,7 @@ from zsavs.media.arrays import frozen
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, needing
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_phrases
 from zsavs.models.outputs import finite, normalise, unit_rows
@@ -31,6 +32,8 @@ DEFAULT = "laion/clap-htsat-unfused"
 _MODEL = "ClapModel"
 _FROM_MEMORY = "from memory, look before relying on it"
 
+_FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *TOKENIZER_FILES)
+
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 614, "LAION-Audio-630K, AudioSet, Clotho, AudioCaps: sound with text"),
     "laion/clap-htsat-fused": WeightCard(
@@ -45,6 +48,7 @@ CARDS: dict[str, WeightCard] = {
         verified=_FROM_MEMORY,
     ),
 }
+CARDS = needing(CARDS, _FILES)
 
 
 class ClapEncoder(Adapter):
@@ -71,7 +75,7 @@ class ClapEncoder(Adapter):
         InputError: a hop or a batch size out of range.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, _FILES
     parts = (_MODEL, "ClapFeatureExtractor", "AutoTokenizer")
     banks = ("sound_bank",)
     towers = ("audio_model",)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
+from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, needing
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.grounding_dino_files import read_model
@@ -34,6 +35,8 @@ _NAME = "Grounding DINO"
 
 DEFAULT = "IDEA-Research/grounding-dino-tiny"
 
+_FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *BERT_TOKENIZER_FILES)
+
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 689, "Objects365, GoldG, Cap4M: images with boxes and phrases"),
     "IDEA-Research/grounding-dino-base": WeightCard(
@@ -50,6 +53,7 @@ CARDS: dict[str, WeightCard] = {
         verified="from memory, look before relying on it",
     ),
 }
+CARDS = needing(CARDS, _FILES)
 
 #: A longer image is stretched to this ratio of its sides: the model sees the long side at 1333 pixels, where the
 #: short one of a very long image would be left with less than one.
@@ -87,7 +91,7 @@ class GroundingDinoGrounder(Adapter):
         InputError: a setting out of range.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, _FILES
     half_is_safe = False  # it moves boxes
     towers = ("model.backbone", "model.encoder")
 

@@ -16,7 +16,7 @@ from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, in_threads, inference
-from zsavs.models.checkpoints import card_for
+from zsavs.models.checkpoints import TOKENIZER_FILES, card_for, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_counts, check_images, check_phrases
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
@@ -36,13 +36,24 @@ DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
 _LAION_2B = "LAION-2B: 2 billion English image-text pairs from the web"
 _READ = "licence tag of the hub page, as listed elsewhere"
 
+#: open_clip's own; beside them lie others, named as transformers names them and written for it.
+_WEIGHTS = ("open_clip_model.safetensors | open_clip_pytorch_model.safetensors | open_clip_pytorch_model.bin",)
+
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "MIT", 605, _LAION_2B, verified=_READ),
-    "zsavs:nano/clip": WeightCard("zsavs:nano/clip", "Apache-2.0", 11, "drawn images of the orchestra with names"),
+    "zsavs:nano/clip": WeightCard(
+        "zsavs:nano/clip",
+        "Apache-2.0",
+        11,
+        "drawn images of the orchestra with names",
+        files=(*_WEIGHTS, "open_clip_config.json", *TOKENIZER_FILES),
+    ),
     "ViT-L-14/laion2b_s32b_b82k": WeightCard(
         "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "MIT", 1710, _LAION_2B, verified=_READ
     ),
 }
+# Architecture and tokenizer are within open_clip.
+CARDS = needing(CARDS, _WEIGHTS)
 
 #: Images this many times longer than wide are cut to it before they are scaled up to a square's height.
 _MAX_ASPECT = 32
@@ -125,7 +136,10 @@ class OpenClipEncoder(Adapter):
         from zsavs.models.open_clip_files import build, find
 
         cls.check_settings(settings)
-        files = find(checkpoint, revision, None if weights is None else Path(weights))
+        if weights is None:
+            files = find(checkpoint, revision, needs=cls.files_of(checkpoint))
+        else:
+            files = find(checkpoint, revision, Path(weights))
         where = resolve_device(device)
         model, preprocess, tokenizer = build(files)
         return cls(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
 from zsavs.models.runtime import quiet
+from zsavs.storage.completeness import is_whole, lacking
 from zsavs.storage.files import read_text
 from zsavs.storage.weights import fetch_again, locate
 
@@ -33,6 +34,9 @@ _NAMES = (
     "model.safetensors",
     "pytorch_model.bin",
 )
+
+#: The words of a tokenizer that open_clip takes from transformers, of whatever kind; its configuration alone has none.
+_TOKENIZER = ("tokenizer.json | vocab.json + merges.txt | vocab.txt | *.model",)
 
 #: Hub names from before repositories had owners, still in open_clip's descriptions.
 _OWNERS = {
@@ -62,8 +66,14 @@ class ModelFiles:
     preprocess_cfg: dict[str, Any]
 
 
-def find(checkpoint: str | Path, revision: str = "main", weights: Path | None = None) -> ModelFiles:
+def find(
+    checkpoint: str | Path, revision: str = "main", weights: Path | None = None, needs: Sequence[str] = ()
+) -> ModelFiles:
     """Find an open_clip model; see :meth:`zsavs.models.open_clip.OpenClipEncoder.load` for the names.
+
+    Args:
+        checkpoint, revision, weights: as there.
+        needs: what the checkpoint's folder must hold (``WeightCard.files``).
 
     Raises:
         UnknownName: open_clip has no such tag for the architecture.
@@ -74,15 +84,15 @@ def find(checkpoint: str | Path, revision: str = "main", weights: Path | None = 
         raise MissingWeights(f"{weights}: no such file; give the path of a weight file.")
     architecture, _, tag = str(checkpoint).partition("/")
     if not Path(checkpoint).expanduser().exists() and architecture in _open_clip().list_models():
-        return _find_tag(architecture, tag, revision, weights)
-    folder = locate(checkpoint, revision)
+        return _find_tag(architecture, tag, revision, weights, needs)
+    folder = locate(checkpoint, revision, needs)
     model_cfg, preprocess_cfg = _read_config(folder)
     return ModelFiles(
         str(weights or checkpoint), weights or folder, weights or _weights_in(folder), model_cfg, preprocess_cfg
     )
 
 
-def _find_tag(architecture: str, tag: str, revision: str, weights: Path | None) -> ModelFiles:
+def _find_tag(architecture: str, tag: str, revision: str, weights: Path | None, needs: Sequence[str]) -> ModelFiles:
     """Find an architecture that open_clip describes, with the weights of one of its tags or of a file."""
     open_clip = _open_clip()
     model_cfg = open_clip.get_model_config(architecture)
@@ -105,7 +115,7 @@ def _find_tag(architecture: str, tag: str, revision: str, weights: Path | None) 
         raise MissingWeights(
             f"{architecture}/{tag} is not on the hub; fetch {published.get('url')} and give it as weights=FILE."
         )
-    folder = locate(repository, revision)
+    folder = locate(repository, revision, needs)
     return ModelFiles(repository, folder, _weights_in(folder, file_name), model_cfg, published)
 
 
@@ -133,7 +143,7 @@ def _weights_in(folder: Path, file_name: str = "") -> Path:
     others = sorted(path.name for path in folder.iterdir() if path.suffix in _SUFFIXES)
     others.sort(key=lambda name: _SUFFIXES.index(Path(name).suffix))
     for name in [*names, *_NAMES, *others]:
-        if (folder / name).is_file():
+        if is_whole(folder / name):
             return folder / name
     likeliest = ", ".join(_NAMES[:3])
     raise MissingWeights(f"{folder}: there are no weights ({likeliest}). To replace it, {fetch_again(folder)}")
@@ -191,8 +201,7 @@ def _tokenizer(files: ModelFiles) -> Callable[[list[str]], Any]:
         with _reading(files.where):
             return SimpleTokenizer(context_length=context_length, **settings)  # type: ignore[no-any-return]
     beside = files.weights.parent
-    has_copy = any((beside / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json"))
-    folder = beside if has_copy else locate(_OWNERS.get(name, name))
+    folder = locate(_OWNERS.get(name, name), files=_TOKENIZER) if lacking(beside, _TOKENIZER) else beside
     with _reading(folder), quiet():
         return HFTokenizer(  # type: ignore[no-any-return]
             str(folder),

@@ -14,6 +14,7 @@ from PIL import Image
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, needing
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, token_inputs, wait_for_copies
 from zsavs.models.inputs import check_counts, check_shares
@@ -34,6 +35,8 @@ _NAME = "OWLv2"
 
 DEFAULT = "google/owlv2-base-patch16-ensemble"
 
+_FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *TOKENIZER_FILES)
+
 CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(
         DEFAULT,
@@ -46,6 +49,7 @@ CARDS: dict[str, WeightCard] = {
         "zsavs:nano/owlv2", "Apache-2.0", 4, "drawn images of the orchestra with names and boxes"
     ),
 }
+CARDS = needing(CARDS, _FILES)
 
 #: The processor pads an image to a square in float32 and blurs it before it makes it small, which takes memory and
 #: time with the square of the long side. An image longer than this many times the model's is made smaller first.
@@ -85,7 +89,7 @@ class Owlv2Grounder(Adapter):
         InputError: a setting out of range.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, _FILES
     parts = ("Owlv2ForObjectDetection", "AutoImageProcessor", "AutoTokenizer")
     half_is_safe = False  # it moves boxes
     towers = ("owlv2.vision_model",)

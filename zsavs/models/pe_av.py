@@ -16,6 +16,7 @@ from zsavs.errors import InputError, UnknownName
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, mono_windows
 from zsavs.models.batching import in_batches, inference
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, needing
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_images, check_phrases
 from zsavs.models.outputs import normalise, unit_rows
@@ -38,6 +39,14 @@ _MODEL = "PeAudioVideoModel"
 _TRAINED_ON = "videos with their sound and synthetic captions (from memory)"
 _TEXTS = ("both", "sound", "picture")
 
+#: The video processor would take the audio's preprocessor_config.json for its own, and lack every size.
+_FILES = (
+    *MODEL_FILES,
+    *PREPROCESSOR_FILES,
+    "video_preprocessor_config.json | processor_config.json",
+    *TOKENIZER_FILES,
+)
+
 CARDS: dict[str, WeightCard] = {
     name: WeightCard(name, "Apache-2.0", size_mb, _TRAINED_ON)
     for name, size_mb in (
@@ -46,6 +55,7 @@ CARDS: dict[str, WeightCard] = {
         ("facebook/pe-av-large", 5836),
     )
 }
+CARDS = needing(CARDS, _FILES)
 
 
 @contextlib.contextmanager
@@ -100,7 +110,7 @@ class PeAvEncoder(Adapter):
         UnknownName: no such text head.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, _FILES
     parts = (_MODEL, "PeAudioFeatureExtractor", "PeVideoVideoProcessor", "AutoTokenizer")
     towers = ("audio_model.audio_encoder", "video_model.video_encoder")
 

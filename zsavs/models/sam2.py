@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import batches, in_batches, in_threads, inference
-from zsavs.models.checkpoints import load_model
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model, needing
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
@@ -40,6 +40,8 @@ CARDS: dict[str, WeightCard] = {
     "facebook/sam2.1-hiera-base-plus": WeightCard("facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA),
     "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
 }
+# Their processor_config.json is of the video model, and holds nothing about images.
+CARDS = needing(CARDS, (*MODEL_FILES, "preprocessor_config.json"))
 
 #: One table of random frequencies places both pixels and prompts. Files written by transformers 4 hold it once, and
 #: transformers 5 would fill the other with new random numbers: masks would have little to do with their boxes.
@@ -73,7 +75,7 @@ class Sam2Segmenter(Adapter):
         InputError: a batch size below 1.
     """
 
-    cards, default = CARDS, DEFAULT
+    cards, default, files = CARDS, DEFAULT, (*MODEL_FILES, *PREPROCESSOR_FILES)
     towers = ("vision_encoder",)
 
     def __init__(

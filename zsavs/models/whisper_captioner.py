@@ -17,6 +17,7 @@ from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_clips, check_counts
 from zsavs.models.runtime import import_transformers, quiet
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["CARDS", "PREFIXES", "WhisperCaptioner"]
 
 _MODEL = "WhisperForConditionalGeneration"
+
+#: The first words of an answer, language and task, are tokens that a vocabulary in two files has in a third one.
+_FILES = (
+    *MODEL_FILES,
+    *PREPROCESSOR_FILES,
+    "tokenizer.json | vocab.json + merges.txt + added_tokens.json",
+    "tokenizer_config.json",
+)
 
 
 def _card(name: str, size_mb: int) -> WeightCard:
@@ -57,6 +66,7 @@ PREFIXES: dict[str, str] = dict.fromkeys(CARDS, "clotho > caption: ")
 CARDS["zsavs:nano/audio_captioner"] = WeightCard(
     "zsavs:nano/audio_captioner", "Apache-2.0", 3, "rendered sounds of the orchestra with captions"
 )
+CARDS = needing(CARDS, _FILES)
 
 
 class WhisperCaptioner(Adapter):
@@ -86,7 +96,7 @@ class WhisperCaptioner(Adapter):
         InputError: a setting out of range.
     """
 
-    cards = CARDS
+    cards, files = CARDS, _FILES
     parts = (_MODEL, "WhisperFeatureExtractor", "AutoTokenizer")
     towers = ("model.encoder",)
 

@@ -8,6 +8,7 @@
 - :mod:`~zsavs.storage.packed_maps`: the masks and score map of a saved result.
 - :mod:`~zsavs.storage.prefetch`: the next value, made while the caller works on this one.
 - :mod:`~zsavs.storage.weights`: cards of checkpoints, and where their files are.
+- :mod:`~zsavs.storage.completeness`: whether a folder holds every file that a loader needs.
 - :mod:`~zsavs.storage.download`: fetching checkpoints, from the network or a mirror.
 - :mod:`~zsavs.storage.single_file`: a checkpoint of one file, fetched whole and checked, and gone on with.
 """

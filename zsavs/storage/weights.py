@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from zsavs.errors import MissingWeights, first_line
+from zsavs.storage.completeness import FORMATS, is_whole, lacking
 from zsavs.version import __version__
 
 __all__ = [
@@ -27,14 +29,15 @@ __all__ = [
     "format_mb",
     "is_address",
     "is_local",
+    "lacking_files",
     "locate",
 ]
 
 #: Checkpoints inside the package are named after their folder in zsavs/data: "zsavs:nano/clap".
 SHIPPED = "zsavs:"
 
-#: Formats of the same tensors, best first: one of them is fetched, never two.
-FORMATS = (".safetensors", ".bin", ".pt", ".pth")
+#: What counts as weights where nobody says what the loader needs.
+_ANY_WEIGHTS = (" | ".join(f"*{suffix}" for suffix in FORMATS),)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class WeightCard:
         verified: where the licence was read; "from memory" asks the reader to look before relying on it.
         sha256: of a single file, 64 lowercase hexadecimal digits; what is fetched must have it, and a download that
             broke off goes on where it was. Loading does not compute it again.
+        files: what the loader needs of a repository or a folder, each a text as in
+            :mod:`zsavs.storage.completeness`; empty where it is not known, and then any weights will do.
     """
 
     source: str
@@ -61,6 +66,7 @@ class WeightCard:
     revision: str = "main"
     verified: str = "model card"
     sha256: str = ""
+    files: tuple[str, ...] = ()
 
     @property
     def is_restricted(self) -> bool:
@@ -68,8 +74,9 @@ class WeightCard:
         return "NC" in self.licence.upper().split("-")
 
     def as_dict(self) -> dict[str, str | float]:
-        """Plain dictionary, for reports and ``result.meta``; without ``sha256`` where there is none."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "sha256" or value}
+        """Plain dictionary, for reports and ``result.meta``; without ``sha256`` where there is none, and ``files``."""
+        values = {name: value for name, value in dataclasses.asdict(self).items() if name != "files"}
+        return {name: value for name, value in values.items() if name != "sha256" or value}
 
     def at(self, folder: Path) -> WeightCard:
         """The card of the files found in ``folder``: its commit where the hub cache names it, else its path.
@@ -96,7 +103,7 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def locate(checkpoint: str | Path, revision: str = "main") -> Path:
+def locate(checkpoint: str | Path, revision: str = "main", files: Sequence[str] = ()) -> Path:
     """Find a checkpoint's folder on this machine, without any network access.
 
     Args:
@@ -104,12 +111,32 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
             the address of a single file; that is looked for by its name in the working folder, in ``.checkpoints``
             there, and in the hub cache's folder.
         revision: branch, tag or commit, for a hub repository.
+        files: what a folder must hold to be taken (``WeightCard.files``).
 
     A file of an address is known by its name alone: its checksum was compared when it was fetched.
 
     Raises:
-        MissingWeights: it is not here; the message names it, the command that fetches it, and where to put it.
+        MissingWeights: it is not here, or not all of it; the message names it, or the files that are lacking, and the
+            command that fetches just them.
     """
+    folder = _find(checkpoint, revision)
+    if folder.is_dir() and (lacks := lacking(folder, files)):
+        raise MissingWeights(f"{folder}: incomplete, it lacks {', '.join(lacks)}. {_complete(folder, lacks)}")
+    return folder
+
+
+def _complete(folder: Path, lacks: Sequence[str]) -> str:
+    """What to do about a folder that lacks files: the cheapest that helps."""
+    delete = "Delete what is empty. " if any(name.endswith("(empty)") for name in lacks) else ""
+    if Path(str(resources.files("zsavs"))) in folder.parents:
+        return "Install zsavs again."
+    if repository := _repository_of(folder):
+        return f"{delete}Fetch what is missing, and nothing else, with: zsavs download {repository}"
+    return f"{delete}Copy what is missing into that folder, from where its other files are from."
+
+
+def _find(checkpoint: str | Path, revision: str) -> Path:
+    """The folder or the file of a checkpoint, whatever it holds."""
     name = str(checkpoint)
     if name.startswith(SHIPPED):
         shipped = Path(str(resources.files("zsavs"))) / "data" / name.removeprefix(SHIPPED)
@@ -145,16 +172,35 @@ def locate(checkpoint: str | Path, revision: str = "main") -> Path:
         raise missing from error
 
 
-def is_local(checkpoint: str | Path, revision: str = "main") -> bool:
-    """Whether :func:`locate` finds weights: the folder is here and holds at least one weight file.
+def is_local(checkpoint: str | Path, revision: str = "main", files: Sequence[str] = ()) -> bool:
+    """Whether a checkpoint is here with all that its loader needs.
+
+    Args:
+        checkpoint, revision: as for :func:`locate`.
+        files: as for :func:`locate`; where none are named, weights of any kind will do.
 
     What may not be looked at is not here.
     """
+    return _lacks(checkpoint, revision, files) == []
+
+
+def lacking_files(card: WeightCard) -> list[str] | None:
+    """What a card's checkpoint lacks on this machine, as :func:`zsavs.storage.completeness.lacking` names it.
+
+    Returns:
+        Empty where it is here with all that its loader needs; None where nothing of it is.
+    """
+    return _lacks(card.source, card.revision, card.files)
+
+
+def _lacks(checkpoint: str | Path, revision: str, files: Sequence[str]) -> list[str] | None:
     try:
-        folder = locate(checkpoint, revision)
-        return folder.is_file() or any(path.suffix in FORMATS for path in folder.iterdir())
+        folder = _find(checkpoint, revision)
+        if not folder.is_dir():
+            return [] if is_whole(folder) else None
     except (MissingWeights, OSError):
-        return False
+        return None
+    return lacking(folder, files or _ANY_WEIGHTS)
 
 
 def is_address(source: str) -> bool:
@@ -183,7 +229,7 @@ def _locate_file(address: str) -> Path:
     places = file_places(address)
     for place in places:
         with contextlib.suppress(OSError):  # a folder that may not be looked into
-            if place.is_file():
+            if is_whole(place):
                 return place
     raise MissingWeights(
         f"the weights {places[0]} are not on this machine, looked for {', '.join(map(str, places))}. Fetch them with: "
@@ -192,16 +238,26 @@ def _locate_file(address: str) -> Path:
 
 
 def fetch_again(path: Path) -> str:
-    """What to do about a checkpoint with broken or missing files, to end a message with.
+    """What to do about a checkpoint with a broken file, to end a message with.
 
-    The hub's client does not look into a file that it has fetched already, so a broken one has to go first.
+    The hub's client does not look into a file that it has fetched already, so a broken one has to go first, and it
+    alone: the others stay.
 
     Args:
-        path: the checkpoint's folder, or a file in it.
+        path: the broken file; or the checkpoint's folder, where nobody knows which it is.
     """
+    repository = _repository_of(path)
+    if not repository:
+        what = "the whole checkpoint" if path.is_dir() else path.name
+        return f"copy {what} there again, or fetch a checkpoint with: zsavs download NAME"
+    if path.parent.name == "snapshots":
+        return f"run: zsavs download {repository}  (it fetches what is missing, and says which file is broken, if any)"
+    return f"delete {path.resolve()} and run: zsavs download {repository}  (the other files stay)"
+
+
+def _repository_of(path: Path) -> str:
+    """The repository whose snapshot in the hub cache a path is, or lies in; "" for any other path."""
     for folder in (path, *path.parents):
         if folder.parent.name == "snapshots":
-            repository = folder.parents[1]
-            name = repository.name.removeprefix("models--").replace("--", "/", 1)
-            return f"delete {repository} and run: zsavs download {name}"
-    return "copy the whole checkpoint there again, or fetch one with: zsavs download NAME"
+            return folder.parents[1].name.removeprefix("models--").replace("--", "/", 1)
+    return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zsavs.errors import InputError, MissingWeights, WeightsError, first_line
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
+from zsavs.storage.completeness import is_whole
 from zsavs.storage.files import read_text
 from zsavs.storage.weights import WeightCard, file_places, locate
 
@@ -36,6 +37,7 @@ CARDS: dict[str, WeightCard] = {
         "Apache-2.0",
         9,
         "drawn images of the orchestra with names, and rendered sounds with names",
+        files=("config.json", "model.safetensors"),
     ),
 }
 
@@ -66,7 +68,7 @@ def find(checkpoint: str | Path = DEFAULT, revision: str = "main") -> Path:
         folder = locate(checkpoint, revision)
     except MissingWeights as error:
         raise _missing(str(checkpoint)) from error
-    files = sorted([*folder.glob("*.pth"), *folder.glob("*.safetensors")])
+    files = sorted(filter(is_whole, [*folder.glob("*.pth"), *folder.glob("*.safetensors")]))
     if len(files) != 1 and folder / DEFAULT not in files:
         raise _missing(str(folder / DEFAULT))
     return files[0] if len(files) == 1 else folder / DEFAULT
