@@ -209,8 +209,9 @@ def test_unknown_words_have_a_token_of_their_own(tmp_path: Path) -> None:
     specials = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]", 1012: ".", 1029: "?"}
     words = ["a", "dog", "cat", "gui", "##tar"]
     table = {i: specials.get(i, f"[unused{i}]") for i in range(1030)} | {1030 + i: w for i, w in enumerate(words)}
-    vocabulary = {token: i for i, token in table.items()}
     made = tiny_grounding_dino()
+    table |= {i: f"[unused{i}]" for i in range(len(table), made.model.config.text_config.vocab_size)}
+    vocabulary = {token: i for i, token in table.items()}
     bert = BertTokenizer(vocab=vocabulary)
     found = GroundingDinoGrounder(made.model, made.image_processor, bert, card=made.card, box_threshold=0.0)
     (prompt,) = found.prompts.of(["🎸", "dog", "guitar", "\u200d", "吉他 x"])

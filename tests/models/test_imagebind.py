@@ -211,7 +211,7 @@ def test_the_default_is_looked_for_where_people_put_it(
         finally:
             place.rename(file)
     assert load(tmp_path).card.source == str(file)
-    (tmp_path / "another.pth").write_bytes(b"")
+    (tmp_path / "another.pth").write_bytes(b"w")
     with pytest.raises(MissingWeights, match=DEFAULT):
         load(tmp_path)
     file.rename(tmp_path / DEFAULT)

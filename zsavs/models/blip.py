@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, needing
+from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, check_tokenizer, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_counts, check_images
 from zsavs.models.runtime import quiet
@@ -63,6 +63,7 @@ class BlipCaptioner(Adapter):
 
     Raises:
         InputError: a setting out of range.
+        WeightsError: the tokenizer is not the text model's own.
     """
 
     cards, default, files = CARDS, DEFAULT, _FILES
@@ -85,6 +86,7 @@ class BlipCaptioner(Adapter):
         check_counts(self, batch_size=batch_size, num_beams=num_beams, max_new_tokens=max_new_tokens)
         if not repetition_penalty > 0:
             raise InputError(f"BlipCaptioner: repetition_penalty must be above 0, got {repetition_penalty}.")
+        check_tokenizer(processor.tokenizer, model.config.text_config.vocab_size, card.source)
         super().__init__(model, card, device)
         self.processor = processor
         self.batch_size = batch_size

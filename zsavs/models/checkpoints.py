@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import WeightsError, first_line
+from zsavs.errors import MissingWeights, WeightsError, first_line
 from zsavs.models.runtime import load_part
 from zsavs.storage.array_file import read_array
+from zsavs.storage.completeness import is_whole
 from zsavs.storage.weights import WeightCard, fetch_again
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "TOKENIZER_FILES",
     "bank_beside",
     "card_for",
+    "check_tokenizer",
     "load_model",
     "needing",
 ]
@@ -41,6 +43,43 @@ PREPROCESSOR_FILES = ("preprocessor_config.json | processor_config.json",)
 TOKENIZER_FILES = ("tokenizer.json | vocab.json + merges.txt", "tokenizer_config.json")
 #: A tokenizer of word pieces, likewise.
 BERT_TOKENIZER_FILES = ("tokenizer.json | vocab.txt", "tokenizer_config.json")
+
+
+#: How many of a model's words its tokenizer may lack, and how many it may have beyond them, as shares of the words.
+#: Published models have rows to spare, for a round number or for languages and times (Whisper 51865 rows with 50258
+#: words and 1607 marks, ModernBERT 50368 with 50280, T5 32128 with 32100); some have marks that no text is made of
+#: beyond the rows (mT5 in SigLIP 250000 with 250100).
+_MAY_LACK, _MAY_EXCEED = 0.05, 0.01
+#: The marks that stand in every text, or may.
+_MARKS = ("bos", "eos", "cls", "sep", "pad", "unk")
+
+
+def check_tokenizer(tokenizer: Any, rows: int, source: str) -> None:
+    """Refuse a tokenizer that cannot be the text model's own.
+
+    transformers makes a vocabulary of three to five words where the files with the words are missing; all texts are
+    then the same to the model.
+
+    Args:
+        tokenizer: of transformers.
+        rows: how many words the text model has embeddings of.
+        source: the checkpoint, for the message.
+
+    Raises:
+        WeightsError: it knows far fewer words than the model, or more, or has a mark that the model has no row for.
+    """
+    words = len(tokenizer)
+    marks = {name: getattr(tokenizer, f"{name}_token_id", None) for name in _MARKS}
+    beyond = [f"{name} {number}" for name, number in marks.items() if number is not None and number >= rows]
+    if (1 - _MAY_LACK) * rows <= words <= (1 + _MAY_EXCEED) * rows and not beyond:
+        return
+    what = f"its marks {', '.join(beyond)} lie beyond" if beyond else f"it knows {words} words, and not"
+    place = Path(source)
+    remedy = fetch_again(place) if place.exists() else f"run: zsavs download {source}"
+    raise WeightsError(
+        f"{source}: the tokenizer is not the model's: {what} the {rows} that the text model has embeddings of. Its "
+        f"files (tokenizer.json, vocab.json, merges.txt, vocab.txt) are missing or another model's; {remedy}"
+    )
 
 
 def needing(cards: Mapping[str, WeightCard], files: tuple[str, ...]) -> dict[str, WeightCard]:
@@ -76,9 +115,14 @@ def load_model(
         settings: passed on to the configuration.
 
     Raises:
-        MissingWeights, WeightsError, BrokenInstallation: as :func:`zsavs.models.runtime.load_part`, and where weights
-            are missing in the file.
+        MissingWeights, WeightsError, BrokenInstallation: as :func:`zsavs.models.runtime.load_part`, and where
+            config.json is missing, or weights in the file.
     """
+    if not is_whole(folder / "config.json"):
+        raise MissingWeights(
+            f"{folder}: there is no config.json, without which {class_name} has the sizes of some other checkpoint; to "
+            f"mend it, {fetch_again(folder)}"
+        )
     model, report = load_part(class_name, folder, dtype=dtype, output_loading_info=True, **settings)
     own = model.state_dict()
     lacking, copies = set(report["missing_keys"]), dict(copies or {})

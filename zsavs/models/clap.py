@@ -13,7 +13,7 @@ from zsavs.media.arrays import frozen
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, needing
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, check_tokenizer, needing
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_phrases
 from zsavs.models.outputs import finite, normalise, unit_rows
@@ -73,6 +73,7 @@ class ClapEncoder(Adapter):
 
     Raises:
         InputError: a hop or a batch size out of range.
+        WeightsError: the tokenizer is not the text model's own.
     """
 
     cards, default, files = CARDS, DEFAULT, _FILES
@@ -103,6 +104,7 @@ class ClapEncoder(Adapter):
         self.batch_size = batch_size
         self.sample_rate_hz = int(feature_extractor.sampling_rate)
         text = model.config.text_config
+        check_tokenizer(tokenizer, text.vocab_size, card.source)
         # RoBERTa counts positions from after its padding id, and an index past the table is an error deep inside.
         self.max_text_tokens = min(max_text_tokens, text.max_position_embeddings - text.pad_token_id - 1)
         self._texts = TextMemo(self._embed_texts, space=f"{self.space} {self.max_text_tokens} tokens")

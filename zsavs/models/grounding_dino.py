@@ -14,7 +14,7 @@ from PIL import Image
 
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, needing
+from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, check_tokenizer, needing
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.grounding_dino_files import read_model
@@ -89,6 +89,7 @@ class GroundingDinoGrounder(Adapter):
 
     Raises:
         InputError: a setting out of range.
+        WeightsError: the tokenizer is not the text model's own.
     """
 
     cards, default, files = CARDS, DEFAULT, _FILES
@@ -111,6 +112,7 @@ class GroundingDinoGrounder(Adapter):
     ) -> None:
         check_shares(self, box_threshold=box_threshold, nms_iou=nms_iou)
         check_counts(self, max_boxes=max_boxes, phrases_per_prompt=phrases_per_prompt, batch_size=batch_size)
+        check_tokenizer(tokenizer, model.config.text_config.vocab_size, card.source)
         self.max_tokens = int(min(model.config.max_text_len, model.config.text_config.max_position_embeddings))
         self.prompts = Prompts(tokenizer, self.max_tokens, phrases_per_prompt)
         super().__init__(model, card, device)

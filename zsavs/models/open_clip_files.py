@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
+from zsavs.models.checkpoints import check_tokenizer
 from zsavs.models.runtime import quiet
 from zsavs.storage.completeness import is_whole, lacking
 from zsavs.storage.files import read_text
@@ -154,7 +155,7 @@ def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[
 
     Raises:
         MissingWeights: the tokenizer or the description of the text tower is not on this machine.
-        WeightsError: a file cannot be read as this model.
+        WeightsError: a file cannot be read as this model, or the tokenizer is not its own.
     """
     open_clip = _open_clip()
     import torch
@@ -172,7 +173,15 @@ def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[
         preprocess = image_transform_v2(PreprocessCfg(**settings), is_train=False)
     with _reading(files.weights):
         open_clip.load_checkpoint(model, str(files.weights), strict=True, weights_only=True)
-    return model, preprocess, _tokenizer(files)
+    tokenizer, folder = _tokenizer(files)
+    if folder is not None:
+        check_tokenizer(tokenizer.tokenizer, _words(model), str(folder))
+    return model, preprocess, tokenizer
+
+
+def _words(model: Any) -> int:
+    """How many words the text tower has embeddings of."""
+    return int(getattr(model, "text", model).vocab_size)  # open_clip's plain class has the tower's parts in itself
 
 
 def _local_towers(model_cfg: dict[str, Any]) -> dict[str, Any]:
@@ -188,8 +197,12 @@ def _local_towers(model_cfg: dict[str, Any]) -> dict[str, Any]:
     return cfg
 
 
-def _tokenizer(files: ModelFiles) -> Callable[[list[str]], Any]:
-    """The tokenizer that the description asks for; a copy beside the weights is as good as the original."""
+def _tokenizer(files: ModelFiles) -> tuple[Any, Path | None]:
+    """The tokenizer that the description asks for; a copy beside the weights is as good as the original.
+
+    Returns:
+        And the folder that it is from; None for open_clip's own.
+    """
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, SimpleTokenizer
 
     text = files.model_cfg["text_cfg"]
@@ -199,11 +212,11 @@ def _tokenizer(files: ModelFiles) -> Callable[[list[str]], Any]:
     name = text.get("hf_tokenizer_name")
     if not name:
         with _reading(files.where):
-            return SimpleTokenizer(context_length=context_length, **settings)  # type: ignore[no-any-return]
+            return SimpleTokenizer(context_length=context_length, **settings), None
     beside = files.weights.parent
     folder = locate(_OWNERS.get(name, name), files=_TOKENIZER) if lacking(beside, _TOKENIZER) else beside
     with _reading(folder), quiet():
-        return HFTokenizer(  # type: ignore[no-any-return]
+        tokenizer = HFTokenizer(
             str(folder),
             context_length=context_length,
             tokenizer_mode=text.get("tokenizer_mode"),
@@ -211,6 +224,7 @@ def _tokenizer(files: ModelFiles) -> Callable[[list[str]], Any]:
             trust_remote_code=False,
             **settings,
         )
+    return tokenizer, folder
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from PIL import Image
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, needing
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, check_tokenizer, needing
 from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, token_inputs, wait_for_copies
 from zsavs.models.inputs import check_counts, check_shares
@@ -87,6 +87,7 @@ class Owlv2Grounder(Adapter):
 
     Raises:
         InputError: a setting out of range.
+        WeightsError: the tokenizer is not the text model's own.
     """
 
     cards, default, files = CARDS, DEFAULT, _FILES
@@ -115,6 +116,7 @@ class Owlv2Grounder(Adapter):
             raise InputError(f"Owlv2Grounder: vote_iou lies in (0, 1], or is None, got {vote_iou}.")
         if "{}" not in template:
             raise InputError(f"Owlv2Grounder: template needs a {{}} where the phrase goes, got {template!r}.")
+        check_tokenizer(tokenizer, model.config.text_config.vocab_size, card.source)
         super().__init__(model, card, device)
         # A box coordinate in bfloat16 is off by up to 0.2 % of the image, and the heads cost next to nothing.
         self.model.box_head.float()

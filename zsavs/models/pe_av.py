@@ -16,7 +16,7 @@ from zsavs.errors import InputError, UnknownName
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, mono_windows
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, needing
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, check_tokenizer, needing
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_images, check_phrases
 from zsavs.models.outputs import normalise, unit_rows
@@ -108,6 +108,7 @@ class PeAvEncoder(Adapter):
     Raises:
         InputError: a batch size or window out of range.
         UnknownName: no such text head.
+        WeightsError: the tokenizer is not the text model's own.
     """
 
     cards, default, files = CARDS, DEFAULT, _FILES
@@ -133,6 +134,7 @@ class PeAvEncoder(Adapter):
             raise InputError(f"PeAvEncoder: window_s must be in [0.1, 600] seconds, got {window_s}.")
         if text not in _TEXTS:
             raise UnknownName("text head of PE-AV", str(text), _TEXTS)
+        check_tokenizer(tokenizer, model.config.text_config.vocab_size, card.source)
         super().__init__(model, card, device)
         self.feature_extractor, self.video_processor, self.tokenizer = feature_extractor, video_processor, tokenizer
         self.space = f"pe_av:{card.source}" + ("" if text == "both" else f":{text}")

@@ -17,7 +17,7 @@ from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, needing
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, check_tokenizer, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_clips, check_counts
 from zsavs.models.runtime import import_transformers, quiet
@@ -94,6 +94,7 @@ class WhisperCaptioner(Adapter):
 
     Raises:
         InputError: a setting out of range.
+        WeightsError: the tokenizer is not the text model's own.
     """
 
     cards, files = CARDS, _FILES
@@ -117,6 +118,7 @@ class WhisperCaptioner(Adapter):
         self.window_s = float(feature_extractor.chunk_length)
         self.hop_s = checked_hop(self, hop_s, self.window_s)
         check_counts(self, batch_size=batch_size, num_beams=num_beams, max_new_tokens=max_new_tokens)
+        check_tokenizer(tokenizer, model.config.vocab_size, card.source)
         super().__init__(model, card, device)
         self.feature_extractor = feature_extractor
         self.tokenizer = tokenizer
