@@ -6,6 +6,7 @@
 - :mod:`~zsavs.build.comparison`: several strategies over the same samples.
 - :mod:`~zsavs.build.one_call`: one call from files to a result.
 - :mod:`~zsavs.build.availability`: which checkpoints a preset needs, which are here, which strategies it has parts for.
+- :mod:`~zsavs.build.self_check`: whether the checkpoints that are here do what models do.
 """
 
 from zsavs.build.availability import first_preset_here, missing_roles, missing_weights, preset_cards, strategies_of

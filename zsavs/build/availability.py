@@ -9,9 +9,18 @@ from collections.abc import Iterator, Sequence
 from zsavs.errors import MissingWeights
 from zsavs.presets import FOR_OWN_FILES, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
-from zsavs.storage.weights import WeightCard, format_mb, is_local
+from zsavs.storage.completeness import approximate_mb
+from zsavs.storage.weights import WeightCard, format_mb, is_local, lacking_files
 
-__all__ = ["first_preset_here", "missing_roles", "missing_weights", "preset_cards", "strategies_of"]
+__all__ = [
+    "components_with_weights",
+    "first_preset_here",
+    "mb_to_fetch",
+    "missing_roles",
+    "missing_weights",
+    "preset_cards",
+    "strategies_of",
+]
 
 
 def preset_cards(name: str) -> dict[str, WeightCard]:
@@ -20,15 +29,24 @@ def preset_cards(name: str) -> dict[str, WeightCard]:
     Raises:
         UnknownName: no such preset.
     """
-    cards = {}
+    cards: dict[str, WeightCard] = {}
+    for role, part, card in components_with_weights(name):
+        cards[role if role not in cards else f"{role} {part.name}"] = card
+    return cards
+
+
+def components_with_weights(name: str) -> Iterator[tuple[str, Part, WeightCard]]:
+    """The parts of a preset that load a checkpoint, and those that they go around: role, part and its weight card.
+
+    Raises:
+        UnknownName: no such preset.
+    """
     for role, part in find_preset(name).parts.items():
         kind = role.partition(".")[0]
         for each in _with_inner(kind, part):
             cls = find_component(kind, each.name)
             if each.checkpoint and hasattr(cls, "load"):
-                key = role if role not in cards else f"{role} {each.name}"
-                cards[key] = sys.modules[cls.__module__].CARDS[each.checkpoint]
-    return cards
+                yield role, each, sys.modules[cls.__module__].CARDS[each.checkpoint]
 
 
 def _with_inner(kind: str, part: Part) -> Iterator[Part]:
@@ -41,9 +59,15 @@ def _with_inner(kind: str, part: Part) -> Iterator[Part]:
 
 
 def missing_weights(name: str) -> list[WeightCard]:
-    """Cards of the checkpoints of a preset that are not on this machine, each once."""
+    """Cards of the checkpoints of a preset that are not on this machine, or not with all their files, each once."""
     cards = {card.source: card for card in preset_cards(name).values()}
     return [card for card in cards.values() if not is_local(card.source, card.revision, card.files)]
+
+
+def mb_to_fetch(card: WeightCard) -> float:
+    """About how much of a checkpoint is not on this machine, in units of 10**6 bytes; 0 where nobody knows."""
+    lacks = lacking_files(card)
+    return card.size_mb if lacks is None else approximate_mb(lacks, card.size_mb)
 
 
 def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
@@ -60,7 +84,7 @@ def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
         missing = missing_weights(name)
         if not missing:
             return name
-        sizes[name] = sum(card.size_mb for card in missing)
+        sizes[name] = sum(map(mb_to_fetch, missing))
     offers = [
         f"zsavs download {name} ({format_mb(sizes[name])} MB)" for name in sorted(sizes, key=sizes.__getitem__)[:2]
     ]

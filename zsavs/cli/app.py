@@ -38,7 +38,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "calibrate": (calibrate, _SETUP, "zsavs calibrate --audio recordings --images images --out bank"),
     "list": (list_names, _SETUP, "zsavs list preset"),
     "download": (download, _SETUP, "zsavs download base --dry-run"),
-    "doctor": (doctor, _SETUP, "zsavs doctor"),
+    "doctor": (doctor, _SETUP, "zsavs doctor --deep --preset nano"),
 }
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 #: An example of each command that can be typed as it is.

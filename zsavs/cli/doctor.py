@@ -7,9 +7,10 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from zsavs.build.availability import missing_weights
+from zsavs.build.availability import mb_to_fetch, missing_weights
 from zsavs.presets import PRESETS
-from zsavs.storage.weights import cache_folder, format_mb
+from zsavs.storage.completeness import approximate_mb
+from zsavs.storage.weights import cache_folder, format_mb, lacking_files
 from zsavs.version import __version__
 
 __all__ = ["examine"]
@@ -48,13 +49,28 @@ def examine() -> tuple[bool, list[str]]:
         f"ok  weights are looked for in {cache_folder()}",
     ]
     for name in PRESETS:
-        lacking = missing_weights(name)
-        if lacking:
-            megabytes = format_mb(sum(card.size_mb for card in lacking))
-            lines.append(f"--  preset {name} lacks {len(lacking)} checkpoints, {megabytes} MB: zsavs download {name}")
-        else:
-            lines.append(f"ok  preset {name} is present")
+        lines += _preset(name)
+    lines = list(dict.fromkeys(lines))
     return not any(line.startswith("!!") for line in lines), lines
+
+
+def _preset(name: str) -> list[str]:
+    """What a preset lacks: how many checkpoints, and of each that is begun, which files."""
+    missing = missing_weights(name)
+    if not missing:
+        return [f"ok  preset {name} is present"]
+    megabytes = format_mb(sum(map(mb_to_fetch, missing)))
+    begun = [(card, lacks) for card in missing if (lacks := lacking_files(card))]
+    of_these = f", {len(begun)} of them incomplete" if begun else ""
+    lines = [f"--  preset {name} lacks {len(missing)} checkpoints{of_these}, {megabytes} MB: zsavs download {name}"]
+    for card, lacks in begun:
+        size = approximate_mb(lacks, card.size_mb)
+        about = f"about {max(1, round(size))} MB" if size else "size unknown"
+        lines.append(
+            f"--  incomplete: {card.source} lacks {', '.join(lacks)}; zsavs download {card.source} fetches what is "
+            f"missing ({about})"
+        )
+    return lines
 
 
 def _run(code: str) -> str | None:

@@ -25,7 +25,7 @@ def check_finite(model: str, *arrays: NDArray[np.float32]) -> None:
     if not all(np.isfinite(array).all() for array in arrays):
         raise WeightsError(
             f"{model} returned NaN or infinity; load it with dtype='float32', and if that does not help, "
-            "the weights are broken: delete and fetch them again"
+            "the weights are broken: zsavs download NAME compares their checksums and says which file to replace"
         )
 
 
