@@ -16,6 +16,7 @@ from real_files import REAL, class_names, needs_real_files, pairs, with_real_wei
 
 import zsavs
 from zsavs.build import missing_weights, preset_cards
+from zsavs.build.self_check import check_checkpoints
 from zsavs.media.audio_file import load_audio
 from zsavs.metrics.functional import jaccard
 from zsavs.models.yamnet import YamnetTagger
@@ -31,6 +32,12 @@ ROOT = Path(__file__).parents[2]
 def real_weights() -> Iterator[None]:
     with with_real_weights():
         yield
+
+
+def test_the_four_models_are_sound() -> None:
+    findings = list(check_checkpoints(["pocket"]))
+    assert len(findings) == 4
+    assert all(finding.sound for finding in findings), [*map(str, findings)]
 
 
 @pytest.fixture(scope="module")
