@@ -79,12 +79,12 @@ def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
     Raises:
         MissingWeights: none is here; offers the two smallest, each with its size and its command.
     """
-    sizes = {}
+    missing = {}
     for name in names:
-        missing = missing_weights(name)
-        if not missing:
+        missing[name] = missing_weights(name)
+        if not missing[name]:
             return name
-        sizes[name] = sum(map(mb_to_fetch, missing))
+    sizes = {name: sum(map(mb_to_fetch, cards)) for name, cards in missing.items()}
     offers = [
         f"zsavs download {name} ({format_mb(sizes[name])} MB)" for name in sorted(sizes, key=sizes.__getitem__)[:2]
     ]
