@@ -175,7 +175,7 @@ def test_a_preset_without_a_joint_encoder_says_which_has_one(monkeypatch: pytest
     with pytest.raises(
         InputError,
         match=r"the preset 'lean' has no joint, and strategy 'joint_embedding' needs one; .*\(.*toy\), "
-        r'or give one: joint="NAME" or "NAME:CHECKPOINT", NAME from imagebind, .*toy',
+        r"or name one, .* --part joint=NAME\[:CHECKPOINT\], .*\. There are: imagebind \(.*toy",
     ):
         build("joint_embedding", preset="lean")
     assert isinstance(build("joint_embedding", preset="lean", joint="toy").strategy.audio_scorer.encoder, toy.ToyJoint)

@@ -17,6 +17,7 @@ from warm_process import run_warm
 import zsavs
 from zsavs.cli.app import EXAMPLES, commands
 from zsavs.cli.main import main
+from zsavs.registry import ROLES
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = sorted(EXAMPLES)
@@ -129,6 +130,17 @@ def test_the_script_for_the_shell_is_printed(shell: str) -> None:
     ],
 )
 def test_names_are_completed(line: str, kind: str) -> None:
+    assert _completed(line) == zsavs.list_components(kind)
+
+
+def test_roles_and_then_their_components_are_completed() -> None:
+    assert _completed("zsavs segment --part ") == [f"{role}=" for role in ROLES]
+    assert _completed("zsavs eval --part audio_c") == ["audio_captioner="]
+    assert _completed("zsavs compare --part audio_captioner=w") == ["audio_captioner=whisper"]
+
+
+def _completed(line: str) -> list[str]:
+    """What the shell is offered; without torch."""
     words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_ZSAVS_COMPLETE": "complete_bash"}
     code = f"""
 import atexit, os
@@ -138,8 +150,8 @@ atexit.register(lambda: print("torch" in sys.modules, file=sys.stderr))
 entry()
 """
     done = run_warm(code, imports="import sys; from zsavs.cli.app import commands; from zsavs.cli.main import entry\n")
-    assert done.stdout.split() == zsavs.list_components(kind)
     assert done.stderr == "False\n"
+    return done.stdout.split()
 
 
 def test_commands_are_completed() -> None:

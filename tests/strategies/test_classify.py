@@ -274,7 +274,8 @@ def test_silence_noise_and_no_one_in_view_give_an_empty_result() -> None:
 def test_a_preset_without_the_role_says_how_to_name_one() -> None:
     with pytest.raises(
         InputError,
-        match=r"'base' has no audio_captioner, and .* give one: audio_captioner=\"NAME\" or \"NAME:CHECKPOINT\"",
+        match=r"'base' has no audio_captioner, and .* with --part audio_captioner=NAME\[:CHECKPOINT\], in Python with "
+        r"audio_captioner=\"NAME\[:CHECKPOINT\]\"\. There are: toy, whisper \(MU-NLPC/whisper-tiny-audio-captioning, ",
     ):
         zsavs.build_pipeline("caption", preset="base")
     with pytest.raises(UnknownName, match="whisper"):
@@ -286,7 +287,11 @@ def test_all_strategies_are_all_that_the_preset_has_the_parts_for(capsys: pytest
     assert capsys.readouterr().err == ""
     lacking = set(zsavs.list_components("strategy")) - set(strategies(None, "base"))
     assert lacking == {"caption", "joint_embedding", "text_bridged", "textual_inversion"}
-    assert "left out caption: the preset 'base' has no audio_captioner" in capsys.readouterr().err
+    assert (
+        "left out caption: the preset 'base' has no audio_captioner for it; add: --part audio_captioner=NAME[:CHECKPOINT]"
+        in (capsys.readouterr().err)
+    )
+    assert "caption" in strategies(None, "base", {"audio_captioner": "whisper:folder"})
     assert strategies(["caption", "caption"], "base") == ["caption"], "what was asked for is not left out"
 
 

@@ -1,6 +1,7 @@
 """From names to pipelines.
 
 - :mod:`~zsavs.build.parts`: names to components, by preset and by what is named in place of its parts.
+- :mod:`~zsavs.build.settable`: what can be set of strategies and parts, and which of several has which setting.
 - :mod:`~zsavs.build.shared_weights`: one copy of a model's weights for all pipelines of a process.
 - :mod:`~zsavs.build.pipelines`: components to a pipeline.
 - :mod:`~zsavs.build.comparison`: several strategies over the same samples.
@@ -14,6 +15,7 @@ from zsavs.build.comparison import compare
 from zsavs.build.one_call import segment
 from zsavs.build.parts import build_encoders, build_parts
 from zsavs.build.pipelines import build_pipeline
+from zsavs.build.settable import settable, settings_for, used_roles
 
 __all__ = [
     "build_encoders",
@@ -25,5 +27,8 @@ __all__ = [
     "missing_weights",
     "preset_cards",
     "segment",
+    "settable",
+    "settings_for",
     "strategies_of",
+    "used_roles",
 ]

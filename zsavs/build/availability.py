@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from zsavs.errors import MissingWeights
 from zsavs.presets import FOR_OWN_FILES, Part, find_preset
@@ -94,15 +94,20 @@ def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
     )
 
 
-def missing_roles(strategy: str, preset: str) -> list[str]:
+def missing_roles(strategy: str, preset: str, given: Mapping[str, str] | None = None) -> list[str]:
     """The roles that a strategy needs and a preset has no part for, so that somebody has to name one.
 
     A part without the methods that the strategy ``needs`` is none for it.
 
+    Args:
+        strategy, preset: names.
+        given: by role, parts that are named in place of the preset's: "name" or "name:checkpoint".
+
     Raises:
         UnknownName, BrokenInstallation: as :func:`build_pipeline`.
     """
-    cls, parts = find_component("strategy", strategy), find_preset(preset).parts
+    cls = find_component("strategy", strategy)
+    parts = {**find_preset(preset).parts, **{role: Part.named(text) for role, text in (given or {}).items()}}
     needs = getattr(cls, "needs", {})
 
     def serves(role: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from zsavs.build.pipelines import build_pipeline
+from zsavs.build.settable import settings_for
 from zsavs.decomposition import Decomposer
 from zsavs.errors import InputError
 from zsavs.pipeline import check_batches
@@ -27,6 +29,7 @@ def compare(
     bank: str | Path | None = None,
     decomposition: str | Decomposer | None = None,
     stereo: bool = False,
+    **settings: Any,
 ) -> dict[str, list[AVSResult]]:
     """Run several strategies over the same samples in one pass; every image and sound is encoded once.
 
@@ -35,6 +38,7 @@ def compare(
         strategies: names.
         preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`build_pipeline`.
         batch_size: samples that go through the models together.
+        settings: as for :func:`build_pipeline`; each strategy gets those that it has, and one at least has each.
 
     Returns:
         For each strategy its results, in the order of the samples.
@@ -48,7 +52,8 @@ def compare(
         raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
     check_batches(samples, batch_size)
     models = (preset, device, dtype, vocabulary, bank, decomposition, stereo)
-    pipes = {name: build_pipeline(name, *models) for name in strategies}
+    own = settings_for(strategies, preset, settings)
+    pipes = {name: build_pipeline(name, *models, **own[name]) for name in strategies}
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
     iterator = iter(samples)
     # Batch by batch, all strategies over one batch: the models remember the batch's features, not the data set's.

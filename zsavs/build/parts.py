@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zsavs.build.settable import described_components
 from zsavs.build.shared_weights import loaded_once
 from zsavs.calibration.bank import source_of
 from zsavs.calibration.user_bank import KINDS, UserBank
@@ -14,28 +16,46 @@ from zsavs.errors import InputError, MissingWeights, UnknownName
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.models.runtime import check_names
 from zsavs.presets import PRESETS, Part, find_preset
-from zsavs.registry import ROLES, find_component, list_components
+from zsavs.registry import ROLES, find_component
 
 __all__ = ["Parts", "build_encoders", "build_parts"]
 
 
-def build_parts(roles: Sequence[str], preset: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
+def build_parts(
+    roles: Sequence[str],
+    preset: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    parts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """A preset's components for some roles, shared with the pipelines that name the same ones.
 
-    Raises:
-        As :func:`build_pipeline`.
-    """
-    parts = Parts(preset, {}, {}, device, dtype, None)
-    return {role: parts.get(role) for role in roles}
-
-
-def build_encoders(preset: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
-    """A preset's encoders by role: the parts that are calibrated against a bank.
+    Args:
+        roles: of the components.
+        preset, device, dtype: as for :func:`zsavs.build_pipeline`.
+        parts: by role, what stands in place of the preset's parts: "name", "name:checkpoint" or an object.
 
     Raises:
         As :func:`zsavs.build_pipeline`.
     """
-    return build_parts([role for role in KINDS if role in find_preset(preset).parts], preset, device, dtype)
+    builder = Parts(preset, dict(parts or {}), {}, device, dtype, None)
+    return {role: builder.get(role) for role in roles}
+
+
+def build_encoders(
+    preset: str, device: str = "auto", dtype: str = "auto", parts: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A preset's encoders by role, or those named in their place: the parts that are calibrated against a bank.
+
+    Raises:
+        InputError: a part is named for a role that no encoder has.
+        As :func:`zsavs.build_pipeline`.
+    """
+    for role in parts or {}:
+        if role not in KINDS:
+            raise InputError(f"the {role} is calibrated against no bank; name a part for {', '.join(KINDS)}.")
+    roles = [role for role in KINDS if role in find_preset(preset).parts or role in (parts or {})]
+    return build_parts(roles, preset, device, dtype, parts)
 
 
 class Parts:
@@ -50,8 +70,11 @@ class Parts:
         dtype: str,
         vocabulary: str | Path | Sequence[str] | None,
         bank: str | Path | None = None,
+        tuned: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.preset, self.plan, self.overrides, self.stages = preset, find_preset(preset), overrides, stages
+        #: By role, settings of the part that come before the preset's.
+        self.tuned = tuned or {}
         check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
@@ -75,28 +98,33 @@ class Parts:
             if given is not None and not isinstance(given, str):
                 self.built[role] = given
             elif given:
-                self.built[role] = self._make(role, Part.named(given))
+                self.built[role] = self._make(role, self._tuned(role, Part.named(given)))
             else:
-                self.built[role] = self._stage(role, what)
+                self.built[role] = self._present(role, self._tuned(role, self._stage(role, what)))
             if self.bank is not None:
                 self.built[role] = self.bank.calibrated(self.built[role], role)
         return self.built[role]
 
-    def _stage(self, role: str, what: str) -> Any:
-        """The preset's component for a role, or the one of another kind that the strategy asks for."""
+    def _stage(self, role: str, what: str) -> Part:
+        """The preset's part for a role, or the one of another kind that the strategy asks for."""
         wanted = self.stages.get(role)
         if wanted is None:
             return self._of_the_preset(role, what)
-        return self._present(role, self.plan.parts.get(f"{role}.{wanted}", Part(wanted)))
+        return self.plan.parts.get(f"{role}.{wanted}", Part(wanted))
 
-    def _of_the_preset(self, role: str, what: str) -> Any:
+    def _of_the_preset(self, role: str, what: str) -> Part:
         if role not in self.plan.parts:
             raise InputError(
                 f"the preset {self.preset!r} has no {role}, and {what} needs one; choose a preset that has "
-                f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or give "
-                f'one: {role}="NAME" or "NAME:CHECKPOINT", NAME from {", ".join(list_components(role))}.'
+                f"({', '.join(name for name in sorted(PRESETS) if role in PRESETS[name].parts) or 'none'}), or name "
+                f"one, on the command line with --part {role}=NAME[:CHECKPOINT], in Python with "
+                f'{role}="NAME[:CHECKPOINT]". There are: {described_components(role)}.'
             )
-        return self._present(role, self.plan.parts[role])
+        return self.plan.parts[role]
+
+    def _tuned(self, role: str, part: Part) -> Part:
+        """A part with the settings that were asked for in place of its own."""
+        return replace(part, settings={**part.settings, **self.tuned[role]}) if role in self.tuned else part
 
     def _present(self, role: str, part: Part) -> Any:
         """Make a part of the preset; where its weights are missing, say how to fetch all of the preset's."""
@@ -132,7 +160,9 @@ class Parts:
             return {role: self._make(role, part.around or Part.named(part.checkpoint))}
         if asked and self.plan.parts[role].name == part.name:
             raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
-        return {role: self._of_the_preset(role, f"{role} {part.name!r}")} if asked else {}
+        if not asked:
+            return {}
+        return {role: self._present(role, self._of_the_preset(role, f"{role} {part.name!r}"))}
 
     def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:
         """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.

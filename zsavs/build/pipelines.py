@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.build.parts import Parts
+from zsavs.build.settable import split_settings
 from zsavs.decomposition import Decomposed, Decomposer
 from zsavs.decomposition.stereo import StereoPrior
 from zsavs.errors import InputError, UnknownName
@@ -50,8 +51,8 @@ def build_pipeline(
         stereo: let the direction of a stereo clip's source say where to look (:mod:`zsavs.decomposition.stereo`).
         settings: by the name of a role, another component for it: an object, or "name" or "name:checkpoint"
             (``segmenter="sam2:facebook/sam2.1-hiera-small"``); a part around another part of its own role takes the
-            preset's, or the one named after the colon (``grounder="objects:owlv2"``); anything else is a setting of
-            the strategy (``top_k=5``).
+            preset's, or the one named after the colon (``grounder="objects:owlv2"``); by "role.name", a setting of
+            that part (``**{"grounder.threshold": 0.2}``); anything else is a setting of the strategy (``top_k=5``).
 
     A strategy that needs a grounder or verifier of another kind than the preset's says so in ``stages``, role to
     component name; what ``settings`` name comes before it.
@@ -59,16 +60,16 @@ def build_pipeline(
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
         InputError: the strategy needs a part that the preset does not have; says which presets and components do. Or
-            it cannot hear what the decomposition makes, or the bank cannot be read, or is of other encoders.
+            a part is set that the pipeline does not have. Or it cannot hear what the decomposition makes, or the bank cannot be read, or is of other encoders.
         MissingWeights: a checkpoint is not on this machine.
 
     >>> import zsavs
     >>> build_pipeline("audio_to_text", preset="toy").strategy.top_k
     3
     """
-    overrides = {role: settings.pop(role) for role in ROLES if role in settings}
+    overrides, tuned, settings = split_settings(settings)
     wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
-    parts = Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary, bank)
+    parts = Parts(preset, overrides, getattr(wanted, "stages", {}), device, dtype, vocabulary, bank, tuned)
     _say_limits(preset)
     decomposer = _decomposer(parts, wanted, decomposition)
     if isinstance(strategy, str):
@@ -90,6 +91,10 @@ def build_pipeline(
     if decomposer is not None:
         chosen = Decomposed(chosen, decomposer)
     stages = {role: parts.get(role) for role in ("grounder", "verifier", "segmenter")}
+    for role in tuned:
+        if role not in parts.built:
+            raise InputError(f"{role}.{next(iter(tuned[role]))}: {name!r} with preset {preset!r} has no {role} to set.")
+        settings |= {f"{role}.{setting}": value for setting, value in tuned[role].items()}
     meta = {
         "strategy": name,
         "settings": {setting: _plain(value) for setting, value in settings.items()},

@@ -5,6 +5,7 @@
 - :mod:`~zsavs.cli.commands`: what each command does, a file each.
 - :mod:`~zsavs.cli.options`: the arguments and options that several commands share.
 - :mod:`~zsavs.cli.parsing`: texts to values.
+- :mod:`~zsavs.cli.overrides`: parts and settings that are named in place of the preset's.
 - :mod:`~zsavs.cli.model_choice`: which models and strategies a command runs.
 - :mod:`~zsavs.cli.pairs`: an image with its audio, read and answered by each strategy.
 - :mod:`~zsavs.cli.output`: an answer in lines, and the files that are written of it.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from zsavs.cli import console
+from zsavs.cli.overrides import read_settings
 
-__all__ = ["Models", "preset_here", "strategies"]
+__all__ = ["Models", "preset_here", "strategies", "with_settings"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,45 @@ class Models:
     bank: str | None
     decomposition: str | None
     stereo: bool
+    parts: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def for_each(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """By strategy, the arguments of :func:`zsavs.build_pipeline`.
+
+        Raises:
+            UnknownName: a setting that none of the strategies has.
+        """
+        from zsavs.build import settings_for
+
+        common = {key: value for key, value in vars(self).items() if key not in ("parts", "settings")}
+        own = settings_for(names, self.preset, {**self.settings, **self.parts})
+        return {name: {**common, **own[name]} for name in names}
+
+
+def with_settings(models: Models, names: Sequence[str], given: Sequence[str] | None) -> Models:
+    """The models with the settings that were given as texts; says where a part is used by none of the strategies.
+
+    Args:
+        models: with the parts.
+        names: of the strategies that are run.
+        given: texts NAME=VALUE.
+
+    Raises:
+        typer.BadParameter: a text that cannot be read.
+        UnknownName: no such setting.
+    """
+    settings = read_settings(given, names, models.preset, models.parts)
+    if models.parts:
+        from zsavs.build import used_roles
+
+        used = set().union(*(used_roles(name, models.preset, models.parts) for name in names))
+        for role in models.parts.keys() - used:
+            console.say(
+                f"warning: --part {role}={models.parts[role]} changes nothing: no {role} is asked for by "
+                f"{' or '.join(names)}"
+            )
+    return replace(models, settings=settings)
 
 
 def preset_here() -> str:
@@ -36,8 +77,8 @@ def preset_here() -> str:
     return name
 
 
-def strategies(asked: Sequence[str] | None, preset: str) -> list[str]:
-    """The strategies that were asked for, each once; else all that the preset has the parts for.
+def strategies(asked: Sequence[str] | None, preset: str, parts: Mapping[str, str] | None = None) -> list[str]:
+    """The strategies that were asked for, each once; else all that the preset, or the parts given, serve.
 
     Raises:
         UnknownName, BrokenInstallation: as :func:`zsavs.build_pipeline`.
@@ -46,7 +87,8 @@ def strategies(asked: Sequence[str] | None, preset: str) -> list[str]:
     from zsavs.registry import list_components
 
     names = list(dict.fromkeys(asked or list_components("strategy")))
-    missing = {} if asked else {name: roles for name in names if (roles := missing_roles(name, preset))}
+    missing = {} if asked else {name: roles for name in names if (roles := missing_roles(name, preset, parts))}
     for name, roles in missing.items():
-        console.say(f"left out {name}: the preset {preset!r} has no {' and no '.join(roles)} for it")
+        added = " ".join(f"--part {role}=NAME[:CHECKPOINT]" for role in roles)
+        console.say(f"left out {name}: the preset {preset!r} has no {' and no '.join(roles)} for it; add: {added}")
     return [name for name in names if name not in missing]

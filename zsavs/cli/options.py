@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from zsavs.cli import console
+from zsavs.cli.overrides import complete_part
 from zsavs.cli.parsing import place, text
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "Json",
     "LabelSet",
     "Out",
+    "Parts",
     "Preset",
+    "Settings",
     "Stereo",
     "Strategies",
     "Verbose",
@@ -113,6 +116,29 @@ Preset: TypeAlias = Annotated[
         autocompletion=complete("preset"),
         help="which models; if left out, the first of large, base and pocket that is on this machine",
         rich_help_panel=MODELS,
+    ),
+]
+Parts: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part",
+        metavar="ROLE=NAME[:CHECKPOINT]",
+        parser=text,
+        autocompletion=complete_part,
+        help="a component in place of the preset's, for example grounder=owlv2:google/owlv2-base-patch16-ensemble; a "
+        "checkpoint may be a folder; give it several times for several",
+        rich_help_panel=MODELS,
+    ),
+]
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        parser=text,
+        help="a setting of the strategies, such as top_k=5, or ROLE.NAME=VALUE for one of a part; give it several "
+        "times for several",
+        rich_help_panel=METHOD,
     ),
 ]
 Device: TypeAlias = Annotated[

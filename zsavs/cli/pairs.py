@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -92,10 +92,11 @@ def answer_pairs(
     """
     from zsavs.build import build_pipeline
 
+    own_arguments = models.for_each(names)
     told: list[Answers] = [{} for _ in pairs]
     with console.progress("loading models", len(names) * (1 + len(pairs))) as bar:
         for name in names:
-            pipe = build_pipeline(name, **asdict(models))
+            pipe = build_pipeline(name, **own_arguments[name])
             bar.advance()
             bar.describe(f"running {name}")
             for pair, own in zip(pairs, told, strict=True):

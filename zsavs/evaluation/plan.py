@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from zsavs.datasets.base import Dataset
 from zsavs.errors import InputError, UnknownName
@@ -23,6 +24,8 @@ class Plan:
     Args:
         strategies: names.
         preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`zsavs.build_pipeline`, by name.
+        parts: by role, "name" or "name:checkpoint" in place of the preset's part.
+        settings: of the strategies and parts that have them, by name or "role.name", plain values.
         suites: names of metric suites beside J and F at 0.5; None for the data set's own.
         audio: some of "recorded", "silent" and "shuffled", see :data:`AUDIO`.
         limit: only the first items.
@@ -49,6 +52,8 @@ class Plan:
     shard: tuple[int, int] = (0, 1)
     decomposition: str | None = None
     stereo: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.audio:

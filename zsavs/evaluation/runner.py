@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from zsavs.build import build_pipeline
+from zsavs.build import build_pipeline, settings_for
 from zsavs.datasets.base import Dataset
 from zsavs.errors import InputError
 from zsavs.evaluation.batch_runner import BatchRunner
@@ -64,7 +64,8 @@ def evaluate(
     if visuals and out is None:
         raise InputError("images of the best and worst items are kept in the run folder: name one (--out RUN).")
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
-    pipes = {name: build_pipeline(name, *models) for name in plan.strategies}
+    own = settings_for(plan.strategies, plan.preset, {**plan.settings, **plan.parts})
+    pipes = {name: build_pipeline(name, *models, **own[name]) for name in plan.strategies}
     suites = plan.suites if plan.suites is not None else (dataset.suite,)
     items = list(dataset)
     if not items:

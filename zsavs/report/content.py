@@ -26,6 +26,9 @@ from zsavs.report.values import entries, grouped, line, mapping, measure, number
 
 __all__ = ["page"]
 
+#: The settings that stand in the summary.
+_CHOSEN = ("preset", "device", "dtype", "parts", "settings")
+
 
 def page(report: Mapping[str, Any]) -> Page:
     """The page of a report of plain JSON values; sections with nothing in them are left out."""
@@ -75,7 +78,7 @@ def _summary(report: Mapping[str, Any]) -> str:
         text += f" {failed} {verb} left out of every number."
     if done is not None and items is not None and done + failed < items:
         text += " The run is not complete: its numbers are those of a part of the set."
-    chosen = [f"{key} {line(settings[key])}" for key in ("preset", "device", "dtype") if line(settings.get(key))]
+    chosen = [f"{key} {line(settings[key])}" for key in _CHOSEN if line(settings.get(key))]
     return text + (f" Run with {', '.join(chosen)}." if chosen else "")
 
 

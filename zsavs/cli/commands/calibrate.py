@@ -9,6 +9,7 @@ import typer
 
 from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import preset_here
+from zsavs.cli.overrides import read_parts
 
 __all__ = ["calibrate"]
 
@@ -55,6 +56,7 @@ def calibrate(
     images: _ImageFolder = None,
     limit: _Limit = 2000,
     preset: options.Preset = None,
+    part: options.Parts = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     out: _Bank = "zsavs-bank",
@@ -66,11 +68,12 @@ def calibrate(
 
     if not audio and not images:
         raise typer.BadParameter("give your own files: --audio DIR, --images DIR, or both")
+    parts = read_parts(part)
     preset = preset or preset_here()
     try:
         with console.progress("embedding") as bar:
             banks = make_banks(
-                lambda: build_encoders(preset, device, dtype),
+                lambda: build_encoders(preset, device, dtype, parts),
                 out,
                 audio=audio,
                 images=images,
@@ -81,9 +84,10 @@ def calibrate(
             )
     except KeyboardInterrupt:
         return console.complain(f"{out} is as it was before, no bank was written", 130)
+    named = "".join(f" --part {role}={component}" for role, component in parts.items())
     for bank in banks:
         console.answer(f"{bank.space}: {bank.source}")
-    console.answer(f"wrote: {out}; use it with: zsavs segment IMAGE AUDIO --preset {preset} --bank {out}")
+    console.answer(f"wrote: {out}; use it with: zsavs segment IMAGE AUDIO --preset {preset}{named} --bank {out}")
     return 0
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.model_choice import Models, preset_here, strategies
+from zsavs.cli.model_choice import Models, preset_here, strategies, with_settings
 from zsavs.cli.output import write_sheet
+from zsavs.cli.overrides import read_parts
 from zsavs.cli.pairs import Answers, Pair, answer_pairs, print_answers, read_pairs
 
 __all__ = ["compare"]
@@ -29,7 +30,9 @@ def compare(
     strategy: options.Strategies = None,
     decomposition: options.Decomposition = None,
     stereo: options.Stereo = False,
+    setting: options.Settings = None,
     preset: options.Preset = None,
+    part: options.Parts = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     vocabulary: options.Vocabulary = None,
@@ -41,8 +44,10 @@ def compare(
 ) -> None:
     """Run several strategies on one image with its audio, or on several such pairs."""
     pairs = read_pairs(parsing.pairs("compare", image, audio, img_path, wav_path, more), label_set)
-    models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo)
-    names = strategies(strategy, models.preset)
+    parts = read_parts(part)
+    models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo, parts)
+    names = strategies(strategy, models.preset, parts)
+    models = with_settings(models, names, setting)
     told = answer_pairs(pairs, names, models, out, label_set)
     sheet = _write_sheet(pairs, names, told, Path(out))
     if json:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.model_choice import Models, preset_here, strategies
+from zsavs.cli.model_choice import Models, preset_here, strategies, with_settings
+from zsavs.cli.overrides import read_parts
 
 __all__ = ["evaluate"]
 
@@ -134,10 +135,12 @@ def evaluate(
     strategy: options.Strategies = None,
     decomposition: options.Decomposition = None,
     stereo: options.Stereo = False,
+    setting: options.Settings = None,
     suite: _Suites = None,
     smooth: _Smooth = 0.0,
     no_ablations: _NoAblations = False,
     preset: options.Preset = None,
+    part: options.Parts = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     vocabulary: options.Vocabulary = None,
@@ -150,13 +153,16 @@ def evaluate(
     verbose: options.Verbose = 0,
 ) -> None:
     """Score strategies against the masks of a data set; goes on where it was stopped."""
-    part = parsing.shard(shard)
+    parts = read_parts(part)
+    share = parsing.shard(shard)
     data = _open(dataset, root, split, option)
     _check_out(out, save_visuals, retry_failed)
-    models = Models(preset or _preset_for(dataset), device, dtype, _labels(vocabulary), bank, decomposition, stereo)
-    plan: dict[str, Any] = {"strategies": tuple(strategies(strategy, models.preset)), **asdict(models)}
+    preset = preset or _preset_for(dataset)
+    models = Models(preset, device, dtype, _labels(vocabulary), bank, decomposition, stereo, parts)
+    names = strategies(strategy, preset, parts)
+    plan: dict[str, Any] = {"strategies": tuple(names), **asdict(with_settings(models, names, setting))}
     plan |= {"suites": suite and tuple(dict.fromkeys(suite)), "limit": limit, "batch_size": batch_size}
-    plan |= {"smooth": smooth, "shard": part}
+    plan |= {"smooth": smooth, "shard": share}
     report = _run(data, plan, not no_ablations, out, save_visuals, retry_failed)
     _print(report, out, json)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from zsavs.cli import console, options, parsing
-from zsavs.cli.model_choice import Models, preset_here
+from zsavs.cli.model_choice import Models, preset_here, with_settings
+from zsavs.cli.overrides import read_parts
 from zsavs.cli.pairs import answer_pairs, print_answers, read_pairs
 from zsavs.presets import find_preset
 
@@ -36,7 +37,9 @@ def segment(
     strategy: _Strategy = None,
     decomposition: options.Decomposition = None,
     stereo: options.Stereo = False,
+    setting: options.Settings = None,
     preset: options.Preset = None,
+    part: options.Parts = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     vocabulary: options.Vocabulary = None,
@@ -48,8 +51,10 @@ def segment(
 ) -> None:
     """Segment what sounds in one image."""
     pairs = read_pairs(parsing.pairs("segment", image, audio, img_path, wav_path), label_set)
-    models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo)
+    parts = read_parts(part)
+    models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo, parts)
     strategy = strategy or find_preset(models.preset).strategy
+    models = with_settings(models, [strategy], setting)
     (answers,) = answer_pairs(pairs, [strategy], models, out, label_set)
     if json:
         console.answer_json(answers[strategy])
