@@ -20,8 +20,8 @@ from zsavs.build import strategies_of
 from zsavs.cli import demo
 from zsavs.cli.demo import fetching
 from zsavs.cli.demo import scenes as scenes_module
-from zsavs.cli.demo.photographs import FOLDER, shipped_photographs
 from zsavs.cli.main import main
+from zsavs.datasets.photographs import FOLDER, shipped_photographs
 from zsavs.errors import BrokenInstallation, MissingWeights
 from zsavs.presets import Part, Preset
 from zsavs.result import AVSResult
@@ -111,7 +111,7 @@ def test_a_preset_that_cannot_be_used_is_a_line_and_the_scenes_are_shown(
 
 
 def test_a_broken_list_of_photographs_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zsavs.cli.demo import photographs
+    from zsavs.datasets import photographs
 
     monkeypatch.setattr(photographs, "FOLDER", tmp_path)
     with pytest.raises(BrokenInstallation, match="install zsavs again"):

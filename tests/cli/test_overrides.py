@@ -168,14 +168,15 @@ def test_calibrate_takes_encoders_that_are_named(tmp_path: Path, capsys: pytest.
 # --------------------------------------------------------------------- base, from the command line
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Parts that base lacks or that stand in for its own, as folders."""
+    """Parts that base lacks or that stand in for its own, as ``--part`` names them: folders, but for one stage."""
     root = tmp_path_factory.mktemp("checkpoints")
     return {
-        "audio_captioner": f"whisper:{save('whisper', tiny_whisper(), root / 'whisper')}",
-        "joint": f"pe_av:{save('pe_av', tiny_pe_av(), root / 'pe_av')}",
-        "grounder": f"owlv2:{save('owlv2', tiny_owlv2(), root / 'owlv2')}",
-        "segmenter": f"sam2:{save('sam2', tiny_sam2(), root / 'sam2')}",
-        "image_text": f"open_clip:{export(CLIP_LIKE, root / 'open_clip')}",
+        "audio_captioner": f"audio_captioner=whisper:{save('whisper', tiny_whisper(), root / 'whisper')}",
+        "joint": f"joint=pe_av:{save('pe_av', tiny_pe_av(), root / 'pe_av')}",
+        "grounder": f"grounder=owlv2:{save('owlv2', tiny_owlv2(), root / 'owlv2')}",
+        "segmenter": f"segmenter=sam2:{save('sam2', tiny_sam2(), root / 'sam2')}",
+        "stage": "grounder=full_frame",
+        "image_text": f"image_text=open_clip:{export(CLIP_LIKE, root / 'open_clip')}",
     }
 
 
@@ -183,7 +184,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ("strategy", "roles", "components"),
     [
         ("caption", ("audio_captioner", "grounder", "segmenter", "image_text"), {"WhisperCaptioner", "Owlv2Grounder"}),
-        ("joint_embedding", ("joint", "segmenter"), {"PeAvEncoder", "Sam2Segmenter", "JointVerifier"}),
+        ("joint_embedding", ("joint", "segmenter", "stage"), {"PeAvEncoder", "Sam2Segmenter", "JointVerifier"}),
     ],
 )
 def test_base_runs_strategies_that_it_lacks_parts_for_with_parts_from_folders(
@@ -195,7 +196,7 @@ def test_base_runs_strategies_that_it_lacks_parts_for_with_parts_from_folders(
     tmp_path: Path,
 ) -> None:
     run = ["segment", *pair, "--preset", "base", "--device", "cpu", "--strategy", strategy, "--out", str(tmp_path)]
-    given = [word for role in roles for word in ("--part", f"{role}={checkpoints[role]}")]
+    given = [word for role in roles for word in ("--part", checkpoints[role])]
     assert main([*run, *given]) == 0
     saved = zsavs.AVSResult.load(tmp_path / "scene.json")
     used = {card["component"] if isinstance(card, dict) else card for card in saved.meta["models"].values()}

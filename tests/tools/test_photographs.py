@@ -12,7 +12,7 @@ import soundfile
 
 from tools.photographs import meow
 from tools.photographs.__main__ import main
-from zsavs.cli.demo.photographs import FOLDER, Origin, shipped_photographs
+from zsavs.datasets.photographs import FOLDER, Origin, shipped_photographs
 
 ROOT = Path(__file__).parents[2]
 LICENCES = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")

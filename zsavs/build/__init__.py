@@ -15,13 +15,14 @@ from zsavs.build.comparison import compare
 from zsavs.build.one_call import segment
 from zsavs.build.parts import build_encoders, build_parts
 from zsavs.build.pipelines import build_pipeline
-from zsavs.build.settable import settable, settings_for, used_roles
+from zsavs.build.settable import described_components, settable, settings_for, used_roles
 
 __all__ = [
     "build_encoders",
     "build_parts",
     "build_pipeline",
     "compare",
+    "described_components",
     "first_preset_here",
     "missing_roles",
     "missing_weights",

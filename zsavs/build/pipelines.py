@@ -60,7 +60,8 @@ def build_pipeline(
     Raises:
         UnknownName: a name that nothing is registered under, or a setting that the strategy does not have.
         InputError: the strategy needs a part that the preset does not have; says which presets and components do. Or
-            a part is set that the pipeline does not have. Or it cannot hear what the decomposition makes, or the bank cannot be read, or is of other encoders.
+            a part is set that the pipeline does not have. Or the strategy cannot hear what the decomposition makes, or
+            the bank cannot be read, or is of other encoders.
         MissingWeights: a checkpoint is not on this machine.
 
     >>> import zsavs

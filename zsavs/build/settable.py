@@ -57,7 +57,7 @@ def settings_for(strategies: Sequence[str], preset: str, given: Mapping[str, Any
     parts = {role: part for role, part in given.items() if role in ROLES}
     settings = {name: value for name, value in given.items() if name not in ROLES}
     if not settings:
-        return {strategy: parts for strategy in strategies}
+        return {strategy: dict(parts) for strategy in strategies}
     known = {strategy: settable(strategy, preset, parts) for strategy in strategies}
     for name in settings:
         if not any(name in own for own in known.values()):

@@ -21,6 +21,7 @@ from zsavs.cli.commands.evaluate import evaluate
 from zsavs.cli.commands.list import list_names
 from zsavs.cli.commands.merge import merge
 from zsavs.cli.commands.segment import segment
+from zsavs.cli.commands.verify import verify
 from zsavs.version import __version__
 
 __all__ = ["EXAMPLES", "commands", "run"]
@@ -39,6 +40,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "list": (list_names, _SETUP, "zsavs list preset"),
     "download": (download, _SETUP, "zsavs download base --dry-run"),
     "doctor": (doctor, _SETUP, "zsavs doctor --deep --preset nano"),
+    "verify": (verify, _SETUP, "zsavs verify pocket --out verified.md"),
 }
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 #: An example of each command that can be typed as it is.

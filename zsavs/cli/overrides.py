@@ -1,4 +1,4 @@
-"""``--part ROLE=NAME[:CHECKPOINT]`` and ``--set NAME=VALUE``: texts to parts and settings, checked before anything runs.
+"""``--part ROLE=NAME[:CHECKPOINT]`` and ``--set NAME=VALUE``: parts and settings, checked before anything runs.
 
 A value has the type that the parameter's annotation names, or its default has.
 """

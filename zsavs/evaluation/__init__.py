@@ -12,6 +12,9 @@
 - :mod:`~zsavs.evaluation.merging`: shards of one run, merged.
 - :mod:`~zsavs.evaluation.summary`: the numbers of all batches, summed up to a report.
 - :mod:`~zsavs.evaluation.visuals`: images of the best and worst items.
+- :mod:`~zsavs.evaluation.known_answers`: strategies on pairs with known answers, judged with wide limits.
+- :mod:`~zsavs.evaluation.known_pairs`: the pairs that ship with zsavs, as such checks.
+- :mod:`~zsavs.evaluation.known_answers_report`: their outcomes as a text to paste.
 """
 
 from zsavs.evaluation.merging import merge

@@ -10,4 +10,5 @@
 - :mod:`~zsavs.cli.commands.list`: every name.
 - :mod:`~zsavs.cli.commands.download`: the weights of a preset.
 - :mod:`~zsavs.cli.commands.doctor`: the installation.
+- :mod:`~zsavs.cli.commands.verify`: whether a preset's models answer right where the answer is known.
 """

@@ -1,7 +1,6 @@
 """``zsavs demo``: several strategies on a few scenes, as images and as one page to look at and to listen to.
 
 - :mod:`~zsavs.cli.demo.scenes`: an image with its sound, and what is true of them.
-- :mod:`~zsavs.cli.demo.photographs`: a photograph with an audio file, and where both come from.
 - :mod:`~zsavs.cli.demo.fetching`: the weights for photographs, fetched after a question.
 - :mod:`~zsavs.cli.demo.page`: what is shown of scenes and photographs.
 """
@@ -15,8 +14,8 @@ from pathlib import Path
 from zsavs.build import compare, strategies_of
 from zsavs.cli import console
 from zsavs.cli.demo.page import photograph_files, photographs_section, scene_files, scene_section
-from zsavs.cli.demo.photographs import Photograph, shipped_photographs
 from zsavs.cli.demo.scenes import DemoScene, shipped_scenes, toy_scenes
+from zsavs.datasets.photographs import Photograph, shipped_photographs
 from zsavs.errors import ZsavsError, first_line
 from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Page

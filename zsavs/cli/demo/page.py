@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zsavs import draw
-from zsavs.cli.demo.photographs import Photograph
 from zsavs.cli.demo.scenes import DemoScene
+from zsavs.datasets.photographs import Photograph
 from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Audio, Block, Cell, Figure, Figures, Heading, Paragraph, Row, Section, Table
 from zsavs.report.values import line

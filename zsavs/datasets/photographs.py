@@ -1,4 +1,4 @@
-"""The photographs of the demo: each with an audio file, what is in them, and where both come from."""
+"""The photographs that come with zsavs: each with an audio file, what is in them, and where both come from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zsavs.types import AVSample
 
 __all__ = ["FOLDER", "Origin", "Photograph", "shipped_photographs"]
 
-FOLDER = Path(__file__).parents[2] / "data" / "photographs"
+FOLDER = Path(__file__).parents[1] / "data" / "photographs"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Photograph:
         name: a file name without its ending.
         title: a name for people.
         label: the thing in view that sounds.
+        box_xyxy: around it, in pixels, drawn by eye.
         image: the photograph.
         audio: the audio file.
         sample: both, decoded.
@@ -55,6 +56,7 @@ class Photograph:
     name: str
     title: str
     label: str
+    box_xyxy: tuple[int, int, int, int]
     image: Origin
     audio: Origin
     sample: AVSample
@@ -77,4 +79,5 @@ def shipped_photographs() -> list[Photograph]:
 def _photograph(row: dict[str, Any]) -> Photograph:
     image, audio = (Origin(FOLDER / row[what].pop("file"), **row[what]) for what in ("image", "audio"))
     sample = replace(AVSample.from_files(image.path, audio.path), name=row["name"])
-    return Photograph(row["name"], row["title"], row["label"], image, audio, sample)
+    x0, y0, x1, y1 = (int(number) for number in row["box_xyxy"])
+    return Photograph(row["name"], row["title"], row["label"], (x0, y0, x1, y1), image, audio, sample)
