@@ -152,7 +152,8 @@ class WhisperCaptioner(Adapter):
         if not str(checkpoint):
             raise InputError(
                 "the audio captioner 'whisper' has no default checkpoint, as the public ones are non-commercial; name "
-                "one: audio_captioner='whisper:ORG/NAME' or 'whisper:/path/to/folder' "
+                "one: audio_captioner='whisper:ORG/NAME' or 'whisper:/path/to/folder', on the command line "
+                "--part audio_captioner=whisper:ORG/NAME "
                 f"(zsavs knows {', '.join(CARDS)}; fetch one with: zsavs download NAME)."
             )
         prefix = PREFIXES.get(str(checkpoint), "") if prefix is None else prefix
