@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,16 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, refuse)
     for name in ("getaddrinfo", "gethostbyname", "create_connection"):
         monkeypatch.setattr(socket, name, refuse)
+
+
+@pytest.fixture(autouse=True)
+def no_log_handlers() -> Iterator[None]:
+    """Take back what a command does to zsavs' logger, so that no later test writes to stderr because of it."""
+    logger = logging.getLogger("zsavs")
+    before = list(logger.handlers), logger.level
+    yield
+    logger.handlers, level = before
+    logger.setLevel(level)
 
 
 @pytest.fixture
