@@ -1,0 +1,157 @@
+"""The imitated files are as the published ones: names, keys and forms that loading has to cope with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from imitation import GOLDEN, SOURCES, checkpoint, other_modalities, write_imagebind
+from safetensors import safe_open
+
+from tools.imitation.catalogue import SOURCES as WRITTEN
+from zsavs.registry import find_component, list_components
+
+CLAP = ["laion/clap-htsat-unfused", "laion/clap-htsat-fused", "laion/larger_clap_general"]
+BLIP_BASE, BLIP_LARGE = "Salesforce/blip-image-captioning-base", "Salesforce/blip-image-captioning-large"
+GROUNDING_DINO = ["IDEA-Research/grounding-dino-tiny", "IDEA-Research/grounding-dino-base"]
+MM_GROUNDING_DINO = "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"
+SAM2 = ["facebook/sam2.1-hiera-tiny", "facebook/sam2.1-hiera-large"]
+OWLV2, WHISPER = "google/owlv2-base-patch16-ensemble", "MU-NLPC/whisper-tiny-audio-captioning"
+AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
+
+
+def files(source: str) -> set[str]:
+    return {path.name for path in checkpoint(source).iterdir()}
+
+
+def read(source: str, name: str = "config.json") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((checkpoint(source) / name).read_text(encoding="utf-8"))
+    return content
+
+
+def weights(source: str) -> set[str]:
+    folder = checkpoint(source)
+    if (folder / "model.safetensors").exists():
+        with safe_open(folder / "model.safetensors", "pt") as file:
+            return set(file.keys())
+    return set(torch.load(folder / "pytorch_model.bin", weights_only=True))
+
+
+def test_all_are_here_and_small() -> None:
+    assert set(WRITTEN) == set(SOURCES)
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 3_000_000
+    assert {f"{source.rpartition('/')[2]}.npz" for source in SOURCES} == {
+        path.name for path in (GOLDEN / "answers").iterdir()
+    }
+
+
+@pytest.mark.parametrize("source", [*CLAP, BLIP_BASE, WHISPER])
+def test_some_have_pickled_weights_alone(source: str) -> None:
+    assert "pytorch_model.bin" in files(source)
+    assert not any(name.endswith(".safetensors") for name in files(source))
+
+
+def test_clap_has_tables_of_positions_up_to_a_release() -> None:
+    table = "text_model.embeddings.position_ids"
+    assert [table in weights(source) for source in CLAP] == [True, True, False]
+    assert [len(read(source)["text_config"]) > 20 for source in CLAP] == [True, True, False]
+    assert [read(source)["audio_config"].get("enable_fusion", False) for source in CLAP] == [False, True, False]
+    kinds = [read(source, "preprocessor_config.json")["truncation"] for source in CLAP]
+    assert kinds == ["rand_trunc", "fusion", "rand_trunc"]
+
+
+def test_blip_base_has_positions_and_a_bias_twice_and_a_size_that_is_a_number() -> None:
+    assert {"text_decoder.bert.embeddings.position_ids", "text_decoder.cls.predictions.decoder.bias"} <= weights(
+        BLIP_BASE
+    )
+    preprocessing = read(BLIP_BASE, "preprocessor_config.json")
+    assert isinstance(preprocessing["size"], int)
+    assert not {"do_rescale", "resample", "do_convert_rgb"} & set(preprocessing)
+
+
+def test_blip_large_lacks_a_bias_and_has_settings_of_another_time() -> None:
+    assert "text_decoder.cls.predictions.decoder.bias" not in weights(BLIP_LARGE)
+    assert "text_decoder.cls.predictions.bias" in weights(BLIP_LARGE)
+    preprocessing = read(BLIP_LARGE, "preprocessor_config.json")
+    assert (preprocessing["do_pad"], preprocessing["size_divisor"]) == (True, 32)
+
+
+@pytest.mark.parametrize("source", GROUNDING_DINO)
+def test_grounding_dino_keeps_one_of_its_shared_heads(source: str) -> None:
+    heads = {name.split(".")[1] for name in weights(source) if name.startswith("bbox_embed.")}
+    assert heads == {"0"}
+    assert not any(name.startswith("model.decoder.bbox_embed") for name in weights(source))
+    assert read(source)["backbone_config"]["model_type"] == "swin"
+    assert "_name_or_path" not in read(source)["backbone_config"], "the short form"
+
+
+def test_mm_grounding_dino_does_not_say_that_its_heads_are_apart() -> None:
+    heads = {name.partition(".layers")[0] for name in weights(MM_GROUNDING_DINO) if "bbox_embed" in name}
+    assert heads == {"bbox_embed.0", "model.decoder.bbox_embed.1", "model.encoder_output_bbox_embed"}
+    assert not {"decoder_bbox_embed_share", "decoder_cls_embed_share"} & set(read(MM_GROUNDING_DINO))
+
+
+@pytest.mark.parametrize("source", SAM2)
+def test_sam2_is_the_model_of_videos_with_one_table_of_frequencies(source: str) -> None:
+    assert read(source)["model_type"] == "sam2_video"
+    assert {name for name in weights(source) if name.endswith("positional_embedding")} == {
+        "shared_image_embedding.positional_embedding"
+    }
+    assert any(name.startswith("memory_attention.") for name in weights(source))
+    assert {"processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"} <= files(source)
+    assert read(source)["multimask_max_pt_num"] == 1, "a box counts as two points"
+
+
+@pytest.mark.parametrize("source", [OWLV2, WHISPER])
+def test_two_have_a_vocabulary_in_the_old_form_alone(source: str) -> None:
+    assert {"vocab.json", "merges.txt", "added_tokens.json"} <= files(source)
+    assert "tokenizer.json" not in files(source)
+
+
+def test_whisper_comes_with_code_and_a_normaliser() -> None:
+    assert {"model_class.py", "normalizer.json"} <= files(WHISPER)
+    assert read(WHISPER)["architectures"] == ["WhisperForAudioCaptioning"]
+
+
+def test_ast_has_its_weights_twice_and_names_with_commas() -> None:
+    assert {"model.safetensors", "pytorch_model.bin"} <= files(AST)
+    names = read(AST)["id2label"]
+    assert next(iter(names)) == "0"
+    assert "Baby cry, infant cry" in names.values()
+    assert read(AST)["label2id"] == {name: int(place) for place, name in names.items()}
+
+
+@pytest.mark.parametrize("source", sorted({*SOURCES} - {*SAM2, AST}))
+def test_the_tokenizer_is_as_large_as_the_model_expects(source: str) -> None:
+    """BLIP's start mark, and a second one, lie behind the tokenizer's entries; so they do in the published files."""
+    from transformers import AutoTokenizer
+
+    config = read(source)
+    size = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
+    behind = 2 if source in (BLIP_BASE, BLIP_LARGE) else 0
+    assert len(AutoTokenizer.from_pretrained(checkpoint(source))) == size - behind
+
+
+def test_imagebind_has_six_modalities(tmp_path: Path) -> None:
+    names = torch.load(write_imagebind(tmp_path / "imagebind_huge.pth"), weights_only=True)
+    kinds = {name.split(".")[1] for name in names}
+    assert kinds == {"vision", "text", "audio", "depth", "thermal", "imu"}
+    assert len(other_modalities()) == 69, "as many as the official model's, with a block each"
+
+
+def test_every_card_but_for_larger_relatives_is_imitated() -> None:
+    roles = ("audio_text", "captioner", "audio_tagger", "audio_captioner", "grounder", "segmenter")
+    cards: set[str] = set()
+    for role in roles:
+        for name in list_components(role):
+            module = sys.modules[find_component(role, name).__module__]
+            cards |= {card.source for card in getattr(module, "CARDS", {}).values()}
+    published = {source for source in cards if source.count("/") == 1 and not source.startswith("zsavs:")}
+    relatives = {"facebook/sam2.1-hiera-small", "facebook/sam2.1-hiera-base-plus", "facebook/pe-av-small"}
+    relatives |= {"facebook/pe-av-base", "facebook/pe-av-large"}
+    relatives |= {"MU-NLPC/whisper-small-audio-captioning", "MU-NLPC/whisper-large-v2-audio-captioning"}
+    assert published - relatives == set(SOURCES)

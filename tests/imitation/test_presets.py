@@ -1,0 +1,63 @@
+"""Whole presets of imitated checkpoints, from folders laid out as the hub's, answer a pair."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from adapter_helpers import into_hub_cache
+from imitation import SOURCES, checkpoint, lay_out_preset, shrink_architectures
+
+import zsavs
+from tools.imitation.inputs import audio, image
+from zsavs import AudioClip, AVSample
+from zsavs.build.availability import missing_weights, preset_cards, strategies_of
+from zsavs.storage.weights import is_address
+
+SAMPLE = AVSample(image(), AudioClip(audio(16_000, 2.0)[None], 16_000), "imitation")
+PRESETS = ["base", "large", "imagebind"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache, and architectures as small as the imitated weights."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    shrink_architectures(monkeypatch)
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+def fetched(preset: str, tmp_path: Path, cache: Path) -> dict[str, Path]:
+    """Lay out a preset and put all of it where a download would."""
+    made = lay_out_preset(preset, tmp_path / "hub")
+    for source, path in made.items():
+        if is_address(source):
+            for file in (path, path.with_name("config.json")):
+                shutil.copy(file, cache)
+        else:
+            into_hub_cache(path, source, cache)
+    return made
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_answers(preset: str, tmp_path: Path, cache: Path) -> None:
+    assert missing_weights(preset)
+    made = fetched(preset, tmp_path, cache)
+    assert set(made) == {card.source for card in preset_cards(preset).values()}
+    assert not missing_weights(preset)
+    for name in strategies_of(preset):
+        result = zsavs.build_pipeline(name, preset, device="cpu")(SAMPLE)
+        assert result.masks.shape[1:] == SAMPLE.size_hw
+        assert np.isfinite(result.score_map).all()
+        assert len(result.phrases) == len(result.masks)
+
+
+def test_a_folder_of_the_layout_loads_as_it_is(tmp_path: Path, cache: Path) -> None:
+    made = lay_out_preset("large", tmp_path / "hub")
+    assert all(path == tmp_path / "hub" / source for source, path in made.items())
+    for source in set(made) & set(SOURCES):
+        assert {path.name for path in made[source].iterdir()} == {path.name for path in checkpoint(source).iterdir()}
