@@ -87,6 +87,30 @@ def test_the_single_mask_is_the_documented_one(fall_back: bool) -> None:
     assert bool(np.abs(logits - of_three).max() < LOGITS) == fall_back
 
 
+@pytest.mark.parametrize(
+    ("multimask", "of_three"), [(None, (False, True, False)), (True, (True,) * 3), (False, (False,) * 3)]
+)
+def test_one_point_alone_has_three_masks_unless_asked_otherwise(
+    multimask: bool | None, of_three: tuple[bool, ...]
+) -> None:
+    """A point may mean a thing or a part of it; a box counts as two points."""
+    made, scene, found = segmenter(multimask=multimask), sample(96, 128), boxed((96, 128), 3)
+    made.model.mask_decoder.dynamic_multimask_via_stability = False
+    points = np.array([[[10.0, 20.0]], [[50.0, 40.0]]])
+    pairs = np.concatenate([points, points[::-1]], axis=1)
+    asked = [{"input_boxes": [found.boxes_xyxy.tolist()]}]
+    asked += [
+        {"input_points": [p.tolist()], "input_labels": [np.ones(p.shape[:2], int).tolist()]} for p in (points, pairs)
+    ]
+    got = [made.predict([scene], [found])[0], *(made.segment_points([scene], [p])[0] for p in (points, pairs))]
+    for (logits, iou), prompts, several in zip(got, asked, of_three, strict=True):
+        masks, ratings = best(*documented(made, scene, several, **prompts))
+        np.testing.assert_allclose(iou, ratings, atol=1e-5)
+        np.testing.assert_allclose(logits, masks, atol=LOGITS)
+        other = best(*documented(made, scene, not several, **prompts))[0]
+        assert np.abs(logits - other).max() > LOGITS, "masks that are all alike would prove nothing"
+
+
 def test_of_three_masks_the_best_rated_one_is_taken() -> None:
     """For each prompt by itself: the toy rates another mask best for other boxes."""
     made, scene, found = segmenter(), sample(96, 128), boxed((96, 128), 40, seed=1)

@@ -32,12 +32,17 @@ _NAME = "SAM 2"
 DEFAULT = "facebook/sam2.1-hiera-tiny"
 
 _DATA = "SA-1B, SA-V and an internal set: images and videos with masks"
+_READ = "a stored copy of its hub page, commit "
 
 CARDS: dict[str, WeightCard] = {
-    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA),
+    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA, verified=f"{_READ}de431c4"),
     "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 2, "drawn images of the orchestra with masks"),
-    "facebook/sam2.1-hiera-small": WeightCard("facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA),
-    "facebook/sam2.1-hiera-base-plus": WeightCard("facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA),
+    "facebook/sam2.1-hiera-small": WeightCard(
+        "facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA, verified=f"{_READ}ee5bba1"
+    ),
+    "facebook/sam2.1-hiera-base-plus": WeightCard(
+        "facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA, verified=f"{_READ}b732075"
+    ),
     "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
 }
 # Their processor_config.json is of the video model, and holds nothing about images.
@@ -66,8 +71,11 @@ class Sam2Segmenter(Adapter):
         image_processor: its ``Sam2ImageProcessor``.
         card: what the weights are.
         device: see :func:`zsavs.models.runtime.resolve_device`.
-        multimask: let the model propose three masks for each prompt and take the one it rates best; else take its
-            single mask, or the best of three where the single one is not stable.
+        multimask: let the model propose three masks for each prompt and take the one it rates best (True), or take its
+            single mask, or the best of three where the single one is not stable (False). None does as the model was
+            trained, and as ``multimask_max_pt_num`` of the published configurations says: three for a single point,
+            which may mean a thing or a part of it, and the single mask for a box, which counts as two points, and for
+            several points.
         batch_size: the most images in the encoder at once.
         prompts_at_once: the most prompts in the decoder at once; a prompt takes some 40 MB.
 
@@ -85,7 +93,7 @@ class Sam2Segmenter(Adapter):
         *,
         card: WeightCard,
         device: str = "cpu",
-        multimask: bool = True,
+        multimask: bool | None = None,
         batch_size: int = 4,
         prompts_at_once: int = 16,
     ) -> None:
@@ -161,6 +169,12 @@ class Sam2Segmenter(Adapter):
             xy, sign = _check_points(where, on)
             prompts.append({"input_points": self._scaled(sample, xy), "input_labels": sign})
         return self._answer(samples, prompts, full_size=full_size)
+
+    def _several(self, prompt: dict[str, NDArray[Any]]) -> bool:
+        """Whether prompts of this kind are given three masks each."""
+        if self.multimask is not None:
+            return self.multimask
+        return "input_points" in prompt and prompt["input_points"].shape[1] == 1
 
     def _scaled(self, sample: AVSample, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixels of the image to pixels of the model's square, for arrays of x, y, x, y, ... A new array."""
@@ -239,7 +253,7 @@ class Sam2Segmenter(Adapter):
                 seen = [
                     scales[0] if len(features) == 1 else torch.cat(scales) for scales in zip(*features, strict=True)
                 ]
-                outputs = self.model(image_embeddings=seen, multimask_output=self.multimask, **inputs)
+                outputs = self.model(image_embeddings=seen, multimask_output=self._several(prompts[0]), **inputs)
                 iou, best = outputs.iou_scores.max(dim=2)  # (images, prompts), over the masks of each
                 each = torch.arange(best.shape[1], device=self.device)
                 answers = []
