@@ -110,6 +110,14 @@ def test_an_old_checkpoint_forces_ids_by_its_configuration() -> None:
     assert made._opening() == [0, 42]
 
 
+def test_the_start_of_the_generation_settings_goes_before_the_configuration_s() -> None:
+    made = fresh()
+    made.model.config.decoder_start_token_id, made.model.generation_config.decoder_start_token_id = 7, 9
+    assert made._opening()[0] == 9
+    made.model.generation_config.decoder_start_token_id = None
+    assert made._opening()[0] == 7
+
+
 def test_a_prefix_is_forced_and_is_no_part_of_the_caption() -> None:
     made = fresh(prefix="clotho > caption: ")
     multilingual(made)

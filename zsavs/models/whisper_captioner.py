@@ -41,22 +41,22 @@ _FILES = (
 )
 
 
-def _card(name: str, size_mb: int) -> WeightCard:
+def _card(name: str, size_mb: int, read: str) -> WeightCard:
     return WeightCard(
         name,
         "CC-BY-NC-4.0",
         size_mb,
         "Whisper's speech; AudioSet, AudioCaps, Clotho: sound with labels and captions, no images",
-        verified="licence tag of the hub page; its text says CC-BY-4.0, so ask its authors; size from memory",
+        verified=f"{read}; the page's text says CC-BY-4.0, so ask its authors",
     )
 
 
 CARDS: dict[str, WeightCard] = {
-    name: _card(name, size_mb)
-    for name, size_mb in (
-        ("MU-NLPC/whisper-tiny-audio-captioning", 151),
-        ("MU-NLPC/whisper-small-audio-captioning", 967),
-        ("MU-NLPC/whisper-large-v2-audio-captioning", 6174),
+    name: _card(name, size_mb, read)
+    for name, size_mb, read in (
+        ("MU-NLPC/whisper-tiny-audio-captioning", 151, "a stored copy of its hub page, commit ff8af23"),
+        ("MU-NLPC/whisper-small-audio-captioning", 967, "licence tag of the hub page, size from memory"),
+        ("MU-NLPC/whisper-large-v2-audio-captioning", 6174, "licence tag of the hub page, size from memory"),
     )
 }
 
@@ -201,7 +201,8 @@ class WhisperCaptioner(Adapter):
     def _opening(self) -> list[int]:
         """The tokens that every answer begins with: start, then language, task and "no timestamps", then the prefix."""
         settings, config = self.model.generation_config, self.model.config
-        tokens = [config.decoder_start_token_id]
+        start = getattr(settings, "decoder_start_token_id", None)
+        tokens = [config.decoder_start_token_id if start is None else start]
         languages, tasks = getattr(settings, "lang_to_id", None) or {}, getattr(settings, "task_to_id", None) or {}
         if "<|en|>" in languages:
             tokens += [languages["<|en|>"], *([tasks["transcribe"]] if "transcribe" in tasks else [])]
