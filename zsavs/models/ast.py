@@ -39,7 +39,7 @@ CARDS: dict[str, WeightCard] = {
         "BSD-3-Clause",
         346,
         "ImageNet (DeiT), AudioSet: sound with labels, no images",
-        verified="licence tag of its sibling ast-finetuned-audioset-10-10-0.450",
+        verified="a stored copy of its hub page, commit f826b80",
     ),
     "zsavs:nano/tagger": WeightCard(
         "zsavs:nano/tagger", "Apache-2.0", 2, "rendered sounds of the orchestra with labels"

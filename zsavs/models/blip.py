@@ -29,15 +29,15 @@ DEFAULT = "Salesforce/blip-image-captioning-base"
 _MODEL = "BlipForConditionalGeneration"
 
 _TRAINED_ON = "129 million web image-text pairs, COCO, Visual Genome; fine-tuned on COCO captions"
-_READ = "licence tag of the hub page, as listed elsewhere"
+_READ = "a stored copy of its hub page, commit "
 
 _FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *BERT_TOKENIZER_FILES)
 
 CARDS: dict[str, WeightCard] = {
-    DEFAULT: WeightCard(DEFAULT, "BSD-3-Clause", 990, _TRAINED_ON, verified=_READ),
+    DEFAULT: WeightCard(DEFAULT, "BSD-3-Clause", 990, _TRAINED_ON, verified=f"{_READ}82a3776"),
     "zsavs:nano/blip": WeightCard("zsavs:nano/blip", "Apache-2.0", 5, "drawn images of the orchestra with captions"),
     "Salesforce/blip-image-captioning-large": WeightCard(
-        "Salesforce/blip-image-captioning-large", "BSD-3-Clause", 1880, _TRAINED_ON, verified=_READ
+        "Salesforce/blip-image-captioning-large", "BSD-3-Clause", 1879, _TRAINED_ON, verified=f"{_READ}353689b"
     ),
 }
 CARDS = needing(CARDS, _FILES)

@@ -30,14 +30,15 @@ __all__ = ["CARDS", "DEFAULT", "ClapEncoder"]
 DEFAULT = "laion/clap-htsat-unfused"
 
 _MODEL = "ClapModel"
-_FROM_MEMORY = "from memory, look before relying on it"
+_DATA = "LAION-Audio-630K, AudioSet, Clotho, AudioCaps: sound with text"
+_READ = "a stored copy of its hub page, commit "
 
 _FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *TOKENIZER_FILES)
 
 CARDS: dict[str, WeightCard] = {
-    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 614, "LAION-Audio-630K, AudioSet, Clotho, AudioCaps: sound with text"),
+    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 614, _DATA, verified=f"{_READ}8fa0f1c"),
     "laion/clap-htsat-fused": WeightCard(
-        "laion/clap-htsat-fused", "Apache-2.0", 614, "LAION-Audio-630K, AudioSet, Clotho, AudioCaps: sound with text"
+        "laion/clap-htsat-fused", "Apache-2.0", 614, _DATA, verified=f"{_READ}cca9e28"
     ),
     "zsavs:nano/clap": WeightCard("zsavs:nano/clap", "Apache-2.0", 4, "rendered sounds of the orchestra with names"),
     "laion/larger_clap_general": WeightCard(
@@ -45,7 +46,7 @@ CARDS: dict[str, WeightCard] = {
         "Apache-2.0",
         776,
         "general audio, music and speech with text",
-        verified=_FROM_MEMORY,
+        verified=f"{_READ}ada0c23",
     ),
 }
 CARDS = needing(CARDS, _FILES)

@@ -38,12 +38,19 @@ DEFAULT = "IDEA-Research/grounding-dino-tiny"
 _FILES = (*MODEL_FILES, *PREPROCESSOR_FILES, *BERT_TOKENIZER_FILES)
 
 CARDS: dict[str, WeightCard] = {
-    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 689, "Objects365, GoldG, Cap4M: images with boxes and phrases"),
+    DEFAULT: WeightCard(
+        DEFAULT,
+        "Apache-2.0",
+        689,
+        "Objects365, GoldG, Cap4M: images with boxes and phrases",
+        verified="a stored copy of its hub page, commit a2bb814",
+    ),
     "IDEA-Research/grounding-dino-base": WeightCard(
         "IDEA-Research/grounding-dino-base",
         "Apache-2.0",
-        929,
+        933,
         "COCO, Objects365, GoldG, Cap4M, OpenImages, ODinW-35, RefCOCO: images with boxes and phrases",
+        verified="a stored copy of its hub page",
     ),
     "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det": WeightCard(
         "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det",

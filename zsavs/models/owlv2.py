@@ -41,9 +41,9 @@ CARDS: dict[str, WeightCard] = {
     DEFAULT: WeightCard(
         DEFAULT,
         "Apache-2.0",
-        616,
+        620,
         "WebLI with machine-made boxes, LVIS, Objects365, OpenImages, Visual Genome",
-        verified="from memory, look before relying on it",
+        verified="a stored copy of its hub page, commit cfd3195",
     ),
     "zsavs:nano/owlv2": WeightCard(
         "zsavs:nano/owlv2", "Apache-2.0", 4, "drawn images of the orchestra with names and boxes"
