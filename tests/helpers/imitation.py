@@ -1,7 +1,7 @@
 """The imitated checkpoints of ``golden/imitation``, and whole presets of them, laid out as the hub has repositories.
 
-``python -m tools.imitation tests/golden/imitation`` writes what is stored. open_clip's and ImageBind's are made here, as
-their vocabulary alone has 49,408 rows.
+``python -m tools.imitation tests/golden/imitation`` writes what is stored. open_clip's and ImageBind's are made here,
+as their vocabulary alone has 49,408 rows.
 """
 
 from __future__ import annotations
