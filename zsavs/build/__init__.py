@@ -8,6 +8,7 @@
 - :mod:`~zsavs.build.one_call`: one call from files to a result.
 - :mod:`~zsavs.build.availability`: which checkpoints a preset needs, which are here, which strategies it has parts for.
 - :mod:`~zsavs.build.self_check`: whether the checkpoints that are here do what models do.
+- :mod:`~zsavs.build.known_cards`: every weight card that there is, by any way to write its name.
 """
 
 from zsavs.build.availability import first_preset_here, missing_roles, missing_weights, preset_cards, strategies_of

@@ -10,5 +10,8 @@
 - :mod:`~zsavs.storage.weights`: cards of checkpoints, and where their files are.
 - :mod:`~zsavs.storage.completeness`: whether a folder holds every file that a loader needs.
 - :mod:`~zsavs.storage.download`: fetching checkpoints, from the network or a mirror.
+- :mod:`~zsavs.storage.hub`: a repository on the hub, or on a mirror of it: what it lists, and its files.
+- :mod:`~zsavs.storage.hub_errors`: what the hub's client raises, as errors that say what to do.
 - :mod:`~zsavs.storage.single_file`: a checkpoint of one file, fetched whole and checked, and gone on with.
+- :mod:`~zsavs.storage.partial`: what has come of a single file, and which file it is a part of.
 """

@@ -14,31 +14,39 @@ is one of
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from zsavs.errors import MissingWeights, WeightsError, first_line
-from zsavs.storage.files import file_sha256, is_there
+from zsavs.errors import MissingWeights, WeightsError
+from zsavs.storage.files import is_there
+from zsavs.storage.hub import Listing, fetch_repository, list_repository
 from zsavs.storage.single_file import fetch_file
 from zsavs.storage.weights import (
-    FORMATS,
     SHIPPED,
     WeightCard,
     cache_folder,
-    fetch_again,
+    file_places,
     format_mb,
     is_address,
     is_local,
     locate,
 )
 
-__all__ = ["check_blobs", "download", "files_to_fetch", "find_mirror"]
+__all__ = ["describe", "download", "download_all", "find_mirror", "has_to_be_accepted", "unknown_card"]
 
-_WHOLE = re.compile(r"(open_clip_)?(pytorch_)?model\.\w+")
-_SHARD = re.compile(r"(open_clip_)?(pytorch_)?model-\d+-of-\d+\.\w+")
+_UNKNOWN = "not known to zsavs"
+
+
+def unknown_card(source: str) -> WeightCard:
+    """The card of a checkpoint that zsavs has none of: its licence has to be read, and accepted, by the user."""
+    return WeightCard(source, _UNKNOWN, 0, "unknown", verified="no card")
+
+
+def has_to_be_accepted(card: WeightCard) -> bool:
+    """Whether a licence keeps commercial users out, or is one that zsavs does not know: nothing is fetched before."""
+    return card.is_restricted or card.licence == _UNKNOWN
 
 
 def find_mirror() -> str | Path | None:
@@ -67,21 +75,55 @@ def find_mirror() -> str | Path | None:
     return folder
 
 
-def files_to_fetch(files: Sequence[str]) -> list[str]:
-    """Choose, from a repository's files, the configuration and one copy of the weights.
+def describe(card: WeightCard) -> str:
+    """What there is to know of a checkpoint before it is fetched, in a line: size and licence by its card, and by the
+    hub's list of its files what is still to fetch.
 
-    Repositories hold the same weights several times: for open_clip and for transformers, in several formats, in half
-    precision, whole and in shards. Taken is open_clip's copy if there is one, as safetensors if there are any, and of
-    those the plainly named file, or its shards.
+    Where the hub cannot be asked, the line says so; for one that zsavs has no card of, that is an error, as there is
+    nothing else to know.
+
+    Raises:
+        MissingWeights: ``ZSAVS_MIRROR`` names no mirror, or as above.
     """
-    top = [f for f in files if "/" not in f]
-    weights = [f for f in top if f.endswith(FORMATS)]
-    weights = [f for f in weights if f.startswith("open_clip")] or weights
-    chosen = next((same for suffix in FORMATS if (same := [f for f in weights if f.endswith(suffix)])), [])
-    whole = [f for f in chosen if _WHOLE.fullmatch(f)][:1]
-    shards = [f for f in chosen if _SHARD.fullmatch(f)]
-    small = [f for f in top if f.endswith((".json", ".txt", ".model", ".jinja"))]
-    return sorted([*(whole or shards or chosen), *small])
+    mirror = find_mirror()
+    try:
+        listing = _listing(card, mirror)
+    except MissingWeights:
+        if card.licence == _UNKNOWN:
+            raise
+        return f"{_header(card)}; the hub could not be asked what is missing"
+    return f"{_header(card)}; {_said_of(listing)}" if listing else _header(card)
+
+
+def _header(card: WeightCard) -> str:
+    if card.source.startswith(SHIPPED):
+        return f"{card.source}: ships with zsavs, licence {card.licence}; nothing to fetch"
+    size = f"about {format_mb(card.size_mb)} MB" if card.size_mb else "size unknown"
+    return f"{card.source} (revision {card.revision}): {size}, licence {card.licence} ({card.verified})"
+
+
+def _listing(card: WeightCard, mirror: str | Path | None) -> Listing | None:
+    """What the hub, or an address in its place, lists of a repository; None for what is no repository to ask for.
+
+    Raises:
+        MissingWeights: as :func:`~zsavs.storage.hub.list_repository`.
+    """
+    if card.source.startswith(SHIPPED) or is_address(card.source) or isinstance(mirror, Path):
+        return None
+    return list_repository(card, mirror)
+
+
+def _said_of(listing: Listing) -> str:
+    """What the hub says of a repository: what is still to fetch, and of one that zsavs has no card of, its page."""
+    missing = listing.missing()
+    size = sum(file.size for file in missing.values())
+    fetch = f"{len(missing)} of {len(listing.files)} files to fetch" if missing else "all of it is here"
+    if size:
+        fetch += f", {format_mb(size / 1e6)} MB"
+    if listing.card.licence != _UNKNOWN:
+        return fetch
+    tag = f"licence {listing.licence}" if listing.licence else "no licence"
+    return f"its page says: {tag}, {'gated' if listing.gated else 'not gated'}; {fetch}"
 
 
 def download(card: WeightCard, say: Callable[[str], None] = print, *, accept_license: bool = False) -> Path:
@@ -90,31 +132,94 @@ def download(card: WeightCard, say: Callable[[str], None] = print, *, accept_lic
     Args:
         card: what to fetch; ``card.source`` is the hub repository, or the address of a file.
         say: called with each line to show.
-        accept_license: the user has read and accepts a licence that is non-commercial; others need no such word.
+        accept_license: the user has read and accepts a licence that is non-commercial, or that zsavs does not know;
+            others need no such word.
 
     Raises:
         MissingWeights: the hub, the server or the mirror cannot be reached, or has no such repository, revision or
             file.
-        WeightsError: the licence is not accepted; the download broke off (no space left, for example): run it again,
-            from a hub, and for a file with a checksum, it goes on where it was; a file has another checksum than on
-            the hub or in the card; or another process is fetching the same file.
+        WeightsError: the licence is not accepted; there is no room on the disk; the download broke off: run it again,
+            and it fetches only what is missing; a file has another checksum than on the hub or in the card.
     """
-    if card.source.startswith(SHIPPED):
-        say(f"{card.source}: ships with zsavs, licence {card.licence}; nothing to fetch")
-        return locate(card.source)
-    size = f"about {format_mb(card.size_mb)} MB" if card.size_mb else "size unknown"
-    say(f"{card.source} (revision {card.revision}): {size}, licence {card.licence} ({card.verified})")
-    if card.is_restricted and not accept_license:
-        raise WeightsError(
-            f"{card.source}: nothing is fetched, as its licence {card.licence} allows non-commercial use only and has "
-            f"to be accepted first; read it, and run the same command with --accept-license."
-        )
+    return download_all([card], say, accept_license=accept_license)[0]
+
+
+def download_all(
+    cards: Sequence[WeightCard], say: Callable[[str], None] = print, *, accept_license: bool = False
+) -> list[Path]:
+    """Fetch several checkpoints; nothing is fetched before every licence is accepted and the disk has room for all.
+
+    Args:
+        cards, say, accept_license: as :func:`download`.
+
+    Returns:
+        Where each is.
+
+    Raises:
+        MissingWeights, WeightsError: as :func:`download`.
+    """
+    for card in cards:
+        if has_to_be_accepted(card) and not accept_license:
+            say(_header(card) if card.is_restricted else describe(card))
+            why = "allows non-commercial use only" if card.is_restricted else "may forbid what you want to do"
+            raise WeightsError(
+                f"{card.source}: nothing is fetched, as its licence {card.licence} {why} and has to be accepted "
+                f"first; read it, and run the same command with --accept-license."
+            )
     mirror = find_mirror()
+    listings: list[Listing | None] = []
+    for card in cards:
+        say(_header(card))
+        listing = _listing(card, mirror)
+        if listing:
+            say(f"  {_said_of(listing)}")
+        listings.append(listing)
+    _check_room(sum(_bytes_to_come(card, listing) for card, listing in zip(cards, listings, strict=True)))
+    folders = []
+    for card, listing in zip(cards, listings, strict=True):
+        folders.append(_fetched(card, listing, mirror, say))
+        say(f"  in {folders[-1]}")
+    return folders
+
+
+def _fetched(card: WeightCard, listing: Listing | None, mirror: str | Path | None, say: Callable[[str], None]) -> Path:
+    """Where a checkpoint is, after it was fetched."""
+    if card.source.startswith(SHIPPED):
+        return locate(card.source)
+    if listing is not None:
+        return fetch_repository(listing, say)
     if is_address(card.source):
         return fetch_file(card, mirror, say)
-    if isinstance(mirror, Path):
-        return _find_beside(card, mirror)
-    return _fetch_repository(card, mirror)
+    assert isinstance(mirror, Path)
+    return _find_beside(card, mirror)
+
+
+def _bytes_to_come(card: WeightCard, listing: Listing | None) -> int:
+    """How many bytes of a checkpoint are not on this machine, as far as anybody says."""
+    if listing is not None:
+        return sum(file.size for file in listing.missing().values())
+    if not is_address(card.source):
+        return 0
+    path = file_places(card.source)[-1]
+    if is_there(path):
+        return 0
+    part = path.with_name(f"{path.name}.part")
+    return max(0, int(card.size_mb * 1e6) - (part.stat().st_size if is_there(part) else 0))
+
+
+def _check_room(needed: int) -> None:
+    """Refuse what the disk of the hub cache has no room for.
+
+    Raises:
+        WeightsError: saying how much is needed and how much there is.
+    """
+    folder = next(place for place in (cache_folder(), *cache_folder().absolute().parents) if is_there(place))
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise WeightsError(
+            f"{cache_folder()}: {format_mb(needed / 1e6)} MB are to be fetched, and {format_mb(free / 1e6)} MB are "
+            f"free; nothing was fetched. Free some there, or set HF_HOME to a place with room."
+        )
 
 
 def _find_beside(card: WeightCard, mirror: Path) -> Path:
@@ -132,63 +237,3 @@ def _find_beside(card: WeightCard, mirror: Path) -> Path:
         f"{card.source}: a repository is not copied from the folder of a mirror; use it where it is, and give "
         f"{found.absolute()} as checkpoint instead of the name {card.source}."
     )
-
-
-def _fetch_repository(card: WeightCard, endpoint: str | None) -> Path:
-    """Fetch a hub repository's configuration and weights from the hub, or from ``endpoint`` in its place."""
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        with _telemetry_off() if endpoint else contextlib.nullcontext():
-            files = HfApi(endpoint=endpoint).list_repo_files(card.source, revision=card.revision)
-            wanted = files_to_fetch(files)
-            folder = snapshot_download(card.source, revision=card.revision, allow_patterns=wanted, endpoint=endpoint)
-    except Exception as error:  # what a failed connection raises changes with the hub's HTTP library
-        of_the_hub = (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
-        if isinstance(error, OSError) and not isinstance(error, of_the_hub):
-            raise WeightsError(
-                f"{card.source}: the download broke off ({first_line(error)}). Free some space in {cache_folder()} or "
-                f"set HF_HOME, then run the same command again; finished files are kept."
-            ) from error
-        network = f"the mirror ZSAVS_MIRROR={endpoint}" if endpoint else "the network"
-        raise MissingWeights(
-            f"{card.source}: could not be fetched ({first_line(error)}). Check the name and {network} "
-            f"(HF_HUB_OFFLINE must be off), or copy the repository from another machine into {cache_folder()}."
-        ) from error
-    check_blobs(Path(folder))
-    return Path(folder)
-
-
-@contextlib.contextmanager
-def _telemetry_off() -> Iterator[None]:
-    """Keep the hub's client from asking the hub itself, for the sake of its telemetry, beside a mirror."""
-    from huggingface_hub import constants
-
-    before = constants.HF_HUB_DISABLE_TELEMETRY
-    constants.HF_HUB_DISABLE_TELEMETRY = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_DISABLE_TELEMETRY = before
-
-
-def check_blobs(folder: Path) -> None:
-    """Compare the files of a snapshot in the hub cache with their checksums.
-
-    The hub names a large file by its SHA-256, and so does its client in the cache; files that are not named so are
-    small texts, and are left alone.
-
-    Args:
-        folder: of the snapshot, with links to the files.
-
-    Raises:
-        WeightsError: a file holds something else than its name says; naming it and the remedy.
-    """
-    for path in sorted(folder.glob("*")):
-        name = path.resolve().name
-        if re.fullmatch(r"[0-9a-f]{64}", name) and (found := file_sha256(path)) != name:
-            raise WeightsError(
-                f"{path}: its checksum is {found[:12]}..., the hub's file has {name[:12]}...; it was damaged on the "
-                f"way or on the disk: {fetch_again(path)}"
-            )

@@ -1,18 +1,17 @@
 """A checkpoint that is one file behind an address: fetched whole, checked, and gone on with after a break.
 
-What comes is written to ``NAME.part`` beside the file, which a lock keeps for one process alone, and gets the file's
-name once it is complete: its size, and its checksum where the card has one. With a checksum ``NAME.part`` stays after a
-break, and the next download asks the server for the rest; without one a wrong join would go unnoticed, and it starts
-anew.
+What comes is written to ``NAME.part`` beside the file (:mod:`zsavs.storage.partial`) and gets the file's name once it
+is complete: its size, and its checksum where the card has one. After a break the next download asks the server for the
+rest. With a checksum it does so in any case; without one only where the server can tell whether the file is still the
+same, and otherwise it starts anew.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException
 from io import FileIO
@@ -22,7 +21,9 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 
 from zsavs.errors import MissingWeights, WeightsError, first_line
+from zsavs.storage import partial
 from zsavs.storage.files import file_sha256, open_regular
+from zsavs.storage.partial import Mark
 from zsavs.storage.weights import WeightCard, file_places, format_mb
 
 __all__ = ["fetch_file"]
@@ -33,11 +34,11 @@ _PATIENCE = 60
 
 
 class _Incoming(NamedTuple):
-    """Bytes on their way, where in the file they begin, and the size of the whole file: 0 where nobody says."""
+    """Bytes on their way, where in the file they begin, and which file it is; its size is 0 where nobody says."""
 
     stream: Any
     start: int
-    size: int
+    mark: Mark
 
 
 class _Sender(NamedTuple):
@@ -63,28 +64,37 @@ class _Sender(NamedTuple):
             )
         return sender
 
-    def open(self, start: int) -> _Incoming:
-        """Ask for what comes after the first ``start`` bytes; the answer may be the whole file all the same."""
+    def open(self, start: int, known: Mark | None) -> _Incoming:
+        """Ask for what comes after the first ``start`` bytes; the answer may be the whole file all the same.
+
+        Args:
+            known: the file that these bytes are of; where it is another one now, the whole file is sent.
+        """
         from urllib.request import Request, urlopen
 
-        try:
-            if isinstance(self.origin, Path):
-                file = open_regular(self.origin)
-                return _Incoming(file, 0, os.fstat(file.fileno()).st_size)
-            whole = Request(self.origin)
-            rest = Request(self.origin, headers={"Range": f"bytes={start}-"}) if start else whole
+        if isinstance(self.origin, Path):
             try:
-                answer = urlopen(rest, timeout=_PATIENCE)
+                file = open_regular(self.origin)
+            except OSError as error:
+                raise self.explain(error) from error
+            return _Incoming(file, 0, Mark("", "", os.fstat(file.fileno()).st_size))
+        wanted = {"Range": f"bytes={start}-", **({"If-Range": known.tag} if known else {})} if start else {}
+        try:
+            try:
+                answer = urlopen(Request(self.origin, headers=wanted), timeout=_PATIENCE)
             except HTTPError as error:
-                if rest is whole or error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                if not wanted or error.code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
-                answer = urlopen(whole, timeout=_PATIENCE)
+                answer = urlopen(Request(self.origin), timeout=_PATIENCE)
         except (OSError, HTTPException, ValueError, OverflowError) as error:  # the last two of an address that is none
             raise self.explain(error) from error
-        begins = start if answer.status == HTTPStatus.PARTIAL_CONTENT else 0
+        begins = 0
+        if answer.status == HTTPStatus.PARTIAL_CONTENT:
+            given = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
+            begins = int(given[1]) if given else start
         said = answer.headers.get("Content-Length") or ""
-        length = int(said) if said.isdecimal() else 0
-        return _Incoming(answer, begins, begins + length if length else 0)
+        size = begins + int(said) if said.isdecimal() and int(said) else 0
+        return _Incoming(answer, begins, Mark.of(self.origin, answer.headers, size))
 
     def read(self, stream: Any) -> bytes:
         """The next block of what :meth:`open` gave; empty at the end."""
@@ -121,7 +131,13 @@ class _Sender(NamedTuple):
 
     @property
     def again(self) -> str:
-        return "run the same command again" + (", and it goes on from there" if self.card.sha256 else "")
+        goes_on = self.card.sha256 or partial.recall(self.part)
+        return "run the same command again" + (", and it goes on from there" if goes_on else "")
+
+    @property
+    def part(self) -> Path:
+        """Where what comes is written until it is complete."""
+        return self.path.with_name(f"{self.path.name}.part")
 
     @property
     def by_hand(self) -> str:
@@ -142,33 +158,32 @@ def fetch_file(card: WeightCard, mirror: str | Path | None = None, say: Callable
         card: its ``source`` is the file's address. A file that is there already is not fetched again; its checksum is
             compared, where the card has one.
         mirror: in place of the address: another one, which the file's name is put behind, or a folder that holds it.
-        say: called with a line where a download goes on after a break.
+        say: called with a line where a download goes on after a break or waits for another one, and at the end.
 
     Returns:
         The file.
 
     Raises:
         MissingWeights: it cannot be reached, is not there, or HF_HUB_OFFLINE forbids it (a folder needs no network).
-        WeightsError: the download broke off, another process is at it, it cannot be written, or it has another size or
-            checksum than the card says; says what to do.
+        WeightsError: the download broke off, it cannot be written, or it has another size or checksum than the card
+            says; says what to do.
     """
     path = file_places(card.source)[-1]
-    part = path.with_name(f"{path.name}.part")
     try:
         if path.is_file():
             _check_in_place(path, card.sha256)
+            say(f"  {path.name}: here already{', checksum as on its card' if card.sha256 else ''}")
             return path
         sender = _Sender.of(card, mirror, path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(part) as file:
+        with partial.lock(sender.part, say) as file:
             try:
                 if not path.is_file():  # another process may have finished it just now
-                    _complete(file, sender, say)
-                    part.replace(path)
+                    found = _complete(file, sender, say)
+                    sender.part.replace(path)
+                    say(f"  {path.name}: {'checksum as on its card' if card.sha256 else f'whole, SHA-256 {found}'}")
             finally:
-                with contextlib.suppress(FileNotFoundError):  # it has the file's name now
-                    if not card.sha256 or not part.stat().st_size:
-                        part.unlink()
+                _tidy(sender)
     except OSError as error:  # of the disk; those of the network have been told
         needed = f"{format_mb(card.size_mb)} MB" if card.size_mb else "space"
         raise WeightsError(
@@ -176,6 +191,15 @@ def fetch_file(card: WeightCard, mirror: str | Path | None = None, say: Callable
             f"there, check the folder's permissions, or set HF_HOME; then run the same command again."
         ) from error
     return path
+
+
+def _tidy(sender: _Sender) -> None:
+    """Leave a part only where the next download can go on with it."""
+    if not sender.part.exists():  # it has the file's name now
+        partial.forget(sender.part)
+    elif not sender.part.stat().st_size or not (sender.card.sha256 or partial.recall(sender.part)):
+        sender.part.unlink()
+        partial.forget(sender.part)
 
 
 def _check_in_place(path: Path, sha256: str) -> None:
@@ -186,49 +210,37 @@ def _check_in_place(path: Path, sha256: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def _locked(part: Path) -> Iterator[FileIO]:
-    """The file that is written to, for this process alone; unbuffered, so that what came is there if we are killed."""
-    for _ in range(100):
-        with part.open("a+b", buffering=0) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WeightsError(
-                    f"{part}: another process is fetching this file; wait for it, then run the same command again."
-                ) from error
-            # Whoever had the lock before may have given this file its final name, or removed it.
-            if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
-                yield file
-                return
-    raise WeightsError(
-        f"{part}: it comes and goes; stop other downloads of this file, then run the same command again."
-    )
-
-
-def _complete(file: FileIO, sender: _Sender, say: Callable[[str], None]) -> None:
-    """Write what the file lacks; after an error it holds what came, or nothing if that is of no use."""
+def _complete(file: FileIO, sender: _Sender, say: Callable[[str], None]) -> str:
+    """Write what the file lacks; its SHA-256. After an error it holds what came, or nothing if that is of no use."""
     from tqdm import tqdm
 
-    wanted = sender.card.sha256
-    if not wanted:
+    wanted, known = sender.card.sha256, partial.recall(sender.part)
+    if wanted:
+        known = None  # any server may send the rest
+    elif known is None or known.origin != sender.origin:
         file.truncate(0)
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256")
     received = file.tell()
     if digest.hexdigest() == wanted:  # all had come, and it was only not given its name
-        return
-    stream, start, size = sender.open(received)
+        return wanted
+    stream, start, mark = sender.open(received, known)
+    if start not in (0, received) or (start and not wanted and not mark.goes_on_from(known)):
+        stream.close()
+        stream, start, mark = sender.open(0, None)
     with stream:
-        sender.check_size(size)
-        if received and start:
+        sender.check_size(mark.size)
+        if start:
             say(f"  going on after the {format_mb(received / 1e6)} MB that are here")
-        elif received:
-            say(f"  starting anew: the {format_mb(received / 1e6)} MB that are here cannot be gone on with")
+        else:
+            if received:
+                say(f"  starting anew: the {format_mb(received / 1e6)} MB that are here cannot be gone on with")
             file.truncate(0)
             digest, received = hashlib.sha256(), 0
+            if mark.is_safe:
+                partial.remember(sender.part, mark)
         bar = tqdm(
-            total=size or None,
+            total=mark.size or None,
             initial=received,
             unit="B",
             unit_scale=True,
@@ -244,9 +256,9 @@ def _complete(file: FileIO, sender: _Sender, say: Callable[[str], None]) -> None
                 digest.update(block)
                 received += len(block)
                 bar.update(len(block))
-    if size and received != size:
+    if mark.size and received != mark.size:
         raise WeightsError(
-            f"{sender.origin}: the download broke off after {received} of {size} bytes; {sender.again}, "
+            f"{sender.origin}: the download broke off after {received} of {mark.size} bytes; {sender.again}, "
             f"{sender.by_hand}"
         )
     found = digest.hexdigest()
@@ -256,3 +268,4 @@ def _complete(file: FileIO, sender: _Sender, say: Callable[[str], None]) -> None
             f"{sender.origin}: the checksum of what came is {found[:12]}..., expected is {wanted[:12]}...; it was "
             f"removed. Run the same command again; if that ends in the same way, {sender.elsewhere}"
         )
+    return found

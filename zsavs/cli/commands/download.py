@@ -1,16 +1,20 @@
 """``zsavs download``: the weights of a preset; no other command fetches anything, but for the demo after a yes.
 
-From the network, or from the mirror that ``ZSAVS_MIRROR`` names (:mod:`zsavs.storage.download`).
+From the network, or from the mirror that ``ZSAVS_MIRROR`` names (:mod:`zsavs.storage.download`). A repository or a file
+that zsavs has no card of is fetched all the same, after what the hub says of it, and after the question that a
+non-commercial licence leads to: nobody here has read its licence.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zsavs.cli import console, options, parsing
+from zsavs.errors import UnknownName
 
 if TYPE_CHECKING:
     from zsavs.storage.weights import WeightCard
@@ -23,64 +27,82 @@ _Name = Annotated[
         metavar="PRESET|REPOSITORY",
         parser=parsing.text,
         autocompletion=options.complete("preset"),
-        help="one of 'zsavs list preset', or a hub repository org/name",
+        help="one of 'zsavs list preset', or a hub repository org/name, or the address of a file",
     ),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="show size and licence, fetch nothing")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", metavar="", help="show size, licence and what is missing; fetch nothing")
+]
 _AcceptLicense = Annotated[
     bool,
     typer.Option(
-        "--accept-license", metavar="", help="accept non-commercial licences, which are asked about otherwise"
+        "--accept-license",
+        metavar="",
+        help="accept licences that are non-commercial or not known to zsavs, which are asked about otherwise",
     ),
 ]
 
 
 def download(
     name: _Name, dry_run: _DryRun = False, accept_license: _AcceptLicense = False, verbose: options.Verbose = 0
-) -> None:
+) -> int:
     """Fetch the weights of a preset; shows size and licence first."""
-    from zsavs.storage.download import download as fetch
+    from zsavs.storage.download import describe, download_all, has_to_be_accepted
     from zsavs.storage.weights import format_mb
 
     cards = _cards(name)
     if not cards:
         console.answer(f"{name}: nothing to fetch, it has no weights")
-    else:
+    elif len(cards) > 1:
         megabytes = format_mb(sum(card.size_mb for card in cards))
         console.answer(f"{name}: {len(cards)} checkpoints, about {megabytes} MB in all")
     if dry_run:
         for card in cards:
-            about = f"{format_mb(card.size_mb)} MB, {card.licence} ({card.verified})"
-            console.answer(f"{card.source} (revision {card.revision}): {about}")
-        return
-    accepted = accept_license or _accepts([card for card in cards if card.is_restricted])
-    for card in sorted(cards, key=lambda card: not card.is_restricted):  # refused before anything is fetched
-        console.answer(f"  in {fetch(card, accept_license=accepted)}")
+            console.answer(describe(card))
+        return 0
+    accepted = accept_license or _accepts([card for card in cards if has_to_be_accepted(card)])
+    try:
+        download_all(cards, console.answer, accept_license=accepted)
+    except KeyboardInterrupt:
+        return console.complain("what has come is kept; the same command fetches what is missing", 130)
+    return 0
 
 
 def _cards(name: str) -> list[WeightCard]:
-    """The checkpoints of a preset, or the one of a repository, each once.
+    """The checkpoints of a preset, each once; or the one of a repository, of the address of a file, or of a tag.
 
     Raises:
-        UnknownName: no such preset.
+        UnknownName: it is none of these.
     """
     from zsavs.build.availability import preset_cards
-    from zsavs.models.whisper_captioner import CARDS
+    from zsavs.build.known_cards import find_card, plain_name
     from zsavs.presets import PRESETS
-    from zsavs.storage.weights import WeightCard
+    from zsavs.storage.download import unknown_card
+    from zsavs.storage.weights import is_address
 
-    if "/" not in name:
-        return list({card.source: card for card in preset_cards(name).values()}.values())
-    # Those of a component that no preset has, beside the presets'.
-    known = {**CARDS, **{card.source: card for preset in PRESETS for card in preset_cards(preset).values()}}
-    unknown = WeightCard(name, "not known to zsavs, see the repository", 0, "unknown", verified="no card")
-    return [known.get(name, unknown)]
+    plain = plain_name(name)
+    if plain.lower() in PRESETS:
+        return list({card.source: card for card in preset_cards(plain.lower()).values()}.values())
+    if card := find_card(name):
+        return [card]
+    if is_address(plain):
+        return [unknown_card(name.strip())]
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", plain):
+        return [unknown_card(plain)]
+    raise UnknownName("preset", name, PRESETS, "Or give a hub repository, org/name, or the address of a file.")
 
 
 def _accepts(cards: list[WeightCard]) -> bool:
-    """Ask on a terminal whether the user accepts non-commercial licences; without one the answer is no."""
+    """Ask on a terminal whether the user accepts these licences; without one the answer is no."""
+    from zsavs.storage.download import describe
+
     if not cards or not sys.stdin.isatty():
         return False
     for card in cards:
-        console.answer(f"{card.source} has the licence {card.licence}: NON-COMMERCIAL use only ({card.verified}).")
+        if card.is_restricted:
+            console.answer(f"{card.source} has the licence {card.licence}: NON-COMMERCIAL use only ({card.verified}).")
+        else:
+            console.answer(
+                f"zsavs does not know this checkpoint, and nobody here has read its licence. {describe(card)}"
+            )
     return input("Do you accept it? Type yes to go on: ").strip().lower() == "yes"

@@ -9,7 +9,7 @@ from zsavs.build.availability import missing_weights
 from zsavs.cli import console
 from zsavs.errors import ZsavsError, first_line
 from zsavs.presets import PRESETS
-from zsavs.storage.download import download, find_mirror
+from zsavs.storage.download import download_all, find_mirror
 from zsavs.storage.weights import WeightCard, format_mb
 
 __all__ = ["is_here_now"]
@@ -40,8 +40,7 @@ def is_here_now(preset: str, *, yes: bool = False) -> bool:
         console.answer(f"For photographs with their audio in this demo, once{hint}: zsavs download {preset}")
         return False
     try:
-        for card in missing:
-            console.answer(f"  in {download(card, console.answer)}")
+        download_all(missing, console.answer)
     except ZsavsError as error:
         console.say(f"no photographs in this demo: {first_line(error)}")
         return False
