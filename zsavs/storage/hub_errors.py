@@ -52,6 +52,7 @@ def explained(error: Exception, card: WeightCard, endpoint: str | None, name: st
     from huggingface_hub import constants
     from huggingface_hub.errors import (
         EntryNotFoundError,
+        FileMetadataError,
         GatedRepoError,
         HFValidationError,
         LocalEntryNotFoundError,
@@ -91,6 +92,12 @@ def explained(error: Exception, card: WeightCard, endpoint: str | None, name: st
     if isinstance(cause, EntryNotFoundError) and not isinstance(cause, LocalEntryNotFoundError):
         elsewhere = "unset ZSAVS_MIRROR to ask the hub" if endpoint else "run the same command again later"
         return MissingWeights(f"{what}: {hub} lists it and does not have it ({reason}); {elsewhere}: {_KEPT}.")
+    if isinstance(cause, FileMetadataError):
+        remedy = "set ZSAVS_MIRROR to that address, or unset it" if endpoint else "check HF_ENDPOINT and any proxy"
+        return MissingWeights(
+            f"{what}: {hub} does not answer as the hub does (no X-Repo-Commit or no ETag), as where it sends on to "
+            f"another address; {remedy}: {_KEPT}."
+        )
     if _of_the_disk(cause):
         full = isinstance(cause, OSError) and cause.errno in _FULL
         return WeightsError(

@@ -46,7 +46,7 @@ class Mark(NamedTuple):
         return bool(self.tag and self.size)
 
     def goes_on_from(self, known: Mark | None) -> bool:
-        """Whether a part of ``known`` and the rest of this are one file; an answer with a rest may leave out the tag."""
+        """Whether a part of ``known`` and the rest of this are one file; an answer with it may lack the tag."""
         return known is not None and self.size == known.size and self.tag in ("", known.tag)
 
 
