@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import threading
 import time
@@ -20,7 +19,7 @@ from zsavs.errors import MissingWeights, WeightsError
 from zsavs.storage import download as downloads
 from zsavs.storage import hub as hub_module
 from zsavs.storage.download import download, download_all
-from zsavs.storage.hub import check_blobs, list_repository
+from zsavs.storage.hub import files_to_fetch, list_repository
 from zsavs.storage.weights import WeightCard, cache_folder, is_local, locate
 
 CARD = WeightCard("org/clap", "Apache-2.0", 0.4, "sounds with text", verified="model card")
@@ -62,6 +61,31 @@ def here() -> dict[str, bytes]:
 
 def wanted() -> dict[str, bytes]:
     return {name: content for name, content in FILES.items() if name != "tf_model.h5"}
+
+
+# ----------------------------------------------------------------------------- what to fetch
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        (["model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack"], ["model.safetensors"]),
+        (["pytorch_model.bin", "model.pt"], ["pytorch_model.bin"]),
+        (["sam.pt"], ["sam.pt"]),
+        (["open_clip_model.safetensors", "model.safetensors"], ["open_clip_model.safetensors"]),
+        (["open_clip_pytorch_model.bin", "model.safetensors"], ["open_clip_pytorch_model.bin"]),
+        (["model.fp16.safetensors", "model.safetensors"], ["model.safetensors"]),
+        (
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.fp16.safetensors"],
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+        ),
+        (["model-00001-of-00001.safetensors", "model.safetensors"], ["model.safetensors"]),
+        (["a.safetensors", "b.safetensors"], ["a.safetensors", "b.safetensors"]),
+        (["onnx/model.safetensors", "sub/config.json", "x.bin"], ["x.bin"]),
+        (["README.md", ".gitattributes", "image.png"], []),
+    ],
+)
+def test_one_copy_of_the_weights_is_fetched(files: list[str], wanted: list[str]) -> None:
+    small = ["config.json", "preprocessor_config.json", "merges.txt", "tokenizer.model", "chat_template.jinja"]
+    assert files_to_fetch([*files, *small]) == sorted([*wanted, *small])
 
 
 # --------------------------------------------------------------------------------- whole
@@ -189,7 +213,7 @@ def test_a_server_that_stops_answering_is_asked_for_the_rest(hub: LocalHub, monk
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "vocab.json"])
 def test_wrong_bytes_are_found_removed_and_fetched_again_alone(hub: LocalHub, name: str) -> None:
     hub.fail(name, damaged=True, times=1, methods=("GET",))
-    message = rf"damaged on the way or on the disk, and removed: {name} \(.* MB, checksum .*Run the same command again"
+    message = rf"damaged on the way, and removed: {name} \(.* MB, checksum .*Run the same command again"
     with pytest.raises(WeightsError, match=message) as raised:
         download(CARD, quiet)
     assert "\n" not in str(raised.value)
@@ -199,13 +223,15 @@ def test_wrong_bytes_are_found_removed_and_fetched_again_alone(hub: LocalHub, na
     assert hub.times_whole() == {f"org/clap/{other}": 2.0 if other == name else 1.0 for other in wanted()}
 
 
-def test_a_file_that_was_damaged_on_the_disk_is_found(hub: LocalHub) -> None:
+@pytest.mark.parametrize("content", [DAMAGED, b""])
+def test_a_file_that_was_damaged_on_the_disk_is_found_and_fetched_again(hub: LocalHub, content: bytes) -> None:
     folder = download(CARD, quiet)
-    (folder / "pytorch_model.bin").resolve().write_bytes(DAMAGED)
-    with pytest.raises(WeightsError, match=r"removed: pytorch_model\.bin"):
-        download(CARD, quiet)
-    download(CARD, quiet)
+    (folder / "pytorch_model.bin").resolve().write_bytes(content)
+    said: list[str] = []
+    download(CARD, said.append)
+    assert any("damaged, and removed to be fetched again: pytorch_model.bin (" in line for line in said)
     assert here() == wanted()
+    assert hub.times_whole() == {f"org/clap/{name}": 2.0 if name == "pytorch_model.bin" else 1.0 for name in wanted()}
 
 
 def test_a_file_of_the_users_own_in_place_of_a_link_is_left_alone(hub: LocalHub) -> None:
@@ -216,20 +242,28 @@ def test_a_file_of_the_users_own_in_place_of_a_link_is_left_alone(hub: LocalHub)
     assert (folder / "config.json").read_bytes() == b'{"a": 5}'
 
 
-def test_a_blob_that_the_client_shares_between_repositories_is_named_by_its_link(tmp_path: Path) -> None:
+def test_a_blob_that_the_client_shares_between_repositories_is_named_by_its_link(hub: LocalHub) -> None:
     """As with files of the hub's newer storage: the blob is a link to a file under another name."""
-    shared, blobs, folder = tmp_path / "shared", tmp_path / "blobs", tmp_path / "snapshots" / "abc"
-    for place in (shared, blobs, folder):
-        place.mkdir(parents=True)
-    (shared / ("e" * 64)).write_bytes(WEIGHTS)
-    blob = blobs / hashlib.sha256(WEIGHTS).hexdigest()
-    blob.symlink_to("../shared/" + "e" * 64)
-    (folder / "model.safetensors").symlink_to(f"../../blobs/{blob.name}")
-    assert check_blobs(folder) == 1
-    (shared / ("e" * 64)).write_bytes(DAMAGED)
-    with pytest.raises(WeightsError, match="removed: model"):
-        check_blobs(folder)
-    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == [], "nor what the link leads to"
+    folder = download(CARD, quiet)
+    blob = (folder / "pytorch_model.bin").resolve()
+    shared = cache_folder() / "blobs" / "ee" / ("e" * 64)
+    shared.parent.mkdir(parents=True)
+    blob.rename(shared)
+    blob.symlink_to(f"../../blobs/ee/{shared.name}")
+    said: list[str] = []
+    download(CARD, said.append)
+    assert "  org/clap: 4 of 4 files have the hub's checksums" in said
+    shared.write_bytes(DAMAGED)
+    download(CARD, quiet)
+    assert here() == wanted()
+    assert not shared.exists(), "the damaged bytes, and not only what links to them"
+
+
+def test_a_repository_without_a_file_that_its_loader_needs(hub: LocalHub) -> None:
+    needy = WeightCard("org/clap", "Apache-2.0", 0.4, "", files=("config.json", "preprocessor_config.json"))
+    with pytest.raises(MissingWeights, match=r"on the hub has no preprocessor_config\.json, which this version .*kept"):
+        download(needy, quiet)
+    assert here() == wanted()
 
 
 def test_what_a_killed_download_left_is_removed_once_nobody_writes_to_it(hub: LocalHub) -> None:
@@ -303,6 +337,34 @@ def test_a_mirror_that_sends_on_to_another_address(hub: LocalHub, status: int, m
 
 
 # ----------------------------------------------------------------------------- this machine
+def test_offline_mode_is_respected(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    said: list[str] = []
+    with pytest.raises(MissingWeights, match=r"^org/clap: could not be fetched \(.*HF_HUB_OFFLINE must be off"):
+        download(CARD, said.append)
+    assert said == ["org/clap (revision main): about 0.4 MB, licence Apache-2.0 (model card)"]
+    assert hub.asked == []
+
+
+def test_a_network_that_is_down(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.close()
+    with pytest.raises(
+        MissingWeights, match=r"could not be fetched \(.*refused.*Check the name and the mirror"
+    ) as raised:
+        download(CARD, quiet)
+    assert "\n" not in str(raised.value)
+    monkeypatch.delenv("ZSAVS_MIRROR")
+    monkeypatch.setattr(constants, "ENDPOINT", hub.address)
+    with pytest.raises(MissingWeights, match=r"Check the name and the network"):
+        download(CARD, quiet)
+
+
+def test_an_unknown_size_is_said_to_be_unknown(hub: LocalHub) -> None:
+    said: list[str] = []
+    download(WeightCard("org/clap", "MIT", 0, "", verified="no card"), said.append)
+    assert said[0] == "org/clap (revision main): size unknown, licence MIT (no card)"
+
+
 def test_too_little_space_is_said_before_anything_is_fetched(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type(downloads.shutil.disk_usage("/"))
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 300_000, 300_000))

@@ -7,6 +7,8 @@ import errno
 import fcntl
 import hashlib
 import resource
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,13 +195,24 @@ def test_ctrl_c_leaves_at_most_the_part(
 
 
 # ----------------------------------------------------------------------------- two at once
-def test_a_second_download_is_refused_and_disturbs_nothing(server: PairedServer) -> None:
-    put_part(CONTENT[:HALF])
-    with (cache_folder() / "small.pt.part").open("rb") as first:
+def test_a_second_download_waits_for_the_first_and_takes_its_file(server: PairedServer) -> None:
+    put_part(CONTENT)
+    said: list[str] = []
+    done: list[Path] = []
+    part = cache_folder() / "small.pt.part"
+    with part.open("rb") as first:
         fcntl.flock(first, fcntl.LOCK_EX)
-        with pytest.raises(WeightsError, match=r"small\.pt\.part: another process is fetching this file; wait"):
-            download(CARD, lambda _: None)
-    assert here() == {"small.pt.part": CONTENT[:HALF]}
+        second = threading.Thread(target=lambda: done.append(download(CARD, said.append)))
+        second.start()
+        for _ in range(200):
+            if any("another process is fetching small.pt; waiting for it" in line for line in said):
+                break
+            time.sleep(0.01)
+        assert not done
+        part.rename(cache_folder() / "small.pt")
+    second.join(10)
+    assert done == [cache_folder() / "small.pt"]
+    assert here() == {"small.pt": CONTENT}
     assert server.asked == []
 
 

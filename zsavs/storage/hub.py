@@ -14,17 +14,18 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from zsavs.errors import MissingWeights, WeightsError
+from zsavs.storage.completeness import FORMATS, lacking
 from zsavs.storage.files import file_sha256, write_atomically
 from zsavs.storage.hub_errors import explained, may_pass
-from zsavs.storage.weights import FORMATS, WeightCard, cache_folder, format_mb
+from zsavs.storage.weights import WeightCard, cache_folder, format_mb
 
-__all__ = ["Listing", "RemoteFile", "check_blobs", "fetch_repository", "files_to_fetch", "list_repository"]
+__all__ = ["Listing", "RemoteFile", "fetch_repository", "files_to_fetch", "list_repository"]
 
 _Answer = TypeVar("_Answer")
 
@@ -152,7 +153,8 @@ def fetch_repository(listing: Listing, say: Callable[[str], None] = print) -> Pa
         The folder of the snapshot.
 
     Raises:
-        MissingWeights: as :func:`list_repository`, or a file could not be fetched; finished files are kept.
+        MissingWeights: as :func:`list_repository`, a file could not be fetched, or the hub lacks one that the card
+            needs; finished files are kept.
         WeightsError: the disk is full or may not be written to, or a file had another checksum than on the hub.
     """
     _remove_abandoned(listing.root / "blobs")
@@ -161,13 +163,29 @@ def fetch_repository(listing: Listing, say: Callable[[str], None] = print) -> Pa
     reference = listing.root / "refs" / listing.card.revision
     if not reference.exists():
         _refer(reference, listing.commit)
-    for name, file in listing.files.items():
-        if not (listing.folder / name).is_file():
-            if sys.stderr is None or not sys.stderr.isatty():
-                say(f"  {listing.card.source}/{name}{f', {format_mb(file.size / 1e6)} MB' if file.size else ''}")
-            _fetch(listing, name)
-    compared = check_blobs(listing.folder, {name: file.checksum for name, file in listing.files.items()})
-    say(f"  {listing.card.source}: {compared} of {len(listing.files)} files have the hub's checksums")
+    compared = _compare(listing, list(listing.files))
+    for words in compared.removed:
+        say(f"  {listing.card.source}: damaged, and removed to be fetched again: {words}")
+    fetched = [name for name in listing.files if not (listing.folder / name).is_file()]
+    for name in fetched:
+        if sys.stderr is None or not sys.stderr.isatty():
+            size = listing.files[name].size
+            say(f"  {listing.card.source}/{name}{f', {format_mb(size / 1e6)} MB' if size else ''}")
+        _fetch(listing, name)
+    came = _compare(listing, fetched)
+    if came.removed:
+        raise WeightsError(
+            f"{listing.card.source}: damaged on the way, and removed: {', '.join(came.removed)}. Run the same command "
+            f"again; it fetches nothing else."
+        )
+    say(
+        f"  {listing.card.source}: {compared.sound + came.sound} of {len(listing.files)} files have the hub's checksums"
+    )
+    if lacks := lacking(listing.folder, listing.card.files):
+        raise MissingWeights(
+            f"{listing.card.source}: its commit {listing.commit[:12]} on the hub has no {', '.join(lacks)}, which this "
+            f"version of zsavs needs; look for a newer one. All that there is was fetched, and is kept."
+        )
     _refer(reference, listing.commit)
     return listing.folder
 
@@ -226,41 +244,34 @@ def _telemetry_off(endpoint: str | None) -> Iterator[None]:
         constants.HF_HUB_DISABLE_TELEMETRY = before
 
 
-def check_blobs(folder: Path, checksums: Mapping[str, str] | None = None) -> int:
-    """Compare the files of a snapshot in the hub cache with their checksums, and remove those that have another.
+class _Compared(NamedTuple):
+    """How many files had the checksum that they should, and in words those that had another and were removed."""
+
+    sound: int
+    removed: list[str]
+
+
+def _compare(listing: Listing, names: Iterable[str]) -> _Compared:
+    """Compare files of a snapshot with their checksums, and remove those that have another.
 
     A snapshot holds links to files that are named by their checksum: the SHA-256 of a large file, git's SHA-1 of a
     small one. Where a server has other names, the listing's checksum counts. A file of the user's own, put in place of
     a link, is left alone.
-
-    Args:
-        folder: of the snapshot.
-        checksums: by the file's name, as the hub lists them.
-
-    Returns:
-        How many files were compared.
-
-    Raises:
-        WeightsError: some hold something else than they should, and were removed; says to fetch them again.
     """
-    compared, damaged = 0, []
-    for path in sorted(path for path in folder.glob("*") if path.is_symlink() and path.is_file()):
-        name = path.readlink().name  # not resolved: the client may share what the link leads to, under another name
-        expected = name if _CHECKSUM.fullmatch(name) else (checksums or {}).get(path.name, "")
-        if not expected:
+    sound, removed = 0, []
+    for path in [listing.folder / name for name in names]:
+        if not (path.is_symlink() and path.is_file()):
             continue
-        compared += 1
-        found = _checksums(path, expected)
-        if expected not in found:
-            megabytes = format_mb(path.stat().st_size / 1e6)
-            damaged.append(f"{path.name} ({megabytes} MB, checksum {found[0][:12]}..., the hub's {expected[:12]}...)")
+        name = path.readlink().name  # not resolved: the client may share what the link leads to, under another name
+        expected = name if _CHECKSUM.fullmatch(name) else listing.files[path.name].checksum
+        found = _checksums(path, expected) if expected else ()
+        if expected in found:
+            sound += 1
+        elif found:
+            size = format_mb(path.stat().st_size / 1e6)
+            removed.append(f"{path.name} ({size} MB, checksum {found[0][:12]}..., the hub's {expected[:12]}...)")
             _remove_with_blob(path)
-    if damaged:
-        raise WeightsError(
-            f"{folder}: damaged on the way or on the disk, and removed: {', '.join(damaged)}. Run the same command "
-            f"again; it fetches nothing else."
-        )
-    return compared
+    return _Compared(sound, removed)
 
 
 def _checksums(path: Path, expected: str) -> tuple[str, ...]:
