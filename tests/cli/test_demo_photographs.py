@@ -145,13 +145,14 @@ class Hub:
             raise EOFError
         return self.answer
 
-    def download(self, card: WeightCard, say: Callable[[str], None], **settings: bool) -> Path:
+    def download_all(self, cards: list[WeightCard], say: Callable[[str], None], **settings: bool) -> list[Path]:
         assert not settings, "no licence is accepted for the user"
         if self.fails:
-            raise MissingWeights(f"{card.source}: could not be fetched (no network).")
-        self.fetched.append(card.source)
-        self.missing.remove(card)
-        return Path("cache")
+            raise MissingWeights(f"{cards[0].source}: could not be fetched (no network).")
+        self.fetched += [card.source for card in cards]
+        self.missing = [card for card in self.missing if card not in cards]
+        say("  in cache")
+        return [Path("cache") for _ in cards]
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
     hub = Hub()
     monkeypatch.setitem(presets.PRESETS, demo.PHOTOGRAPHS, presets.PRESETS["toy"])
     monkeypatch.setattr(fetching, "missing_weights", lambda preset: [*hub.missing])
-    monkeypatch.setattr(fetching, "download", hub.download)
+    monkeypatch.setattr(fetching, "download_all", hub.download_all)
     monkeypatch.setattr(builtins, "input", hub.ask)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     return hub

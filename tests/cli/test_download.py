@@ -37,7 +37,7 @@ def test_small_sizes_are_shown_with_their_decimals(
     assert main(["download", "base", "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "base: 2 checkpoints, about 3.76 MB in all\n" in said
-    assert "https://example.org/a.pt (revision main): 3.66 MB, MIT" in said
+    assert "https://example.org/a.pt (revision main): about 3.66 MB, licence MIT (model card)" in said
     assert main(["list", "preset"]) == 0
     assert "tagger: https://example.org/a.pt, 3.66 MB, MIT\n" in capsys.readouterr().out
     assert "zsavs download base (3.76 MB)" in _offer()

@@ -26,10 +26,16 @@ class PairedServer:
         self.ranges = True
         #: What it says of sizes: the right ones if "right", nothing if None.
         self.lengths: str | None = "right"
+        #: What it says of the version of its files.
+        self.marks: dict[str, str] = {}
+        #: Whether it keeps to If-Range, as it should.
+        self.heeds_conditions = True
         #: How many bytes it sends before it goes away; all if None.
         self.breaks_after: int | None = None
         #: (address, value of the header Range or None) of each request, in order.
         self.asked: list[tuple[str, str | None]] = []
+        #: Values of the header If-Range, in order.
+        self.conditions: list[str] = []
 
     def connect(self, connection: http.client.HTTPConnection) -> None:
         """In place of ``HTTPConnection.connect``: a socket with a thread at its other end that serves one request."""
@@ -58,7 +64,11 @@ class PairedServer:
             request.send_error(404)
             return
         start = 0
-        if self.ranges and wanted:
+        condition = request.headers["If-Range"]
+        if condition:
+            self.conditions.append(condition)
+        changed = condition and self.heeds_conditions and condition not in self.marks.values()
+        if self.ranges and wanted and not changed:
             found = re.fullmatch(r"bytes=(\d+)-", wanted)
             assert found is not None, wanted
             start = int(found[1])
@@ -66,6 +76,8 @@ class PairedServer:
                 request.send_error(416)
                 return
         request.send_response(206 if start else 200)
+        for name, value in self.marks.items():
+            request.send_header(name, value)
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if self.lengths:

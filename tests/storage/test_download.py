@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from zsavs.cli import doctor
 from zsavs.cli.main import main
 from zsavs.errors import MissingWeights, WeightsError
 from zsavs.models.imagebind.checkpoint import DEFAULT, find
+from zsavs.storage import download as downloads
 from zsavs.storage.download import download
 from zsavs.storage.weights import WeightCard, cache_folder, is_local, locate
 
@@ -90,7 +92,11 @@ def test_a_file_is_fetched_once_after_its_licence_is_told(server: Callable[[Any]
     path = download(CARD, said.append)
     assert path == cache_folder() / "towers.pth"
     assert path.read_bytes() == CONTENT
-    assert said == [f"{URL} (revision main): about 1 MB, licence MIT (model card)"]
+    assert said == [
+        f"{URL} (revision main): about 1 MB, licence MIT (model card)",
+        f"  towers.pth: whole, SHA-256 {hashlib.sha256(CONTENT).hexdigest()}",
+        f"  in {path}",
+    ]
     assert locate(URL) == path
     assert is_local(URL)
     assert download(CARD, said.append) == path
@@ -173,14 +179,14 @@ def fetched(server: Callable[[Any], list[str]], monkeypatch: pytest.MonkeyPatch)
     """Names of the cards that are fetched, in order, with nothing behind them."""
     names: list[str] = []
 
-    def fetch(card: WeightCard, say: Any = print, *, accept_license: bool = False) -> Path:
-        if card.is_restricted and not accept_license:
-            return download(card, say, accept_license=False)
+    def fetch(card: WeightCard, *_: Any) -> Path:
         names.append(card.source)
         return Path(card.source)
 
     server(AssertionError("no test fetches"))
-    monkeypatch.setattr("zsavs.storage.download.download", fetch)
+    monkeypatch.setattr(downloads, "_listing", lambda *_: None)
+    monkeypatch.setattr(downloads, "_check_room", lambda _: None)
+    monkeypatch.setattr(downloads, "_fetched", fetch)
     return names
 
 
@@ -197,7 +203,7 @@ def test_without_a_terminal_and_the_flag_it_refuses_in_one_line(
 
 def test_the_flag_accepts(fetched: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", "imagebind", "--accept-license"]) == 0
-    assert fetched[0] == IMAGEBIND.source
+    assert IMAGEBIND.source in fetched
     assert len(fetched) == len(availability.preset_cards("imagebind"))
 
 
@@ -229,7 +235,7 @@ def test_permissive_presets_ask_nothing(fetched: list[str], monkeypatch: pytest.
 def test_a_dry_run_shows_the_licence_and_asks_nothing(fetched: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", "imagebind", "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert f"{IMAGEBIND.source} (revision main): 4803 MB, CC-BY-NC-SA-4.0" in said
+    assert f"{IMAGEBIND.source} (revision main): about 4803 MB, licence CC-BY-NC-SA-4.0 (licence file" in said
     assert fetched == []
 
 

@@ -9,7 +9,6 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
 from huggingface_hub import constants
 from paired_http import PairedServer, serve
@@ -183,27 +182,6 @@ def test_a_licence_is_accepted_before_a_mirror_is_asked(server: PairedServer, mo
 
 
 # --------------------------------------------------------------------------- repositories
-def test_a_repository_comes_from_the_mirrors_address(server: PairedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoints: list[Any] = []
-
-    class Api:
-        def __init__(self, endpoint: str | None = None) -> None:
-            endpoints.append(endpoint)
-
-        def list_repo_files(self, source: str, revision: str) -> list[str]:
-            return ["model.safetensors"]
-
-    def snapshot_download(source: str, *, endpoint: str | None, **_: Any) -> str:
-        endpoints.append(endpoint)
-        return str(cache_folder())
-
-    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    monkeypatch.setenv("ZSAVS_MIRROR", "http://mirror.local/hub/")
-    download(REPOSITORY, quiet)
-    assert endpoints == ["http://mirror.local/hub"] * 2
-
-
 def test_the_hubs_own_client_asks_the_mirror_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts: list[Any] = []
 

@@ -26,6 +26,7 @@ from zsavs.storage.weights import WeightCard, cache_folder, file_places, format_
 URL = "https://example.org/weights/small.pt"
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(915_000))  # 3.66 MB, and nowhere alike
 CARD = WeightCard(URL, "MIT", 3.66, "nothing", sha256=hashlib.sha256(CONTENT).hexdigest())
+UNSURE = dataclasses.replace(CARD, sha256="")
 HALF = 1_500_000
 
 
@@ -57,7 +58,12 @@ def test_a_file_with_its_checksum_is_fetched(server: PairedServer) -> None:
     path = download(CARD, said.append)
     assert path.read_bytes() == CONTENT
     assert here().keys() == {"small.pt"}
-    assert said == [f"{URL} (revision main): about 3.66 MB, licence MIT (model card)"]
+    assert said == [
+        f"{URL} (revision main): about 3.66 MB, licence MIT (model card)",
+        "  small.pt: checksum as on its card",
+        f"  in {path}",
+    ]
+    assert "  small.pt: here already, checksum as on its card" in (download(CARD, said.append) and said)
     assert server.asked == [("example.org/weights/small.pt", None)]
     Path("another").touch()
     assert path.stat().st_mode == Path("another").stat().st_mode, "as any other file's"
@@ -116,20 +122,88 @@ def test_a_download_that_broke_off_goes_on(server: PairedServer) -> None:
     assert download(CARD, said.append).read_bytes() == CONTENT
     assert here().keys() == {"small.pt"}
     assert server.asked[1:] == [("example.org/weights/small.pt", f"bytes={HALF}-")]
-    assert said[1:] == ["  going on after the 1.5 MB that are here"]
+    assert said[1:2] == ["  going on after the 1.5 MB that are here"]
 
 
-def test_without_a_checksum_it_starts_anew(server: PairedServer) -> None:
-    unsure = dataclasses.replace(CARD, sha256="")
+def test_without_a_checksum_and_without_a_mark_of_the_server_it_starts_anew(server: PairedServer) -> None:
     server.breaks_after = HALF
     with pytest.raises(WeightsError, match="broke off after") as raised:
-        download(unsure, lambda _: None)
+        download(UNSURE, lambda _: None)
     assert "goes on" not in str(raised.value)
     assert here() == {}
     server.breaks_after = None
     put_part(b"of a process that was killed")
-    assert download(unsure, lambda _: None).read_bytes() == CONTENT
+    assert download(UNSURE, lambda _: None).read_bytes() == CONTENT
     assert server.asked[-1][1] is None
+    assert here().keys() == {"small.pt"}
+
+
+@pytest.mark.parametrize(
+    ("marks", "condition"),
+    [
+        ({"ETag": '"one"', "Last-Modified": "Mon, 08 May 2023 17:00:00 GMT"}, '"one"'),
+        ({"ETag": 'W/"one"', "Last-Modified": "Mon, 08 May 2023 17:00:00 GMT"}, "Mon, 08 May 2023 17:00:00 GMT"),
+        ({"Last-Modified": "Mon, 08 May 2023 17:00:00 GMT"}, "Mon, 08 May 2023 17:00:00 GMT"),
+    ],
+)
+def test_without_a_checksum_it_goes_on_where_the_server_says_that_it_is_the_same(
+    marks: dict[str, str], condition: str, server: PairedServer
+) -> None:
+    server.marks, server.breaks_after = marks, HALF
+    with pytest.raises(WeightsError, match=rf"broke off after {HALF} of {len(CONTENT)} bytes; .*goes on from there"):
+        download(UNSURE, lambda _: None)
+    assert here().keys() == {"small.pt.part", "small.pt.part.json"}
+    server.breaks_after = None
+    said: list[str] = []
+    assert download(UNSURE, said.append).read_bytes() == CONTENT
+    assert here().keys() == {"small.pt"}
+    assert server.asked[-1][1] == f"bytes={HALF}-"
+    assert server.conditions == [condition]
+    assert said[1:3] == ["  going on after the 1.5 MB that are here", f"  small.pt: whole, SHA-256 {CARD.sha256}"]
+
+
+@pytest.mark.parametrize("heeds", [True, False], ids=["a good server", "a server that heeds no condition"])
+@pytest.mark.parametrize("longer", [0, 4])
+def test_a_file_that_has_changed_meanwhile_starts_anew(heeds: bool, longer: int, server: PairedServer) -> None:
+    server.marks, server.breaks_after = {"ETag": '"one"'}, HALF
+    with pytest.raises(WeightsError, match="broke off"):
+        download(UNSURE, lambda _: None)
+    server.files["/weights/small.pt"] = other = bytes(255 - byte for byte in CONTENT) + b"?" * longer
+    server.marks, server.breaks_after, server.heeds_conditions = {"ETag": '"two"'}, None, heeds
+    said: list[str] = []
+    assert download(UNSURE, said.append).read_bytes() == other
+    assert any("starting anew" in line for line in said)
+    assert here().keys() == {"small.pt"}
+
+
+def test_a_part_from_another_address_or_of_an_unknown_version_starts_anew(
+    server: PairedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.marks = {"ETag": '"one"'}
+    for mark in (
+        '{"origin": "https://other.org/small.pt", "tag": "\\"one\\"", "size": 3660000}',
+        "{",
+        "[]",
+        '{"tag": 1}',
+    ):
+        put_part(b"?" * HALF)
+        (cache_folder() / "small.pt.part.json").write_text(mark)
+        assert download(UNSURE, lambda _: None).read_bytes() == CONTENT
+        assert server.asked[-1][1] is None
+        (cache_folder() / "small.pt").unlink()
+    assert here() == {}
+
+
+def test_with_a_checksum_another_address_may_send_the_rest(
+    server: PairedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.marks, server.breaks_after = {"ETag": '"one"'}, HALF
+    with pytest.raises(WeightsError, match="broke off"):
+        download(CARD, lambda _: None)
+    server.files["/zsavs/small.pt"], server.marks, server.breaks_after = CONTENT, {"ETag": '"mirrored"'}, None
+    monkeypatch.setenv("ZSAVS_MIRROR", "http://mirror.local/zsavs")
+    assert download(CARD, lambda _: None).read_bytes() == CONTENT
+    assert server.asked[-1] == ("mirror.local/zsavs/small.pt", f"bytes={HALF}-")
     assert here().keys() == {"small.pt"}
 
 
@@ -139,7 +213,7 @@ def test_a_server_that_gives_no_ranges_starts_anew(server: PairedServer) -> None
     said: list[str] = []
     assert download(CARD, said.append).read_bytes() == CONTENT
     assert server.asked == [("example.org/weights/small.pt", f"bytes={HALF}-")]
-    assert said[1:] == ["  starting anew: the 1.5 MB that are here cannot be gone on with"]
+    assert said[1:2] == ["  starting anew: the 1.5 MB that are here cannot be gone on with"]
 
 
 def test_a_part_of_another_file_is_found_and_removed(server: PairedServer) -> None:
