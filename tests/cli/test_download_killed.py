@@ -1,0 +1,132 @@
+"""Downloads of whole presets from a hub of this machine's own: killed and started again, stopped, and two at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import close_session, constants
+from local_hub import LocalHub, allow_connections, serving, wait_for
+from published_checkpoints import fit_cards, publish
+
+import zsavs
+from zsavs.build import availability
+from zsavs.cli.main import main
+
+#: Presets to the file in which the download is killed.
+PRESETS = {
+    "base": "Salesforce/blip-image-captioning-base/resolve/COMMIT/pytorch_model.bin",
+    "large": "laion/larger_clap_general/resolve/COMMIT/pytorch_model.bin",
+    "imagebind": "/imagebind_huge.pth",
+    "pocket": "/yolox_nano.onnx",
+}
+
+
+def test_every_preset_that_fetches_anything_is_killed_here() -> None:
+    fetching = {
+        name
+        for name in zsavs.list_components("preset")
+        if any(not card.source.startswith("zsavs:") for card in availability.preset_cards(name).values())
+    }
+    assert fetching == set(PRESETS)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    allow_connections(monkeypatch)
+    close_session()
+    with serving(tmp_path / "served") as hub:
+        monkeypatch.setenv("ZSAVS_MIRROR", hub.address)
+        yield hub
+    close_session()
+
+
+def publish_preset(hub: LocalHub, preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(hub.root, list(availability.preset_cards(preset).values()))
+    fit_cards(monkeypatch, hub.root)
+
+
+def start(hub: LocalHub, preset: str) -> subprocess.Popen[str]:
+    """``zsavs download PRESET`` in a process of its own, with the same cache."""
+    command = [sys.executable, "-u", "-m", "published_checkpoints", str(hub.root), "download", preset]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_CACHE": constants.HF_HUB_CACHE,
+        "ZSAVS_MIRROR": hub.address,
+    }
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*command, "--accept-license"], env=environment, text=True, stdout=pipe, stderr=pipe)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_that_was_killed_goes_on(
+    preset: str, hub: LocalHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_preset(hub, preset, monkeypatch)
+    where = PRESETS[preset]
+    repository, _, name = where.rpartition("/resolve/COMMIT/")
+    where = f"{repository}/resolve/{hub.commit(repository)}/{name}" if repository else where
+    held = hub.fail(where, methods=("GET",), hold_after=2_300_000 if not repository else 100_000, times=1)
+    with start(hub, preset) as process:
+        wait_for(held.held)
+        if not repository:  # two whole blocks have been sent; now they are written
+            part = Path(constants.HF_HUB_CACHE) / f"{name.lstrip('/')}.part"
+            while part.stat().st_size < 2 << 20:
+                time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    held.go_on.set()
+    assert availability.missing_weights(preset)
+
+    assert main(["download", preset, "--accept-license"]) == 0
+    assert availability.missing_weights(preset) == []
+    times = hub.times_whole()
+    begun = f"{repository}/{name}".lstrip("/")
+    assert {file: count for file, count in times.items() if file != begun and count != 1} == {}, "once, and whole"
+    # A single file goes on, but for a block of a megabyte; a file of a repository comes whole or not at all.
+    assert 1 <= times[begun] <= (1.1 if not repository else 2)
+    said = capsys.readouterr().out
+    assert ("going on after the 2.1 MB that are here" in said) == (not repository)
+    assert main(["download", preset, "--accept-license"]) == 0
+    assert hub.times_whole() == times
+
+
+def test_ctrl_c_ends_at_once_and_says_that_it_goes_on(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_preset(hub, "base", monkeypatch)
+    held = hub.fail("pytorch_model.bin", methods=("GET",), hold_after=100_000, times=1)
+    with start(hub, "base") as process:
+        wait_for(held.held)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert said.splitlines() == ["zsavs: interrupted: what has come is kept; the same command fetches what is missing"]
+    assert not list(Path(constants.HF_HUB_CACHE).rglob("*.incomplete"))
+
+
+@pytest.mark.parametrize(("preset", "name"), [("pocket", "yolox_nano.onnx"), ("base", "pytorch_model.bin")])
+def test_two_processes_fetch_nothing_twice(
+    preset: str, name: str, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_preset(hub, preset, monkeypatch)
+    held = hub.fail(name, methods=("GET",), hold_after=50_000, times=1)
+    with start(hub, preset) as first:
+        wait_for(held.held)
+        with start(hub, preset) as second:
+            for line in second.stdout or []:
+                if name in line:  # it waits, or is about to
+                    break
+            held.go_on.set()
+            assert second.wait(30) == 0
+        assert first.wait(30) == 0
+    assert availability.missing_weights(preset) == []
+    assert set(hub.times_whole().values()) == {1.0}
