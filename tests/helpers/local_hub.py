@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -321,8 +321,9 @@ def serving(root: Path) -> Iterator[LocalHub]:
         hub.close()
 
 
-def wait_for(event: threading.Event, seconds: float = 20) -> None:
+def wait_for(happened: Callable[[], bool], seconds: float = 20) -> None:
     """Wait until something has happened, and fail where it does not."""
     end = time.monotonic() + seconds
-    while not event.wait(0.05):
+    while not happened():
         assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)

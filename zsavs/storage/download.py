@@ -119,7 +119,7 @@ def _said_of(listing: Listing) -> str:
     size = sum(file.size for file in missing.values())
     fetch = f"{len(missing)} of {len(listing.files)} files to fetch" if missing else "all of it is here"
     if size:
-        fetch += f", {format_mb(size / 1e6)} MB"
+        fetch += f", {format_mb(max(size / 1e6, 0.001))} MB"
     if listing.card.licence != _UNKNOWN:
         return fetch
     tag = f"licence {listing.licence}" if listing.licence else "no licence"

@@ -170,7 +170,7 @@ def fetch_repository(listing: Listing, say: Callable[[str], None] = print) -> Pa
     for name in fetched:
         if sys.stderr is None or not sys.stderr.isatty():
             size = listing.files[name].size
-            say(f"  {listing.card.source}/{name}{f', {format_mb(size / 1e6)} MB' if size else ''}")
+            say(f"  {listing.card.source}/{name}{f', {_readable(size)}' if size else ''}")
         _fetch(listing, name)
     came = _compare(listing, fetched)
     if came.removed:
@@ -244,6 +244,11 @@ def _telemetry_off(endpoint: str | None) -> Iterator[None]:
         constants.HF_HUB_DISABLE_TELEMETRY = before
 
 
+def _readable(size: int) -> str:
+    """A size in bytes as people read it."""
+    return f"{size} bytes" if size < 100_000 else f"{format_mb(size / 1e6)} MB"
+
+
 class _Compared(NamedTuple):
     """How many files had the checksum that they should, and in words those that had another and were removed."""
 
@@ -268,8 +273,8 @@ def _compare(listing: Listing, names: Iterable[str]) -> _Compared:
         if expected in found:
             sound += 1
         elif found:
-            size = format_mb(path.stat().st_size / 1e6)
-            removed.append(f"{path.name} ({size} MB, checksum {found[0][:12]}..., the hub's {expected[:12]}...)")
+            size = _readable(path.stat().st_size)
+            removed.append(f"{path.name} ({size}, checksum {found[0][:12]}..., the hub's {expected[:12]}...)")
             _remove_with_blob(path)
     return _Compared(sound, removed)
 

@@ -87,7 +87,7 @@ def _cards(name: str) -> list[WeightCard]:
         return [card]
     if is_address(plain):
         return [unknown_card(name.strip())]
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", plain):
+    if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", plain):
         return [unknown_card(plain)]
     raise UnknownName("preset", name, PRESETS, "Or give a hub repository, org/name, or the address of a file.")
 
