@@ -138,7 +138,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}
     | {"storage", "temporal", "types"},
     "testing": {"models", "protocols", "storage", "types"},
-    "cli": {"build", "calibration", "datasets", "draw", "evaluation", "language", "metrics", "presets"}
+    "cli": {"build", "calibration", "datasets", "draw", "evaluation", "language", "metrics", "models", "presets"}
     | {"registry", "report", "result", "storage", "testing", "types"},
     "__main__": {"cli"},
 }

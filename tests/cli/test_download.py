@@ -138,6 +138,16 @@ def test_an_unknown_repository_shows_its_page_and_is_fetched_after_a_yes(
     assert len(hub.times_whole()) == 2
 
 
+def test_the_end_of_the_input_is_no_yes(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", end)
+    assert main(["download", "org/unknown"]) == 1
+    assert hub.times_whole() == {}
+
+
 def test_an_unknown_repository_that_there_is_not_is_no_question(
     hub: LocalHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

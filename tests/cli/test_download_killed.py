@@ -53,15 +53,17 @@ def publish_preset(hub: LocalHub, preset: str, monkeypatch: pytest.MonkeyPatch) 
     fit_cards(monkeypatch, hub.root)
 
 
-def start(hub: LocalHub, preset: str) -> subprocess.Popen[str]:
-    """``zsavs download PRESET`` in a process of its own, with the same cache."""
+def start(hub: LocalHub, preset: str, variable: str = "ZSAVS_MIRROR") -> subprocess.Popen[str]:
+    """``zsavs download PRESET`` in a process of its own, with the same cache; a variable tells it the hub's address."""
     command = [sys.executable, "-u", "-m", "published_checkpoints", str(hub.root), "download", preset]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "HF_HUB_OFFLINE": "0",
         "HF_HUB_CACHE": constants.HF_HUB_CACHE,
-        "ZSAVS_MIRROR": hub.address,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "ZSAVS_MIRROR": "",
+        variable: hub.address,
     }
     pipe = subprocess.PIPE
     return subprocess.Popen([*command, "--accept-license"], env=environment, text=True, stdout=pipe, stderr=pipe)
@@ -102,7 +104,7 @@ def test_a_preset_that_was_killed_goes_on(
 def test_ctrl_c_ends_at_once_and_says_that_it_goes_on(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_preset(hub, "base", monkeypatch)
     held = hub.fail("pytorch_model.bin", methods=("GET",), hold_after=100_000, times=1)
-    with start(hub, "base") as process:
+    with start(hub, "base", "HF_ENDPOINT") as process:
         wait_for(held.held.is_set)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=10)

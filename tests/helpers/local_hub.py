@@ -156,8 +156,10 @@ class LocalHub:
             self.asked.append((request.command, path, request.headers["Range"]))
         if fault and fault.status:
             self._send(request, path, fault.status, b"")
-        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+?)(?:/revision/(.+))?", path):
+        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self._list(request, path, found[1], found[2] or "main")
+        elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/(.+)", path):
+            self._list(request, path, found[1], found[2], tree=True)
         elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(request, path, found[1], found[2], found[3], fault)
         elif self._redirect(request, path, {}):
@@ -195,10 +197,12 @@ class LocalHub:
         self._send(request, path, status, b"", headers)
         return True
 
-    def _list(self, request: BaseHTTPRequestHandler, path: str, repository: str, revision: str) -> None:
+    def _list(
+        self, request: BaseHTTPRequestHandler, path: str, repository: str, revision: str, *, tree: bool = False
+    ) -> None:
         if self._redirect(request, path, {}) or self._refuses(request, path, repository, revision):
             return
-        siblings = []
+        siblings, entries = [], []
         for file in sorted((self.root / repository).iterdir()):
             told: dict[str, Any] = {"rfilename": file.name}
             if self.tells_sizes:
@@ -207,6 +211,12 @@ class LocalHub:
                 if len(checksum) == 64:
                     told["lfs"] = {"sha256": checksum, "size": size, "pointerSize": 134}
             siblings.append(told)
+            lfs = {"lfs": {"oid": told["lfs"]["sha256"], **told["lfs"]}} if "lfs" in told else {}
+            size = file.stat().st_size
+            entries.append({"type": "file", "path": file.name, "size": size, "oid": told.get("blobId", ""), **lfs})
+        if tree:
+            self._send(request, path, 200, json.dumps(entries).encode(), {"Content-Type": "application/json"})
+            return
         licence = self.licences.get(repository)
         info = {"_id": "x", "id": repository, "sha": self.commit(repository), "private": False, "disabled": False}
         info |= {"gated": "manual" if repository in self.gated else False, "downloads": 1, "likes": 1}

@@ -106,6 +106,13 @@ def test_sizes_before_a_line_for_each_file_and_the_checksums_after(hub: LocalHub
     ]
 
 
+def test_on_a_terminal_no_lines_stand_beside_the_clients_bars(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    said: list[str] = []
+    download(CARD, said.append)
+    assert not any("org/clap/" in line for line in said)
+
+
 def test_nothing_that_is_here_is_fetched_again(hub: LocalHub) -> None:
     download(CARD, quiet)
     sent = dict(hub.sent)

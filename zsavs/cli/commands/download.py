@@ -105,4 +105,7 @@ def _accepts(cards: list[WeightCard]) -> bool:
             console.answer(
                 f"zsavs does not know this checkpoint, and nobody here has read its licence. {describe(card)}"
             )
-    return input("Do you accept it? Type yes to go on: ").strip().lower() == "yes"
+    try:
+        return input("Do you accept it? Type yes to go on: ").strip().lower() == "yes"
+    except EOFError:
+        return False
