@@ -111,7 +111,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": {"language", "media", "storage", "types"},
     "result": {"draw", "language", "media", "storage", "types"},
     "models": {"language", "media", "protocols", "storage", "types"},
-    "calibration": {"language", "media", "protocols", "storage", "types"},
+    "calibration": {"algebra", "language", "media", "protocols", "storage", "types"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
     "temporal": {"calibration", "media", "types"},
@@ -137,7 +137,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"draw", "storage"},
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}
     | {"storage", "temporal", "types"},
-    "testing": {"models", "protocols", "storage", "types"},
+    "testing": {"media", "models", "protocols", "storage", "types"},
     "cli": {"build", "calibration", "datasets", "draw", "evaluation", "language", "metrics", "models", "presets"}
     | {"registry", "report", "result", "storage", "testing", "types"},
     "__main__": {"cli"},

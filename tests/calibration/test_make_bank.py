@@ -94,7 +94,8 @@ def test_a_pipeline_scores_against_it_and_says_so(files: Path, nano_bank: Path) 
     hear = mine.strategy.audio_scorer
     rows = next(b for b in UserBank(nano_bank).banks if b.kind == "sound_bank").rows
     labels = list(mine.strategy.vocabulary)
-    assert np.array_equal(hear([clip], labels), standardise(hear.embed([clip]), rows, hear.text(labels)))
+    assert np.array_equal(hear.usual.bank, rows)
+    assert np.array_equal(hear([clip], labels), standardise(hear.embed([clip]), hear.text(labels), hear.usual))
     assert np.abs(hear([clip], labels) - usual.strategy.audio_scorer([clip], labels)).max() > 0.5
 
     told = mine(zsavs.AVSample(np.zeros((32, 32, 3), np.uint8), clip)).meta["banks"]
@@ -116,7 +117,7 @@ def test_the_encoder_of_others_stays_as_it_is_and_weights_are_shared(nano_bank: 
 def test_without_a_bank_of_a_kind_the_encoders_own_is_used(files: Path, tmp_path: Path) -> None:
     make_banks(toy_encoders, tmp_path, audio=files / "audio")
     told = zsavs.build_pipeline("fused", preset="toy", bank=tmp_path).meta["banks"]
-    assert told["image_text"] == {"picture_bank": "synthetic items, version 1, seed 0"}
+    assert told["image_text"] == {"picture_bank": "shipped with the model"}
     assert "audio files" in told["audio_text"]["sound_bank"]
 
 

@@ -406,7 +406,7 @@ class ToyPoints(toy.ToySegmenter):
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         answers = []
         for one, xy in zip(samples, points, strict=True):
-            colours = toy._colour_of(one.image)
+            colours = toy.colour_of(one.image)
             own = colours[xy[:, 0, 1].astype(int), xy[:, 0, 0].astype(int)]
             inside = (colours == own[:, None, None]) & (own >= 0)[:, None, None]
             answers.append((np.where(inside, 8, -8).astype(np.float32), np.full(len(own), 0.9, np.float32)))

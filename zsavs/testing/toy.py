@@ -8,7 +8,6 @@ strategy that ignores the sound is found out. On anything but toy scenes the par
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,24 @@ from numpy.typing import NDArray
 
 from zsavs.protocols import Pull
 from zsavs.storage.weights import WeightCard
+from zsavs.testing.toy_world import (
+    COLOURS,
+    DIM,
+    NAMES,
+    NEAR,
+    PITCHES_HZ,
+    colour_of,
+    distance,
+    hear,
+    picture_bank,
+    rooted,
+    scene,
+    see,
+    seen,
+    shares_of_power,
+    sound_bank,
+    tone,
+)
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = [
@@ -38,27 +55,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-#: The colours of the toy world, RGB.
-COLOURS: dict[str, tuple[int, int, int]] = {
-    "red": (220, 40, 40),
-    "yellow": (230, 200, 40),
-    "green": (40, 170, 70),
-    "blue": (40, 90, 220),
-    "purple": (140, 50, 180),
-    "orange": (240, 130, 30),
-}
-#: What each colour sounds like; no pitch is a multiple of another one.
-PITCHES_HZ: dict[str, float] = dict(zip(COLOURS, (300.0, 410.0, 560.0, 770.0, 1050.0, 1440.0), strict=True))
-
-_NAMES = tuple(COLOURS)
-_RGB = np.array([COLOURS[name] for name in _NAMES], np.float32)
-#: Dimensions of the shared space: one for each colour, one for "no colour", one for words that name none.
-_DIM = len(_NAMES) + 2
-#: A pixel this near to a colour, in the channel that differs most, is of that colour.
-_NEAR = 40
-#: Power of what counts as silence, full scale squared: -50 dB.
-_FLOOR = 1e-5
 
 _CARD = WeightCard(
     source="zsavs.testing.toy (hand-written, no weights)",
@@ -85,37 +81,37 @@ class _ToyPart:
 def _named(text: str) -> NDArray[np.bool_]:
     """(6,) which colours a text names."""
     words = text.lower().replace(".", " ").split()
-    return np.array([name in words for name in _NAMES])
+    return np.array([name in words for name in NAMES])
 
 
 class _ToyText(_ToyPart):
     def encode_text(self, phrases: Sequence[str]) -> NDArray[np.float32]:
         """(K, 8) unit rows: the colours that the text names."""
-        rows = np.zeros((len(phrases), _DIM), np.float32)
+        rows = np.zeros((len(phrases), DIM), np.float32)
         for row, phrase in zip(rows, phrases, strict=True):
-            row[: len(_NAMES)] = _named(phrase)
+            row[: len(NAMES)] = _named(phrase)
             row[-1] = not row.any()
         unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return unit
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """(K, 6): the mean over a phrase's words, each of which enters as the colour that it names, or as zeros."""
-        rows = np.zeros((len(words), len(_NAMES)), np.float32)
+        rows = np.zeros((len(words), len(NAMES)), np.float32)
         for row, phrase in zip(rows, words, strict=True):
             row[:] = _named(phrase) / max(len(phrase.split()), 1)
         return rows
 
     def encode_pseudo_words(self, prompt: str, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], Pull]:
         """(N, 8) unit rows: the colours that the prompt names and the vector holds, and the way back to the vector."""
-        held = np.zeros((len(vectors), _DIM))
-        held[:, : len(_NAMES)] = vectors + _named(prompt)
+        held = np.zeros((len(vectors), DIM))
+        held[:, : len(NAMES)] = vectors + _named(prompt)
         held[:, -1] = ~held.any(axis=1)
         length = np.linalg.norm(held, axis=1, keepdims=True)
         rows = held / length
 
         def pull(gradient: NDArray[np.floating]) -> NDArray[np.float32]:
             across = gradient - (gradient * rows).sum(axis=1, keepdims=True) * rows
-            return np.asarray((across / length)[:, : len(_NAMES)], np.float32)
+            return np.asarray((across / length)[:, : len(NAMES)], np.float32)
 
         return rows.astype(np.float32), pull
 
@@ -123,40 +119,48 @@ class _ToyText(_ToyPart):
 class ToyAudioText(_ToyText):
     """Sound and text in the toy space: where CLAP stands."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sound_bank = sound_bank()
+
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         """(N, 8) unit rows: the square root of each pitch's share of the power; the rest is "no colour"."""
-        return np.stack([_hear(clip) for clip in clips]) if clips else np.zeros((0, _DIM), np.float32)
+        return np.stack([hear(clip) for clip in clips]) if clips else np.zeros((0, DIM), np.float32)
 
     def encode_audio_tokens(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
         """(8, 1, 8) for each clip: what each pitch has of the power, the pitches apart; their mean is the whole."""
-        return [(_DIM * np.diag(np.square(_hear(clip))))[:, None] for clip in clips]
+        return [(DIM * np.diag(np.square(hear(clip))))[:, None] for clip in clips]
 
     def project_audio_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 8) shares of the power to unit rows."""
-        return _rooted(tokens)
+        return rooted(tokens)
 
 
 class ToyImageText(_ToyText):
     """Images and text in the toy space: where CLIP stands."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture_bank = picture_bank()
+
     def encode_image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(N, 8) unit rows: the square root of each colour's share of the image; the rest is "no colour"."""
-        return np.stack([_see(image) for image in images]) if images else np.zeros((0, _DIM), np.float32)
+        return np.stack([see(image) for image in images]) if images else np.zeros((0, DIM), np.float32)
 
     def encode_image_tokens(self, images: Sequence[NDArray[np.uint8]], scale: float = 1.0) -> list[NDArray[np.float32]]:
         """(h, w, 8) for each image: each colour's share of each cell; at scale 1 they are 6 by 6, or fewer pixels."""
         grids = []
         for image in images:
             rows, columns = (np.array_split(np.arange(n), min(max(1, round(6 * scale)), n)) for n in image.shape[:2])
-            colours = _colour_of(image)
+            colours = colour_of(image)
             grids.append(
-                np.stack([[np.square(_seen(colours[np.ix_(row, column)])) for column in columns] for row in rows])
+                np.stack([[np.square(seen(colours[np.ix_(row, column)])) for column in columns] for row in rows])
             )
         return grids
 
     def project_image_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 8) shares of the image to unit rows."""
-        return _rooted(tokens)
+        return rooted(tokens)
 
 
 class ToyJoint(ToyAudioText, ToyImageText):
@@ -170,8 +174,8 @@ class ToyCaptioner(_ToyPart):
         """One sentence for each image."""
         sentences = []
         for image in items:
-            share = np.bincount(_colour_of(image).ravel() + 1, minlength=len(_NAMES) + 1)[1:] / (image.size / 3)
-            named = [f"a {_NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.005]
+            share = np.bincount(colour_of(image).ravel() + 1, minlength=len(NAMES) + 1)[1:] / (image.size / 3)
+            named = [f"a {NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.005]
             sentences.append(f"a picture of {' and '.join(named) or 'nothing in particular'}")
         return sentences
 
@@ -186,8 +190,8 @@ class ToyTagger(_ToyPart):
         """
         answers = []
         for clip in clips:
-            sure = 1 - np.exp(-6.0 * _shares(clip))
-            tags = [(f"{name.capitalize()} thing, humming", float(p)) for name, p in zip(_NAMES, sure, strict=True)]
+            sure = 1 - np.exp(-6.0 * shares_of_power(clip))
+            tags = [(f"{name.capitalize()} thing, humming", float(p)) for name, p in zip(NAMES, sure, strict=True)]
             answers.append(sorted([*tags, ("Silence", float(1 - sure.max()))], key=lambda tag: -tag[1]))
         return answers
 
@@ -199,8 +203,8 @@ class ToyAudioCaptioner(_ToyPart):
         """One sentence for each clip."""
         sentences = []
         for clip in items:
-            share = _shares(clip)
-            named = [f"a {_NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.1]
+            share = shares_of_power(clip)
+            named = [f"a {NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.1]
             sentences.append(f"{' and '.join(named)} humming" if named else "loud noise in the background")
         return sentences
 
@@ -212,10 +216,10 @@ class ToyGrounder(_ToyPart):
         """At most one box for each row of each query."""
         found = []
         for sample, query in zip(samples, queries, strict=True):
-            colours = _colour_of(sample.image)
+            colours = colour_of(sample.image)
             boxes, sources = [], []
             for row, phrase in enumerate(query.phrases):
-                wanted = [i for i, name in enumerate(_NAMES) if name in phrase.lower().split()]
+                wanted = [i for i, name in enumerate(NAMES) if name in phrase.lower().split()]
                 down, right = np.nonzero(np.isin(colours, wanted))
                 if len(down):
                     boxes.append([right.min(), down.min(), right.max() + 1, down.max() + 1])
@@ -240,9 +244,9 @@ class ToySegments(_ToyPart):
         """(C + 1) K boxes, region by region, for C visible colours and K rows."""
         found = []
         for sample, query in zip(samples, queries, strict=True):
-            colours = _colour_of(sample.image)
+            colours = colour_of(sample.image)
             height, width = sample.size_hw
-            places = [np.nonzero(colours == index) for index in range(len(_NAMES))]
+            places = [np.nonzero(colours == index) for index in range(len(NAMES))]
             boxes = [[right.min(), down.min(), right.max() + 1, down.max() + 1] for down, right in places if len(down)]
             boxes.append([0, 0, max(1, width // 8), max(1, height // 8)])
             found.append(
@@ -262,7 +266,7 @@ class ToyPeaks(_ToyPart):
         """At most one box for each row of each query; none for a row without a map, or one that points at ground."""
         found = []
         for sample, query in zip(samples, queries, strict=True):
-            colours = _colour_of(sample.image)
+            colours = colour_of(sample.image)
             boxes, sources = [], []
             for row in range(len(query)):
                 if query.maps is None:
@@ -295,104 +299,14 @@ class ToySegmenter(_ToyPart):
         """(R, H, W) logits: inside from 8 for the pure colour down to 2, outside -8."""
         answers = []
         for sample, found in zip(samples, proposals, strict=True):
-            colours = _colour_of(sample.image)
+            colours = colour_of(sample.image)
             logits = np.full((len(found), *sample.size_hw), -8.0, np.float32)
             for row, (x0, y0, x1, y1) in zip(logits, found.boxes_xyxy.round().astype(int), strict=True):
                 inside = colours[y0:y1, x0:x1]
                 named = inside[inside >= 0]
                 if named.size:
                     colour = int(np.bincount(named).argmax())
-                    purity = 8 - 6 * _distance(sample.image[y0:y1, x0:x1], colour) / _NEAR
+                    purity = 8 - 6 * distance(sample.image[y0:y1, x0:x1], colour) / NEAR
                     row[y0:y1, x0:x1] = np.where(inside == colour, purity, row[y0:y1, x0:x1])
             answers.append(logits)
         return answers
-
-
-# ---------------------------------------------------------------------------- the world itself
-def tone(*colours: str, seconds: float = 2.0, sample_rate_hz: int = 16_000, level: float = 0.3) -> AudioClip:
-    """The hum of one or several colours together, mono; no colours give silence."""
-    time = np.arange(int(seconds * sample_rate_hz)) / sample_rate_hz
-    wave = sum((level * np.sin(2 * np.pi * PITCHES_HZ[colour] * time) for colour in colours), np.zeros_like(time))
-    return AudioClip(wave[None].astype(np.float32), sample_rate_hz)
-
-
-def scene(
-    visible: Sequence[str], sounding: Sequence[str], *, size_hw: tuple[int, int] = (120, 160), seed: int = 0
-) -> tuple[AVSample, NDArray[np.bool_]]:
-    """A grey, grainy image with a disc of each visible colour, and the hum of the sounding ones.
-
-    Args:
-        visible: colours to draw, from left to right.
-        sounding: colours to hear; one that is not visible is an off-screen source.
-        size_hw: height and width in pixels.
-        seed: of the grain and the sizes.
-
-    Returns:
-        The sample, and its (H, W) target: the pixels of what is visible and sounds.
-    """
-    rng = np.random.default_rng(seed)
-    height, width = size_hw
-    canvas = rng.normal(128, 3, (height, width, 1)).repeat(3, axis=2)
-    target = np.zeros(size_hw, np.bool_)
-    down, right = np.mgrid[0:height, 0:width]
-    for place, colour in enumerate(visible):
-        radius = rng.uniform(0.25, 0.4) * min(height, width / max(len(visible), 1))
-        middle = height * rng.uniform(0.4, 0.6), (place + 0.5) * width / len(visible)
-        disc = (down - middle[0]) ** 2 + (right - middle[1]) ** 2 < radius**2
-        canvas[disc] = np.array(COLOURS[colour]) + rng.normal(0, 3, (int(disc.sum()), 1))
-        target |= disc & (colour in sounding)
-    image = np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
-    return AVSample(image, tone(*sounding), name=f"toy scene {seed}"), target
-
-
-def _hear(clip: AudioClip) -> NDArray[np.float32]:
-    wave = clip.mono().astype(np.float64)
-    wave -= wave.mean()  # a constant offset is a fault of the recorder, and inaudible
-    window, bands = _ear(len(wave), clip.sample_rate_hz)
-    power = np.abs(np.fft.rfft(wave * window)) ** 2 / (window**2).sum() / len(wave) * 2
-    heard = np.array([power[band].sum() for band in bands])
-    share = heard / (power.sum() + _FLOOR)
-    return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=16)
-def _ear(samples: int, sample_rate_hz: int) -> tuple[NDArray[np.float64], list[NDArray[np.intp]]]:
-    """The window of a clip, and for each colour the places in its spectrum that are near the colour's pitch."""
-    window = np.hanning(samples) if samples > 2 else np.ones(samples)
-    frequency = np.fft.rfftfreq(samples, 1 / sample_rate_hz)
-    return window, [np.flatnonzero(np.abs(frequency / pitch - 1) < 0.06) for pitch in PITCHES_HZ.values()]
-
-
-def _shares(clip: AudioClip) -> NDArray[np.float64]:
-    """(6,) each pitch's share of the power, in [0, 1]."""
-    return np.square(_hear(clip)[: len(_NAMES)], dtype=np.float64)
-
-
-def _see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return _seen(_colour_of(image))
-
-
-def _seen(colours: NDArray[np.int64]) -> NDArray[np.float32]:
-    share = np.bincount(colours.ravel() + 1, minlength=len(_NAMES) + 1)[1:] / colours.size
-    return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
-
-
-def _rooted(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, 8) shares to unit rows, as the ears and eyes root them."""
-    rows: NDArray[np.float32] = np.sqrt(np.maximum(shares, 0), dtype=np.float32)
-    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
-    return unit
-
-
-def _colour_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(H, W) index of each pixel's colour, -1 where it is none of them."""
-    distance = np.stack([_distance(image, index) for index in range(len(_NAMES))])
-    return np.where(distance.min(axis=0) < _NEAR, distance.argmin(axis=0), -1)
-
-
-def _distance(image: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
-    """(H, W) largest difference of each pixel's channels from a colour, 0 to 255."""
-    # Channel by channel, as numpy is slow at the maximum over an axis of three.
-    red, green, blue = (np.abs(image[..., channel] - _RGB[index, channel]) for channel in range(3))
-    distance: NDArray[np.float32] = np.maximum(np.maximum(red, green), blue)
-    return distance
