@@ -86,7 +86,10 @@ class Segmenter(Protocol):
 
 # ------------------------------------------------------------------------------- models
 class TextEncoder(Protocol):
-    """Embeds text, in a space shared with audio or images."""
+    """Embeds text, in a space shared with audio or images.
+
+    One that was trained with a softmax over cosines says in an attribute ``temperature`` by what they were divided.
+    """
 
     space: str
 

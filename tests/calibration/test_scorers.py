@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import logging
@@ -20,8 +21,9 @@ from numpy.typing import NDArray
 
 from zsavs.calibration import bank
 from zsavs.calibration.bank import Bank, synthetic_audio, synthetic_images
-from zsavs.calibration.scorers import AudioScorer, ImageScorer, standardise
+from zsavs.calibration.scorers import AudioScorer, ImageScorer, Usual, standardise
 from zsavs.language.prompts import embed_phrases, templates
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.storage.text_embedding_cache import cache_folder
 from zsavs.testing import toy
 from zsavs.types import AudioClip
@@ -64,52 +66,132 @@ class Encoder:
 
 
 # --------------------------------------------------------------------------- standardise
+def usual_of(bank_rows: Any, labels: Any, rivals: Any = None, nothing: Any = None, *, blank: bool = False) -> Usual:
+    none = np.zeros((0, np.shape(bank_rows)[1]))
+    rows = [none if given is None else np.asarray(given, float) for given in (rivals, nothing)]
+    return Usual(np.asarray(bank_rows, float), np.asarray(labels, float), *rows, blank)
+
+
 def test_standardise_by_hand() -> None:
-    usual = np.array([[0.8, 0.6], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]])
+    rows = np.array([[0.8, 0.6], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]])
     text = np.array([[1.0, 0.0], [0.6, 0.8]])
     items = np.array([[1.0, 0.0], [0.0, -1.0]])
     # Similarities of the bank with the first phrase: 0.8, 0.6, 1, 0; with the second one: 0.96, 1, 0.6, 0.8.
-    means = np.array([0.6, 0.84])
-    variances = np.array([(0.04 + 0 + 0.16 + 0.36) / 4, (0.0144 + 0.0256 + 0.0576 + 0.0016) / 4])
-    spread = (0.14 + 0.14) / 2  # both coordinates of the bank are 0.8, 0.6, 1, 0 in some order
-    wanted = (items @ text.T - means) / np.sqrt(variances + spread)
-    z = standardise(items, usual, text)
+    offsets = np.array([0.7, 0.88])  # the medians
+    deviations = np.sqrt([(0.04 + 0 + 0.16 + 0.36) / 4, (0.0144 + 0.0256 + 0.0576 + 0.0016) / 4])
+    wanted = (items @ text.T - offsets) / deviations.mean()  # one deviation: the median of two
+    z = standardise(items, text, usual_of(rows, text))
     assert z.dtype == np.float32
     assert z == pytest.approx(wanted, abs=1e-6)
-    assert z[0, 0] == pytest.approx(0.4 / np.sqrt(0.28), abs=1e-6)
+
+
+def test_rivals_by_hand() -> None:
+    rows = np.zeros((4, 8))
+    rivals = np.eye(8)[:5]
+    item = np.array([[0.9, 0.3, 0.2, 0.1, 0.0, 0.7, 0.0, 0.0]])
+    # Offsets are 0. The rivals' similarities are 0.9, 0.3, 0.2, 0.1, 0: their median is 0.2, their quartiles 0.1, 0.3.
+    z = standardise(item, np.eye(8)[[0, 5]], usual_of(rows, rivals, rivals))
+    assert z[0] == pytest.approx((np.array([0.9, 0.7]) - 0.2) / (0.2 / 1.349), rel=1e-5)
+
+
+def test_texts_for_nothing_by_hand() -> None:
+    rows = np.zeros((4, 8))
+    rivals, nothing = np.eye(8)[:5], np.eye(8)[[6]]
+    item = np.array([[0.9, 0.3, 0.2, 0.1, 0.0, 0.7, 0.8, 0.0]])
+    z = standardise(item, np.eye(8)[[0, 5]], usual_of(rows, rivals, rivals, nothing))
+    scores = (np.array([0.9, 0.7, 0.8]) - 0.2) / (0.2 / 1.349)
+    assert z[0] == pytest.approx(scores[:2] - (scores[2] - 2.5), rel=1e-5), "what it scores above 2.5 is taken from all"
+
+
+def test_a_blank_item_that_is_resembled_by_hand() -> None:
+    rows = np.array([[0.5, 0, 0, 0], [-0.5, 0, 0, 0], [0, 0.5, 0, 0], [0, -0.5, 0, 0]])  # their mean is 0
+    labels = np.eye(4)
+    usual = usual_of(rows, labels, labels, blank=True)
+    alone = usual._replace(rivals=np.zeros((0, 4)))  # no rivals: no penalty, as the labels of blank items are not known
+    item = np.array([[0.8, 0.0, 0.0, 0.6]])
+    # Offsets, lower quartiles: -0.125, -0.125, 0, 0. Deviation: the median of 0.354, 0.354, 0, 0; so 0.177.
+    assert standardise(item, labels, alone)[0] == pytest.approx(np.array([0.925, 0.125, 0, 0.6]) / 0.17678, rel=1e-3)
+    # Against rivals: the median of these is 0.3625, their quartiles 0.09375 and 0.68125 give a deviation of 0.4355.
+    z = (np.array([0.925, 0.125, 0, 0.6]) - 0.3625) / 0.4355
+    # The first blank item has 0.625, 0.125, 0, 0: less the median of 0.0625, over (0.25 - 0) / 1.349, the best label
+    # scores 3.035. The item resembles it with cosine 0.8.
+    assert standardise(item, labels, usual)[0] == pytest.approx(z - 0.8**4 * 3.035, rel=1e-2)
 
 
 def test_a_bank_item_scores_as_usual(rng: np.random.Generator) -> None:
-    usual, text = unit(rng.standard_normal((200, 8))), unit(rng.standard_normal((5, 8)))
-    z = standardise(usual, usual, text)
-    assert z.mean(axis=0) == pytest.approx(np.zeros(5), abs=1e-6)
-    assert (z.std(axis=0) < 1).all(), "the spread keeps scores modest"
+    rows, text = unit(rng.standard_normal((201, 8))), unit(rng.standard_normal((5, 8)))
+    z = standardise(rows, text, usual_of(rows, text))
+    assert np.median(z, axis=0) == pytest.approx(np.zeros(5), abs=1e-6)
+    assert z.std(axis=0) == pytest.approx(np.ones(5), abs=0.2)
 
 
 def test_an_offset_of_the_space_does_not_matter(rng: np.random.Generator) -> None:
     """The modality gap: one vector added to all sounds raises every cosine, and no score."""
-    usual, items, text = (rng.standard_normal((count, 8)) for count in (50, 4, 6))
+    rows, items, text, rivals, nothing = (rng.standard_normal((count, 8)) for count in (50, 4, 6, 30, 2))
     gap = 30 * rng.standard_normal(8)
-    assert standardise(items + gap, usual + gap, text) == pytest.approx(standardise(items, usual, text), abs=1e-4)
+    for blank in (False, True):
+        here = standardise(items, text, usual_of(rows, rivals, rivals, nothing, blank=blank))
+        there = standardise(items + gap, text, usual_of(rows + gap, rivals, rivals, nothing, blank=blank))
+        assert there == pytest.approx(here, abs=1e-4)
+
+
+def test_a_space_of_smaller_cosines_gives_the_same_scores(rng: np.random.Generator) -> None:
+    rows, items, text, rivals, nothing = (rng.standard_normal((count, 8)) for count in (50, 4, 6, 30, 2))
+    here = standardise(items, text, usual_of(rows, rivals, rivals, nothing, blank=True))
+    low = standardise(items, text / 10, usual_of(rows, rivals / 10, rivals / 10, nothing / 10, blank=True))
+    assert low.argsort().tolist() == here.argsort().tolist()
+    rivals_only = [
+        standardise(items, text / scale, usual_of(rows, rivals / scale, rivals / scale)) for scale in (1.0, 1.5)
+    ]
+    assert rivals_only[0] == pytest.approx(rivals_only[1], abs=1e-4)
+
+
+def test_a_label_that_half_of_the_bank_resemble_is_as_audible_as_others(rng: np.random.Generator) -> None:
+    """Half of the synthetic bank is noise, and rain sounds like noise: with a mean and a deviation of its own it had
+    1.0 where a dog had 4."""
+    labels = np.eye(64)[:40]
+    rows = 0.04 * rng.standard_normal((42, 64))
+    rows[:21, 0] += 0.3  # noises are like rain, the first label
+    rain, dog = (0.04 * rng.standard_normal(64) + 0.4 * labels[place] for place in (0, 1))
+    z = standardise(np.stack([rain, dog]), labels, usual_of(rows, labels, labels, blank=True))
+    assert z[0, 0] > 3
+    assert z[1, 1] > 3
+    assert z[0].argmax() == 0, "no stray label outranks it"
+
+
+def test_the_penalty_is_the_same_for_all_labels(rng: np.random.Generator) -> None:
+    """So the best label stays the best, whatever stands for nothing."""
+    rows, items, text = (unit(rng.standard_normal((count, 16))) for count in (42, 30, 40))
+    nothing = items[:10]
+    with_all = standardise(items, text, usual_of(rows, text, text, nothing, blank=True))
+    without = standardise(items, text, usual_of(rows, text, text, blank=True))
+    assert (with_all <= without + 1e-6).all()
+    assert np.ptp(without - with_all, axis=1) == pytest.approx(np.zeros(30), abs=1e-4)
+    assert (without - with_all).max() > 0.1
 
 
 def test_a_phrase_that_the_bank_does_not_move_gets_no_huge_score() -> None:
-    usual = np.array([[1.0, 0.0, 0.5], [1.0, 0.0, -0.5]])  # nothing moves along the second axis
-    (z,) = standardise(np.array([[1.0, 0.1, 0.0]]), usual, np.array([[0.0, 1.0, 0.0]]))
-    assert z[0] == pytest.approx(0.1 / np.sqrt(0.25 / 3), rel=1e-5)
+    rows = np.array([[1.0, 0.0, 0.5], [1.0, 0.0, -0.5]])  # nothing moves along the second axis
+    text = np.array([[0.0, 1.0, 0.0]])
+    (z,) = standardise(np.array([[1.0, 0.1, 0.0]]), text, usual_of(rows, text))
+    assert z[0] == pytest.approx(0.1 / (np.sqrt(0.25 / 3) / 2), rel=1e-5)
 
 
 def test_a_bank_of_one_kind_only_is_no_division_by_zero() -> None:
     same = np.ones((4, 3)) / np.sqrt(3)
-    assert np.isfinite(standardise(np.eye(3), same, np.eye(3))).all()
+    for blank in (False, True):
+        assert np.isfinite(standardise(np.eye(3), np.eye(3), usual_of(same, np.eye(3), np.eye(3), blank=blank))).all()
 
 
 @given(st.integers(0, 10_000))
 def test_other_phrases_never_change_a_phrases_score(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    items, usual, text = (unit(rng.standard_normal((count, 6))) for count in (3, 20, 8))
+    items, rows, text, rivals, nothing = (unit(rng.standard_normal((count, 6))) for count in (3, 20, 8, 12, 2))
+    usual = usual_of(rows, rivals, rivals, nothing, blank=bool(seed % 2))
     some = rng.permutation(8)[: rng.integers(1, 8)]
-    assert standardise(items, usual, text)[:, some] == pytest.approx(standardise(items, usual, text[some]), abs=1e-5)
+    assert standardise(items, text, usual)[:, some] == pytest.approx(standardise(items, text[some], usual), abs=1e-5)
+    one = rng.integers(0, 3)
+    assert standardise(items[[one]], text, usual) == pytest.approx(standardise(items, text, usual)[[one]], abs=1e-5)
 
 
 def test_a_scorer_is_the_same_arithmetic_from_items_and_phrases() -> None:
@@ -117,24 +199,49 @@ def test_a_scorer_is_the_same_arithmetic_from_items_and_phrases() -> None:
     hear, look = AudioScorer(encoder), ImageScorer(encoder)
     clips, views = synthetic_audio()[3:6], synthetic_images()[3:6]
     phrases = ["dog", "piano"]
-    assert np.array_equal(
-        hear(clips, phrases),
-        standardise(
-            encoder.encode_audio(clips),
-            encoder.encode_audio(synthetic_audio()),
-            embed_phrases(encoder, phrases, templates("sound")),
-        ),
+
+    def texts(kind: str, *vocabularies: str) -> NDArray[np.float32]:
+        labels = [label for name in vocabularies for label in load_vocabulary(name)]
+        return embed_phrases(encoder, labels, templates(kind))
+
+    heard, seen = texts("sound", "everyday"), texts("photo", "everyday", "silent")
+    of_sound = Usual(encoder.encode_audio(synthetic_audio()), heard, heard, texts("sound", "nothing"), blank=True)
+    of_sight = usual_of(encoder.encode_image(synthetic_images()), seen, seen, blank=True)
+    assert hear(clips, phrases) == pytest.approx(
+        standardise(encoder.encode_audio(clips), embed_phrases(encoder, phrases, templates("sound")), of_sound)
     )
-    assert np.array_equal(
-        look(views, phrases),
-        standardise(
-            encoder.encode_image(views),
-            encoder.encode_image(synthetic_images()),
-            embed_phrases(encoder, phrases, templates("photo")),
-        ),
+    assert look(views, phrases) == pytest.approx(
+        standardise(encoder.encode_image(views), embed_phrases(encoder, phrases, templates("photo")), of_sight)
     )
     assert np.array_equal(hear(clips, phrases), hear.standardise(hear.embed(clips), phrases))
     assert hear(clips, ["dog"]) == pytest.approx(hear(clips, phrases)[:, :1], abs=1e-5)
+
+
+def test_an_encoder_with_a_bank_of_its_own_has_neither_rivals_nor_texts_for_nothing() -> None:
+    """Words that it never saw may lie anywhere in its space."""
+    encoder = Encoder()
+    encoder.sound_bank = np.eye(16, dtype=np.float32)  # type: ignore[attr-defined]
+    usual = AudioScorer(encoder, ["piano", "bell"]).usual
+    assert (len(usual.labels), len(usual.rivals), len(usual.nothing), usual.blank) == (2, 0, 0, False)
+
+
+def test_a_users_bank_keeps_the_rivals_and_the_texts_for_nothing() -> None:
+    encoder = Encoder()
+    twin = copy.copy(encoder)
+    twin.sound_bank = Bank(np.eye(16), "recordings of my street")  # type: ignore[attr-defined]
+    twin.calibrated_from = encoder  # type: ignore[attr-defined]
+    usual = AudioScorer(twin).usual
+    assert len(usual.rivals) == len(load_vocabulary("everyday"))
+    assert len(usual.nothing) == len(load_vocabulary("nothing"))
+    assert not usual.blank, "what resembles a recording of the user's is not nothing"
+
+
+def test_the_temperature_is_the_encoders_own_or_one_deviation() -> None:
+    encoder = Encoder()
+    scorer = ImageScorer(encoder)
+    assert scorer.temperature == scorer.usual.deviation()
+    encoder.temperature = 0.01  # type: ignore[attr-defined]
+    assert ImageScorer(encoder).temperature == 0.01
 
 
 def test_no_phrases_and_no_items() -> None:
@@ -396,7 +503,7 @@ def test_a_bank_is_frozen_float32() -> None:
 
 # ------------------------------------------------------------------- it means something
 def test_only_what_is_heard_scores_high_in_the_toy_world() -> None:
-    z = AudioScorer(toy.ToyAudioText())([toy.tone("red"), toy.tone()], ["red", "blue", "green"])
+    z = AudioScorer(toy.ToyAudioText(), tuple(toy.COLOURS))([toy.tone("red"), toy.tone()], ["red", "blue", "green"])
     assert z[0].argmax() == 0
     assert z[0, 0] > 2.5
     assert z[0, 1:].max() < 1

@@ -233,7 +233,10 @@ def test_fused_in_spaces_with_a_gap_between_modalities(variant: Any) -> None:
     strategy = Fused(audio_text, image_text, labels, variant=variant, **everything)
     queries = strategy.query([numbered(number) for number in range(200)])
     right = [query.phrases == (labels[target],) for query, target in zip(queries, world.targets, strict=True)]
-    alone = AudioScorer(audio_text).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1) == world.targets
+    alone = (
+        AudioScorer(audio_text, labels).standardise(world.sounds.astype(np.float32), labels).argmax(axis=1)
+        == world.targets
+    )
     assert np.mean(alone) < 0.65
     assert np.mean(right) > 0.9
 
@@ -255,7 +258,8 @@ def test_alpha_weighs_audio_against_image() -> None:
 
 def test_the_label_score_is_the_log_linear_pool() -> None:
     sample = replace(image("red", "blue"), audio=toy.tone("red"))
-    heard_z, seen_z = AudioScorer(AUDIO_TEXT)([sample.audio], ["red"]), ImageScorer(IMAGE_TEXT)([sample.image], ["red"])
+    heard_z = AudioScorer(AUDIO_TEXT, COLOURS)([sample.audio], ["red"])
+    seen_z = ImageScorer(IMAGE_TEXT, COLOURS)([sample.image], ["red"])
     for settings, alpha, least in (
         ({}, 0.5, 0.5 * 2.0),
         ({"alpha": 0.3}, 0.3, 0.3 * 2.0),
@@ -270,7 +274,7 @@ def test_the_label_score_is_the_log_linear_pool() -> None:
 @pytest.mark.parametrize("variant", ["label", "embedding"])
 def test_min_seen_is_how_much_a_label_must_be_seen(variant: Any) -> None:
     sample = replace(image("red", "blue"), audio=toy.tone("red"))
-    (seen,) = ImageScorer(IMAGE_TEXT)([sample.image], ["red"])[0]
+    (seen,) = ImageScorer(IMAGE_TEXT, COLOURS)([sample.image], ["red"])[0]
     for min_seen, found in ((0.0, ("red",)), (seen - 0.01, ("red",)), (seen + 0.01, ())):
         (query,) = Fused(AUDIO_TEXT, IMAGE_TEXT, COLOURS, variant=variant, min_seen=float(min_seen)).query([sample])
         if variant == "label" or not min_seen or not found:  # the gated product has a threshold of its own

@@ -220,9 +220,9 @@ def test_the_evidence_by_hand() -> None:
     verifier = ClipVerifier(Eyes(), ["green", "blue"], silent=["white"], margin=0.0, temperature=0.5)
     asked = Query(("red",), np.array([0.8], np.float32))
     (judged,) = verifier.verify([thirds()], [asked], [regions(STRIPES[:2], [0.9, 0.9])])
-    # Four labels: red, and the alternatives green, blue, white. The bank has mean 0, variance 1/3 along every axis and
-    # so spread 1/3: a crop of one colour scores sqrt(3/2) on its own label, 0 on the others ("white" is a zero row).
-    own = np.sqrt(3 / 2) / 0.5
+    # Four labels: red, and the alternatives green, blue, white. A crop of one colour has cosine 1 with its own label
+    # and 0 with the others ("white" is a zero row).
+    own = 1 / 0.5
     p_red = np.exp(own) / (np.exp(own) + 3)
     p_other = 1 / (np.exp(own) + 3)
     wanted = np.log([p_red, p_other]) + 0.5 * np.log(4)

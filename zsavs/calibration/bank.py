@@ -28,7 +28,7 @@ from zsavs.storage.memo import Memo
 from zsavs.storage.text_embedding_cache import cache_folder
 from zsavs.types import AudioClip
 
-__all__ = ["Bank", "of_audio", "of_images", "probe", "source_of", "synthetic_audio", "synthetic_images"]
+__all__ = ["Bank", "is_shipped", "of_audio", "of_images", "probe", "source_of", "synthetic_audio", "synthetic_images"]
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,12 @@ class Bank:
     Args:
         embeddings: (B, D) float32, unit rows.
         source: what they were computed from, in words.
+        blank: whether no item has a source, as the synthetic ones; what resembles one of these has none, either.
     """
 
     embeddings: NDArray[np.float32]
     source: str
+    blank: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "embeddings", frozen(np.asarray(self.embeddings, np.float32)))
@@ -84,6 +86,16 @@ def source_of(encoder: Any, kind: str) -> str:
     if isinstance(own, Bank):
         return own.source
     return _SYNTHETIC if own is None else _SHIPPED
+
+
+def is_shipped(encoder: Any, kind: str) -> bool:
+    """Whether an encoder came with a bank of its own, whatever bank of a user's it is calibrated against.
+
+    Args:
+        encoder: any encoder.
+        kind: "sound_bank" or "picture_bank".
+    """
+    return getattr(getattr(encoder, "calibrated_from", encoder), kind, None) is not None
 
 
 def probe(encoder: Any, kind: str) -> NDArray[np.float32]:
@@ -123,14 +135,14 @@ def _computed(encoder: Any, kind: str, items: tuple[Any, ...], encode: Callable[
         kept = read_array(path)
         same_kind = kept.shape == (len(items), len(answer)) and kept.dtype == np.float32
         if same_kind and np.isfinite(kept).all() and np.linalg.norm(kept[-1] - answer) < SAME_MODEL:
-            return Bank(kept, source)
+            return Bank(kept, source, blank=True)
         log.warning("%s: not the expected bank; computing it again", path)
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
         log.warning("%s: cannot be read (%s); computing the bank again", path, error)
     log.info("computing the calibration bank of %s (once for each model)", encoder.space)
-    bank = Bank(encode(items), source)
+    bank = Bank(encode(items), source, blank=True)
     buffer = io.BytesIO()
     np.save(buffer, bank.embeddings, allow_pickle=False)
     try:

@@ -8,6 +8,7 @@ for some label, or there is no further source.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.directions import common_part
 from zsavs.algebra.log_linear_pooling import log_softmax
-from zsavs.calibration.scorers import usual_similarities
+from zsavs.calibration.scorers import AudioScorer
 
 __all__ = ["Source", "attend", "pursue"]
 
@@ -34,14 +35,21 @@ class Source(NamedTuple):
 
 
 def pursue(
-    audio: Rows, bank: Rows, text: Rows, *, top_k: int, min_z: float, max_gap: float, attention: float
+    audio: Rows,
+    scorer: AudioScorer,
+    labels: Sequence[str],
+    *,
+    top_k: int,
+    min_z: float,
+    max_gap: float,
+    attention: float,
 ) -> list[Source]:
     """The sources of one audio embedding.
 
     Args:
         audio: (D,) the embedding.
-        bank: (B, D) embeddings of what is usual, as for :func:`zsavs.calibration.scorers.standardise`.
-        text: (K, D) embeddings of the labels.
+        scorer: standardises the similarity of an embedding with labels.
+        labels: K labels.
         top_k: the most sources.
         min_z: the score that the residual must exceed for a label to be one more source, in standard deviations.
         max_gap: how far below the first source another one may be.
@@ -51,17 +59,17 @@ def pursue(
         Sources in the order of the pursuit, each with another label. The first is the best label of the whole
         embedding, so there is no source exactly where no label exceeds ``min_z``.
     """
-    centre = bank.mean(axis=0, dtype=np.float64)
-    text = text.astype(np.float64)
+    centre = scorer.bank.embeddings.mean(axis=0, dtype=np.float64)
+    text = scorer.text(labels).astype(np.float64)
     directions = text - common_part(text)
-    _, deviation = usual_similarities(bank, text)
     whole = audio - centre
     chosen: list[int] = []
     rejected: list[int] = []
     amounts = np.zeros(0)
     best = -np.inf
     while len(chosen) < min(top_k, len(text)):
-        z = (whole - amounts @ directions[chosen]) @ text.T / deviation
+        residual = whole - amounts @ directions[chosen]
+        z = scorer.standardise((centre + residual)[None], labels)[0]
         z[chosen + rejected] = -np.inf
         label = int(z.argmax())
         if not z[label] > min_z or z[label] < best - max_gap:
@@ -76,7 +84,7 @@ def pursue(
     for place, label in enumerate(chosen):
         others = np.delete(np.arange(len(chosen)), place)
         own = whole - amounts[others] @ directions[[chosen[other] for other in others]]
-        z = own @ text.T / deviation
+        z = scorer.standardise((centre + own)[None], labels)[0]
         own = attend(own, z, directions, attention)
         row = centre + own
         sources.append(Source(label, float(z[label]), (row / np.linalg.norm(row)).astype(np.float32)))

@@ -49,7 +49,7 @@ class SparseText:
         vocabulary: str | Sequence[str] = "everyday",
         *,
         top_k: int = 3,
-        min_z: float = 2.5,
+        min_z: float = 3.0,
         max_gap: float = 2.0,
         window_s: float = 4.0,
         max_windows: int = 16,
@@ -60,7 +60,8 @@ class SparseText:
                 f"got {top_k}, {max_windows} and {window_s}."
             )
         self.component_encoder = EmbeddedClipEncoder(audio_text)
-        self.audio_scorer, self.vocabulary = AudioScorer(audio_text), load_vocabulary(vocabulary)
+        self.vocabulary = load_vocabulary(vocabulary)
+        self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows = window_s, max_windows
         settings = (self.vocabulary, top_k, min_z, max_gap, window_s, max_windows)
@@ -84,8 +85,8 @@ class SparseText:
         """3. A window's labels, each with its own part of the embedding (D,)."""
         return pursue(
             embedding,
-            self.audio_scorer.bank.embeddings,
-            self.audio_scorer.text(self.vocabulary),
+            self.audio_scorer,
+            self.vocabulary,
             top_k=self.top_k,
             min_z=self.min_z,
             max_gap=self.max_gap,

@@ -3,6 +3,7 @@ Feature Fusion and Keyword-to-Caption Augmentation", ICASSP 2023), by the CLAP c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,7 @@ class ClapEncoder(Adapter):
         self._windows: Memo[NDArray[np.float32]] = Memo()
         self._grids: Memo[NDArray[np.float32]] = Memo()
         self.sound_bank = sound_bank
+        self.temperature = math.exp(-float(model.logit_scale_a))
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         """Embed N clips of any rate, length and channel count: (N, D), unit rows.

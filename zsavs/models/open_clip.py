@@ -5,6 +5,7 @@ language-image learning", CVPR 2023), by the open_clip library."""
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -103,6 +104,7 @@ class OpenClipEncoder(Adapter):
         self._images: Memo[NDArray[np.float32]] = Memo()
         self._grids: dict[float, Memo[NDArray[np.float32]]] = {}
         self.picture_bank = picture_bank
+        self.temperature = math.exp(-float(model.logit_scale))
 
     @classmethod
     def load(

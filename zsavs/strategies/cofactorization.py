@@ -16,7 +16,7 @@ from zsavs.algebra.factorization import factorise
 from zsavs.algebra.joint_factorization import Side, descend
 from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration.abstention import check_limits, evidence_to_query
-from zsavs.calibration.scorers import AudioScorer, ImageScorer, usual_similarities
+from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.decomposition.embedded_clip import EmbeddedClipEncoder
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.language.vocabulary import load_vocabulary
@@ -139,8 +139,9 @@ class Cofactorization:
             )
         check_limits("cofactorization", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
         self.audio_encoder, self.image_encoder = audio_text, image_text
-        self.audio_scorer, self.image_scorer = AudioScorer(audio_text), ImageScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
+        self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
+        self.image_scorer = ImageScorer(image_text, self.vocabulary)
         quiet = load_vocabulary(silent) if silent else ()
         sounding = {label.casefold() for label in self.vocabulary}
         self.labels = (*self.vocabulary, *(label for label in quiet if label.casefold() not in sounding))
@@ -256,8 +257,8 @@ def _side(
 ) -> Side:
     """One side of the joint objective, with scores as by :func:`zsavs.calibration.scorers.standardise`."""
     text = scorer.text(labels)
-    mean, deviation = usual_similarities(scorer.bank.embeddings, text)
-    return Side(np.maximum(tokens, 0), embeddings, text / deviation[:, None], mean / deviation)
+    deviation = scorer.usual.deviation()
+    return Side(np.maximum(tokens, 0), embeddings, text / deviation, scorer.usual.offset(text) / deviation)
 
 
 def _check_tokens(role: str, encoder: Any, known: str, verbs: Sequence[str]) -> None:

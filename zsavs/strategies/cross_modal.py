@@ -23,6 +23,8 @@ class CrossModal:
     Args:
         captioner: captions images.
         audio_text: encoder of audio and text in one space.
+        vocabulary: labels of the world of an encoder that ships a bank, as for
+            :class:`zsavs.calibration.scorers.AudioScorer`; no phrase has to be among them.
         top_k: the most sources.
         min_z: the score that a phrase must exceed, in standard deviations above usual.
         max_gap: how far below the best phrase, in standard deviations, another one may be.
@@ -36,6 +38,7 @@ class CrossModal:
         self,
         captioner: Captioner,
         audio_text: AudioTextEncoder,
+        vocabulary: str | Sequence[str] = "everyday",
         *,
         top_k: int = 3,
         min_z: float = 2.0,
@@ -44,7 +47,7 @@ class CrossModal:
     ) -> None:
         check_limits("cross_modal", top_k, min_z=min_z, max_gap=max_gap)
         self.captioner = captioner
-        self.audio_scorer = AudioScorer(audio_text)
+        self.audio_scorer = AudioScorer(audio_text, vocabulary)
         self.nouns = nouns
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 

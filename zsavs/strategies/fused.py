@@ -73,8 +73,9 @@ class Fused:
         if not 0 <= alpha <= 1:
             raise InputError(f"fused: alpha is the audio's share and lies in [0, 1], got {alpha}.")
         check_limits("fused", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
-        self.audio_scorer, self.image_scorer = AudioScorer(audio_text), ImageScorer(image_text)
         self.vocabulary = load_vocabulary(vocabulary)
+        self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
+        self.image_scorer = ImageScorer(image_text, self.vocabulary)
         if variant == "embedding" and len(self.vocabulary) < 2:
             raise VocabularyError("fused by embedding tells labels apart and needs two at least; use variant='label'.")
         self.variant, self.alpha = variant, alpha

@@ -48,12 +48,12 @@ class JointEmbedding:
         vocabulary: str | Sequence[str] = "everyday",
         *,
         top_k: int = 3,
-        min_z: float = 2.5,
+        min_z: float = 3.0,
         max_gap: float = 2.0,
     ) -> None:
         check_limits("joint_embedding", top_k, min_z=min_z, max_gap=max_gap)
-        self.audio_scorer, self.space = AudioScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
+        self.audio_scorer, self.space = AudioScorer(joint, self.vocabulary), joint.space
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:

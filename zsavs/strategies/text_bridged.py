@@ -62,7 +62,7 @@ class TextBridged:
         vocabulary: str | Sequence[str] = "everyday",
         *,
         top_k: int = 3,
-        min_z: float = 2.5,
+        min_z: float = 3.0,
         max_gap: float = 2.0,
         window_s: float = 4.0,
         max_windows: int = 16,
@@ -76,8 +76,8 @@ class TextBridged:
                 f"{max_windows}."
             )
         check_limits("text_bridged", top_k, min_z=min_z, max_gap=max_gap)
-        self.audio_scorer, self.space = AudioScorer(joint), joint.space
         self.vocabulary = load_vocabulary(vocabulary)
+        self.audio_scorer, self.space = AudioScorer(joint, self.vocabulary), joint.space
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows, self.attention = window_s, max_windows, attention
 
@@ -95,8 +95,8 @@ class TextBridged:
         """The sources of one window, by label texts, with attention over the text prototypes."""
         return pursue(
             embedding,
-            self.audio_scorer.bank.embeddings,
-            self.audio_scorer.text(self.vocabulary),
+            self.audio_scorer,
+            self.vocabulary,
             top_k=self.top_k,
             min_z=self.min_z,
             max_gap=self.max_gap,

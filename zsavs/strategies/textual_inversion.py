@@ -79,7 +79,7 @@ class TextualInversion:
         vocabulary: str | Sequence[str] = "everyday",
         *,
         top_k: int = 3,
-        min_z: float = 2.5,
+        min_z: float = 3.0,
         max_gap: float = 2.0,
         prompt: str = "a sound of {}",
         steps: int = 100,
@@ -100,8 +100,8 @@ class TextualInversion:
                 f"above 0, got {steps}, {bound}, {batch_size}, {patience} and {step_size}."
             )
         check_limits("textual_inversion", top_k, min_z=min_z, max_gap=max_gap)
-        self.audio_scorer, self.encoder, self.space = AudioScorer(joint), joint, joint.space
         self.vocabulary = load_vocabulary(vocabulary)
+        self.audio_scorer, self.encoder, self.space = AudioScorer(joint, self.vocabulary), joint, joint.space
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.prompt, self.steps, self.step_size = prompt, steps, step_size
         self.bound, self.patience, self.batch_size = bound, patience, batch_size
@@ -129,8 +129,8 @@ class TextualInversion:
         # No attention: it would move a source to the labels before W* is optimised.
         found = pursue(
             embedding,
-            self.audio_scorer.bank.embeddings,
-            self.audio_scorer.text(self.vocabulary),
+            self.audio_scorer,
+            self.vocabulary,
             attention=0.0,
             **limits,
         )

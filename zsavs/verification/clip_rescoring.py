@@ -28,8 +28,9 @@ class ClipVerifier:
 
     The other labels make the evidence absolute: a detector that is asked for a dog finds the most doglike region even
     where there is no dog, and "dog" as the only label always has probability 1. With K labels in all (vocabulary,
-    silent labels and the query's own phrases) and p the softmax over calibrated scores, the evidence of a region for
-    its phrase is ``log(p sqrt(K))``: 0 lies midway, in log probability, between chance (p = 1/K) and certainty (p = 1).
+    silent labels and the query's own phrases) and p the softmax over cosines at the temperature that CLIP was trained
+    with, the evidence of a region for its phrase is ``log(p sqrt(K))``: 0 lies midway, in log probability, between
+    chance (p = 1/K) and certainty (p = 1).
 
     Args:
         image_text: encoder of images and text in one space.
@@ -38,7 +39,7 @@ class ClipVerifier:
         view: the image that CLIP is given for a region: "crop" (with a margin), or "highlight" (the whole image,
             blurred outside the box, which keeps the context; OWOD-BIND and TAViS do so).
         margin: of the crop, as a share of the box's sides.
-        temperature: of the softmax, in standard deviations.
+        temperature: of the softmax over cosines, above 0; the encoder's own if left out, or one deviation of its bank.
 
     Raises:
         UnknownName: no such view.
@@ -52,12 +53,12 @@ class ClipVerifier:
         silent: str | Sequence[str] = "silent",
         view: Literal["crop", "highlight"] = "crop",
         margin: float = 0.1,
-        temperature: float = 0.75,
+        temperature: float | None = None,
     ) -> None:
         if view not in _VIEWS:
             raise UnknownName("view of a region", str(view), _VIEWS)
-        self.image_scorer = ImageScorer(image_text)
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
+        self.image_scorer = ImageScorer(image_text, self.alternatives)
         self.view, self.margin, self.temperature = view, margin, temperature
         self._embed_regions = RegionEmbeddings(image_text, self._view, view, margin)
 
@@ -87,6 +88,7 @@ class ClipVerifier:
         # A label must not compete with itself in other letters.
         labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
         places = {label.casefold(): place for place, label in enumerate(labels)}
-        log_p = log_softmax(self.image_scorer.standardise(embeddings, labels), self.temperature)
+        similarity = embeddings @ self.image_scorer.text(labels).T
+        log_p = log_softmax(similarity, self.temperature or self.image_scorer.temperature)
         own = [places[query.phrases[source].casefold()] for source in found.sources]
         return np.asarray(log_p[np.arange(len(found)), own] + 0.5 * np.log(len(labels)), np.float32)

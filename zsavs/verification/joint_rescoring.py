@@ -72,9 +72,9 @@ class JointVerifier:
         margin: float = 0.1,
         min_z: float = 2.5,
     ) -> None:
-        self.audio_scorer, self.image_scorer = AudioScorer(joint), ImageScorer(joint)
         self.space = joint.space
         self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
+        self.audio_scorer, self.image_scorer = AudioScorer(joint, vocabulary), ImageScorer(joint, self.alternatives)
         self.margin, self.min_z = margin, min_z
         self._embed_regions = RegionEmbeddings(joint, self._view, "highlighted crop", margin)
 

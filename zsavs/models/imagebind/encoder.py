@@ -89,6 +89,7 @@ class ImageBindEncoder(Adapter):
         self.clips = clips
         self.downmix = downmix
         self.sound_bank, self.picture_bank = sound_bank, picture_bank
+        self.temperature = 1 / float(model.modality_postprocessors["text"][-1].scale)  # type: ignore[index]
         self._texts = TextMemo(self._embed_texts, space=self.space)
         self._images: Memo[NDArray[np.float32]] = Memo()
         self._audio: Memo[NDArray[np.float32]] = Memo()
