@@ -1,0 +1,61 @@
+"""A preset's first run, as its user types it: download from a hub, segment, verify, with imitated checkpoints."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import close_session, constants
+from imitation import IMAGEBIND, lay_out_preset, shrink_architectures, small_imagebind_card
+from local_hub import LocalHub, allow_connections, serving
+
+from zsavs.build.availability import missing_weights
+from zsavs.cli.main import main
+from zsavs.datasets.photographs import shipped_photographs
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    """A hub of this machine's own that stands in place of the network, and an empty cache."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    allow_connections(monkeypatch)
+    shrink_architectures(monkeypatch)
+    close_session()
+    with serving(tmp_path / "served") as hub:
+        monkeypatch.setenv("ZSAVS_MIRROR", hub.address)
+        yield hub
+    close_session()
+
+
+@pytest.mark.parametrize("preset", ["base", "large", "imagebind"])
+def test_download_segment_and_verify(
+    preset: str, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = lay_out_preset(preset, hub.root)
+    if preset == "imagebind":
+        small_imagebind_card(monkeypatch, hub.root / IMAGEBIND)
+
+    assert main(["download", preset, "--accept-license"]) == 0, capsys.readouterr().err
+    assert not missing_weights(preset)
+    assert set(hub.times_whole().values()) == {1.0}, "every file once"
+    if preset == "imagebind":
+        shutil.copy(made[next(name for name in made if name.endswith(IMAGEBIND))].with_name("config.json"), "cache")
+    capsys.readouterr()
+
+    photograph = shipped_photographs()[0]
+    pair = [str(photograph.image.path), str(photograph.audio.path)]
+    assert main(["segment", *pair, "--preset", preset, "--json", "--out", "out"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"objects", "heard", "timings_s", "files"}
+
+    assert main(["verify", preset, "--out", "verified.md"]) == 1, "random weights know nothing"
+    told = Path("verified.md").read_text()
+    assert told == capsys.readouterr().out
+    assert "miss" in told
+    assert "zsavs doctor --deep" in told
+    assert all(source in told or source.startswith("https://") for source in made)
