@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import close_session, constants
-from local_hub import LocalHub, allow_connections, serving, wait_for
+from huggingface_hub import constants
+from local_hub import LocalHub, in_place_of_the_network, wait_for
 from published_checkpoints import fit_cards, publish
 
 import zsavs
@@ -38,14 +38,8 @@ def test_every_preset_that_fetches_anything_is_killed_here() -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    allow_connections(monkeypatch)
-    close_session()
-    with serving(tmp_path / "served") as hub:
-        monkeypatch.setenv("ZSAVS_MIRROR", hub.address)
+    with in_place_of_the_network(tmp_path, monkeypatch) as hub:
         yield hub
-    close_session()
 
 
 def publish_preset(hub: LocalHub, preset: str, monkeypatch: pytest.MonkeyPatch) -> None:

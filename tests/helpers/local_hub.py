@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from huggingface_hub import close_session, constants
 
 _CREATE_CONNECTION, _GETADDRINFO = socket.create_connection, socket.getaddrinfo
 #: From this size on, and for weights of any size, the hub keeps a file under its SHA-256.
@@ -329,6 +330,19 @@ def serving(root: Path) -> Iterator[LocalHub]:
         yield hub
     finally:
         hub.close()
+
+
+@contextlib.contextmanager
+def in_place_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+    """A hub that ``ZSAVS_MIRROR`` names for as long as the body runs, and an empty cache in ``tmp_path / "cache"``."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    allow_connections(monkeypatch)
+    close_session()
+    with serving(tmp_path / "served") as hub:
+        monkeypatch.setenv("ZSAVS_MIRROR", hub.address)
+        yield hub
+    close_session()
 
 
 def wait_for(happened: Callable[[], bool], seconds: float = 20) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import close_session, constants
 from imitation import IMAGEBIND, lay_out_preset, shrink_architectures, small_imagebind_card
-from local_hub import LocalHub, allow_connections, serving
+from local_hub import LocalHub, in_place_of_the_network
 
 from zsavs.build.availability import missing_weights
 from zsavs.cli.main import main
@@ -20,15 +19,9 @@ from zsavs.datasets.photographs import shipped_photographs
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     """A hub of this machine's own that stands in place of the network, and an empty cache."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    allow_connections(monkeypatch)
     shrink_architectures(monkeypatch)
-    close_session()
-    with serving(tmp_path / "served") as hub:
-        monkeypatch.setenv("ZSAVS_MIRROR", hub.address)
+    with in_place_of_the_network(tmp_path, monkeypatch) as hub:
         yield hub
-    close_session()
 
 
 @pytest.mark.parametrize("preset", ["base", "large", "imagebind"])

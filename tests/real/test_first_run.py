@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
-from local_hub import allow_connections, serving
+from local_hub import in_place_of_the_network
 from real_files import REAL, needs_real_files
 
 from zsavs.build import missing_weights
@@ -21,13 +20,9 @@ pytestmark = needs_real_files
 def test_download_segment_and_verify(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.chdir(tmp_path)
-    allow_connections(monkeypatch)
     shutil.copytree(REAL / "weights", tmp_path / "served")
-    with serving(tmp_path / "served") as hub:
-        monkeypatch.setenv("ZSAVS_MIRROR", hub.address)
+    with in_place_of_the_network(tmp_path, monkeypatch):
         assert main(["download", "pocket"]) == 0, capsys.readouterr().err
     assert not missing_weights("pocket")
     capsys.readouterr()

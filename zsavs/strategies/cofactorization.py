@@ -141,10 +141,10 @@ class Cofactorization:
         self.audio_encoder, self.image_encoder = audio_text, image_text
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
-        self.image_scorer = ImageScorer(image_text, self.vocabulary)
         quiet = load_vocabulary(silent) if silent else ()
         sounding = {label.casefold() for label in self.vocabulary}
         self.labels = (*self.vocabulary, *(label for label in quiet if label.casefold() not in sounding))
+        self.image_scorer = ImageScorer(image_text, self.labels)
         self.variant, self.components, self.image_scale = variant, components, image_scale
         self.emphasis, self.min_share = emphasis, min_share
         self.temperature, self.min_agreement = temperature, min_agreement
