@@ -80,8 +80,9 @@ PRESETS: dict[str, Preset] = {
             "audio_tagger": Part("ast", "zsavs:nano/tagger"),
             "audio_captioner": Part("whisper", "zsavs:nano/audio_captioner", {"max_new_tokens": 20}),
             "grounder": _NANO_OWLV2,
-            "verifier": Part("clip"),
-            "verifier.joint": Part("joint", settings={"min_z": 1.5}),  # chosen as the settings below
+            # Chosen as the settings below: its CLIP was trained with sigmoids, so that no softmax has a temperature.
+            "verifier": Part("clip", settings={"temperature": 0.1}),
+            "verifier.joint": Part("joint", settings={"min_z": 1.5}),
             "segmenter": Part("closer", settings={"margin": (0.1, 0.2, 0.3)}, around=_NANO_SAM2),
             "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
         },
