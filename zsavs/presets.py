@@ -88,7 +88,7 @@ PRESETS: dict[str, Preset] = {
         },
         # Chosen on scenes of their own (tools/orchestra --seed 11 to 15): banks of the orchestra hold much of what is
         # heard.
-        settings={"min_z": 1.2, "max_gap": 4.0},
+        settings={"min_z": 1.3, "max_gap": 4.0},
         vocabulary="orchestra",
         silent="orchestra_silent",
         limits="preset nano knows 16 things that sound and 12 that do not, as emoji on textured grounds; on "

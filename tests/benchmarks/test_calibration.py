@@ -49,7 +49,7 @@ def test_each_part_of_the_rule_is_needed(calibration: ModuleType) -> None:
 
 
 def test_nano_hears_as_much_as_before(calibration: ModuleType) -> None:
-    (table,) = calibration.nano(None, 1.2).blocks
+    (table,) = calibration.nano(None, 1.3).blocks
     rules = shares(table)
     now, before = rules["all of it"], rules["mean and deviation of each label (before)"]
     assert now["Sources heard"] >= before["Sources heard"] - 1

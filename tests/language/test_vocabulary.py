@@ -28,6 +28,7 @@ def test_the_shipped_lists() -> None:
         "avsbench",
         "coco_sounding",
         "everyday",
+        "nothing",
         "orchestra",
         "orchestra_silent",
         "silent",

@@ -357,7 +357,7 @@ def test_an_image_processor_in_a_file_of_its_own_is_found_too(folder: Path, tmp_
     made.model.save_pretrained(tmp_path)
     made.image_processor.save_pretrained(tmp_path)
     assert (tmp_path / "preprocessor_config.json").exists()
-    assert not (folder / "preprocessor_config.json").exists()
+    assert not (tmp_path / "processor_config.json").exists()
     assert Sam2Segmenter.load(tmp_path, device="cpu").image_processor.size["height"] == 128
 
 

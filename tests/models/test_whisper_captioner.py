@@ -240,7 +240,7 @@ def test_there_is_no_default_and_the_error_says_how_to_name_one() -> None:
 
 def test_the_licence_is_shown_before_a_download(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", KNOWN, "--dry-run"]) == 0
-    assert f"{KNOWN} (revision main): 151 MB, CC-BY-NC-4.0" in capsys.readouterr().out
+    assert f"{KNOWN} (revision main): about 151 MB, licence CC-BY-NC-4.0" in capsys.readouterr().out
 
 
 def test_a_known_checkpoint_has_its_prefix_and_its_licence(

@@ -9,7 +9,8 @@ The default samples are scenes of the toy world (:mod:`zsavs.testing.toy`); a co
 checked with samples of its own world. Toy-size models of the real classes with random weights are in
 :mod:`zsavs.testing.tiny`.
 
-- :mod:`~zsavs.testing.toy`: a toy world in which each colour has a pitch, and parts without weights.
+- :mod:`~zsavs.testing.toy`: parts without weights for a toy world in which each colour has a pitch.
+- :mod:`~zsavs.testing.toy_world`: that world: colours, pitches, scenes, ears and eyes.
 - :mod:`~zsavs.testing.tiny`: toy-size models of the real classes.
 - :mod:`~zsavs.testing.samples`: the samples and region proposals that the checks use where they are given none.
 - :mod:`~zsavs.testing.encoders`: the checks of encoders, captioners and audio taggers.

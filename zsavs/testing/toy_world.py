@@ -76,6 +76,7 @@ def scene(
 
 
 def hear(clip: AudioClip) -> NDArray[np.float32]:
+    """(8,) unit row: the square root of each pitch's share of a clip's power; the rest is "no colour"."""
     wave = clip.mono().astype(np.float64)
     wave -= wave.mean()  # a constant offset is a fault of the recorder, and inaudible
     window, bands = _ear(len(wave), clip.sample_rate_hz)
@@ -116,10 +117,12 @@ def picture_bank() -> NDArray[np.float32]:
 
 
 def see(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(8,) unit row: the square root of each colour's share of an image; the rest is "no colour"."""
     return seen(colour_of(image))
 
 
 def seen(colours: NDArray[np.int64]) -> NDArray[np.float32]:
+    """As :func:`see`, from the number of each pixel's colour, -1 for none."""
     share = np.bincount(colours.ravel() + 1, minlength=len(NAMES) + 1)[1:] / colours.size
     return np.sqrt([*share, max(0.0, 1 - share.sum()), 0.0]).astype(np.float32)
 
