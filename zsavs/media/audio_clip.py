@@ -1,9 +1,11 @@
-"""The audio clip: a waveform with its sample rate, checked once and read-only, and excerpts of it."""
+"""The audio clip: a waveform with its sample rate, checked once and read-only, its downmix, and excerpts of it."""
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 
 import numpy as np
@@ -11,8 +13,12 @@ from numpy.typing import NDArray
 
 from zsavs.errors import AudioError
 from zsavs.media.arrays import as_array, frozen
+from zsavs.media.downmix import CANCELLED, Powers
+from zsavs.media.mapped import release
 
 __all__ = ["FASTEST_HZ", "MAX_CHANNELS", "AudioClip", "excerpt"]
+
+log = logging.getLogger(__name__)
 
 #: The sample rate of the fastest converters: a file that states more is damaged, and nothing is resampled to more.
 FASTEST_HZ = 768_000
@@ -23,6 +29,8 @@ _MAX_RATE_HZ = 8_000_000
 _MAX_LEVEL = 2.0**32
 #: More channels than any microphone array we know: an array this wide is (T, C) by mistake.
 MAX_CHANNELS = 256
+#: Samples that are looked at in one go, over all channels.
+_BLOCK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +65,18 @@ class AudioClip:
             raise AudioError(f"{where}the audio clip holds no samples.")
         if channels > MAX_CHANNELS:
             raise AudioError(f"{where}{channels} channels: the array looks transposed, expected (channels, samples).")
-        if not np.isfinite(wave).all():
+        # The two extremes tell of NaN and infinity too, without a second array of the waveform's size.
+        with np.errstate(invalid="ignore"):
+            lowest, highest = float(wave.min()), float(wave.max())
+        release(wave)
+        if not math.isfinite(lowest) or not math.isfinite(highest):
             raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
         rate = self.sample_rate_hz
         if isinstance(rate, bool) or not isinstance(rate, Real) or not 1 <= rate <= _MAX_RATE_HZ or rate % 1:
             raise AudioError(
                 f"{where}sample_rate_hz must be a positive whole number, at most {_MAX_RATE_HZ}, got {rate!r:.60}."
             )
-        if (loudest := max(float(wave.max()), -float(wave.min()))) > _MAX_LEVEL:
+        if (loudest := max(highest, -lowest)) > _MAX_LEVEL:
             raise AudioError(
                 f"{where}the waveform reaches {loudest:.3g}, and full scale is [-1, 1]; check the byte order of its "
                 f"samples, or divide it by {loudest:.3g}."
@@ -78,12 +90,60 @@ class AudioClip:
         """Length in seconds."""
         return float(self.waveform.shape[1] / self.sample_rate_hz)
 
-    def mono(self) -> NDArray[np.float32]:
-        """The channel mean, (T,) float32; a dual-mono clip gives exactly its one channel."""
-        mono: NDArray[np.float32] = self.waveform[0]
-        if len(self.waveform) > 1:
-            mono = self.waveform.mean(axis=0, dtype=np.float32)
+    def mono(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """The downmix to one channel: the mean of the channels that are :attr:`heard`.
+
+        A dual-mono clip gives exactly its one channel. A part is, bit for bit, that part of the whole.
+
+        Args:
+            start, stop: the first sample and the one after the last, as of a slice; all of them by default.
+
+        Returns:
+            (T,) float32.
+        """
+        part = self.heard[:, start:stop]
+        mono: NDArray[np.float32] = part[0] if len(part) == 1 else part.mean(axis=0, dtype=np.float32)
         return mono
+
+    @property
+    def heard(self) -> NDArray[np.float32]:
+        """The channels whose mean is the downmix, (C', T) float32: all of them, or the loudest one.
+
+        The loudest one, the first of equals, where the channels cancel each other in their mean: see
+        :class:`zsavs.media.downmix.Powers`. That is logged, once for a clip and what is cut from it.
+        """
+        alone = self._alone
+        return self.waveform if alone is None else self.waveform[alone : alone + 1]
+
+    @cached_property
+    def _alone(self) -> int | None:
+        """The channel that is heard alone, as the channels cancel each other; None where they do not."""
+        channels, samples = self.waveform.shape
+        if channels == 1:
+            return None
+        powers = Powers(channels)
+        step = max(1, _BLOCK // channels)
+        for start in range(0, samples, step):
+            powers.add(self.waveform[:, start : start + step])
+            release(self.waveform)
+        if not powers.cancel:
+            return None
+        log.warning(CANCELLED, self.source or "an audio clip", powers.loudest + 1, channels)
+        return powers.loudest
+
+    def part(self, start: int, stop: int) -> AudioClip:
+        """The samples from ``start`` to before ``stop`` as a clip of their own, a view; downmixed as the whole is.
+
+        Raises:
+            AudioError: there are none.
+        """
+        return self._as_heard(AudioClip(self.waveform[:, start:stop], self.sample_rate_hz, self.source))
+
+    def _as_heard(self, part: AudioClip) -> AudioClip:
+        """A clip cut from this one, after it was told which channel is heard, if it is one alone."""
+        if self._alone is not None:
+            part.__dict__["_alone"] = self._alone
+        return part
 
     def __repr__(self) -> str:
         channels = len(self.waveform)
@@ -109,4 +169,4 @@ def excerpt(clip: AudioClip, begin_s: float, length_s: float, context_s: float) 
     start = round((begin_s + (length_s - context_s) / 2) * rate)
     start = min(max(start, 0), total - count)
     # A copy: a view would keep the whole clip in memory, and within reach of whoever gets the excerpt.
-    return AudioClip(clip.waveform[:, start : start + count].copy(), rate)
+    return clip._as_heard(AudioClip(clip.waveform[:, start : start + count].copy(), rate))

@@ -1,11 +1,14 @@
 """Audio files: decoded to a waveform, whole or in excerpts.
 
-The same file gives the same bits; nothing here draws random numbers.
+What is too long for memory goes into a temporary file while it is decoded (:mod:`zsavs.media.mapped`). The same file
+gives the same bits; nothing here draws random numbers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import os
 import re
 import shlex
@@ -18,17 +21,25 @@ from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, BrokenInstallation
 from zsavs.media.audio_clip import FASTEST_HZ, MAX_CHANNELS, AudioClip
+from zsavs.media.downmix import CANCELLED, Powers
 from zsavs.media.input_file import looks_like, open_input, readable_name
+from zsavs.media.mapped import MappedWriter
+from zsavs.media.wav_header import missing_size
 
 __all__ = ["EXCERPT_S", "load_audio"]
 
 log = logging.getLogger(__name__)
 
-#: Length of the excerpts in which a long audio file is read; the audio encoders take 10 s at a time.
+#: Length of the excerpts of an audio file that is not read whole; the audio encoders take 10 s at a time.
 EXCERPT_S = 10.0
-#: The most samples, over all channels, that a clip read from a file may hold (256 MiB); 8 channels of 96 kHz for a
-#: minute are below.
-_MAX_VALUES = 2**26
+#: The most samples, over all channels, of a clip that is held in memory (64 MiB): 3 minutes in stereo at 48 kHz.
+#: A longer one lies in a temporary file.
+_IN_MEMORY = 2**24
+#: The most samples over all channels that are kept apart (512 MiB): 23 minutes in stereo at 48 kHz. A longer recording
+#: is averaged to one channel.
+_MAX_VALUES = 2**27
+#: The most samples of one channel (4 GiB): 6 hours at 48 kHz. Of a longer recording excerpts are read, so many.
+_MAX_FRAMES = 2**30
 #: Frames decoded at a time: a damaged file loses at most this much before the damage.
 _BLOCK = 4096
 #: libsndfile's frame count for a stream that does not state its length.
@@ -41,20 +52,25 @@ _LIES = re.compile(
 )
 
 
-def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) -> AudioClip:
+def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = math.inf) -> AudioClip:
     """The audio clip of a file: WAV (also RF64), FLAC, OGG, Opus, MP3 and whatever else libsndfile decodes.
 
-    An audio file longer than ``max_duration_s`` is read as excerpts of 10 s, as many as fit into ``max_duration_s``,
-    evenly spaced, the first from the start and the last up to the end, one after the other in the clip. Only they are
-    decoded. (Below 20 s there is one excerpt, from the start.) This is logged, as is a file that is shorter than its
-    header says, which is used up to where it breaks off.
+    It is decoded block by block and read whole. Up to 2^24 samples over all channels (3 minutes in stereo at 48 kHz)
+    are held in memory; a longer waveform lies in a temporary file (TMPDIR) that goes with the clip: 0.7 GB for an hour
+    of one channel at 48 kHz. More than 2^27 samples over all channels (23 minutes in stereo at 48 kHz), or more than
+    256 channels, are downmixed to one while they are decoded, as :meth:`AudioClip.mono` does, which is logged. Of more
+    than 2^30 samples a channel (6 hours at 48 kHz) excerpts are read as if ``max_duration_s`` were that long.
 
-    Memory stays below about 256 MiB for any file at the default length: a clip that would hold more than 2^26 samples
-    over all channels, or more than 256 channels, is averaged to one channel while it is decoded, which is logged.
+    ``max_duration_s`` is for a quick look: of a longer file only excerpts of 10 s are decoded, as many as fit into
+    ``max_duration_s``, evenly spaced, the first from the start and the last up to the end, one after the other in the
+    clip. (Below 20 s there is one excerpt, from the start.) Times in the clip are not those in the file then.
+
+    Whatever is not heard as the file holds it is logged in one line: excerpts, a file that is shorter than its header
+    says, which is used up to where it breaks off, and one whose header states no length although samples follow.
 
     Args:
         path: the file.
-        max_duration_s: the most seconds to read, above 0.
+        max_duration_s: the most seconds to read, above 0; infinite for the whole file.
 
     Returns:
         The clip at the file's own sample rate, all channels, with ``source`` set to the path.
@@ -62,27 +78,33 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) ->
     Raises:
         AudioError: not there, not readable, not an audio file, no samples, NaN or infinity among them, or a sample
             rate above 768 kHz.
+        OutputError: a long waveform has no room among the temporary files.
         BrokenInstallation: soundfile cannot be imported.
     """
     name = readable_name(path, AudioError)
     if not max_duration_s > 0:
         raise AudioError(f"max_duration_s must be above 0, got {max_duration_s!r}.")
-    with open_input(path, AudioError) as file:
+    with open_input(path, AudioError) as opened:
+        file = _Steady(opened)
         with _decoder(file, name) as reader:
             rate, channels, frames, notes = reader.samplerate, reader.channels, reader.frames, reader.extra_info
         if not 0 < rate <= FASTEST_HZ:
             raise AudioError(f"{name}: the header says {rate} Hz, which no audio file has; export it again.")
-        if frames >= _UNSTATED or min(frames, max_duration_s * rate) > _MAX_VALUES:
+        if frames >= _UNSTATED:
             frames = _count(file, name)
-        excerpts = _excerpts(frames, rate, max_duration_s)
+        heard_s = min(max_duration_s, _MAX_FRAMES / rate)
+        excerpts = _excerpts(frames, rate, heard_s)
         waveform = _read(file, name, channels, excerpts)
-        if waveform.shape[1] < sum(length for _, length in excerpts):
+        if waveform is None:
             stated, frames = frames, _count(file, name)
             log.warning("%s: only %.2f of %.2f s can be decoded; using those.", name, frames / rate, stated / rate)
-            excerpts = _excerpts(frames, rate, max_duration_s)
-            waveform = _read(file, name, channels, excerpts)
+            excerpts = _excerpts(frames, rate, heard_s)
+            waveform = _read(file, name, channels, excerpts, in_part=True)
+        elif frames and file.corrected:
+            log.warning("%s: its header states no length; using the %.2f s found.", name, frames / rate)
         elif frames and _LIES.search(notes):
             log.warning("%s: cut off, or its header is wrong; using the %.2f s found.", name, frames / rate)
+    assert waveform is not None
     found = waveform.shape[1]
     if found == 0:
         raise AudioError(
@@ -90,16 +112,17 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = 60.0) ->
             f"interrupted, run: ffmpeg -ignore_length 1 -i {shlex.quote(name)} {_converted(name)}"
         )
     if found < frames:
+        reason = f"max_duration_s={max_duration_s:g}" if heard_s == max_duration_s else "the rest is too much to hold"
         log.warning(
-            "%s: %.1f s long; reading %d evenly spaced excerpts, %.1f s in all (max_duration_s=%g).",
-            *(name, frames / rate, len(excerpts), found / rate, max_duration_s),
+            "%s: %.1f s long; reading %d evenly spaced excerpts, %.1f s in all (%s).",
+            *(name, frames / rate, len(excerpts), found / rate, reason),
         )
     if len(waveform) < channels:
-        log.warning("%s: %d channels at %d Hz are averaged to one to save memory.", name, channels, rate)
+        log.warning("%s: %d channels at %d Hz are downmixed to one to save memory.", name, channels, rate)
     return AudioClip(waveform, rate, source=os.fsdecode(path))
 
 
-def _decoder(file: BinaryIO, name: str) -> Any:
+def _decoder(file: _Steady, name: str) -> Any:
     """A ``soundfile.SoundFile`` that reads forward from the start of ``file`` without seeking in between."""
     try:
         import soundfile
@@ -116,9 +139,9 @@ def _decoder(file: BinaryIO, name: str) -> Any:
 
     file.seek(0)
     try:
-        return Forward(_Steady(file))
+        return Forward(file)
     except soundfile.SoundFileError as error:
-        kind = looks_like(file)
+        kind = looks_like(file.file)
         raise AudioError(
             f"{name}: cannot be decoded as WAV, FLAC, OGG, Opus or MP3"
             f"{f' (it looks like {kind})' if kind else ''}; name an audio file, or convert this one first: "
@@ -130,19 +153,48 @@ class _Steady:
     """A file as libsndfile asks for it, for damaged headers that send it to places that no file has.
 
     An exception in soundfile's callbacks would be printed with its traceback and then ignored; here such a seek leaves
-    the position where it is, and libsndfile finds by itself that it is not where it wanted to be.
+    the position where it is, and libsndfile finds by itself that it is not where it wanted to be. A WAV header that
+    states no length is read as if it did (:func:`zsavs.media.wav_header.missing_size`).
+
+    Attributes:
+        file: the file itself.
+        corrected: whether its header stated no length.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.tell, self.read, self.readinto = file.tell, file.read, file.readinto  # type: ignore[attr-defined]
+        self.file, self.tell = file, file.tell
+        self._correction = missing_size(file)
+        self.corrected = self._correction is not None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """As that of the file, where the file has such a place."""
         try:
-            return self._file.seek(offset, whence)
+            return self.file.seek(offset, whence)
         except (OSError, ValueError, OverflowError):
-            return self._file.tell()
+            return self.file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        """As that of the file, with the header's size in its place."""
+        start = self.file.tell()
+        data = bytearray(self.file.read(size))
+        self._correct(memoryview(data), start)
+        return bytes(data)
+
+    def readinto(self, buffer: Any) -> int:
+        """Likewise, into ``buffer``."""
+        start = self.file.tell()
+        count = int(self.file.readinto(buffer))  # type: ignore[attr-defined]
+        self._correct(memoryview(buffer)[:count], start)
+        return count
+
+    def _correct(self, data: memoryview, start: int) -> None:
+        """Write what of the header's size lies in bytes read from ``start`` on."""
+        if self._correction is None:
+            return
+        place, size = self._correction
+        for at, byte in enumerate(size, start=place - start):
+            if 0 <= at < len(data):
+                data[at : at + 1] = bytes([byte])
 
 
 def _converted(name: str) -> str:
@@ -160,21 +212,53 @@ def _excerpts(frames: int, rate: int, max_duration_s: float) -> list[tuple[int, 
     return [(k * (frames - length) // max(1, count - 1), length) for k in range(count)]
 
 
-def _read(file: BinaryIO, name: str, channels: int, excerpts: list[tuple[int, int]]) -> NDArray[np.float32]:
-    """Decode the excerpts, (C, T) float32, with T shorter than asked for if the file breaks off."""
+def _read(
+    file: _Steady,
+    name: str,
+    channels: int,
+    excerpts: list[tuple[int, int]],
+    *,
+    in_part: bool = False,
+    alone: int | None = None,
+) -> NDArray[np.float32] | None:
+    """Decode the excerpts, (C, T) float32.
+
+    Args:
+        file, name, channels: the file.
+        excerpts: what to read.
+        in_part: of a file that breaks off before, what there is of them; otherwise None.
+        alone: the channel to hear in place of the mean, where one channel is made.
+    """
     total = sum(length for _, length in excerpts)
-    mix = channels > MAX_CHANNELS or channels * total > _MAX_VALUES
-    waveform = np.empty((1 if mix else channels, total), np.float32)
-    filled = 0
-    with _decoder(file, name) as reader:
+    mix = channels > MAX_CHANNELS or (channels > 1 and channels * total > _MAX_VALUES)
+    rows, filled, powers = 1 if mix else channels, 0, Powers(channels)
+    with contextlib.ExitStack() as stack:
+        reader = stack.enter_context(_decoder(file, name))
+        writer = None
+        if rows * total > _IN_MEMORY:
+            writer = stack.enter_context(MappedWriter(rows, total, name))
+        else:
+            held = np.empty((rows, total), np.float32)
         for start, length in excerpts:
             for block in _blocks(reader, start, length):
-                # Loud float files may overflow here; AudioClip refuses what comes of it.
-                with np.errstate(over="ignore", invalid="ignore"):
-                    values = block.T.mean(axis=0, keepdims=True) if mix else block.T
-                waveform[:, filled : filled + len(block)] = values
+                values = block.T
+                if mix:
+                    if alone is None:
+                        powers.add(values)
+                    # Loud float files may overflow here; AudioClip refuses what comes of it.
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        values = values.mean(axis=0, keepdims=True) if alone is None else values[alone : alone + 1]
+                if writer is not None:
+                    writer.write(values, filled)
+                else:
+                    held[:, filled : filled + len(block)] = values
                 filled += len(block)
-    return waveform[:, :filled]
+        if filled < total and not in_part:
+            return None
+        if mix and alone is None and powers.cancel:
+            log.warning(CANCELLED, name, powers.loudest + 1, channels)
+            return _read(file, name, channels, excerpts, in_part=in_part, alone=powers.loudest)
+        return (held if writer is None else writer.waveform(filled))[:, :filled]
 
 
 def _blocks(reader: Any, start: int, length: int) -> Iterator[NDArray[np.float32]]:
@@ -190,7 +274,7 @@ def _blocks(reader: Any, start: int, length: int) -> Iterator[NDArray[np.float32
         log.debug("decoding ends before frame %d: %s", start + length, error)
 
 
-def _count(file: BinaryIO, name: str) -> int:
+def _count(file: _Steady, name: str) -> int:
     """The frames that can be decoded from the start, by decoding them."""
     with _decoder(file, name) as reader:
         return sum(len(block) for block in _blocks(reader, 0, _UNSTATED))
