@@ -21,7 +21,7 @@ from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
 from zsavs.result import AVSResult
 from zsavs.storage.memo import Memo
 from zsavs.storage.prefetch import prefetch
-from zsavs.temporal.frames import frames_with_audio
+from zsavs.temporal.frames import NO_AUDIO, answer_where_heard, frames_with_audio
 from zsavs.temporal.smoothing import Smoother
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 from zsavs.version import __version__
@@ -96,6 +96,8 @@ class Pipeline:
     ) -> Iterator[AVSResult]:
         """The results of all frames of one video, each with the audio of its own time, lazily and in order.
 
+        A frame that begins after the audio has ended has an empty result, and ``meta["notes"]`` says why.
+
         Args:
             frames, audio, fps, context_s: see :func:`zsavs.temporal.frames.frames_with_audio`.
             smooth: how much a frame counts for the next one, in [0, 1): the evidence of sources is smoothed over the
@@ -132,7 +134,11 @@ class Pipeline:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The strategy's query of each sample; nothing is grounded."""
-        return self.strategy.query([_working_size(sample) for sample in samples])
+        return self._ask([_working_size(sample) for sample in samples])
+
+    def _ask(self, samples: Sequence[AVSample]) -> list[Query]:
+        """The strategy's queries; a frame without audio, of a video, is not asked about."""
+        return answer_where_heard(samples, self.strategy.query)
 
     def batch(
         self, samples: Sequence[AVSample], ask: Callable[[Sequence[AVSample]], list[Query]] | None = None
@@ -154,7 +160,7 @@ class Pipeline:
                 )
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
-        queries = _within(samples, clock.time("query", (ask or self.strategy.query)(work)))
+        queries = _within(samples, clock.time("query", (ask or self._ask)(work)))
         proposals = _answering("ground", queries, clock.time("ground", self.grounder.ground(work, queries)))
         verified = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, proposals)))
         logits = clock.time("segment", self.segmenter.segment(work, verified))
@@ -239,7 +245,11 @@ class _SmoothedQueries:
             for name, seconds in chain.from_iterable(answer.seconds.items() for answer in answers):
                 spent[name] = spent.get(name, 0.0) + seconds / len(self._batch)
         numbers_of_batch = range(self._first, self._first + len(self._batch))
-        smoothed = [self._smoother(number, self._queries) for number in numbers_of_batch]
+        # Where the audio has ended there is nothing to smooth, and nothing to smooth others with.
+        heard = {number: query for number, query in self._queries.items() if NO_AUDIO not in query.notes}
+        smoothed = [
+            self._smoother(number, heard) if number in heard else self._queries[number] for number in numbers_of_batch
+        ]
         # Some of these frames were asked for with an earlier batch, whose timings have that already.
         return [replace(query, seconds={**dict.fromkeys(query.seconds, 0.0), **spent}) for query in smoothed]
 

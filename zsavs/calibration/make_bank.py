@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from zsavs.calibration.bank import probe
 from zsavs.calibration.user_bank import KINDS, EncoderBank, UserBank
 from zsavs.errors import InputError, OutputError
+from zsavs.media.audio_clip import AudioClip
 from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
 from zsavs.media.resize import WORKING_PIXELS, shrink
@@ -49,12 +50,17 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
     return shrink(load_image(path), WORKING_PIXELS)
 
 
+def _read_audio(path: Path) -> AudioClip:
+    """An audio file, of a long one a minute in excerpts: it is one item of a bank, and not a better one if whole."""
+    return load_audio(path, max_duration_s=60)
+
+
 #: Formats that cannot be decoded are among the suffixes: a user's files must not be left out without a word.
 _MEDIA = {
     "sound_bank": _Medium(
         "audio files",
         (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64", ".m4a", ".aac"),
-        load_audio,
+        _read_audio,
         lambda clip: int(clip.waveform.size),
         "encode_audio",
     ),

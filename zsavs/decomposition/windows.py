@@ -110,7 +110,7 @@ def cut(clip: AudioClip, window_s: float, max_windows: int) -> list[tuple[float,
         return [(0.0, clip)]
     count = min(1 + -(-2 * beyond // length), max_windows)
     starts = np.linspace(0, beyond, count).round().astype(int)
-    return [(s / rate, AudioClip(clip.waveform[:, s : s + length], rate, clip.source)) for s in starts.tolist()]
+    return [(s / rate, clip.part(s, s + length)) for s in starts.tolist()]
 
 
 def loud(windows: Sequence[AudioClip]) -> list[int]:

@@ -10,6 +10,7 @@ from zsavs.draw.colours import INK, PAPER, QUIET, Rgb, blend, spectrogram_ramp
 from zsavs.draw.labels import rounded
 from zsavs.draw.text import cap_height, set_line
 from zsavs.media.audio_clip import AudioClip
+from zsavs.media.mapped import release
 
 __all__ = ["audio_strip", "envelope", "spectrogram", "time_ticks"]
 
@@ -25,8 +26,8 @@ _LONGEST_WINDOW = 1 << 14
 _HIGHEST_HZ = 16_000.0
 #: A column of a long clip is drawn from this many windows, evenly spread over its time.
 _WINDOWS_PER_COLUMN = 8
-#: Columns worked on at a time.
-_COLUMNS = 64
+#: Columns worked on at a time, and samples of a waveform's envelope, where a column does not have more.
+_COLUMNS, _SAMPLES = 64, 2**18
 
 
 def envelope(clip: AudioClip, columns: int) -> NDArray[np.float32]:
@@ -34,18 +35,20 @@ def envelope(clip: AudioClip, columns: int) -> NDArray[np.float32]:
 
     Where a span holds less than two samples, the samples are joined by straight lines.
     """
-    wave = clip.waveform
-    edges = np.linspace(0, wave.shape[1], columns + 1)
-    if wave.shape[1] < 2 * columns:
-        ends = np.interp(edges, np.arange(wave.shape[1]) + 0.5, wave.mean(axis=0)).astype(np.float32)
+    samples = clip.waveform.shape[1]
+    edges = np.linspace(0, samples, columns + 1)
+    if samples < 2 * columns:
+        ends = np.interp(edges, np.arange(samples) + 0.5, clip.mono()).astype(np.float32)
         return np.stack([np.minimum(ends[:-1], ends[1:]), np.maximum(ends[:-1], ends[1:])])
     out = np.empty((2, columns), np.float32)
     whole = edges.astype(int)
-    for first in range(0, columns, _COLUMNS):
-        some = whole[first : first + _COLUMNS + 1]
-        mono = wave[:, some[0] : some[-1]].mean(axis=0)
+    step = max(1, min(_COLUMNS, _SAMPLES * columns // samples))
+    for first in range(0, columns, step):
+        some = whole[first : first + step + 1]
+        mono = clip.mono(some[0], some[-1])
         for row, reduce in zip(out, (np.minimum.reduceat, np.maximum.reduceat), strict=True):
-            row[first : first + _COLUMNS] = reduce(mono, some[:-1] - some[0])
+            row[first : first + step] = reduce(mono, some[:-1] - some[0])
+        release(clip.waveform)
     return out
 
 
@@ -72,8 +75,9 @@ def spectrogram(clip: AudioClip, columns: int, rows: int) -> NDArray[np.float32]
         some = starts[first * per_column : (first + _COLUMNS) * per_column, None] + np.arange(length)
         inside = (some >= 0) & (some < samples)
         mono = np.zeros(some.shape, np.float32)
-        for channel in clip.waveform:
-            mono += channel[np.clip(some, 0, samples - 1)] / len(clip.waveform)
+        for channel in clip.heard:
+            mono += channel[np.clip(some, 0, samples - 1)] / len(clip.heard)
+        release(clip.waveform)
         frames = mono * inside * window
         spectrum = np.abs(np.fft.rfft(frames, size, axis=1)) ** 2
         loudest = (spectrum @ bands).reshape(-1, per_column, rows).max(axis=1)

@@ -35,7 +35,7 @@ class MappedWriter:
     def __init__(self, channels: int, samples: int, what: str) -> None:
         self._channels, self._samples, self._what = channels, samples, what
         try:
-            self._file: BinaryIO = tempfile.TemporaryFile(prefix="zsavs-", buffering=0)  # type: ignore[assignment]
+            self._file: BinaryIO = tempfile.TemporaryFile(prefix="zsavs-", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise self._no_room(error) from error
 
@@ -49,7 +49,7 @@ class MappedWriter:
         """Write (C, n) as the samples from ``start`` on."""
         try:
             for row, values in enumerate(block):
-                data = memoryview(np.ascontiguousarray(values, np.float32)).cast("B")
+                data = values.astype(np.float32, copy=False).tobytes()
                 at = (row * self._samples + start) * _BYTES
                 while data:  # the last bytes before a disk is full are written without an error
                     written = os.pwrite(self._file.fileno(), data, at)
@@ -80,8 +80,8 @@ class MappedWriter:
         folder = tempfile.tempdir or "the folder for temporary files"
         size = self._channels * self._samples * _BYTES / 1e6
         return OutputError(
-            f"{self._what}: its waveform takes {size:.0f} MB in {folder}, which failed ({error}); set TMPDIR to a folder "
-            f"with that much room, or read excerpts with load_audio(..., max_duration_s=60)."
+            f"{self._what}: its waveform takes {size:.0f} MB in {folder}, which failed ({error}); set TMPDIR to a "
+            f"folder with that much room, or read excerpts with load_audio(..., max_duration_s=60)."
         )
 
 

@@ -18,8 +18,7 @@ def wav_bytes(clip: AudioClip, max_seconds: float = math.inf) -> bytes:
         clip: any length and rate.
         max_seconds: how much of it, from its start.
     """
-    mono = clip.mono()
-    samples = mono[: math.ceil(min(max_seconds, clip.duration_s) * clip.sample_rate_hz)]
+    samples = clip.mono(stop=math.ceil(min(max_seconds, clip.duration_s) * clip.sample_rate_hz))
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)

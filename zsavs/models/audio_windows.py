@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import InputError
-from zsavs.media.waveform import resample, windows
+from zsavs.media.waveform import stream_windows
 from zsavs.models.batching import in_batches
 from zsavs.types import AudioClip
 
@@ -34,8 +34,8 @@ def checked_hop(adapter: object, hop_s: float | None, window_s: float) -> float:
     return hop_s
 
 
-def mono_windows(clip: AudioClip, rate_hz: int, window_s: float, hop_s: float) -> Sequence[NDArray[np.float32]]:
-    """Cut a clip into mono windows at a model's rate.
+def mono_windows(clip: AudioClip, rate_hz: int, window_s: float, hop_s: float) -> Iterator[NDArray[np.float32]]:
+    """Cut a clip into mono windows at a model's rate, one at a time (:func:`zsavs.media.waveform.stream_windows`).
 
     A clip that is not longer than a window is one window, as long as it is: models fill it up each in its own way.
 
@@ -45,13 +45,11 @@ def mono_windows(clip: AudioClip, rate_hz: int, window_s: float, hop_s: float) -
         window_s: length of a window in seconds.
         hop_s: from window to window, in (0, window_s]; the last one is moved back to end with the clip.
 
-    Returns:
+    Yields:
         Waveforms (T,), at least one.
     """
-    wave = resample(clip.mono(), clip.sample_rate_hz, rate_hz)
-    if len(wave) <= round(window_s * rate_hz):
-        return [wave]
-    return list(windows(wave, rate_hz, window_s, hop_s))
+    for _, wave in stream_windows(clip, rate_hz, window_s, hop_s):
+        yield wave
 
 
 def answers_by_clip(

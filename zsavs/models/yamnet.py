@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from zsavs.errors import WeightsError
 from zsavs.media.arrays import frozen
-from zsavs.media.waveform import resample
+from zsavs.media.waveform import resampled_blocks
 from zsavs.models.file_adapter import FileAdapter
 from zsavs.models.file_runtimes import Network, litert_network
 from zsavs.models.inputs import check_clips, check_phrases
 from zsavs.models.label_space import LabelSpace
 from zsavs.models.outputs import check_finite, ranked
-from zsavs.models.yamnet_features import HOP_S, RATE_HZ, WINDOW_S, patches
+from zsavs.models.yamnet_features import HOP_S, RATE_HZ, WINDOW_S, stream_patches
 from zsavs.storage.memo import Memo, shared_memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AudioClip
@@ -66,7 +66,7 @@ class _Yamnet(FileAdapter):
         return self._probabilities(check_clips(clips), lambda new: [self._by_window(clip) for clip in new])
 
     def _by_window(self, clip: AudioClip) -> NDArray[np.float32]:
-        rows = [self.network(patch[None])[0] for patch in patches(resample(clip.mono(), clip.sample_rate_hz, RATE_HZ))]
+        rows = [self.network(patch[None])[0] for patch in stream_patches(resampled_blocks(clip, RATE_HZ))]
         probabilities = np.stack(rows).astype(np.float32)
         if probabilities.shape[1] != len(self.labels):
             raise WeightsError(f"{self.card.source}: has {probabilities.shape[1]} labels, YAMNet has 521.")

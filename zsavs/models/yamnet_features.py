@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HOP_S", "RATE_HZ", "WINDOW_S", "patches"]
+__all__ = ["HOP_S", "RATE_HZ", "WINDOW_S", "patches", "stream_patches"]
 
 RATE_HZ = 16_000
 #: Samples of one frame and from one frame to the next, and the length of the Fourier transform.
@@ -18,6 +19,9 @@ _PATCH, _PATCH_HOP = 96, 48
 _SAMPLES = (_PATCH - 1) * _HOP + _FRAME
 #: What is added before the logarithm.
 _OFFSET = 0.001
+
+#: Samples of which patches are made at once.
+_BLOCK = 2**18
 
 #: Length of a patch and from one patch to the next, in seconds.
 WINDOW_S, HOP_S = _SAMPLES / RATE_HZ, _PATCH_HOP * _HOP / RATE_HZ
@@ -39,6 +43,22 @@ def patches(wave: NDArray[np.float32]) -> NDArray[np.float32]:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)
     log_mel = np.log(np.abs(np.fft.rfft(frames * hann, _FFT)) @ _filters() + _OFFSET)
     return np.stack([log_mel[i * _PATCH_HOP : i * _PATCH_HOP + _PATCH] for i in range(count)]).astype(np.float32)
+
+
+def stream_patches(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+    """The patches of :func:`patches`, one at a time, of a waveform that comes in blocks (n,) one after the other.
+
+    Yields:
+        (96, 64) float32, at least one.
+    """
+    hop, held = _PATCH_HOP * _HOP, np.zeros(0, np.float32)
+    for block in blocks:
+        held = np.concatenate([held, block])
+        if len(held) >= _BLOCK:
+            whole = (len(held) - _SAMPLES) // hop  # without the last one that fits, which is for the end
+            yield from patches(held[: (whole - 1) * hop + _SAMPLES])
+            held = held[whole * hop :]
+    yield from patches(held)
 
 
 @cache
