@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,8 @@ from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AudioClip
 
 __all__ = ["SlidingWindows", "average_link", "cut", "loud"]
+
+log = logging.getLogger(__name__)
 
 #: A window that is so far below the loudest one, in dB, or below -60 dB, is a pause.
 _RANGE_DB, _SILENCE_DB = 30.0, -60.0
@@ -65,6 +68,8 @@ class SlidingWindows:
 
     def _components(self, clips: Sequence[AudioClip]) -> list[list[Component]]:
         parts = [cut(clip, self.window_s, self.max_windows) for clip in clips]  # 1. windows of each clip
+        for clip, windows in zip(clips, parts, strict=True):
+            self._say_what_is_heard(clip, len(windows))
         louds = [loud([window for _, window in windows]) for windows in parts]
         rows = self.audio_scorer.embed(  # 2. those that are not pauses  (W, D)
             [windows[place][1] for windows, places in zip(parts, louds, strict=True) for place in places]
@@ -75,6 +80,15 @@ class SlidingWindows:
             self._grouped(clip, [start for start, _ in windows], places, rows[end - len(places) : end])
             for clip, windows, places, end in zip(clips, parts, louds, ends, strict=True)
         ]
+
+    def _say_what_is_heard(self, clip: AudioClip, count: int) -> None:
+        """Log how much of a file is in its windows, where that is not all."""
+        heard_s = count * self.window_s
+        if clip.source and not isinstance(clip, EmbeddedClip) and heard_s < clip.duration_s:
+            log.warning(
+                "%s: %.1f s long; the decomposition by windows hears %d of %g s, evenly spaced (max_windows=%d).",
+                *(clip.source, clip.duration_s, count, self.window_s, self.max_windows),
+            )
 
     def _grouped(
         self, clip: AudioClip, starts: Sequence[float], places: Sequence[int], rows: NDArray[np.float32]

@@ -3,7 +3,10 @@
 - :mod:`~zsavs.media.input_file`: input files, opened or refused with the reason.
 - :mod:`~zsavs.media.arrays`: arrays from outside, checked and made read-only.
 - :mod:`~zsavs.media.audio_file`: audio files, decoded to an audio clip.
-- :mod:`~zsavs.media.audio_clip`: the audio clip, and excerpts of it.
+- :mod:`~zsavs.media.wav_header`: the length that the header of a WAV file does not state.
+- :mod:`~zsavs.media.mapped`: waveforms too long for memory, in a temporary file.
+- :mod:`~zsavs.media.audio_clip`: the audio clip, its downmix, and excerpts of it.
+- :mod:`~zsavs.media.downmix`: whether channels cancel each other in their mean.
 - :mod:`~zsavs.media.wav`: an audio clip, encoded as a WAV file.
 - :mod:`~zsavs.media.waveform`: waveforms, resampled, fitted to a length, cut into windows.
 - :mod:`~zsavs.media.spectrogram`: the short-time Fourier transform, and its inverse.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +67,7 @@ class AudioClip:
             raise AudioError(f"{where}the audio clip holds no samples.")
         if channels > MAX_CHANNELS:
             raise AudioError(f"{where}{channels} channels: the array looks transposed, expected (channels, samples).")
-        # The two extremes tell of NaN and infinity too, without a second array of the waveform's size.
-        with np.errstate(invalid="ignore"):
-            lowest, highest = float(wave.min()), float(wave.max())
-        release(wave)
+        lowest, highest = _extremes(wave)
         if not math.isfinite(lowest) or not math.isfinite(highest):
             raise AudioError(f"{where}the waveform holds NaN or infinity; clean it, for example with np.nan_to_num.")
         rate = self.sample_rate_hz
@@ -118,14 +117,12 @@ class AudioClip:
     @cached_property
     def _alone(self) -> int | None:
         """The channel that is heard alone, as the channels cancel each other; None where they do not."""
-        channels, samples = self.waveform.shape
+        channels = len(self.waveform)
         if channels == 1:
             return None
         powers = Powers(channels)
-        step = max(1, _BLOCK // channels)
-        for start in range(0, samples, step):
-            powers.add(self.waveform[:, start : start + step])
-            release(self.waveform)
+        for block in _blocks(self.waveform):
+            powers.add(block)
         if not powers.cancel:
             return None
         log.warning(CANCELLED, self.source or "an audio clip", powers.loudest + 1, channels)
@@ -148,6 +145,21 @@ class AudioClip:
     def __repr__(self) -> str:
         channels = len(self.waveform)
         return f"AudioClip({self.duration_s:.2f} s, {channels} channel{'s'[: channels != 1]}, {self.sample_rate_hz} Hz)"
+
+
+def _blocks(wave: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """A waveform (C, T) as blocks (C, n); of a mapped one only a block is in memory."""
+    step = max(1, _BLOCK // len(wave))
+    for start in range(0, wave.shape[1], step):
+        yield wave[:, start : start + step]
+        release(wave)
+
+
+def _extremes(wave: NDArray[Any]) -> tuple[float, float]:
+    """The lowest and the highest sample; one of them is no number where any sample is none."""
+    with np.errstate(invalid="ignore"):
+        pairs = [(block.min(), block.max()) for block in _blocks(wave)]
+        return float(np.min([low for low, _ in pairs])), float(np.max([high for _, high in pairs]))
 
 
 def excerpt(clip: AudioClip, begin_s: float, length_s: float, context_s: float) -> AudioClip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageBindEncoder"]
 
+log = logging.getLogger(__name__)
+
 _NAME = "ImageBind"
+#: Seconds of one of ImageBind's windows.
+_WINDOW_S = 2.0
 
 
 class ImageBindEncoder(Adapter):
@@ -197,6 +202,12 @@ class ImageBindEncoder(Adapter):
         return np.stack(rows) if rows else np.zeros((0, self.model.config.out_embed_dim), np.float32)
 
     def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
+        for clip in clips:
+            if clip.source and clip.duration_s > self.clips * _WINDOW_S:
+                log.warning(
+                    "%s: %.1f s long; ImageBind hears %d of %g s, evenly spaced (clips=%d).",
+                    *(clip.source, clip.duration_s, self.clips, _WINDOW_S, self.clips),
+                )
         return in_batches(self._embed_clip_batch, clips, self.batch_size)
 
     def _embed_clip_batch(self, clips: list[AudioClip]) -> NDArray[np.float32]:
