@@ -28,6 +28,30 @@ def test_the_envelope_misses_no_click_and_follows_short_sounds() -> None:
     np.testing.assert_allclose(low[30:70], np.arange(30, 70) / 50 - 0.5, atol=0.03)
 
 
+def test_channels_that_cancel_are_drawn_as_they_are_heard() -> None:
+    one = clip(1.0, 16_000, 500.0)
+    wave = one.waveform[0]
+    opposite = AudioClip(np.stack([wave, -wave]), 16_000)
+    np.testing.assert_array_equal(envelope(opposite, 100), envelope(one, 100))
+    np.testing.assert_array_equal(spectrogram(opposite, 100, 40), spectrogram(one, 100, 40))
+
+
+def test_memory_does_not_grow_with_the_length() -> None:
+    wave = np.random.default_rng(0).normal(0, 0.1, (2, 8_000_000)).astype(np.float32)
+
+    def peak(samples: int) -> int:
+        sound = AudioClip(wave[:, :samples], 16_000)
+        tracemalloc.start()
+        try:
+            audio_strip(sound, 300, 200, 16)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(16_000)
+    assert peak(8_000_000) < 1.2 * peak(1_000_000)
+
+
 @pytest.mark.parametrize("hz", [300.0, 1000.0, 6000.0])
 def test_a_tone_lies_in_the_row_of_its_frequency(hz: float) -> None:
     level = spectrogram(clip(1.0, 32_000, hz), 100, 160)

@@ -22,11 +22,11 @@ from zsavs.datasets.avsbench import MS3, S4
 from zsavs.datasets.avsbench_robust import RobustS4
 from zsavs.datasets.avss import AVSS
 from zsavs.datasets.base import Item, Target
-from zsavs.errors import AudioError, ContractError, InputError
+from zsavs.errors import ContractError, InputError
 from zsavs.evaluation import Plan, evaluate, merge
 from zsavs.evaluation.summary import metrics_of
 from zsavs.media.audio_clip import excerpt
-from zsavs.temporal.frames import frames_with_audio
+from zsavs.temporal.frames import FrameWithoutAudio, frames_with_audio
 from zsavs.temporal.smoothing import Smoother
 from zsavs.testing import toy
 from zsavs.types import AudioClip, Query
@@ -88,11 +88,54 @@ def test_the_readers_of_avsbench_have_the_same_audio(tmp_path: Path) -> None:
         assert np.array_equal(sample.audio.waveform, dataset.load(f"{key}/{k}").sample.audio.waveform)
 
 
-def test_a_frame_after_the_end_of_the_audio_is_an_error() -> None:
-    samples = frames_with_audio([BLACK] * 4, ramp(2.5))
-    assert len([next(samples) for _ in range(3)]) == 3
-    with pytest.raises(AudioError, match=r"2\.50 s long, and frame 3 at 1 frames a second begins at 3\.00 s"):
-        next(samples)
+def test_a_frame_after_the_end_of_the_audio_has_none_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    clip = AudioClip(ramp(2.5).waveform, RATE, source="talk.wav")
+    samples = list(frames_with_audio([BLACK] * 5, clip))
+    assert [isinstance(sample, FrameWithoutAudio) for sample in samples] == [False] * 3 + [True] * 2
+    assert first_and_count(samples[2].audio) == (1.5 * RATE, RATE), "the last window moves back into the audio"
+    late = samples[3]
+    assert isinstance(late, FrameWithoutAudio)
+    assert late.reason == "the frame begins at 3.00 s, and the audio ends at 2.50 s"
+    assert late.audio.duration_s == 1
+    assert not late.audio.waveform.any()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "talk.wav: ends at 2.50 s; frames from number 3 on, at 1 a second, have no audio, and nothing is heard."
+    )
+
+
+@pytest.mark.parametrize("smooth", [0.0, 0.5])
+@pytest.mark.parametrize("batch_size", [1, 4, 8])
+@pytest.mark.parametrize("strategy", ["audio_to_text", "cross_modal", "classify"])
+def test_audio_that_ends_before_the_last_frame_costs_no_other_frame(
+    smooth: float, batch_size: int, strategy: str
+) -> None:
+    """The audio of five seconds ends a tenth of a second early, and six frames are shown."""
+    scene, _ = toy.scene(["red", "blue"], ["blue"])
+    second = scene.audio.mono()[: round(scene.audio.sample_rate_hz)]
+    wave = np.tile(second, 5)[: -scene.audio.sample_rate_hz // 10]
+    clip = AudioClip(wave[None], scene.audio.sample_rate_hz)
+    pipe = zsavs.build_pipeline(strategy, preset="toy")
+    results = list(pipe.video([scene.image] * 6, clip, smooth=smooth, batch_size=batch_size))
+    assert [len(result) for result in results] == [1] * 5 + [0]
+    assert results[-1].meta["notes"]["no_audio"] == "the frame begins at 5.00 s, and the audio ends at 4.90 s"
+    assert "no_audio" not in results[4].meta.get("notes", {})
+    assert results[-1].audio is not None
+    assert not results[-1].masks.any()
+
+
+def test_no_strategy_is_asked_about_a_frame_without_audio() -> None:
+    pipe = zsavs.build_pipeline("classify", preset="toy")
+
+    class Loud:
+        def query(self, samples: Any) -> list[Query]:
+            return [Query(("blue",), np.ones(1, np.float32)) for _ in samples]
+
+    scene, _ = toy.scene(["red", "blue"], ["blue"])
+    pipe = replace(pipe, strategy=Loud())
+    samples = list(frames_with_audio([scene.image] * 3, scene.audio, fps=1 / scene.audio.duration_s))
+    assert [len(query) for query in pipe.query(samples)] == [1, 0, 0]
+    assert [len(result) > 0 for result in pipe.map(samples)] == [True, False, False]
 
 
 @pytest.mark.parametrize("wrong", [{"fps": 0}, {"fps": math.inf}, {"context_s": 0}, {"context_s": math.nan}])
