@@ -19,7 +19,7 @@ from PIL import Image
 import zsavs
 from zsavs.build import build_encoders, build_parts
 from zsavs.calibration import bank
-from zsavs.calibration.make_bank import MIN_ITEMS, find_files, make_banks
+from zsavs.calibration.make_bank import MIN_ITEMS, _read_audio, find_files, make_banks
 from zsavs.calibration.scorers import standardise
 from zsavs.calibration.user_bank import UserBank
 from zsavs.cli.main import main
@@ -72,6 +72,11 @@ def test_rows_are_the_encoders_answers_in_the_order_of_the_names(files: Path, na
     for place in (0, COUNT - 1):
         (alone,) = encoder.encode_audio([load_audio(paths[place])])
         assert sounds.rows[place] == pytest.approx(alone, abs=1e-5)
+
+
+def test_of_a_long_file_a_bank_reads_a_minute_in_excerpts(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", np.full(90_000, 0.1), 1000)
+    assert _read_audio(tmp_path / "long.wav").duration_s == 60
 
 
 def test_the_same_files_give_the_same_bytes(files: Path, nano_bank: Path, tmp_path: Path) -> None:

@@ -291,6 +291,18 @@ def test_settings_out_of_range_are_refused(make: Any) -> None:
         make()
 
 
+def test_windows_say_how_much_of_a_file_they_hear(caplog: pytest.LogCaptureFixture) -> None:
+    clip = after("red", "blue", seconds=3.0)
+    for file, said in (("", 0), ("bark.wav", 1)):
+        SlidingWindows(AUDIO_TEXT, max_windows=3).decompose([AudioClip(clip.waveform, RATE, file)])
+        assert len(caplog.records) == said
+    assert caplog.records[0].getMessage() == (
+        "bark.wav: 6.0 s long; the decomposition by windows hears 3 of 1 s, evenly spaced (max_windows=3)."
+    )
+    SlidingWindows(AUDIO_TEXT, max_windows=11).decompose([AudioClip(clip.waveform, RATE, "bark.wav")])
+    assert len(caplog.records) == 1
+
+
 # ------------------------------------------------------------------------------- merging
 def asked(times: bool = False, **weights: float) -> Query:
     return Query(tuple(weights), np.array(list(weights.values()), np.float32))

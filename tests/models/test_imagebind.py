@@ -98,6 +98,14 @@ def test_more_clips_hear_what_three_leave_out() -> None:
         assert (np.abs(rows[0] - rows[1]).max() > 1e-3) == hears
 
 
+def test_it_is_said_how_much_of_a_file_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    long, short = noise(7.0, 16_000).waveform, noise(6.0, 16_000).waveform
+    clips = [AudioClip(long, 16_000, "bark.wav"), AudioClip(short, 16_000, "short.wav"), AudioClip(long, 16_000)]
+    tiny_imagebind().encode_audio(clips)
+    (record,) = caplog.records
+    assert record.getMessage() == "bark.wav: 7.0 s long; ImageBind hears 3 of 2 s, evenly spaced (clips=3)."
+
+
 def test_answers_are_remembered_while_the_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_imagebind()
     clips, views = [noise(1.0), noise(2.0, seed=1)], noise_images((20, 30), (40, 20))

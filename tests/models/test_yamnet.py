@@ -11,7 +11,7 @@ from zsavs.errors import AudioError, WeightsError
 from zsavs.media.audio_file import load_audio
 from zsavs.media.waveform import resample
 from zsavs.models.yamnet import YamnetEncoder, YamnetTagger
-from zsavs.models.yamnet_features import patches
+from zsavs.models.yamnet_features import patches, stream_patches
 from zsavs.protocols import AudioTagger, AudioTextEncoder, TimedAudioTagger
 from zsavs.testing.tiny.encoders import tiny_card
 from zsavs.testing.tiny.files import tiny_yamnet
@@ -75,6 +75,14 @@ def test_it_is_a_tagger_that_says_when() -> None:
     assert isinstance(tiny_yamnet(), AudioTagger)
     assert isinstance(tiny_yamnet(), TimedAudioTagger)
     assert len(LABELS) == len(set(LABELS)) == 521
+
+
+@pytest.mark.parametrize("samples", [1, 15_600, 15_601, 2**18 - 1, 2**18, 700_001])
+@pytest.mark.parametrize("block", [7001, 2**18, 2**20])
+def test_patches_of_blocks_are_those_of_the_whole(samples: int, block: int) -> None:
+    wave = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    streamed = list(stream_patches(wave[at : at + block] for at in range(0, samples, block)))
+    np.testing.assert_allclose(np.stack(streamed), patches(wave), rtol=0, atol=1e-5)
 
 
 def test_a_label_heard_in_one_window_is_heard_in_the_clip() -> None:
