@@ -91,12 +91,12 @@ STEPS = {step.__name__: step for step in (imports, load, windows, drawing, encod
 
 def measure(step: str, *arguments: str) -> int:
     """Run a step in this process; print what it did, seconds and the peak of memory in MB, and return the peak."""
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     what = STEPS[step](Path(arguments[0]), *arguments[1:])
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     name = " ".join(filter(None, (step, *arguments[1:])))
-    print(f"| {name} | {what} | {seconds:.0f} | {peak:.0f} |", flush=True)
+    print(f"| {name} | {what} | {seconds:.0f} | {busy:.0f} | {peak:.0f} |", flush=True)
     return round(peak)
 
 
@@ -124,7 +124,8 @@ def main() -> int:
         write(path, arguments.minutes, arguments.rate, arguments.channels)
         print(
             f"{arguments.minutes:g} minutes, {arguments.rate} Hz, {arguments.channels} channels, {arguments.format}, "
-            f"{path.stat().st_size / 1e6:.0f} MB\n\n| step | | s | peak MB |\n| :-- | :-- | --: | --: |",
+            f"{path.stat().st_size / 1e6:.0f} MB\n\n| step | | s | s of processor | peak MB |\n"
+            "| :-- | :-- | --: | --: | --: |",
             flush=True,
         )
         command = [sys.executable, __file__, "--limit", str(arguments.limit), "--step"]

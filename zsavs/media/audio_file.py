@@ -241,7 +241,7 @@ def _read(
             held = np.empty((rows, total), np.float32)
         for start, length in excerpts:
             for block in _blocks(reader, start, length):
-                values = block.T
+                values = np.ascontiguousarray(block.T)
                 if mix:
                     if alone is None:
                         powers.add(values)

@@ -43,7 +43,11 @@ def answer_where_heard(samples: Sequence[AVSample], ask: Callable[[list[AVSample
         samples: any number.
         ask: gives the queries of those that have audio.
     """
-    queries = iter(ask([sample for sample in samples if not isinstance(sample, FrameWithoutAudio)]))
+    heard = [sample for sample in samples if not isinstance(sample, FrameWithoutAudio)]
+    answers = ask(heard)
+    if len(heard) == len(samples) or len(answers) != len(heard):
+        return answers
+    queries = iter(answers)
     return [
         replace(Query.nothing(), notes={NO_AUDIO: sample.reason})
         if isinstance(sample, FrameWithoutAudio)
