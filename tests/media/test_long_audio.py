@@ -66,6 +66,17 @@ def test_what_is_mapped_is_what_would_be_in_memory(
     np.testing.assert_array_equal(clip.waveform, held.waveform)
 
 
+def test_somebody_elses_mapping_keeps_what_was_written_into_it(tmp_path: Path) -> None:
+    """Pages that were copied to be written on are nowhere else."""
+    (tmp_path / "samples").write_bytes(bytes(400_000))
+    wave = np.memmap(tmp_path / "samples", np.float32, "c")
+    wave[:] = 0.5
+    clip = AudioClip(wave[None], RATE)
+    release(clip.waveform)
+    assert (clip.waveform == 0.5).all()
+    assert (wave == 0.5).all()
+
+
 def test_the_temporary_file_has_no_name_and_goes_with_the_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None
 ) -> None:

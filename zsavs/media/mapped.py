@@ -21,6 +21,10 @@ __all__ = ["MappedWriter", "release"]
 _BYTES = 4
 
 
+class _Pages(mmap.mmap):
+    """A mapping made here. Nobody writes to it, so its pages may be dropped, which of others' would lose changes."""
+
+
 class MappedWriter:
     """Writes a waveform (C, T) float32 block by block into a temporary file; a context manager.
 
@@ -71,7 +75,7 @@ class MappedWriter:
         try:
             size = self._channels * length * _BYTES
             self._file.truncate(size)
-            data = mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ)
+            data = _Pages(self._file.fileno(), size, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise self._no_room(error) from error
         return np.frombuffer(data, np.float32).reshape(self._channels, length)
@@ -88,12 +92,12 @@ class MappedWriter:
 def release(array: NDArray[Any]) -> None:
     """Give the memory back that a mapped array's pages take; they are read again when they are asked for.
 
-    Of any other array nothing changes.
+    Of an array that was not mapped by :class:`MappedWriter` nothing changes.
     """
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, memoryview):
         base = base.obj
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+    if isinstance(base, _Pages) and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
