@@ -14,6 +14,7 @@ from zsavs.errors import InputError
 from zsavs.language.label_sets import label_set, synonyms_of
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.language.sound_sources import LabelPhrases
+from zsavs.language.word_forms import as_words, in_singular
 from zsavs.media.resize import resize_map
 from zsavs.protocols import TextEncoder
 
@@ -23,10 +24,6 @@ __all__ = ["MIN_SIMILARITY", "ClassMapper", "class_mapper", "label_map", "text_e
 MIN_SIMILARITY = 0.4
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-
-_IRREGULAR = {"men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose", "oxen": "ox"}
-_IRREGULAR |= {"wolves": "wolf", "calves": "calf", "knives": "knife", "feet": "foot", "people": "person"}
-_IRREGULAR |= {"ties": "tie", "tvs": "tv"}
 
 
 class ClassMapper:
@@ -70,18 +67,18 @@ class ClassMapper:
         self._embed = embed
         ids = {name: place for place, name in enumerate(self.classes) if place}
         #: What a class may be called: its own name before any synonym.
-        self._terms = {_words(name): place for name, place in reversed(ids.items())}
+        self._terms = {as_words(name): place for name, place in reversed(ids.items())}
         ids |= dict.fromkeys(self.classes[:1], 0)
         for word, name in (synonyms or {}).items():
             if name in ids:
-                self._terms.setdefault(_words(word), ids[name])
-        self._one = {_singular(term): place for term, place in reversed(self._terms.items())}
+                self._terms.setdefault(as_words(word), ids[name])
+        self._one = {in_singular(term): place for term, place in reversed(self._terms.items())}
         self._known: dict[str, int] = {}
 
     def __call__(self, phrase: str) -> int:
         """The id of the class, 0 where none is found."""
         if phrase not in self._known:
-            self._known[phrase] = self._find(_words(phrase))
+            self._known[phrase] = self._find(as_words(phrase))
         return self._known[phrase]
 
     def _find(self, phrase: str) -> int:
@@ -89,14 +86,14 @@ class ClassMapper:
             return 0
         named = self._named(phrase)
         if named is None:
-            named = self._named(_words(_what_makes(phrase)))
+            named = self._named(as_words(_what_makes(phrase)))
         return self._nearest(phrase) if named is None else named
 
     def _named(self, phrase: str) -> int | None:
         """The class whose name is in the phrase, None if no name is."""
         if phrase in self._terms:
             return self._terms[phrase]
-        one = _singular(phrase)
+        one = in_singular(phrase)
         if one in self._one:
             return self._one[one]
         within = [term for term in self._one if f" {term} " in f" {one} "]
@@ -192,19 +189,3 @@ def _sounding() -> LabelPhrases:
 def _what_makes(phrase: str) -> str:
     """The visible source of a sound; "" for one that has none."""
     return _sounding()(phrase)
-
-
-def _words(name: str) -> str:
-    return " ".join(name.casefold().replace("-", " ").replace("_", " ").split())
-
-
-def _singular(phrase: str) -> str:
-    """Every word as its singular and its plural both come out, which need not be a word ("axe" and "axes" are "ax")."""
-    return " ".join(map(_one_of, phrase.split()))
-
-
-def _one_of(word: str) -> str:
-    one = _IRREGULAR.get(word, word)
-    if len(one) > 3 and one.endswith("s") and not one.endswith(("ss", "us", "is")):
-        one = f"{one[:-3]}y" if one.endswith("ies") else one[:-1]
-    return one.removesuffix("e") if one.endswith(("se", "xe", "ze", "che", "she")) else one

@@ -16,11 +16,11 @@ from itertools import pairwise
 
 from zsavs.errors import MissingExtra
 
-__all__ = ["noun_phrases", "spacy_noun_phrases"]
+__all__ = ["noun_phrases", "spacy_noun_phrases", "without_looks"]
 
 #: "cuts" end a noun phrase; "singular", "plural" and other "determiners" open one; "heads" only introduce another noun
 #: where "of" follows ("a group of"); "verbs" and "verbs_s" are things as well ("a fly", "two drinks"); "ing_nouns" and
-#: "ed_nouns" look like participles.
+#: "ed_nouns" look like participles; "looks" are colours, sizes and ages, which make no other thing of one.
 _words_file = resources.files("zsavs") / "data" / "caption_words.json"
 _WORDS = {kind: frozenset(words) for kind, words in json.loads(_words_file.read_text(encoding="utf-8")).items()}
 _OPENERS = _WORDS["singular"] | _WORDS["plural"] | _WORDS["determiners"]
@@ -55,6 +55,18 @@ def noun_phrases(caption: str) -> list[str]:
         else:
             current.append(word)
     return list(phrases)
+
+
+def without_looks(phrase: str) -> str:
+    """A phrase less the colours, sizes and ages before its other words.
+
+    >>> without_looks("large brown dog"), without_looks("acoustic guitar"), without_looks("orange")
+    ('dog', 'acoustic guitar', 'orange')
+    """
+    words = phrase.split()
+    while len(words) > 1 and words[0] in _WORDS["looks"]:
+        del words[0]
+    return " ".join(words)
 
 
 def _words(caption: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from zsavs.errors import UnknownName, VocabularyError
+from zsavs.language.word_forms import key_of
 from zsavs.storage.files import read_text
 
 __all__ = ["clean", "load_vocabulary", "vocabulary_names"]
@@ -35,7 +36,8 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
             line (blank lines and lines that start with # are skipped), or the labels themselves.
 
     Returns:
-        The labels in order, white space folded, each once.
+        The labels in order, white space folded, each once: of labels that are the same words in another case, number
+        or spelling, or with an article ("maracas", "maraca", "the maracas"), the first one.
 
     Raises:
         UnknownName: a name that is neither shipped nor a file.
@@ -69,7 +71,7 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
 
 
 def clean(labels: Iterable[str], where: str) -> tuple[str, ...]:
-    """Fold white space, drop blanks and repetitions (compared without case), and check what is left.
+    """Fold white space, drop blanks and repetitions (:func:`.word_forms.key_of`), and check what is left.
 
     Raises:
         VocabularyError: no label is left, a label is absurdly long, or there are too many.
@@ -84,8 +86,9 @@ def clean(labels: Iterable[str], where: str) -> tuple[str, ...]:
             raise VocabularyError(
                 f"{where}: a label of {len(folded)} characters ({folded[:30]!r}...); one label a line."
             )
-        repeated += folded.casefold() in kept
-        kept.setdefault(folded.casefold(), folded)
+        key = key_of(folded)
+        repeated += key in kept
+        kept.setdefault(key, folded)
     if not kept:
         raise VocabularyError(f"{where}: no labels in it; give at least one, one label a line.")
     if len(kept) > _MAX_LABELS:
