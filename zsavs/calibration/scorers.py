@@ -23,13 +23,14 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.algebra.directions import unit
 from zsavs.calibration import bank
+from zsavs.language.meanings import Meanings
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
@@ -84,6 +85,9 @@ class Usual(NamedTuple):
 class _Scorer(ABC):
     """Standardised similarity between items and phrases in one encoder's space."""
 
+    #: The encoder's attribute with the bank that it ships, if it ships one.
+    shipped: ClassVar[str]
+
     def __init__(self, encoder: TextEncoder, vocabulary: str | Sequence[str], prompts: Sequence[str]) -> None:
         self.encoder = encoder
         self.vocabulary = load_vocabulary(vocabulary)
@@ -98,6 +102,11 @@ class _Scorer(ABC):
     @abstractmethod
     def usual(self) -> Usual:
         """All that similarities are standardised against."""
+
+    @functools.cached_property
+    def meanings(self) -> Meanings:
+        """Which phrases mean the same; by word alone for an encoder that knows a world of its own."""
+        return Meanings(None if bank.is_shipped(self.encoder, self.shipped) else self.text)
 
     @functools.cached_property
     def temperature(self) -> float:
@@ -123,10 +132,10 @@ class _Scorer(ABC):
             return np.zeros((len(embeddings), 0), np.float32)
         return standardise(embeddings, self.text(phrases), self.usual)
 
-    def _usual(self, kind: str, rivals: Sequence[str], nothing: Sequence[str]) -> Usual:
+    def _usual(self, rivals: Sequence[str], nothing: Sequence[str]) -> Usual:
         """With these shipped vocabularies, for an encoder that knows no world of its own."""
         none = np.zeros((0, self.bank.embeddings.shape[1]), np.float32)
-        if bank.is_shipped(self.encoder, kind):
+        if bank.is_shipped(self.encoder, self.shipped):
             return Usual(self.bank.embeddings, self.text(self.vocabulary), none, none, self.bank.blank)
         texts = self.text([label for name in rivals for label in load_vocabulary(name)])
         blanks = [label for name in nothing for label in load_vocabulary(name)]
@@ -143,6 +152,7 @@ class AudioScorer(_Scorer):
     """
 
     encoder: AudioTextEncoder
+    shipped = "sound_bank"
 
     def __init__(
         self,
@@ -160,7 +170,7 @@ class AudioScorer(_Scorer):
     @functools.cached_property
     def usual(self) -> Usual:
         """The bank, everyday labels as rivals, and texts for silence and noise."""
-        return self._usual("sound_bank", ["everyday"], ["nothing"])
+        return self._usual(["everyday"], ["nothing"])
 
     def embed(self, items: Sequence[AudioClip]) -> NDArray[np.float32]:
         """Embed N clips: (N, D), unit rows."""
@@ -177,6 +187,7 @@ class ImageScorer(_Scorer):
     """
 
     encoder: ImageTextEncoder
+    shipped = "picture_bank"
 
     def __init__(
         self,
@@ -194,7 +205,7 @@ class ImageScorer(_Scorer):
     @functools.cached_property
     def usual(self) -> Usual:
         """The bank, and labels of sounding and silent things as rivals."""
-        return self._usual("picture_bank", ["everyday", "silent"], [])
+        return self._usual(["everyday", "silent"], [])
 
     def embed(self, items: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed N images: (N, D), unit rows."""

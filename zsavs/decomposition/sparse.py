@@ -62,6 +62,7 @@ class SparseText:
         self.component_encoder = EmbeddedClipEncoder(audio_text)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows = window_s, max_windows
         settings = (self.vocabulary, top_k, min_z, max_gap, window_s, max_windows)

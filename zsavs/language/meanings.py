@@ -77,7 +77,7 @@ class Meanings:
         dog"'s names.
         """
         one, other = ([(key, without_looks(key)) for key in map(key_of, texts)] for texts in (phrases, labels))
-        by_word = [[key == k or bare == k or key == b for k, b in other] for key, bare in one]
+        by_word = [[key in (k, b) or bare == k for k, b in other] for key, bare in one]
         same = np.array(by_word, np.bool_).reshape(len(phrases), len(labels))
         directions = self._directions((*phrases, *labels))
         if directions is None:

@@ -42,6 +42,7 @@ class AudioToText:
         check_limits("audio_to_text", top_k, min_z=min_z, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zsavs.errors import InputError
+from zsavs.language.meanings import Meanings
 from zsavs.language.sound_sources import visible_things
 from zsavs.media.waveform import rms_db, windows
 from zsavs.protocols import AudioCaptioner
@@ -61,8 +62,8 @@ class Caption:
         return [self._query(captions.get(id(sample.audio), "")) for sample in samples]
 
     def _query(self, caption: str) -> Query:
-        things = list(dict.fromkeys(self.nouns(caption)))[: self.top_k]  # 3. visible noun phrases
-        return Query(tuple(things), np.ones(len(things), np.float32))
+        things = Meanings().distinct(self.nouns(caption), looks=True)  # 3. visible noun phrases, one a meaning
+        return Query(things, np.ones(len(things), np.float32)).top(self.top_k)
 
 
 def _level_db(clip: AudioClip) -> float:

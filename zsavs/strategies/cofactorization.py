@@ -141,6 +141,7 @@ class Cofactorization:
         self.audio_encoder, self.image_encoder = audio_text, image_text
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         quiet = load_vocabulary(silent) if silent else ()
         sounding = {label.casefold() for label in self.vocabulary}
         self.labels = (*self.vocabulary, *(label for label in quiet if label.casefold() not in sounding))

@@ -54,7 +54,8 @@ class CrossModal:
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The noun phrases of each image's caption that there is evidence for in its audio."""
         captions = self.captioner.caption([sample.image for sample in samples])  # 1. image captions
-        phrases = [self.nouns(caption) for caption in captions]  # 2. noun phrases
+        distinct = self.audio_scorer.meanings.distinct
+        phrases = [distinct(self.nouns(caption), looks=True) for caption in captions]  # 2. noun phrases, one a meaning
         audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 3. audio embeddings  (N, D)
         return [
             evidence_to_query(  # 5. phrases with evidence

@@ -75,6 +75,7 @@ class Fused:
         check_limits("fused", top_k, min_z=min_z, min_seen=min_seen, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer = AudioScorer(audio_text, self.vocabulary)
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.image_scorer = ImageScorer(image_text, self.vocabulary)
         if variant == "embedding" and len(self.vocabulary) < 2:
             raise VocabularyError("fused by embedding tells labels apart and needs two at least; use variant='label'.")

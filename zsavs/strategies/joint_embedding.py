@@ -54,6 +54,7 @@ class JointEmbedding:
         check_limits("joint_embedding", top_k, min_z=min_z, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer, self.space = AudioScorer(joint, self.vocabulary), joint.space
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:

@@ -78,6 +78,7 @@ class TextBridged:
         check_limits("text_bridged", top_k, min_z=min_z, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer, self.space = AudioScorer(joint, self.vocabulary), joint.space
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.window_s, self.max_windows, self.attention = window_s, max_windows, attention
 

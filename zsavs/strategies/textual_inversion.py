@@ -102,6 +102,7 @@ class TextualInversion:
         check_limits("textual_inversion", top_k, min_z=min_z, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer, self.encoder, self.space = AudioScorer(joint, self.vocabulary), joint, joint.space
+        self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
         self.prompt, self.steps, self.step_size = prompt, steps, step_size
         self.bound, self.patience, self.batch_size = bound, patience, batch_size

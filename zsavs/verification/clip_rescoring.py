@@ -15,6 +15,7 @@ from zsavs.language.vocabulary import load_vocabulary
 from zsavs.media.regions import crop_with_margin, highlight
 from zsavs.protocols import ImageTextEncoder
 from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.competing_labels import competing
 from zsavs.verification.region_embeddings import RegionEmbeddings
 from zsavs.verification.selection import select
 
@@ -28,9 +29,9 @@ class ClipVerifier:
 
     The other labels make the evidence absolute: a detector that is asked for a dog finds the most doglike region even
     where there is no dog, and "dog" as the only label always has probability 1. With K labels in all (vocabulary,
-    silent labels and the query's own phrases) and p the softmax over cosines at the temperature that CLIP was trained
-    with, the evidence of a region for its phrase is ``log(p sqrt(K))``: 0 lies midway, in log probability, between
-    chance (p = 1/K) and certainty (p = 1).
+    silent labels and the query's own phrases, one for each meaning: :func:`.competing_labels.competing`) and p the
+    softmax over cosines at the temperature that CLIP was trained with, the evidence of a region for its phrase is
+    ``log(p sqrt(K))``: 0 lies midway, in log probability, between chance (p = 1/K) and certainty (p = 1).
 
     Args:
         image_text: encoder of images and text in one space.
@@ -57,7 +58,9 @@ class ClipVerifier:
     ) -> None:
         if view not in _VIEWS:
             raise UnknownName("view of a region", str(view), _VIEWS)
-        self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
+        self.alternatives = load_vocabulary(
+            [*load_vocabulary(vocabulary), *(load_vocabulary(silent) if silent else ())]
+        )
         self.image_scorer = ImageScorer(image_text, self.alternatives)
         self.view, self.margin, self.temperature = view, margin, temperature
         self._embed_regions = RegionEmbeddings(image_text, self._view, view, margin)
@@ -85,10 +88,8 @@ class ClipVerifier:
         """(R,) log evidence of each region for its phrase."""
         if not len(found):
             return np.zeros(0, np.float32)
-        # A label must not compete with itself in other letters.
-        labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
-        places = {label.casefold(): place for place, label in enumerate(labels)}
+        labels, places = competing(self.alternatives, query.phrases, self.image_scorer.meanings)
         similarity = embeddings @ self.image_scorer.text(labels).T
         log_p = log_softmax(similarity, self.temperature or self.image_scorer.temperature)
-        own = [places[query.phrases[source].casefold()] for source in found.sources]
-        return np.asarray(log_p[np.arange(len(found)), own] + 0.5 * np.log(len(labels)), np.float32)
+        own = log_p[np.arange(len(found)), places[found.sources]]
+        return np.asarray(own + 0.5 * np.log(len(labels)), np.float32)

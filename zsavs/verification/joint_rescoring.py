@@ -16,6 +16,7 @@ from zsavs.language.vocabulary import load_vocabulary
 from zsavs.media.regions import crop_with_margin, highlight
 from zsavs.protocols import JointEncoder
 from zsavs.types import AVSample, Proposals, Query
+from zsavs.verification.competing_labels import competing
 from zsavs.verification.region_embeddings import RegionEmbeddings
 from zsavs.verification.selection import select
 
@@ -52,6 +53,8 @@ class JointVerifier:
        the lower entropy weighing more (:mod:`zsavs.algebra.log_linear_pooling`); a row whose label scores below another
        row's loses evidence.
 
+    Of names that mean the same only the row's own is a label here (:func:`.competing_labels.competing`).
+
     Rows with ``meanings`` have these as their text, instead of phrase and pseudo text. Rows without embeddings are
     compared by their text alone.
 
@@ -73,7 +76,9 @@ class JointVerifier:
         min_z: float = 2.5,
     ) -> None:
         self.space = joint.space
-        self.alternatives = load_vocabulary(vocabulary) + (load_vocabulary(silent) if silent else ())
+        self.alternatives = load_vocabulary(
+            [*load_vocabulary(vocabulary), *(load_vocabulary(silent) if silent else ())]
+        )
         self.audio_scorer, self.image_scorer = AudioScorer(joint, vocabulary), ImageScorer(joint, self.alternatives)
         self.margin, self.min_z = margin, min_z
         self._embed_regions = RegionEmbeddings(joint, self._view, "highlighted crop", margin)
@@ -105,9 +110,7 @@ class JointVerifier:
             )
         if not len(found):
             return np.zeros(0, np.float32)
-        # A label must not compete with itself in other letters.
-        labels = list({label.casefold(): label for label in (*self.alternatives, *query.phrases)}.values())
-        names = [[label.casefold() for label in labels].index(phrase.casefold()) for phrase in query.phrases]
+        labels, names = competing(self.alternatives, query.phrases, self.image_scorer.meanings)
         text = self.image_scorer.text(labels).astype(np.float64)
         common = common_part(text)
         directions = unit(text - common)
