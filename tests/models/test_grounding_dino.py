@@ -236,7 +236,7 @@ def test_one_phrase_a_prompt_keeps_phrases_from_moving_each_other() -> None:
     assert_same(Proposals(among.boxes_xyxy, among.scores, np.zeros_like(among.sources)), single)
     # In a shared prompt they do move each other, or this would prove nothing.
     shared = row(grounder().ground([scene], [query("a dog", "guitar", "a very long phrase about a cat")])[0], 1)
-    assert np.abs(shared.scores - single.scores).max() > 0.01
+    assert np.abs(shared.scores[:9] - single.scores[:9]).max() > 0.01
 
 
 # ------------------------------------------------------------------------------------ batches

@@ -178,14 +178,13 @@ def test_an_encoder_without_tokens_is_named() -> None:
 def test_peaks_lie_between_cells_and_apart_from_each_other() -> None:
     grid = np.zeros((4, 6), np.float32)
     grid[1, 1], grid[1, 2], grid[3, 5] = 1.0, 0.5, 0.6
-    xy, heights = peaks(grid, 0.5, 4)
+    xy, heights = peaks(grid, 0.5)
     assert heights == pytest.approx([1.0, 0.6])
     assert xy[0] == pytest.approx([1.5 + 0.5 / 1.5, 1.5])
     assert xy[1] == pytest.approx([5.5, 3.5])
-    assert len(peaks(grid, 0.7, 4)[1]) == 1
-    assert len(peaks(grid, 0.5, 1)[1]) == 1
-    assert len(peaks(np.zeros((2, 2), np.float32), 0.5, 4)[1]) == 0
-    assert len(peaks(np.ones((2, 2), np.float32), 0.5, 4)[1]) == 1, "a plateau is one peak"
+    assert len(peaks(grid, 0.7)[1]) == 1
+    assert len(peaks(np.zeros((2, 2), np.float32), 0.5)[1]) == 0
+    assert len(peaks(np.ones((2, 2), np.float32), 0.5)[1]) == 1, "a plateau is one peak"
 
 
 class Points(toy.ToySegmenter):

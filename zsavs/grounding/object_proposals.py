@@ -10,7 +10,7 @@ from zsavs.errors import InputError
 from zsavs.grounding.checks import check_counts, check_shares
 from zsavs.grounding.class_agnostic import propose_for_every_phrase
 from zsavs.grounding.detector_wrapper import DetectorWrapper
-from zsavs.models.detection import Found, keep_best
+from zsavs.models.detection import MOST, Found, keep_best
 from zsavs.protocols import Grounder
 from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals, Query
@@ -34,7 +34,7 @@ class DetectorProposals(DetectorWrapper):
         phrases: what the detector is asked for.
         nms_iou: a box goes if a better one overlaps it by more, in [0, 1].
         max_side: a box goes if it is larger than this share of both sides of the image, in [0, 1].
-        max_regions: the most regions of an image.
+        max_regions: the most regions of an image; a warning says how many more there were.
 
     Raises:
         ContractError: the grounder has no ``ground``.
@@ -48,7 +48,7 @@ class DetectorProposals(DetectorWrapper):
         phrases: Sequence[str] = GENERIC_PHRASES,
         nms_iou: float = 0.7,
         max_side: float = 0.98,
-        max_regions: int = 32,
+        max_regions: int = MOST,
     ) -> None:
         super().__init__(grounder, "objects")
         listed = isinstance(phrases, Sequence) and not isinstance(phrases, str) and len(phrases) > 0
@@ -66,7 +66,7 @@ class DetectorProposals(DetectorWrapper):
         Raises:
             As the detector.
         """
-        return propose_for_every_phrase(samples, queries, self._regions, self._find)
+        return propose_for_every_phrase(samples, queries, self._regions, self._find, ("objects", self.max_regions))
 
     def _find(self, samples: list[AVSample]) -> list[Found]:
         """The regions of each image."""

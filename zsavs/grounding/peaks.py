@@ -11,7 +11,7 @@ from zsavs.errors import ContractError
 from zsavs.grounding.checks import check_counts, check_shares
 from zsavs.grounding.mask_boxes import mask_boxes
 from zsavs.grounding.point_segmenter import PointSegmenter, check_point_segmenter
-from zsavs.models.detection import Found, as_proposals, keep_best
+from zsavs.models.detection import MOST, Found, as_proposals, keep_best, warn_of_left_out
 from zsavs.types import AVSample, Proposals, Query
 
 __all__ = ["PeakRegions", "peaks"]
@@ -26,7 +26,7 @@ class PeakRegions:
     Args:
         segmenter: has ``segment_points``.
         min_peak: how high a peak must be, as a share of the row's highest, in [0, 1].
-        max_peaks: the most peaks of a row.
+        max_peaks: the most peaks of a row; a warning says how many more there were.
         max_area: a mask that covers more of the image is background, and is dropped; a share in [0, 1].
         nms_iou: of two boxes of one row that overlap by more, the better stays, in [0, 1].
 
@@ -40,7 +40,7 @@ class PeakRegions:
         segmenter: PointSegmenter,
         *,
         min_peak: float = 0.5,
-        max_peaks: int = 4,
+        max_peaks: int = MOST,
         max_area: float = 0.7,
         nms_iou: float = 0.6,
     ) -> None:
@@ -56,7 +56,10 @@ class PeakRegions:
         Raises:
             ContractError: a query has rows and no maps.
         """
-        found = [self._peaks(sample, query) for sample, query in zip(samples, queries, strict=True)]
+        everywhere = [self._peaks(sample, query) for sample, query in zip(samples, queries, strict=True)]
+        left_out = (max(0, len(high) - self.max_peaks) for rows in everywhere for _, high in rows)
+        warn_of_left_out("peaks", "max_peaks", self.max_peaks, left_out)
+        found = [[(xy[: self.max_peaks], high[: self.max_peaks]) for xy, high in rows] for rows in everywhere]
         points = [np.concatenate([*(xy for xy, _ in rows), np.zeros((0, 2))])[:, None] for rows in found]
         answers = self.segmenter.segment_points(samples, [p.astype(np.float32) for p in points], full_size=False)
         return [
@@ -74,7 +77,7 @@ class PeakRegions:
                 "gives them, as cofactorization does, or another grounder."
             )
         scale = np.array(sample.size_hw[::-1]) / query.maps.shape[:0:-1]
-        found = [peaks(heights, self.min_peak, self.max_peaks) for heights in query.maps]
+        found = [peaks(heights, self.min_peak) for heights in query.maps]
         return [(cells * scale, high) for cells, high in found]
 
     def _regions(
@@ -98,9 +101,7 @@ class PeakRegions:
         return found
 
 
-def peaks(
-    heights: NDArray[np.float32], min_peak: float, max_peaks: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def peaks(heights: NDArray[np.float32], min_peak: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cells that are no lower than their eight neighbours, highest first.
 
     A peak lies at the mean of the cells around it, weighted by their heights: finer than the grid.
@@ -108,7 +109,6 @@ def peaks(
     Args:
         heights: (h, w) in [0, 1].
         min_peak: the least height, as a share of the highest.
-        max_peaks: the most peaks.
 
     Returns:
         (P, 2) x, y in cells, the first cell's middle at 0.5, and (P,) heights as shares of the highest; no peaks of a
@@ -123,7 +123,7 @@ def peaks(
     for y, x in zip(*np.unravel_index(np.argsort(-height, axis=None, kind="stable"), height.shape), strict=True):
         around = padded[y : y + 3, x : x + 3]
         taken = any(abs(y - v) <= 1 and abs(x - u) <= 1 for v, u in places)
-        if height[y, x] < min_peak or len(places) == max_peaks:
+        if height[y, x] < min_peak:
             break
         if height[y, x] == around.max() and not taken:
             places.append((int(y), int(x)))

@@ -18,7 +18,7 @@ from zsavs.grounding.checks import check_counts, check_shares, is_number
 from zsavs.grounding.class_agnostic import propose_for_every_phrase
 from zsavs.grounding.mask_boxes import mask_boxes
 from zsavs.grounding.point_segmenter import PointSegmenter, check_point_segmenter
-from zsavs.models.detection import Found, keep_best
+from zsavs.models.detection import MOST, Found, keep_best
 from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals, Query
 
@@ -50,8 +50,8 @@ class SegmentProposals:
         stability_offset: of the logits, at least 0.
         min_area, max_area: the area as a share of the image, in [0, 1].
         nms_iou: a region goes if its mask or box overlaps that of a better one by more, in [0, 1].
-        max_regions: the most regions of an image; each costs the verifier an embedding, and the segmenter a mask for
-            every phrase.
+        max_regions: the most regions of an image; a warning says how many more there were. Each costs the verifier an
+            embedding, and the segmenter a mask for every phrase.
 
     Raises:
         ContractError: the segmenter has no ``segment_points``.
@@ -69,7 +69,7 @@ class SegmentProposals:
         min_area: float = 0.001,
         max_area: float = 0.95,
         nms_iou: float = 0.7,
-        max_regions: int = 32,
+        max_regions: int = MOST,
     ) -> None:
         check_point_segmenter("segments", segmenter)
         check_counts("segments", points_per_side=points_per_side, max_regions=max_regions)
@@ -101,7 +101,7 @@ class SegmentProposals:
         Raises:
             ContractError: the segmenter's answer is not what ``segment_points`` promises.
         """
-        return propose_for_every_phrase(samples, queries, self._regions, self._find)
+        return propose_for_every_phrase(samples, queries, self._regions, self._find, ("segments", self.max_regions))
 
     def _find(self, samples: list[AVSample]) -> list[Found]:
         """The regions of each image."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +12,23 @@ from numpy.typing import NDArray
 from zsavs.media.regions import box_iou
 from zsavs.types import Proposals
 
-__all__ = ["Found", "as_proposals", "clip", "from_centres", "keep_best"]
+__all__ = ["MOST", "Found", "as_proposals", "clip", "from_centres", "keep_best", "warn_of_left_out"]
+
+log = logging.getLogger(__name__)
+
+#: The most boxes or regions that are kept unless somebody sets another number: more than an image has of one kind.
+MOST = 100
 
 
 class Found(NamedTuple):
-    """The boxes of one phrase, (N, 4) x0 y0 x1 y1 in pixels, and their scores (N,) in [0, 1], best first."""
+    """The boxes of one phrase, (N, 4) x0 y0 x1 y1 in pixels, and their scores (N,) in [0, 1], best first.
+
+    ``left_out`` is how many more there were than were to be kept.
+    """
 
     boxes_xyxy: NDArray[np.float32]
     scores: NDArray[np.float32]
+    left_out: int = 0
 
     @classmethod
     def nothing(cls) -> Found:
@@ -61,7 +71,8 @@ def keep_best(
     """Choose among the boxes of one phrase.
 
     Boxes are clipped to the image, degenerate ones dropped; of boxes that overlap, the best stays (greedy
-    non-maximum suppression); the best ``max_boxes`` are returned. Equal scores keep their order.
+    non-maximum suppression); the best ``max_boxes`` are returned, with how many that left out. Equal scores keep their
+    order.
 
     Those that go still tell something of where the object ends: with ``vote_iou``, each box that stays becomes the mean
     of all boxes that overlap with it as much, weighted by their scores, and keeps its own score (box voting, section 5
@@ -88,21 +99,35 @@ def keep_best(
     inside, scores = inside[solid], scores[solid]
     order = np.argsort(-scores, kind="stable")
     inside, scores = inside[order], scores[order]
-    kept = _suppressed(inside, nms_iou, max_boxes)
+    distinct = _suppressed(inside, nms_iou)
+    kept, left_out = distinct[:max_boxes], max(0, len(distinct) - max_boxes)
     if vote_iou is None or not len(kept):
-        return Found(inside[kept], scores[kept])
+        return Found(inside[kept], scores[kept], left_out)
     overlap = box_iou(inside[kept], inside)
     # The least score there is keeps the weights of boxes that all score 0 from vanishing.
     weights = np.where(overlap >= vote_iou, np.maximum(scores, np.finfo(np.float32).tiny), 0).astype(np.float64)
     means = (weights / weights.sum(axis=1, keepdims=True)) @ inside
-    return Found(means.astype(np.float32), scores[kept])
+    return Found(means.astype(np.float32), scores[kept], left_out)
 
 
-def _suppressed(boxes_xyxy: NDArray[np.float32], nms_iou: float, max_boxes: int) -> list[int]:
+def warn_of_left_out(what: str, setting: str, limit: int, left_out: Iterable[int]) -> None:
+    """Log one warning where a limit left boxes out, for all images of a call together.
+
+    Args:
+        what: the grounder.
+        setting: the name of its limit.
+        limit: the limit.
+        left_out: how many, of each phrase or image.
+    """
+    if count := sum(left_out):
+        log.warning("%s: %s=%d left out %d more; a larger %s keeps them", what, setting, limit, count, setting)
+
+
+def _suppressed(boxes_xyxy: NDArray[np.float32], nms_iou: float) -> list[int]:
     """Greedy non-maximum suppression: the numbers of the boxes that stay, of boxes that come best first."""
     kept: list[int] = []
     remaining = np.arange(len(boxes_xyxy))
-    while len(remaining) and len(kept) < max_boxes:
+    while len(remaining):
         kept.append(int(remaining[0]))
         overlap = box_iou(boxes_xyxy[remaining[:1]], boxes_xyxy[remaining])[0]
         overlap[0] = np.inf

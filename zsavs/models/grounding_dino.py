@@ -15,7 +15,7 @@ from PIL import Image
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, check_tokenizer, needing
-from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
+from zsavs.models.detection import MOST, Found, as_proposals, from_centres, keep_best, warn_of_left_out
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.grounding_dino_files import read_model
 from zsavs.models.grounding_dino_prompts import Prompt, Prompts
@@ -90,7 +90,7 @@ class GroundingDinoGrounder(Adapter):
         device: see :func:`zsavs.models.runtime.resolve_device`.
         box_threshold: a box is kept for a phrase if it scores higher, in [0, 1].
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
-        max_boxes: the most boxes for one phrase.
+        max_boxes: the most boxes for one phrase; a warning says how many more there were.
         phrases_per_prompt: the most phrases in one prompt.
         batch_size: the most prompts in the model at once; a prompt takes some 1.5 GB.
 
@@ -113,7 +113,7 @@ class GroundingDinoGrounder(Adapter):
         device: str = "cpu",
         box_threshold: float = 0.25,
         nms_iou: float = 0.7,
-        max_boxes: int = 10,
+        max_boxes: int = MOST,
         phrases_per_prompt: int = 8,
         batch_size: int = 2,
     ) -> None:
@@ -163,14 +163,16 @@ class GroundingDinoGrounder(Adapter):
             )
             for (number, prompt), of_phrases in zip(same_size, found, strict=True):
                 answers[number][prompt.text] = dict(zip(prompt.phrases, of_phrases, strict=True))
-        return [self._proposals(phrases, known) for phrases, known in zip(cleaned, answers, strict=True)]
+        by_phrase = [self._by_phrase(phrases, known) for phrases, known in zip(cleaned, answers, strict=True)]
+        warn_of_left_out(_NAME, "max_boxes", self.max_boxes, (each.left_out for rows in by_phrase for each in rows))
+        return [as_proposals(found) for found in by_phrase]
 
-    def _proposals(self, phrases: Sequence[str], answers: dict[str, dict[str, Found]]) -> Proposals:
-        """What the phrases of one query found, out of what each prompt did."""
+    def _by_phrase(self, phrases: Sequence[str], answers: dict[str, dict[str, Found]]) -> list[Found]:
+        """What each phrase of one query found, out of what each prompt did."""
         found = {"": Found.nothing()}  # "" stands for a phrase of which nothing is left to ask
         for prompt in self.prompts.of(phrases):
             found |= answers[prompt.text]
-        return as_proposals([found[phrase] for phrase in phrases])
+        return [found[phrase] for phrase in phrases]
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[Prompt]) -> list[list[Found]]:
         """Ask each prompt of the image beside it: for each prompt, what each of its phrases found."""

@@ -15,7 +15,7 @@ from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, inference
 from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, check_tokenizer, needing
-from zsavs.models.detection import Found, as_proposals, from_centres, keep_best
+from zsavs.models.detection import MOST, Found, as_proposals, from_centres, keep_best, warn_of_left_out
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, token_inputs, wait_for_copies
 from zsavs.models.inputs import check_counts, check_shares
 from zsavs.models.outputs import check_finite, unit_rows
@@ -78,7 +78,7 @@ class Owlv2Grounder(Adapter):
         device: see :func:`zsavs.models.runtime.resolve_device`.
         threshold: a box is kept for a phrase if it scores higher, in [0, 1].
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
-        max_boxes: the most boxes for one phrase.
+        max_boxes: the most boxes for one phrase; a warning says how many more there were.
         vote_iou: a box that stays becomes the mean of the boxes of its phrase that overlap with it by at least this, in
             (0, 1]; None leaves boxes as they are (:func:`zsavs.models.detection.keep_best`). Neighbouring candidates
             show the same object, each a little differently, and their mean lies closer to it than the best one.
@@ -105,7 +105,7 @@ class Owlv2Grounder(Adapter):
         device: str = "cpu",
         threshold: float = 0.1,
         nms_iou: float = 0.5,
-        max_boxes: int = 10,
+        max_boxes: int = MOST,
         vote_iou: float | None = None,
         template: str = "a photo of a {}",
         batch_size: int = 2,
@@ -150,6 +150,7 @@ class Owlv2Grounder(Adapter):
         )
         for i, rows in zip(asking, found, strict=True):
             answers[i] = as_proposals(rows)
+        warn_of_left_out(_NAME, "max_boxes", self.max_boxes, (each.left_out for rows in found for each in rows))
         return answers
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], phrases: Sequence[tuple[str, ...]]) -> list[list[Found]]:

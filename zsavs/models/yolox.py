@@ -14,7 +14,7 @@ from zsavs.language.label_maps import class_mapper
 from zsavs.language.label_sets import label_set
 from zsavs.language.sound_sources import kinds_of
 from zsavs.media.letterbox import letterbox
-from zsavs.models.detection import Found, as_proposals, keep_best
+from zsavs.models.detection import MOST, Found, as_proposals, keep_best, warn_of_left_out
 from zsavs.models.file_adapter import FileAdapter
 from zsavs.models.file_runtimes import Network, onnx_network
 from zsavs.models.inputs import check_counts, check_images, check_phrases, check_shares
@@ -100,7 +100,7 @@ class YoloxGrounder(_Yolox):
         card: what the weights are.
         threshold: a box is kept for a class if it scores higher, in [0, 1]: objectness times class.
         nms_iou: of two boxes of one class that overlap by more, the better stays, in [0, 1].
-        max_boxes: the most boxes of one class.
+        max_boxes: the most boxes of one class; a warning says how many more there were.
 
     Raises:
         InputError: a setting out of range.
@@ -113,7 +113,7 @@ class YoloxGrounder(_Yolox):
         card: WeightCard,
         threshold: float = 0.3,
         nms_iou: float = 0.45,
-        max_boxes: int = 10,
+        max_boxes: int = MOST,
     ) -> None:
         check_shares(self, threshold=threshold, nms_iou=nms_iou)
         check_counts(self, max_boxes=max_boxes)
@@ -130,19 +130,17 @@ class YoloxGrounder(_Yolox):
         asked = [[(source, i) for source, p in enumerate(query.phrases) for i in self._ids(p)] for query in queries]
         answers = [Proposals.nothing() for _ in samples]
         asking = [n for n, (_, of_query) in enumerate(zip(samples, asked, strict=True)) if of_query]
-        for n, found in zip(asking, self.candidates([samples[n].image for n in asking]), strict=True):
-            answers[n] = self._found(*found, samples[n].size_hw, asked[n])
+        left_out = []
+        for n, (boxes, scores) in zip(asking, self.candidates([samples[n].image for n in asking]), strict=True):
+            found = [self._keep(boxes, scores[:, i - 1], samples[n].size_hw) for _, i in asked[n]]
+            answers[n] = self._proposals(found, asked[n])
+            left_out += [each.left_out for each in found]
+        warn_of_left_out("YOLOX", "max_boxes", self.max_boxes, left_out)
         return answers
 
-    def _found(
-        self,
-        boxes: NDArray[np.float32],
-        scores: NDArray[np.float32],
-        size_hw: tuple[int, int],
-        asked: list[tuple[int, int]],
-    ) -> Proposals:
+    def _proposals(self, found: list[Found], asked: list[tuple[int, int]]) -> Proposals:
         """What is found for each row of a query and each class that it asks for, given as pairs of the two."""
-        by_class = as_proposals([self._keep(boxes, scores[:, i - 1], size_hw) for _, i in asked])
+        by_class = as_proposals(found)
         sources, ids = np.array(asked)[by_class.sources].T
         return Proposals(by_class.boxes_xyxy, by_class.scores, sources, labels=tuple(self.classes[i] for i in ids))
 
