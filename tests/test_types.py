@@ -212,7 +212,8 @@ def test_meanings_go_with_their_rows_and_need_a_space() -> None:
     assert top.meanings is not None
     assert top.meanings.tolist() == [[0.0, 1.0]]
     assert not top.meanings.flags.writeable
-    assert (top.embeddings, top.space, top.notes) == (None, "toy", {"steps": 3})
+    left_out = {"kept": 1, "left_out": 1, "next": ["a"]}
+    assert (top.embeddings, top.space, top.notes) == (None, "toy", {"steps": 3, "top_k": left_out})
     for wrong in ({"meanings": np.eye(2)}, {"meanings": np.eye(3), "space": "toy"}):
         with pytest.raises(ContractError, match=r"meanings and space|Query\.meanings: expected shape \(2, 'any'\)"):
             Query(("a", "b"), np.array([0.2, 0.8]), **wrong)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from zsavs.errors import AudioError, ContractError, ImageError
 from zsavs.media.arrays import as_array, checked_floats, checked_unit_range, frozen, row_numbers
 from zsavs.media.audio_clip import AudioClip
 
-__all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times"]
+__all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times", "note_of_left_out"]
 
 #: When a source sounds: on and off in seconds from the start of the audio clip, in order, without overlap.
 Times = tuple[tuple[float, float], ...]
@@ -205,13 +205,31 @@ class Query:
         )
 
     def top(self, k: int) -> Query:
-        """The query of the ``k`` heaviest rows, heaviest first; equal weights keep their order."""
-        return self.rows(np.argsort(-self.weights, kind="stable")[:k])
+        """The query of the ``k`` heaviest rows, heaviest first; equal weights keep their order.
+
+        The others are in its notes (:func:`note_of_left_out`).
+        """
+        order = np.argsort(-self.weights, kind="stable")
+        left_out = [self.phrases[row] for row in order[k:]]
+        return replace(self.rows(order[:k]), notes={**self.notes, **note_of_left_out(k, left_out)})
 
     def __repr__(self) -> str:
         times = self.times or ((),) * len(self)
         rows = ", ".join(f"{p!r}: {w:.2f}{when(t)}" for p, w, t in zip(self.phrases, self.weights, times, strict=True))
         return f"Query({{{rows}}})"
+
+
+def note_of_left_out(top_k: int, phrases: Sequence[str]) -> dict[str, Any]:
+    """A note for :class:`Query` on the phrases that ``top_k`` left out though there was evidence for them.
+
+    Args:
+        top_k: the most sources.
+        phrases: those left out, the one with most evidence first.
+
+    Returns:
+        ``{"top_k": {"kept": top_k, "left_out": how many, "next": the first ten}}``; {} if none was left out.
+    """
+    return {"top_k": {"kept": top_k, "left_out": len(phrases), "next": list(phrases[:10])}} if phrases else {}
 
 
 @dataclass(frozen=True, eq=False)

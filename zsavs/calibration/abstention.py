@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
-from zsavs.types import Evidence, Query
+from zsavs.types import Evidence, Query, note_of_left_out
 
 __all__ = ["check_limits", "evidence_to_query"]
 
@@ -55,12 +55,18 @@ def evidence_to_query(
 
     Returns:
         At most ``top_k`` rows, heaviest first; equal scores keep the order of ``phrases``. The query carries the
-        evidence that it was chosen from.
+        evidence that it was chosen from, and notes what ``top_k`` left out.
     """
     evidence = Evidence(tuple(phrases), frozen(z), top_k, min_z, max_gap)
     if not len(phrases):
         return Query((), np.zeros(0, np.float32), evidence=evidence)
     kept = np.flatnonzero((z > min_z) & (z >= z.max() - max_gap))
-    kept = kept[np.argsort(-z[kept], kind="stable")][:top_k]
+    kept = kept[np.argsort(-z[kept], kind="stable")]
+    kept, left_out = kept[:top_k], [phrases[int(i)] for i in kept[top_k:]]
     weights = 1.0 / (1.0 + np.exp(-(z[kept].astype(np.float64) - min_z)))
-    return Query(tuple(phrases[int(i)] for i in kept), weights.astype(np.float32), evidence=evidence)
+    return Query(
+        tuple(phrases[int(i)] for i in kept),
+        weights.astype(np.float32),
+        evidence=evidence,
+        notes=note_of_left_out(top_k, left_out),
+    )

@@ -179,7 +179,9 @@ class Cofactorization:
             log.info("cofactorization: test-time optimisation, %d steps, %.2f s", self.steps, seconds)
             report = {"steps": self.steps, "seed": self.seed}
             query = replace(
-                query, notes={"test_time_optimisation": report}, seconds={"test_time_optimisation": seconds}
+                query,
+                notes={**query.notes, "test_time_optimisation": report},
+                seconds={"test_time_optimisation": seconds},
             )
         if not len(query):
             return query

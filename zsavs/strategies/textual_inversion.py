@@ -216,7 +216,10 @@ def _with_words(query: Query, words: Sequence[_Word], space: str) -> Query:
     reports = [word.report for word in words]
     noted = replace(
         query,
-        notes={"test_time_optimisation": {"steps": sum(report["steps"] for report in reports), "words": reports}},
+        notes={
+            **query.notes,
+            "test_time_optimisation": {"steps": sum(report["steps"] for report in reports), "words": reports},
+        },
         seconds={"test_time_optimisation": sum(word.seconds for word in words)},
     )
     return replace(noted, meanings=np.stack([word.meaning for word in words]), space=space) if words else noted

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.models.detection import MOST, Found, as_proposals, keep_best, warn_of_left_out
+from zsavs.models.inputs import check_counts
 from zsavs.protocols import Pull
 from zsavs.storage.weights import WeightCard
 from zsavs.testing.toy_world import (
@@ -24,6 +26,7 @@ from zsavs.testing.toy_world import (
     NEAR,
     PITCHES_HZ,
     colour_of,
+    discs,
     distance,
     hear,
     picture_bank,
@@ -210,28 +213,35 @@ class ToyAudioCaptioner(_ToyPart):
 
 
 class ToyGrounder(_ToyPart):
-    """One box around all pixels of each colour that a phrase names: where the detector stands."""
+    """A box around each disc of the colours that a phrase names: where the detector stands.
+
+    Args:
+        max_boxes: the most boxes for one phrase; a warning says how many more there were.
+    """
+
+    def __init__(self, *, max_boxes: int = MOST) -> None:
+        check_counts(self, max_boxes=max_boxes)
+        self.max_boxes = max_boxes
+
+    @classmethod
+    def load(cls, checkpoint: str = "", *, max_boxes: int = MOST, **_: Any) -> ToyGrounder:
+        """Make the grounder; device and dtype do not concern it."""
+        return cls(max_boxes=max_boxes)
 
     def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """At most one box for each row of each query."""
-        found = []
-        for sample, query in zip(samples, queries, strict=True):
-            colours = colour_of(sample.image)
-            boxes, sources = [], []
-            for row, phrase in enumerate(query.phrases):
-                wanted = [i for i, name in enumerate(NAMES) if name in phrase.lower().split()]
-                down, right = np.nonzero(np.isin(colours, wanted))
-                if len(down):
-                    boxes.append([right.min(), down.min(), right.max() + 1, down.max() + 1])
-                    sources.append(row)
-            found.append(
-                Proposals(
-                    np.array(boxes, np.float32).reshape(-1, 4),
-                    np.full(len(boxes), 0.9, np.float32),
-                    np.array(sources, np.int64),
-                )
-            )
-        return found
+        """The boxes for each row of each query, from left to right; no pixels between two discs part them."""
+        by_row = [
+            [self._found(sample, phrase) for phrase in query.phrases]
+            for sample, query in zip(samples, queries, strict=True)
+        ]
+        warn_of_left_out("toy", "max_boxes", self.max_boxes, (found.left_out for rows in by_row for found in rows))
+        return [as_proposals(rows) for rows in by_row]
+
+    def _found(self, sample: AVSample, phrase: str) -> Found:
+        wanted = [i for i, name in enumerate(NAMES) if name in phrase.lower().split()]
+        boxes = np.array(discs(np.isin(colour_of(sample.image), wanted)), np.float32).reshape(-1, 4)
+        scores = np.full(len(boxes), 0.9, np.float32)
+        return keep_best(boxes, scores, sample.size_hw, nms_iou=1.0, max_boxes=self.max_boxes)
 
 
 class ToySegments(_ToyPart):

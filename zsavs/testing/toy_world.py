@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from zsavs.media.arrays import frozen
 from zsavs.types import AudioClip, AVSample
 
-__all__ = ["COLOURS", "DIM", "NAMES", "NEAR", "PITCHES_HZ", "colour_of", "distance", "hear", "picture_bank", "rooted"]
-__all__ += ["scene", "see", "seen", "shares_of_power", "sound_bank", "tone"]
+__all__ = ["COLOURS", "DIM", "NAMES", "NEAR", "PITCHES_HZ", "colour_of", "discs", "distance", "hear", "picture_bank"]
+__all__ += ["rooted", "scene", "see", "seen", "shares_of_power", "sound_bank", "tone"]
 
 #: The colours of the toy world, RGB.
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -138,6 +138,31 @@ def colour_of(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     """(H, W) index of each pixel's colour, -1 where it is none of them."""
     distances = np.stack([distance(image, index) for index in range(len(NAMES))])
     return np.where(distances.min(axis=0) < NEAR, distances.argmin(axis=0), -1)
+
+
+def discs(there: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """The box of each disc in a map (H, W), x0, y0, x1, y1: cut along empty columns and rows, and without specks."""
+    found = _parts(there, 0, 0)
+    sizes = [int(there[y0:y1, x0:x1].sum()) for x0, y0, x1, y1 in found]
+    return [box for box, size in zip(found, sizes, strict=True) if size > max(sizes) / 20]
+
+
+def _parts(there: NDArray[np.bool_], x: int, y: int) -> list[tuple[int, int, int, int]]:
+    """The boxes of what no empty column or row parts, in a map whose first pixel is at x, y."""
+    found = []
+    for left, right in _spans(np.any(there, axis=0)):
+        for top, bottom in _spans(np.any(there[:, left:right], axis=1)):
+            part = there[top:bottom, left:right]
+            whole = part.shape == there.shape
+            box = (x + left, y + top, x + right, y + bottom)
+            found += [box] if whole else _parts(part, x + left, y + top)
+    return found
+
+
+def _spans(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """From and to, of each stretch of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(np.int8)))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
 def distance(image: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
