@@ -33,6 +33,15 @@ def test_equal_scores_keep_the_order_of_the_phrases() -> None:
     assert query([3.0, 4.0, 3.0, 4.0], top_k=4).phrases == ("p1", "p3", "p0", "p2")
 
 
+def test_what_top_k_leaves_out_is_noted() -> None:
+    assert query([5.0, 4.5, 1.0, 4.0, 4.2], top_k=2).notes == {
+        "top_k": {"kept": 2, "left_out": 2, "next": ["p4", "p3"]}
+    }
+    assert query([5.0, 4.5, 1.0], top_k=2).notes == {}
+    assert query(range(3, 100), top_k=3, max_gap=1000.0).notes["top_k"]["left_out"] == 94
+    assert len(query(range(3, 100), top_k=3, max_gap=1000.0).notes["top_k"]["next"]) == 10
+
+
 @pytest.mark.parametrize("z", [[], [-np.inf] * 3, [np.nan] * 3, [-1e30, -np.inf], [0.0, 1.0, 2.0]])
 def test_no_evidence_is_an_empty_query(z: list[float]) -> None:
     with np.errstate(all="raise"):

@@ -95,7 +95,9 @@ class Space:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 3.0])
 def test_synonyms_are_one_row_in_spaces_of_low_and_high_cosines(share: float) -> None:
-    space = Space({"couch": ("sofa", 0.96), "electric guitar": ("acoustic guitar", 0.85), "settee": ("sofa", 0.8)}, share)
+    space = Space(
+        {"couch": ("sofa", 0.96), "electric guitar": ("acoustic guitar", 0.85), "settee": ("sofa", 0.8)}, share
+    )
     meanings = Meanings(space)
     labels = ("sofa", "couch", "settee", "acoustic guitar", "electric guitar", "zebra")
     assert meanings.distinct(labels) == ("sofa", "settee", "acoustic guitar", "electric guitar", "zebra")
@@ -105,7 +107,12 @@ def test_synonyms_are_one_row_in_spaces_of_low_and_high_cosines(share: float) ->
 def test_the_most_similar_of_all_different_labels_set_the_threshold() -> None:
     """Where a space can hardly tell a bell from a church bell, names as near each other mean nothing."""
     space = Space({"church bell": ("bell", 0.98), "couch": ("sofa", 0.96)})
-    assert Meanings(space).distinct(["sofa", "couch", "bell", "church bell"]) == ("sofa", "couch", "bell", "church bell")
+    assert Meanings(space).distinct(["sofa", "couch", "bell", "church bell"]) == (
+        "sofa",
+        "couch",
+        "bell",
+        "church bell",
+    )
 
 
 def test_a_space_of_few_classes_merges_nothing() -> None:

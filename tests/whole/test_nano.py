@@ -137,6 +137,21 @@ def test_another_sound_gives_another_answer(scenes: Orchestra) -> None:
     assert with_others < 0.5 * with_own
 
 
+@pytest.mark.parametrize("name", ["audio_to_text", "cross_modal", "fused", "joint_embedding", "text_bridged"])
+def test_other_names_for_a_thing_change_nothing(scenes: Orchestra, name: str) -> None:
+    """Plurals and articles are heard as one, and do not share what a region has to be sure of."""
+    item = next(item for item in scenes if "maracas" in scenes.scenes[item].sources)
+    sample = scenes.load(item).sample
+    others = [label for label in load_vocabulary("orchestra") if label != "maracas"]
+    plain, crowded = (
+        zsavs.build_pipeline(name, preset="nano", device="cpu", vocabulary=[*names, *others])(sample)
+        for names in (["maracas"], ["maracas", "maraca", "the maracas"])
+    )
+    assert "maracas" in plain.phrases
+    assert crowded.phrases == plain.phrases
+    assert np.array_equal(crowded.mask, plain.mask)
+
+
 # ------------------------------------------------------------------------------------- its parts
 def test_its_joint_strategies_find_regions_of_anything_that_it_knows() -> None:
     part = PRESETS["nano"].parts["grounder.segments"]
