@@ -69,7 +69,7 @@ def nano() -> Section:
         rows.append(Row(tuple(map(Cell, (name, f"{space.threshold:.3f}", *cosines)))))
     head = ("Space", "Threshold", *(" / ".join(pair) for pair in _PAIRS))
     caption = (
-        "A fixed threshold of 0.9 would make a church bell a bell. nano never saw most words, so that words alone decide "
+        "A fixed threshold of 0.9 would make a church bell a bell. nano never saw most words, so words alone decide "
         "there; the rule would merge next to nothing."
     )
     return Section("nano", [Table(head, rows, caption=caption)])
