@@ -6,7 +6,8 @@
 
 Prints Markdown. J is the mean over the scenes of a group, in percent. Where nothing in view sounds there is no J, and
 the share of the frame that is wrongly predicted is given. A region's label is right if the object that the region
-overlaps most has exactly that label and sounds.
+overlaps most has exactly that label and sounds. Of scenes in which the sources do not sound throughout, a second table
+says how well it is found when they do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from event_times import COLLAR_S, EventTally
 
 import zsavs
 from zsavs.datasets.orchestra import Orchestra, Scene
@@ -67,11 +69,13 @@ class Tally:
     Args:
         scores: for each group J of every scene with a source, or the false-positive share where there is none.
         right, regions: selected regions with the right label, and all of them.
+        events: when sources were heard, over the scenes that say when they sound.
     """
 
     scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     right: int = 0
     regions: int = 0
+    events: EventTally = field(default_factory=EventTally)
 
     def add(self, scene: Scene, mask: Any, target: Any) -> None:
         """Score a mask."""
@@ -119,6 +123,8 @@ def measure(dataset: Orchestra, pipes: Mapping[str, Pipeline], batch_size: int =
             for scene, index, (_, target), result in zip(scenes, indices, loaded, pipe.batch(samples), strict=True):
                 tally.add(scene, result.mask, target.mask)
                 tally.add_labels(scene, index, result)
+                if scene.times:
+                    tally.events.add(scene.times, result.queries)
         for scene, index, (_, target), (other, _) in zip(scenes, indices, loaded, others, strict=True):
             heard = dataset.scenes[other].heard
             present = [place for place, thing in enumerate(scene.things, 1) if thing.label in heard]
@@ -188,7 +194,27 @@ def page(dataset: Orchestra, measured: Measured, skipped: Sequence[str], title: 
         ),
         *map(Paragraph, skipped),
     ]
-    return Page(title, f"zsavs {zsavs.__version__} on {len(dataset)} scenes: {source}.", [Section("Results", blocks)])
+    sections = [Section("Results", blocks), *_when(measured)]
+    return Page(title, f"zsavs {zsavs.__version__} on {len(dataset)} scenes: {source}.", sections)
+
+
+def _when(measured: Measured) -> list[Section]:
+    """The table of when sources were heard, if there are scenes that say when they sound."""
+    own = [(name, tally.events) for (name, audio), tally in measured.tallies.items() if audio == "recorded"]
+    own = [(name, events) for name, events in own if events.events and name != CEILING]
+    if not own:
+        return []
+    rows = [
+        Row([Cell(name), *(Cell(percent(value)) for value in (events.share, events.event_f1, events.seconds_f1))])
+        for name, events in own
+    ]
+    words = (
+        f"{own[0][1].events} sources of the scenes that say when they sound. On and off: the share whose label is heard "
+        f"with on and off within {COLLAR_S:g} s; F1 of events counts every other span that is told as wrong; F1 of "
+        f"seconds compares the time of each label. A dash: the strategy does not say when."
+    )
+    columns = ["Strategy", "On and off", "F1 of events", "F1 of seconds"]
+    return [Section("When", [Table(columns, rows, words=1), Paragraph(words)])]
 
 
 def _order(measured: Measured, key: tuple[str, str]) -> tuple[int, int, str]:
@@ -227,6 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     where.add_argument("--root", type=Path, metavar="DIR", help="a folder of scenes; those of the package if left out")
     where.add_argument("--fresh", type=int, metavar="SEED", help=f"draw new scenes, --each (default {EACH}) a group")
     parser.add_argument("--each", type=int, default=EACH, metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument("--group", action="append", metavar="NAME", help="several times for several; all if left out")
     parser.add_argument("--preset", default="nano", help="which models (%(default)s)")
     parser.add_argument(
         "--strategy", action="append", metavar="NAME", help="several times for several; all if left out"
@@ -254,7 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 root, source = fresh(Path(temporary), arguments.fresh, arguments.each), f"fresh, seed {arguments.fresh}"
             elif root is None:
                 source = "those that come with the package"
-            dataset = Orchestra(root)
+            dataset = Orchestra(root, groups=arguments.group)
             strategies = dict.fromkeys(arguments.strategy or zsavs.list_components("strategy"))
             pipes, skipped = build(dataset, list(strategies), options, arguments.decomposition)
             how = [f"decomposition {arguments.decomposition}"] if arguments.decomposition else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,50 @@ def test_the_oracle_is_given_the_sources_and_never_shuffled(benchmark: ModuleTyp
     silent = replace(samples[0], audio=samples[2].audio)
     assert pipes[benchmark.CEILING](silent).mask.any()  # it ignores the audio, which is why it is no strategy
     assert not pipes["fused"](silent).mask.any()
+
+
+def test_the_times_of_sources_are_scored_by_hand(benchmark: ModuleType) -> None:
+    tally = benchmark.EventTally()
+    assert (tally.share, tally.event_f1, tally.seconds_f1) == (None, None, None)
+    annotated = {"bell": ((1.0, 3.0),), "drum": ((5.0, 9.0),)}
+    tally.add(annotated, zsavs.Query(("bell",), np.ones(1, np.float32)))
+    assert tally.share is None, "no answer says when"
+    heard = zsavs.Query(
+        ("Bell", "drum", "dog"), np.ones(3, np.float32), times=(((0.5, 3.5),), ((5.0, 6.0), (7.0, 9.0)), ((0.0, 1.0),))
+    )
+    tally = benchmark.EventTally()
+    tally.add(annotated, heard)
+    assert tally.share == 1 / 2  # the drum is in two pieces, of which none is all of it
+    assert tally.event_f1 == pytest.approx(2 * 1 / (2 + 4))
+    assert tally.seconds_f1 == pytest.approx(2 * (2 + 3) / (6 + 7))
+    tally.add({"bell": ((1.0, 3.0),)}, zsavs.Query.nothing())
+    assert tally.share == pytest.approx(1 / 3)
+
+
+def test_one_span_finds_one_event(benchmark: ModuleType) -> None:
+    tally = benchmark.EventTally()
+    twice = {"bell": ((1.0, 1.4), (1.5, 1.9))}
+    tally.add(twice, zsavs.Query(("bell",), np.ones(1, np.float32), times=(((1.2, 1.6),),)))
+    assert (tally.found, tally.events, tally.predicted) == (1, 2, 1)
+
+
+def test_groups_are_chosen_and_times_have_a_table(
+    benchmark: ModuleType, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--preset", "toy", "--strategy", "fused", "--group", "single", "--group", "silence"]
+    assert benchmark.main(["--root", str(root), *words]) == 0
+    said = capsys.readouterr().out
+    assert "Scenes: 4 single, 4 silence." in said
+    assert "## When" not in said
+    timed = tmp_path / "timed"
+    listing = write_scenes(timed, each=1)
+    for scene in listing["scenes"]:
+        scene["times"] = {label: [[0, 2]] for label in scene["heard"]}
+    (timed / "scenes.json").write_text(json.dumps(listing))
+    assert benchmark.main(["--root", str(timed), *words]) == 0
+    said = capsys.readouterr().out
+    assert "| fused | – | – | – |" in said[said.index("## When") :]
+    assert "\n1 sources of the scenes" in said
 
 
 @pytest.mark.parametrize(

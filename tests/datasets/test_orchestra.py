@@ -13,7 +13,7 @@ from PIL import Image
 
 from zsavs.cli.main import main
 from zsavs.datasets.check import check
-from zsavs.datasets.orchestra import Orchestra, Thing
+from zsavs.datasets.orchestra import Orchestra, Scene, Thing
 from zsavs.errors import ImageError, InputError, UnknownName
 from zsavs.metrics import suites
 from zsavs.testing import toy
@@ -101,6 +101,39 @@ def test_what_is_in_a_scene_is_told_for_benchmarks(scenes: tuple[Path, dict[str,
     assert set(np.unique(dataset.index_map("two_000"))) == {0, 1, 2, 3}
 
 
+def test_a_scene_says_when_its_sources_sound_if_they_do_not_throughout(
+    scenes: tuple[Path, dict[str, Any]],
+) -> None:
+    root, listing = scenes
+    rows = listing["scenes"]
+    two = next(row for row in rows if row["group"] == "two")
+    rewrite(root, scenes=[row | ({"times": {"red": [[0.5, 1], [1, 2.25]]}} if row is two else {}) for row in rows])
+    dataset = Orchestra(root)
+    assert dataset.scenes[two["name"]].times == {"red": ((0.5, 1.0), (1.0, 2.25))}
+    assert {name for name, scene in dataset.scenes.items() if scene.times} == {two["name"]}
+    assert not Scene("two", ("red",), ()).times
+
+
+def test_of_the_scenes_that_ship_those_in_turn_have_times() -> None:
+    dataset = Orchestra()
+    counts = {group: sum(scene.group == group for scene in dataset.scenes.values()) for group in dataset.groups}
+    assert (counts["partly_off_screen"], counts["in_turn"]) == (16, 12)
+    for name, scene in dataset.scenes.items():
+        assert bool(scene.times) == (scene.group == "in_turn")
+        if scene.group == "partly_off_screen":
+            assert len(scene.heard) == 2
+            assert [label for label in scene.heard if label in scene.sources] == [*scene.sources]
+            assert len(scene.sources) == 1
+            assert not {thing.label for thing in scene.things if not thing.sounding} & set(scene.heard)
+        if scene.group == "in_turn":
+            assert sorted(scene.sources) == sorted(scene.heard) == sorted(scene.times)
+            ((on, off),), ((again, end),) = (scene.times[label] for label in scene.heard)
+            assert 0.5 <= on < off - 1.5
+            assert off + 0.5 <= again < end - 1.5
+            assert end <= 19.5
+            assert dataset.load(name).sample.audio.duration_s == 20
+
+
 # ------------------------------------------------------------------------------------ wrong trees
 def test_a_wrong_folder_is_named(scenes: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     root, _ = scenes
@@ -133,6 +166,10 @@ def entry(**changes: Any) -> dict[str, Any]:
         ({"scenes": [entry(heard=[""])]}, "expected a word"),
         ({"scenes": [entry(things=[{"label": "red", "sounding": "yes"}])]}, "not true or false"),
         ({"scenes": [entry(things=[{"label": "blue", "sounding": True}])]}, "'blue' sounds and is not heard"),
+        ({"scenes": [entry(times=[[0, 1]])]}, "'times' maps labels to seconds"),
+        ({"scenes": [entry(times={"blue": [[0, 1]]})]}, "'blue' has times and is not heard"),
+        ({"scenes": [entry(times={"red": [[1, 0.5]]})]}, "scene 1 cannot be used .*seconds must start at 0"),
+        ({"scenes": [entry(times={"red": 3})]}, "scene 1 cannot be used .*pairs of seconds"),
         ({"scenes": [entry(heard=[f"thing {i}" for i in range(255)])]}, "more than 254 labels"),
     ],
 )

@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 
 from tools.orchestra.catalogue import Patch, Thing
 
-__all__ = ["RATE_HZ", "SECONDS", "Band", "background", "mix"]
+__all__ = ["LONG_SECONDS", "RATE_HZ", "SECONDS", "Band", "background", "in_turn", "mix"]
 
 RATE_HZ = 32_000
 SECONDS = 4.0
+#: Of a recording of sources one after the other.
+LONG_SECONDS = 20.0
 SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 
 #: A clip whose loudest 50 ms stay below this has failed to sound (a note out of the patch's range).
 _FAINT = 1e-3
+#: A source has begun, and not ended, where 50 ms of it are louder than this, in dB relative to its loudest 50 ms.
+_BEGUN_DB = -30.0
+#: Before, between and after the sources of a recording, at least.
+_REST_S = 0.5
 
 
 class Band:
@@ -48,22 +54,22 @@ class Band:
     def __exit__(self, *_: object) -> None:
         self.synth.delete()
 
-    def play(self, thing: Thing, rng: np.random.Generator) -> NDArray[np.float32]:
+    def play(self, thing: Thing, rng: np.random.Generator, seconds: float = SECONDS) -> NDArray[np.float32]:
         """A clip of a sounding thing: (T,) float32 in [-1, 1], peak 1, without noise."""
         while True:
             patch = thing.patches[int(rng.integers(len(thing.patches)))]
-            wave = self._render(patch, rng)
+            wave = self._render(patch, rng, seconds)
             peak = float(np.abs(wave).max())
             if peak > _FAINT:
                 return wave / peak
 
-    def _render(self, patch: Patch, rng: np.random.Generator) -> NDArray[np.float32]:
+    def _render(self, patch: Patch, rng: np.random.Generator, seconds: float) -> NDArray[np.float32]:
         synth = self.synth
         synth.system_reset()
         synth.set_reverb(*rng.uniform((0.1, 0.0, 0.0, 0.0), (0.9, 0.8, 1.0, 0.7)))
         synth.program_select(0, self.font, patch.bank, patch.program)
         synth.cc(0, 91, int(rng.integers(0, 128)))  # how much of it goes to the reverb
-        pieces, left = [], int(SECONDS * RATE_HZ)
+        pieces, left = [], int(seconds * RATE_HZ)
         for notes, velocity, sound, rest in _phrase(patch, rng):
             for note in notes:
                 synth.noteon(0, note, velocity)
@@ -103,9 +109,9 @@ def _blocks(seconds: float) -> int:
     return max(1, round(seconds * RATE_HZ / 64)) * 64
 
 
-def background(rng: np.random.Generator) -> NDArray[np.float32]:
+def background(rng: np.random.Generator, seconds: float = SECONDS) -> NDArray[np.float32]:
     """Noise of a random colour, (T,) float32 with a root mean square of 1."""
-    count = int(SECONDS * RATE_HZ)
+    count = int(seconds * RATE_HZ)
     spectrum = np.fft.rfft(rng.standard_normal(count))
     frequency = np.arange(1, len(spectrum) + 1)
     spectrum /= frequency ** rng.uniform(0, 1.2)
@@ -120,6 +126,49 @@ def mix(parts: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArr
     Each clip has about the same loudness (within 3 dB either way); the background lies 20 to 45 dB below; the whole
     peaks between -20 and -1 dBFS.
     """
-    loud = [part / np.sqrt((part**2).mean()) * 10 ** (rng.uniform(-3, 3) / 20) for part in parts]
+    loud = [_levelled(part, rng) for part in parts]
     whole = np.sum(loud, axis=0) + background(rng) * 10 ** (-rng.uniform(20, 45) / 20)
     return np.asarray(whole / np.abs(whole).max() * 10 ** (-rng.uniform(1, 20) / 20), np.float32)
+
+
+def in_turn(
+    parts: Sequence[NDArray[np.float32]], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], list[tuple[float, float]]]:
+    """Several clips one after the other over a background that goes on: the recording, and when each of them sounds.
+
+    Loudness and background are as :func:`mix` has them. Before, between and after the clips there is half a second of
+    the background at least.
+
+    Args:
+        parts: clips, together at least (n + 1) / 2 seconds shorter than ``LONG_SECONDS``.
+        rng: draws levels and rests.
+
+    Returns:
+        (T,) float32 of ``LONG_SECONDS``, at most 1; for each clip on and off in seconds, from its first to its last
+        50 ms that are louder than 30 dB below its loudest.
+    """
+    count = int(LONG_SECONDS * RATE_HZ)
+    spare = count - sum(map(len, parts)) - (len(parts) + 1) * _REST_S * RATE_HZ
+    rests = _REST_S * RATE_HZ + spare * rng.dirichlet(np.ones(len(parts) + 1))
+    whole = background(rng, LONG_SECONDS) * 10 ** (-rng.uniform(20, 45) / 20)
+    times, start = [], 0
+    for part, rest in zip(parts, rests, strict=False):
+        start += int(rest)
+        whole[start : start + len(part)] += _levelled(part, rng)
+        on, off = _sounding(part)
+        times.append((start / RATE_HZ + on, start / RATE_HZ + off))
+        start += len(part)
+    return np.asarray(whole / np.abs(whole).max() * 10 ** (-rng.uniform(1, 20) / 20), np.float32), times
+
+
+def _levelled(part: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A clip at about the same loudness as any other, within 3 dB either way."""
+    return np.asarray(part / np.sqrt((part**2).mean()) * 10 ** (rng.uniform(-3, 3) / 20))
+
+
+def _sounding(part: NDArray[np.float32]) -> tuple[float, float]:
+    """When a clip begins and ends to sound, in seconds from its start."""
+    step = RATE_HZ // 20
+    power = (part[: len(part) // step * step].reshape(-1, step) ** 2).mean(axis=1)
+    loud = np.flatnonzero(power > power.max() * 10 ** (_BEGUN_DB / 10))
+    return loud[0] / 20, (loud[-1] + 1) / 20

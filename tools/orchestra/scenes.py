@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.orchestra.audio import RATE_HZ, SECONDS, Band, background, mix
+from tools.orchestra.audio import RATE_HZ, SECONDS, Band, background, in_turn, mix
 from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS, Thing
 from tools.orchestra.images import Placed, draw
 
@@ -24,7 +24,11 @@ GROUPS: dict[str, str] = {
     "silence": "a recording with nothing in it but a faint hiss, or nothing at all",
     "noise": "loud noise that nothing in the image makes",
     "off_screen": "the sound of something that is not in the image",
+    "partly_off_screen": "two sources sounding together, one in the image and one that is not",
+    "in_turn": "two sources, one after the other in twenty seconds",
 }
+#: Sources of a scene, where it is not one.
+_SOURCES = {"two": 2, "three": 3, "silence": 0, "noise": 0, "partly_off_screen": 2, "in_turn": 2}
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Scene:
         sounding: whether each of them is a source of the sound.
         heard: labels of all sources in the audio, in view or off screen.
         wave: (T,) float32 mono at ``RATE_HZ``.
+        times: by label on and off of each source in seconds; empty where they all sound throughout.
     """
 
     group: str
@@ -48,6 +53,7 @@ class Scene:
     sounding: tuple[bool, ...]
     heard: tuple[str, ...]
     wave: NDArray[np.float32]
+    times: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
 
 
 def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
@@ -58,14 +64,16 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
     """
     if group not in GROUPS:
         raise KeyError(f"{group}: no such group; there are {', '.join(GROUPS)}")
-    heard = _some(SOUNDING, {"two": 2, "three": 3, "silence": 0, "noise": 0}.get(group, 1), rng)
+    heard = _some(SOUNDING, _SOURCES.get(group, 1), rng)
     others = [thing for thing in SOUNDING if thing not in heard]
     if group == "same_colours":
         hue = float(rng.random())
         placed = [Placed(thing, hue) for thing in (*heard, *_some(SILENT, int(rng.integers(1, 4)), rng))]
     else:
-        seen = {"two_instances": heard * 2, "off_screen": []}.get(group, heard)
-        least = 2 if group in ("off_screen", "silence", "noise") else (1 if group == "single" else 0)
+        seen = {"two_instances": heard * 2, "off_screen": [], "partly_off_screen": heard[:1]}.get(group, heard)
+        least = (
+            2 if group in ("off_screen", "silence", "noise") else (1 if group in ("single", "partly_off_screen") else 0)
+        )
         most = max(least + 1, 5 - len(seen)) if group != "three" else 2
         quiet = int(rng.integers(least, most))
         could = int(rng.binomial(quiet, 0.4))
@@ -74,6 +82,7 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
     placed = [placed[i] for i in rng.permutation(len(placed))]
     image = draw(placed, rng)
     names = tuple(thing.label for thing in heard)
+    wave, times = _audio(group, heard, rng, band)
     return Scene(
         group,
         image.image,
@@ -81,7 +90,8 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
         tuple(one.thing.label for one in placed),
         tuple(one.thing.label in names for one in placed),
         names,
-        _audio(group, heard, rng, band),
+        wave,
+        times,
     )
 
 
@@ -90,11 +100,17 @@ def _some(things: Sequence[Thing], count: int, rng: np.random.Generator) -> list
     return [things[int(i)] for i in rng.choice(len(things), count, replace=False)]
 
 
-def _audio(group: str, heard: Sequence[Thing], rng: np.random.Generator, band: Band) -> NDArray[np.float32]:
+def _audio(
+    group: str, heard: Sequence[Thing], rng: np.random.Generator, band: Band
+) -> tuple[NDArray[np.float32], dict[str, list[tuple[float, float]]]]:
+    """The audio of a scene, and when its sources sound, where they do not throughout."""
+    if group == "in_turn":
+        wave, times = in_turn([band.play(thing, rng, rng.uniform(3, 6)) for thing in heard], rng)
+        return wave, {thing.label: [span] for thing, span in zip(heard, times, strict=True)}
     if group == "silence":
         hiss = background(rng) * 10 ** (-rng.uniform(65, 90) / 20)
-        return hiss if rng.random() < 0.7 else np.zeros(int(SECONDS * RATE_HZ), np.float32)
+        return (hiss if rng.random() < 0.7 else np.zeros(int(SECONDS * RATE_HZ), np.float32)), {}
     if group == "noise":
         noise = background(rng)
-        return np.asarray(noise / np.abs(noise).max() * 10 ** (-rng.uniform(3, 25) / 20), np.float32)
-    return mix([band.play(THINGS[thing.label], rng) for thing in heard], rng)
+        return np.asarray(noise / np.abs(noise).max() * 10 ** (-rng.uniform(3, 25) / 20), np.float32), {}
+    return mix([band.play(THINGS[thing.label], rng) for thing in heard], rng), {}

@@ -2,6 +2,7 @@
 
 Layout: ``scenes.json`` says what is in each scene, ``images/NAME.jpg`` is its image, ``masks/NAME.png`` an 8-bit
 palette image in which 0 is the background and i the visible pixels of the i-th object, ``audio/NAME.ogg`` its audio.
+A scene whose sources do not sound throughout says when they do: ``"times": {label: [[on, off], ...]}``, in seconds.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,9 +21,9 @@ from zsavs.datasets.base import IGNORE, Item, Reader, Target
 from zsavs.datasets.layout import find_folder, need_folder
 from zsavs.datasets.masks import read_ids, read_image
 from zsavs.datasets.metadata import load_json
-from zsavs.errors import InputError, UnknownName
+from zsavs.errors import ContractError, InputError, UnknownName, first_line
 from zsavs.storage.files import is_there
-from zsavs.types import AVSample
+from zsavs.types import AVSample, Query, Times
 
 __all__ = ["Orchestra", "Scene", "Thing"]
 
@@ -45,11 +47,13 @@ class Scene(NamedTuple):
         group: the group it belongs to.
         heard: labels of all sources in the audio, in view or off screen.
         things: the objects in the image; the i-th of them, from 1, has the value i in the mask.
+        times: by label on and off of the sources in seconds; empty where they sound throughout, or it is not known.
     """
 
     group: str
     heard: tuple[str, ...]
     things: tuple[Thing, ...]
+    times: Mapping[str, Times] = MappingProxyType({})
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -220,7 +224,21 @@ def _scene(row: Any) -> tuple[str, Scene]:
     unheard = [thing.label for thing in things if thing.sounding and thing.label not in heard]
     if unheard:
         raise ValueError(f"{unheard[0]!r} sounds and is not heard")
-    return name, Scene(_text(row["group"]), heard, things)
+    return name, Scene(_text(row["group"]), heard, things, _times(row.get("times", {}), heard))
+
+
+def _times(by_label: Any, heard: Sequence[str]) -> dict[str, Times]:
+    """The times of an entry; TypeError or ValueError where they are none."""
+    if not isinstance(by_label, dict):
+        raise TypeError(f"'times' maps labels to seconds, found {_brief(by_label)}")
+    unheard = [label for label in by_label if label not in heard]
+    if unheard:
+        raise ValueError(f"{unheard[0]!r} has times and is not heard")
+    try:
+        checked = Query(tuple(by_label), np.ones(len(by_label), np.float32), times=tuple(by_label.values()))
+    except ContractError as error:
+        raise ValueError(first_line(error)) from error
+    return dict(zip(by_label, checked.times or (), strict=True))
 
 
 def _text(value: Any) -> str:
