@@ -209,7 +209,7 @@ def _when(measured: Measured) -> list[Section]:
         for name, events in own
     ]
     words = (
-        f"{own[0][1].events} sources of the scenes that say when they sound. On and off: the share whose label is heard "
+        f"{own[0][1].events} sources of scenes that say when they sound. On and off: the share whose label is heard "
         f"with on and off within {COLLAR_S:g} s; F1 of events counts every other span that is told as wrong; F1 of "
         f"seconds compares the time of each label. A dash: the strategy does not say when."
     )

@@ -138,7 +138,7 @@ def test_groups_are_chosen_and_times_have_a_table(
     assert benchmark.main(["--root", str(timed), *words]) == 0
     said = capsys.readouterr().out
     assert "| fused | – | – | – |" in said[said.index("## When") :]
-    assert "\n1 sources of the scenes" in said
+    assert "\n1 sources of scenes" in said
 
 
 @pytest.mark.parametrize(

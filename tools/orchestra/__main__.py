@@ -3,7 +3,8 @@
     python -m tools.orchestra --out DIR [--seed N] [--each M] [--group NAME ...]
 
 Every scene depends on the seed, its group and its number alone, so asking for more of them leaves the first ones as
-they are; scenes of a group are added to a folder that holds other groups of the same seed. ``scenes.json`` says what is in each scene; ``tools/orchestra/README.md`` describes the layout.
+they are; scenes of a group are added to a folder that holds other groups of the same seed. ``scenes.json`` says what is
+in each scene; ``tools/orchestra/README.md`` describes the layout.
 """
 
 from __future__ import annotations
