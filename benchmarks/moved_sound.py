@@ -157,9 +157,7 @@ def orchestra_cases(root: Path | None, groups: Sequence[str] | None, each: int |
         if fits is None:
             raise InputError(f"{data.root}: no scene has a sound that is not in view in {item}; add scenes.")
         loaded = data.load(item)
-        yield Case(
-            item, scene.group, loaded.sample, loaded.target.mask, lambda fits=fits: data.load(fits).sample.audio
-        )
+        yield Case(item, scene.group, loaded.sample, loaded.target.mask, lambda fits=fits: data.load(fits).sample.audio)
 
 
 def real_cases(root: Path, each: int | None) -> Iterator[Case]:
@@ -288,7 +286,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         strategies = asked.strategy or strategies_of(preset)
         pipes = {name: zsavs.build_pipeline(name, preset, device=asked.device) for name in strategies}
-        cases = real_cases(asked.real, asked.each) if asked.real else orchestra_cases(asked.root, asked.group, asked.each)
+        cases = (
+            real_cases(asked.real, asked.each) if asked.real else orchestra_cases(asked.root, asked.group, asked.each)
+        )
         scores = measure(cases, pipes, ways, asked.place)
         side = {"both": "before and after"}.get(asked.place, asked.place)
         about = f"zsavs {zsavs.__version__}; the padding lies {side} the sound, so long each."

@@ -18,7 +18,7 @@ from zsavs.media.arrays import frozen
 from zsavs.storage import rle
 from zsavs.storage.files import png, read_text, write_atomically, write_png
 from zsavs.storage.packed_maps import MAX_BYTES, checked_size, decode_masks, pack_map, unpack_map
-from zsavs.types import AudioClip, Query
+from zsavs.types import AudioClip, Query, when
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -166,7 +166,7 @@ class AVSResult:
     def card(
         self, audio: AudioClip | None = None, title: str = "", image: NDArray[np.uint8] | None = None
     ) -> Image.Image:
-        """Draw a page to show: the image with what sounds, its audio, and what was heard.
+        """Draw a page to show: the image with what sounds, its audio, and what was heard, and when, if that is known.
 
         Args:
             audio: the audio clip that the result was made from; the result's own if it is left out.
@@ -185,7 +185,8 @@ class AVSResult:
         if audio is None:
             raise ContractError("card: give the audio clip that belongs to this result.")
         heard = list(zip(self.queries.phrases, map(float, self.queries.weights), strict=True))
-        return draw.card(image, self.masks, self.phrases, self.scores, self.boxes_xyxy, audio, heard, title=title)
+        found = (self.masks, self.phrases, self.scores, self.boxes_xyxy)
+        return draw.card(image, *found, audio, heard, title, self.queries.times)
 
     def show(self) -> None:
         """Show the result: in a notebook as a figure with its audio to play, elsewhere in the system's image viewer.
@@ -206,7 +207,8 @@ class AVSResult:
         from zsavs.draw.notebook import result_html
 
         found = zip(self.phrases, map(float, self.scores), (int(mask.sum()) for mask in self.masks), strict=True)
-        heard = zip(self.queries.phrases, map(float, self.queries.weights), strict=True)
+        times = map(when, self.queries.times or ((),) * len(self.queries))
+        heard = zip(self.queries.phrases, map(float, self.queries.weights), times, strict=True)
         return result_html(self._repr_png_(), self.audio, list(found), list(heard))
 
     def semantic(self, label_set: str | Sequence[str], encoder: TextEncoder | None = None) -> NDArray[np.uint8]:

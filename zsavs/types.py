@@ -23,6 +23,8 @@ __all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times", "
 
 #: When a source sounds: on and off in seconds from the start of the audio clip, in order, without overlap.
 Times = tuple[tuple[float, float], ...]
+#: What is told of a source's times in words; a result has all of them.
+_MOST_TIMES = 4
 
 
 def _times(rows: Sequence[Sequence[Sequence[float]]], count: int) -> tuple[Times, ...]:
@@ -42,13 +44,20 @@ def _times(rows: Sequence[Sequence[Sequence[float]]], count: int) -> tuple[Times
 
 
 def when(times: Iterable[Sequence[float]]) -> str:
-    """The times of a source in words, to follow its name; "" where they are not known.
+    """The times of a source in words, to follow its name, at most four of them; "" where they are not known.
 
     >>> when([(0.0, 1.25), (2.5, 4.0)])
     ' at 0.0-1.2 and 2.5-4.0 s'
+    >>> when([(second, second + 0.5) for second in range(9)])
+    ' at 0.0-0.5, 1.0-1.5, 2.0-2.5 and 3.0-3.5 s and 5 more times'
     """
-    spans = " and ".join(f"{on:.1f}-{off:.1f}" for on, off in times)
-    return f" at {spans} s" if spans else ""
+    spans = [f"{on:.1f}-{off:.1f}" for on, off in times]
+    if not spans:
+        return ""
+    *before, last = spans[:_MOST_TIMES]
+    left = len(spans) - _MOST_TIMES
+    more = f" and {left} more time{'s'[: left != 1]}" if left > 0 else ""
+    return f" at {' and '.join(filter(None, (', '.join(before), last)))} s{more}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,15 +80,35 @@ def test_silence_is_pale_and_a_whisper_is_not_shown_as_a_shout() -> None:
     assert (quiet < 200).any(axis=-1).sum() < 0.2 * (loud < 200).any(axis=-1).sum()
 
 
-@pytest.mark.parametrize("duration", [2e-5, 0.01, 0.999, 1.0, 2.61, 5.0, 59.0, 600.0, 1e7])
+@pytest.mark.parametrize(
+    "duration", [2e-5, 0.01, 0.999, 1.0, 2.61, 5.0, 59.0, 99.9, 100.0, 600.0, 3599.0, 3600.0, 9e4, 1e7]
+)
 def test_ticks_are_round_few_and_inside(duration: float) -> None:
-    ticks = time_ticks(duration, 8)
+    ticks, unit = time_ticks(duration, 8)
     assert 2 <= len(ticks) <= 9
-    assert ticks[0] == (0, "0")
+    assert ticks[0] == (0, "0" if unit == "s" else "0:00")
     assert ticks[-1][0] <= duration * (1 + 1e-9)
     for seconds, label in ticks:
-        assert float(label) == pytest.approx(seconds)
+        *whole, part = map(float, label.split(":"))
+        scale = {"s": 1, "min": 60, "h": 3600}[unit]
+        assert (whole[0] * scale + part * scale / 60 if whole else part) == pytest.approx(seconds)
     assert len({label for _, label in ticks}) == len(ticks)
+
+
+@pytest.mark.parametrize(
+    ("duration", "labels", "unit"),
+    [
+        (4.0, "0 1 2 3 4", "s"),
+        (20.0, "0 5 10 15 20", "s"),
+        (120.0, "0:00 0:30 1:00 1:30 2:00", "min"),
+        (600.0, "0:00 5:00 10:00", "min"),
+        (3600.0, "0:00 0:20 0:40 1:00", "h"),
+        (4 * 3600.0, "0:00 1:00 2:00 3:00 4:00", "h"),
+    ],
+)
+def test_the_axis_of_a_long_clip_is_a_clock(duration: float, labels: str, unit: str) -> None:
+    ticks, of = time_ticks(duration, 4)
+    assert (" ".join(label for _, label in ticks), of) == (labels, unit)
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ HOSTILE = "<script>alert(1)</script>\"' onerror=x {{ 7*7 }}"
 
 
 def test_labels_are_text_and_nothing_runs_or_is_fetched() -> None:
-    page = result_html(b"png", None, [(HOSTILE, 0.5, 3)], [(HOSTILE, 0.7)])
+    page = result_html(b"png", None, [(HOSTILE, 0.5, 3)], [(HOSTILE, 0.7, "")])
     tags = Tags(page)
     assert {tag for tag, _ in tags.tags} <= {"figure", "img", "table", "tr", "th", "td", "figcaption"}
     assert " ".join(tags.text.split()).count(HOSTILE) == 2

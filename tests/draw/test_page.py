@@ -11,6 +11,7 @@ from drawings import clip, pixels_of, scene, silence
 from zsavs.draw import card, palette
 from zsavs.draw import text as text_module
 from zsavs.draw.colours import GREY
+from zsavs.errors import ContractError
 
 
 @pytest.mark.parametrize(("height", "width"), [(360, 640), (855, 640), (480, 640), (64, 64), (500, 640), (1200, 4000)])
@@ -90,6 +91,48 @@ def test_bars_have_the_colours_of_the_masks_and_grey_without_one() -> None:
     assert half / full == pytest.approx(0.5, abs=0.02)
     assert bars(("siren", 0.5))[3] > 1000
     assert bars(("car", 7.0))[2] == full  # no bar is longer than its track
+
+
+def test_times_are_bars_under_the_waveform_in_the_colours_of_the_masks(written: list[str]) -> None:
+    image = np.zeros((720, 1280, 3), np.uint8)
+    masks = np.zeros((2, 720, 1280), np.bool_)
+    first, second = palette(2)
+    heard = [("car", 0.2), ("dog", 0.9), ("siren", 0.1)]
+
+    def drawn(times: Any, **changes: Any) -> Any:
+        return card(image, masks, ["dog", "car"], [0.9, 0.8], None, silence(20), heard, times=times, **changes)
+
+    plain, timed = drawn(None), drawn([[(5, 15)], [(0, 20)], []])
+    assert plain.size == drawn([(), (), ()]).size
+    assert timed.height > plain.height
+    more = {colour: pixels_of(timed, colour) - pixels_of(plain, colour) for colour in (first, second, GREY)}
+    assert more[first] > 1.5 * more[second] > 1000  # the dog sounds for twice as long
+    assert more[GREY] == 0, "of the siren it is not known when"
+    array = np.asarray(timed)
+    rows, columns = np.nonzero((array == second).all(axis=-1))
+    lowest = rows.max()
+    bar = columns[rows == lowest - 8]
+    strip = round(0.64 * 1280)
+    assert abs(bar.min() - 48 - strip / 4) <= 3
+    assert abs(bar.max() - 48 - 3 * strip / 4) <= 3
+    written.clear()
+    drawn([[(5, 15)], [(0, 20)], []])
+    assert [word for word in written if word in ("dog", "car", "siren")] == ["dog", "car", "dog", "car", "siren"]
+
+
+def test_a_tall_card_has_room_for_times(written: list[str]) -> None:
+    image, masks = scene(855, 640, 1)
+    heard = [(f"sound {i}", 1 - i / 10) for i in range(9)]
+    page = card(image, masks, ["sound 0"], [0.9], None, clip(), heard, times=[[(0, 0.5)]] * 9)
+    assert "and 4 more" in written
+    assert page.height <= 1300
+
+
+@pytest.mark.parametrize("times", [[[(0, 1)]], [[(0, 1)], 3], [[(1, 0)], []], [[(0, float("nan"))], []], [["a"], []]])
+def test_times_that_are_none_are_refused(times: Any) -> None:
+    image, none = scene(90, 160, 0)
+    with pytest.raises(ContractError, match="times: expected"):
+        card(image, none, [], [], None, silence(), [("dog", 0.9), ("cat", 0.1)], times=times)
 
 
 def test_heard_is_listed_heaviest_first_and_the_rest_is_counted(written: list[str]) -> None:

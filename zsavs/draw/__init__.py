@@ -6,6 +6,7 @@ labels outside Pillow's bundled typeface are set in whichever system typeface sh
 - :mod:`~zsavs.draw.masks`: masks over an image.
 - :mod:`~zsavs.draw.page`: the card: image, masks, audio and what was heard.
 - :mod:`~zsavs.draw.audio`: waveform, spectrogram and time axis.
+- :mod:`~zsavs.draw.times`: when each source sounds, as bars.
 - :mod:`~zsavs.draw.labels`: label chips.
 - :mod:`~zsavs.draw.label_image`: a label map in colours.
 - :mod:`~zsavs.draw.sheet`: several images on one page.

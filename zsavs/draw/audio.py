@@ -1,6 +1,8 @@
-"""The image of a sound: waveform, spectrogram and time axis, in bounded time and memory whatever the length."""
+"""The image of a sound: waveform, sources over time, spectrogram and axis, bounded in time and memory at any length."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from PIL import Image
 from zsavs.draw.colours import INK, PAPER, QUIET, Rgb, blend, spectrogram_ramp
 from zsavs.draw.labels import rounded
 from zsavs.draw.text import cap_height, set_line
+from zsavs.draw.times import SourceTimes, bars_height, draw_bars
 from zsavs.media.audio_clip import AudioClip
 from zsavs.media.mapped import release
 
@@ -28,6 +31,10 @@ _HIGHEST_HZ = 16_000.0
 _WINDOWS_PER_COLUMN = 8
 #: Columns worked on at a time, and samples of a waveform's envelope, where a column does not have more.
 _COLUMNS, _SAMPLES = 64, 2**18
+#: From so many seconds on the axis is in minutes and seconds, and from an hour on in hours and minutes.
+_MINUTES_FROM, _HOURS_FROM = 100.0, 3600.0
+#: Steps of such an axis in seconds; beyond them hours in steps of 1, 2 or 5.
+_CLOCK_STEPS = (10, 15, 20, 30, 60, 120, 300, 600, 1200, 1800)
 
 
 def envelope(clip: AudioClip, columns: int) -> NDArray[np.float32]:
@@ -107,36 +114,61 @@ def _mel_bands(rows: int, size: int, rate: int) -> NDArray[np.float32]:
     return bands
 
 
-def time_ticks(duration_s: float, most: int) -> list[tuple[float, str]]:
-    """Where to put at most ``most`` + 1 ticks: seconds from 0 on in steps of 1, 2 or 5, with labels."""
-    rough = duration_s / max(1, most)
+def time_ticks(duration_s: float, most: int) -> tuple[list[tuple[float, str]], str]:
+    """Where to put at most ``most`` + 1 ticks: seconds from 0 on in round steps, with labels; and the labels' unit.
+
+    >>> time_ticks(4.0, 4), time_ticks(125.0, 2), time_ticks(3600.0, 2)[0][1]
+    (([(0.0, '0'), (1.0, '1'), (2.0, '2'), (3.0, '3'), (4.0, '4')], 's'), ([(0.0, '0:00'), (120.0, '2:00')], 'min'), \
+(1800.0, '0:30'))
+    """
+    rough = duration_s / max(1, most) * (1 - 1e-9)
+    if duration_s < _MINUTES_FROM:
+        step = _round_step(rough)
+        decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+        return [(s, f"{s:.{decimals if s else 0}f}") for s in _multiples(step, duration_s)], "s"
+    least, part, unit = (1, 60, "min") if duration_s < _HOURS_FROM else (60, 3600, "h")
+    step = next((float(s) for s in _CLOCK_STEPS if s >= max(rough, least)), 0.0) or 3600 * _round_step(rough / 3600)
+    ticks = [(s, f"{int(s // part)}:{int(s % part // (part // 60)):02d}") for s in _multiples(step, duration_s)]
+    return ticks, unit
+
+
+def _round_step(rough: float) -> float:
+    """The next of 1, 2, 5, 10 and so on, or of their tenths."""
     power = 10.0 ** np.floor(np.log10(rough))
-    step = float(next(power * k for k in (1, 2, 5, 10) if power * k >= rough * (1 - 1e-9)))
-    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
-    return [(k * step, f"{k * step:.{decimals if k else 0}f}") for k in range(int(duration_s / step + 1e-9) + 1)]
+    return float(next(power * k for k in (1, 2, 5, 10) if power * k >= rough))
 
 
-def audio_strip(clip: AudioClip, width: int, height: int, size: int) -> Image.Image:
-    """Waveform above spectrogram above a time axis.
+def _multiples(step: float, most: float) -> list[float]:
+    return [k * step for k in range(int(most / step + 1e-9) + 1)]
+
+
+def audio_strip(
+    clip: AudioClip, width: int, height: int, size: int, sources: Sequence[SourceTimes] = ()
+) -> Image.Image:
+    """Waveform above spectrogram above a time axis, and when each source sounds between the first two.
 
     Args:
         clip: any length from one sample on.
         width: of the strip in pixels, the time axis spans all of it.
-        height: of the strip in pixels, at least 12 times ``size``.
+        height: of the strip in pixels, at least 12 times ``size``, without the bars of the sources.
         size: type size of the axis.
+        sources: what has bars under the waveform; they make the strip higher by ``bars_height``.
 
     Returns:
-        RGB image (width, height) on paper.
+        RGB image (width, height and that of the bars) on paper.
     """
+    bars = bars_height(len(sources), size)
     axis = round(2.1 * size)
     wave_height = round(0.34 * (height - axis))
     gap = round(0.5 * size)
-    top, bottom = wave_height + gap, height - axis
+    height += bars
+    top, bottom = wave_height + gap + bars, height - axis
     canvas = np.full((height, width, 3), PAPER, np.uint8)
     _draw_wave(canvas[:wave_height], envelope(clip, width))
     level = spectrogram(clip, width, bottom - top)
     canvas[top:bottom] = spectrogram_ramp()[np.rint(level * 255).astype(np.uint8)]
     image = Image.fromarray(canvas)
+    draw_bars(image, wave_height + gap, sources, clip.duration_s, size)
     _draw_frequencies(image, top, bottom, clip.sample_rate_hz, size)
     _draw_times(image, bottom, clip.duration_s, size)
     return image
@@ -169,14 +201,14 @@ def _draw_frequencies(image: Image.Image, top: int, bottom: int, rate: int, size
 
 
 def _draw_times(image: Image.Image, top: int, duration_s: float, size: int) -> None:
-    """Ticks and seconds under the spectrogram."""
+    """Ticks and times under the spectrogram."""
     width, baseline = image.width, top + round(0.7 * size) + cap_height(size)
     free = width  # labels are set from the right, each left of the one before
-    unit = " s"
-    for seconds, label in reversed(time_ticks(duration_s, max(2, width // 110))):
+    ticks, unit = time_ticks(duration_s, max(2, width // 110))
+    for seconds, label in reversed(ticks):
         x = min(width - 2, round(seconds / duration_s * width))
         image.paste(QUIET, (x, top, x + 2, top + round(0.35 * size)))
-        line = set_line(label + unit, size)
+        line = set_line(f"{label} {unit}", size)
         left = min(max(0, x + 1 - line.width // 2), width - line.width)
         if left + line.width <= free:
             line.draw(image, left, baseline, QUIET)

@@ -51,7 +51,7 @@ def result_html(
     png: bytes,
     audio: AudioClip | None,
     found: Sequence[tuple[str, float, int]],
-    heard: Sequence[tuple[str, float]],
+    heard: Sequence[tuple[str, float, str]],
 ) -> str:
     """A result as one piece of HTML with everything in it: no script, and nothing that is fetched.
 
@@ -59,7 +59,7 @@ def result_html(
         png: the overlay, as a PNG file.
         audio: the audio clip to play, of which the first minute is put in, mixed down to mono; None for no player.
         found: phrase, score in [0, 1] and pixels of each object.
-        heard: phrase and weight in [0, 1] of each source.
+        heard: phrase, weight in [0, 1], and in words when it sounds, of each source; "" where that is not known.
     """
     cut = audio is not None and audio.duration_s > _MAX_SECONDS
     named = ", ".join(phrase for phrase, _, _ in found)
@@ -68,7 +68,7 @@ def result_html(
         alt=f"the image with what sounds marked: {named}" if named else "the image, in which nothing sounds",
         wav=audio and base64.b64encode(wav_bytes(audio, _MAX_SECONDS)).decode("ascii"),
         found=found,
-        heard=", ".join(f"{phrase} {weight:.2f}" for phrase, weight in heard) or "nothing it knows",
+        heard=", ".join(f"{phrase} {weight:.2f}{times}" for phrase, weight, times in heard) or "nothing it knows",
         cut=f"{_MAX_SECONDS:g}" if cut else "",
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from zsavs.draw.colours import GREY, INK, PAPER, QUIET, TRACK, Rgb, palette
 from zsavs.draw.labels import rounded
 from zsavs.draw.masks import brief, check_regions, overlay
 from zsavs.draw.text import cap_height, set_line
+from zsavs.draw.times import SourceTimes, bars_height
 from zsavs.errors import AudioError, ContractError
 from zsavs.media.arrays import image_size
 from zsavs.media.audio_clip import AudioClip
@@ -42,12 +44,14 @@ def card(
     clip: AudioClip,
     heard: Sequence[tuple[str, float]],
     title: str = "",
+    times: Sequence[Sequence[tuple[float, float]]] | None = None,
 ) -> Image.Image:
     """One page that shows a result: frame with overlay, waveform and spectrogram, and what was heard.
 
     Each phrase that was heard has a bar in the colour of its mask (in several colours if it has several masks), grey
     where nothing in the image answers to it. The page is 1016 to 1376 pixels wide, whatever the frame; beside a
-    tall frame the sound stands to the right of it instead of beneath.
+    tall frame the sound stands to the right of it instead of beneath. Where it is known when they sound, there are
+    bars in the same colours under the waveform, a line for each phrase.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -58,6 +62,7 @@ def card(
         clip: the sound, of any length.
         heard: phrases with weights in [0, 1]; drawn heaviest first.
         title: one line above the frame; "" for none.
+        times: for each row of ``heard`` when it sounds, on and off in seconds; an empty row where that is not known.
 
     Returns:
         RGB image.
@@ -65,12 +70,15 @@ def card(
     Raises:
         ImageError: ``image`` is not an image.
         AudioError: ``clip`` is not an :class:`~zsavs.types.AudioClip`.
-        ContractError: shapes disagree, or a weight is not a finite number.
+        ContractError: shapes disagree, or a weight or a time is not a finite number.
     """
     masks, _ = check_regions(masks, phrases, scores, boxes, image_size(image))
     if not isinstance(clip, AudioClip):
         raise AudioError(f"clip: expected a zsavs.AudioClip, got {type(clip).__name__}.")
-    rows = _heaviest_first(heard)
+    rows = _heaviest_first(heard, times)
+    colours = _colours(phrases)
+    sources = [SourceTimes(row.phrase, row.spans, colours.get(_key(row.phrase), ())) for row in rows if row.spans]
+    bars = bars_height(len(sources), _SMALL)
 
     wide = _fit(image, _WIDE_BOX)[0] >= _WIDE_FROM
     size = _fit(image, _WIDE_BOX if wide else _TALL_BOX)
@@ -80,13 +88,13 @@ def card(
     end = _MARGIN + content
     if wide:  # beneath the frame: the sound, and to its right what was heard
         sound_top = heard_top = top + size[1] + _GAP
-        bottom = heard_bottom = sound_top + _HEADING + _STRIP_HEIGHT
+        bottom = heard_bottom = sound_top + _HEADING + _STRIP_HEIGHT + bars
         sound_left, sound_end = _MARGIN, _MARGIN + round(0.64 * content)
         heard_left = sound_end + _GAP
     else:  # to the right of the frame: what was heard, and beneath it the sound
         sound_left = heard_left = _MARGIN + size[0] + _GAP
-        sound_end, bottom = end, top + max(size[1], 2 * _STRIP_HEIGHT)
-        sound_top, heard_top = bottom - round(0.42 * (bottom - top)) - _HEADING, top
+        sound_end, bottom = end, top + max(size[1], 2 * _STRIP_HEIGHT + bars)
+        sound_top, heard_top = bottom - round(0.42 * (bottom - bars - top)) - bars - _HEADING, top
         heard_bottom = sound_top - _GAP
 
     page = Image.new("RGB", (content + 2 * _MARGIN, bottom + _MARGIN), PAPER)
@@ -95,20 +103,54 @@ def card(
     # A hairline, so that an image on a white ground does not run into the page.
     page.paste(TRACK, (_MARGIN - 1, top - 1, _MARGIN + size[0] + 1, top + size[1] + 1))
     page.paste(frame, (_MARGIN, top))
-    _heading(page, sound_left, sound_top, f"Sound, {_seconds(clip.duration_s)}")
-    strip = audio_strip(clip, sound_end - sound_left, bottom - sound_top - _HEADING, _SMALL)
+    _heading(page, sound_left, sound_top, f"Sound, {_duration(clip.duration_s)}")
+    height = bottom - sound_top - _HEADING - bars
+    strip = audio_strip(clip, sound_end - sound_left, height, _SMALL, sources)
     page.paste(strip, (sound_left, sound_top + _HEADING))
-    _draw_heard(page, (heard_left, heard_top, end, heard_bottom), rows, phrases)
+    _draw_heard(page, (heard_left, heard_top, end, heard_bottom), rows, colours)
     return page
 
 
-def _heaviest_first(heard: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """The phrases with their weights, checked; equal weights keep their order."""
+class _Heard(NamedTuple):
+    """A row of what was heard."""
+
+    phrase: str
+    weight: float
+    spans: Sequence[tuple[float, float]]
+
+
+def _heaviest_first(
+    heard: Sequence[tuple[str, float]], times: Sequence[Sequence[tuple[float, float]]] | None
+) -> list[_Heard]:
+    """The phrases with their weights and times, checked; equal weights keep their order."""
     for row in heard:
         phrase, weight = row if isinstance(row, tuple | list) and len(row) == 2 else (None, None)
         if not isinstance(phrase, str) or not isinstance(weight, int | float | np.number) or not np.isfinite(weight):
             raise ContractError(f"heard: expected (phrase, finite weight), got {brief(row)}.")
-    return sorted(((phrase, float(weight)) for phrase, weight in heard), key=lambda row: -row[1])
+    if times is not None and len(times) != len(heard):
+        raise ContractError(f"times: expected one for each of {len(heard)} rows of heard, got {len(times)}.")
+    spans = [_spans(row) for row in times] if times is not None else [()] * len(heard)
+    rows = [_Heard(phrase, float(weight), row) for (phrase, weight), row in zip(heard, spans, strict=True)]
+    return sorted(rows, key=lambda row: -row.weight)
+
+
+def _spans(row: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """The spans of a row, checked."""
+    try:
+        spans = tuple((float(on), float(off)) for on, off in row)
+    except (TypeError, ValueError):
+        raise ContractError(f"times: expected pairs of seconds, on and off, got {brief(row)}.") from None
+    if not np.isfinite(spans).all() or not all(on < off for on, off in spans):
+        raise ContractError(f"times: expected finite seconds, on before off, got {brief(row)}.")
+    return spans
+
+
+def _colours(phrases: Sequence[str]) -> dict[str, list[Rgb]]:
+    """The colours of the masks, by the key of their phrase."""
+    colours: dict[str, list[Rgb]] = {}
+    for phrase, colour in zip(phrases, palette(len(phrases)), strict=True):
+        colours.setdefault(_key(phrase), []).append(colour)
+    return colours
 
 
 def _fit(image: NDArray[np.uint8], box: tuple[int, int]) -> tuple[int, int]:
@@ -145,11 +187,19 @@ def _scaled_overlay(
     return overlay(np.asarray(frame), scaled, phrases, scores, boxes)
 
 
-def _seconds(duration_s: float) -> str:
-    """Duration with three significant digits, below a tenth of a second in milliseconds, or in whole seconds."""
+def _duration(duration_s: float) -> str:
+    """Duration with three significant digits, or in minutes or hours as the time axis has them.
+
+    >>> [_duration(seconds) for seconds in (0.05, 4.0, 120.0, 125.4, 3599.9, 3720.0)]
+    ['50 ms', '4 s', '2 min', '2 min 5 s', '1 h', '1 h 2 min']
+    """
     if duration_s < 0.1:
         return f"{1000 * duration_s:.3g} ms"
-    return f"{duration_s:.0f} s" if duration_s >= 100 else f"{duration_s:.3g} s"
+    if duration_s < 99.95:
+        return f"{duration_s:.3g} s"
+    whole = round(duration_s)
+    large, small = (divmod(whole, 60), ("min", "s")) if whole < 3600 else (divmod(whole // 60, 60), ("h", "min"))
+    return " ".join(f"{number} {unit}" for number, unit in zip(*(large, small), strict=True) if number)
 
 
 def _heading(page: Image.Image, x: int, top: int, text: str) -> None:
@@ -158,35 +208,31 @@ def _heading(page: Image.Image, x: int, top: int, text: str) -> None:
 
 
 def _draw_heard(
-    page: Image.Image, box: tuple[int, int, int, int], rows: Sequence[tuple[str, float]], phrases: Sequence[str]
+    page: Image.Image, box: tuple[int, int, int, int], rows: Sequence[_Heard], colours: Mapping[str, Sequence[Rgb]]
 ) -> None:
     """A bar for each phrase that was heard, in ``box`` (x0, y0, x1, y1), as many as there is room for.
 
-    Bars have the colours of the masks that are named by the same phrase in ``phrases``.
+    Bars have the colours of the masks of the same phrase; without any colours there is no mask.
     """
     x0, y, x1, bottom = box
     _heading(page, x0, y, "Heard")
     y += _HEADING
-    colours: dict[str, list[Rgb]] = {}
-    for phrase, colour in zip(phrases, palette(len(phrases)), strict=True):
-        colours.setdefault(_key(phrase), []).append(colour)
-
-    if not phrases:
+    if not colours:
         note = _NOTHING
     elif not rows:
         note = "no sound was named"
     else:
-        note = "grey: heard, not found in view" if any(_key(row[0]) not in colours for row in rows) else ""
+        note = "grey: heard, not found in view" if any(_key(row.phrase) not in colours for row in rows) else ""
     room = bottom - y - (_NOTE if note else 0)
     shown = rows if len(rows) * _ROW <= room else rows[: max(1, (room - _NOTE) // _ROW)]
-    for phrase, weight in shown:
+    for phrase, weight, _ in shown:
         _draw_bar(page, (x0, y, x1), phrase, min(max(weight, 0), 1), colours.get(_key(phrase), []))
         y += _ROW
     if len(shown) < len(rows):
         set_line(f"and {len(rows) - len(shown)} more", _SMALL).draw(page, x0, y + cap_height(_SMALL), QUIET)
         y += _NOTE
     if note:
-        size = _SMALL if phrases else _BODY
+        size = _SMALL if colours else _BODY
         set_line(note, size, x1 - x0).draw(page, x0, y + cap_height(size), QUIET)
 
 
