@@ -54,6 +54,8 @@ _OTHER_DB, _OTHER_LEAST_DB = -35.0, -60.0
 _BATCH_S = 300.0
 _OWN = ("own", 0.0)
 
+_GROUPS_NOTE = "moved: the largest mean over a group of all paddings and lengths."
+
 Moved = tuple[str, float]
 
 
@@ -245,7 +247,7 @@ def page(scores: Scores, strategies: Sequence[str], ways: Sequence[Moved], title
     sections = [
         Section("J", [Table([*heads, "Largest loss"], j_rows, words=2), Paragraph(spent)]),
         Section("False positives", [Table(heads, fp_rows, words=2)]),
-        Section("False positives by group, and the largest of all paddings", [Table(group_heads, group_rows, words=1)]),
+        Section("False positives by group", [Table(group_heads, group_rows, words=1), Paragraph(_GROUPS_NOTE)]),
     ]
     return Page(title, about, sections if negative else sections[:1])
 
