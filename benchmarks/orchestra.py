@@ -209,9 +209,9 @@ def _when(measured: Measured) -> list[Section]:
         for name, events in own
     ]
     words = (
-        f"{own[0][1].events} sources of scenes that say when they sound. On and off: the share whose label is heard "
-        f"with on and off within {COLLAR_S:g} s; F1 of events counts every other span that is told as wrong; F1 of "
-        f"seconds compares the time of each label. A dash: the strategy does not say when."
+        f"{own[0][1].sources} sources of scenes that say when they sound. On and off: the share whose label is heard "
+        f"with the first on and the last off within {COLLAR_S:g} s; F1 of events counts every span that is told; F1 "
+        f"of seconds compares the time of each label. A dash: the strategy does not say when."
     )
     columns = ["Strategy", "On and off", "F1 of events", "F1 of seconds"]
     return [Section("When", [Table(columns, rows, words=1), Paragraph(words)])]

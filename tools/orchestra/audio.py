@@ -22,7 +22,7 @@ SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 #: A clip whose loudest 50 ms stay below this has failed to sound (a note out of the patch's range).
 _FAINT = 1e-3
 #: A source has begun, and not ended, where 50 ms of it are louder than this, in dB relative to its loudest 50 ms.
-_BEGUN_DB = -30.0
+_BEGUN_DB = -20.0
 #: Before, between and after the sources of a recording, at least.
 _REST_S = 0.5
 
@@ -145,7 +145,7 @@ def in_turn(
 
     Returns:
         (T,) float32 of ``LONG_SECONDS``, at most 1; for each clip on and off in seconds, from its first to its last
-        50 ms that are louder than 30 dB below its loudest.
+        50 ms that are louder than 20 dB below its loudest.
     """
     count = int(LONG_SECONDS * RATE_HZ)
     spare = count - sum(map(len, parts)) - (len(parts) + 1) * _REST_S * RATE_HZ
