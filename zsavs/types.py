@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import AudioError, ContractError, ImageError
+from zsavs.media.activity import Times
 from zsavs.media.arrays import as_array, checked_floats, checked_unit_range, frozen, row_numbers
 from zsavs.media.audio_clip import AudioClip
 
 __all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times", "note_of_left_out"]
 
-#: When a source sounds: on and off in seconds from the start of the audio clip, in order, without overlap.
-Times = tuple[tuple[float, float], ...]
 #: What is told of a source's times in words; a result has all of them.
 _MOST_TIMES = 4
 

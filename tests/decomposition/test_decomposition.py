@@ -18,13 +18,13 @@ import zsavs
 from zsavs import testing
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.decomposition import Component, Decomposed
-from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.decomposed_strategy import merge
 from zsavs.decomposition.embedded_clip import EmbeddedClip, EmbeddedClipEncoder
 from zsavs.decomposition.nmf import SpectrogramNMF, divergence, factorise
 from zsavs.decomposition.sparse import SparseText
 from zsavs.decomposition.windows import SlidingWindows, average_link, cut
 from zsavs.errors import ContractError, InputError, UnknownName
+from zsavs.media.activity import active_times, overlap, unite
 from zsavs.media.spectrogram import istft, stft
 from zsavs.strategies.audio_to_text import AudioToText
 from zsavs.strategies.cross_modal import CrossModal
@@ -255,7 +255,7 @@ def test_an_embedded_clip_is_not_cut_into_windows_that_are_not_its_own() -> None
     audio_text = toy.ToyJoint()
     own = audio_text.encode_audio([toy.tone("blue")])[0]
     source = EmbeddedClip(toy.tone("red", seconds=4.0).waveform, RATE, "", own, audio_text.space)
-    bridged = TextBridged(EmbeddedClipEncoder(audio_text), COLOURS, window_s=1.0)  # type: ignore[arg-type]
+    bridged = TextBridged(EmbeddedClipEncoder(audio_text), COLOURS)  # type: ignore[arg-type]
     assert [query.phrases for query in bridged.query([image(source)])] == [("blue",)]
     assert cut(source, 1.0, 8) == [(0.0, source)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -191,43 +190,47 @@ class Counting(toy.ToyJoint):
         return super().encode_audio(clips)
 
 
-def test_sources_one_after_the_other_are_both_heard() -> None:
-    """A second of one hum in half a minute of another one is lost in the whole, and not in its window."""
+def test_sources_one_after_the_other_are_both_heard_and_when() -> None:
+    """A few seconds of one hum in half a minute of another one: lost in a mean over time, and not in their window."""
     clip = then(toy.tone("red", seconds=26), toy.tone("green", seconds=4))
-    bridged, whole = TextBridged(toy.ToyJoint(), COLOURS), JointEmbedding(toy.ToyJoint(), COLOURS)
-    (query,) = bridged.query(samples_of(clip))
-    assert sorted(query.phrases) == ["green", "red"]
-    assert [q.phrases for q in whole.query(samples_of(clip))] == [("red",)]
+    for strategy in (TextBridged(toy.ToyJoint(), COLOURS), JointEmbedding(toy.ToyJoint(), COLOURS)):
+        (query,) = strategy.query(samples_of(clip))
+        assert sorted(query.phrases) == ["green", "red"]
+        assert query.times is not None
+        times = dict(zip(query.phrases, query.times, strict=True))
+        assert np.ravel(times["red"]) == pytest.approx([0, 26], abs=0.5)
+        assert np.ravel(times["green"]) == pytest.approx([26, 30], abs=0.5)
 
 
-def test_windows_are_few_equally_long_and_cover_the_clip() -> None:
+def test_windows_are_equally_long_and_cover_what_is_audible() -> None:
     encoder = Counting()
-    bridged = TextBridged(encoder, COLOURS, window_s=2.0, max_windows=8)
-    _ = bridged.audio_scorer.bank
-    for seconds, count in ((1.0, 1), (2.0, 1), (2.5, 2), (4.0, 3), (6.0, 5), (9.0, 8), (60.0, 8)):
+    bridged = TextBridged(encoder, COLOURS)
+    for seconds, count in ((1.0, 1), (4.0, 1), (4.5, 2), (6.0, 3), (60.0, 57)):
         encoder.heard = []
         bridged.query(samples_of(toy.tone("red", seconds=seconds)))
         assert len(encoder.heard) == count, seconds
-        assert set(encoder.heard) == {int(16_000 * min(seconds, 2.0))}
+        assert set(encoder.heard) == {int(16_000 * min(seconds, 4.0))}
     late = then(toy.tone(seconds=58), toy.tone("blue"))
+    encoder.heard = []
     assert bridged.query(samples_of(late))[0].phrases == ("blue",)
+    assert len(encoder.heard) == 1, "silence takes no part"
 
 
 def test_a_label_is_one_row_of_however_many_windows() -> None:
-    (query,) = TextBridged(toy.ToyJoint(), COLOURS, window_s=1.0).query(samples_of(toy.tone("red", seconds=9)))
+    (query,) = TextBridged(toy.ToyJoint(), COLOURS).query(samples_of(toy.tone("red", seconds=9)))
     assert query.phrases == ("red",)
 
 
 def test_a_label_is_as_sure_as_in_its_best_window() -> None:
-    """Wherever that is: the hum alone is heard better than in company."""
-    bridged = TextBridged(toy.ToyJoint(), COLOURS, window_s=2.0)
-    alone, company = toy.tone("red"), toy.tone("red", "green", "blue")
+    """Wherever that is, but for what the best of several gains by chance: the hum alone is heard better than in
+    company."""
+    bridged = TextBridged(toy.ToyJoint(), COLOURS)
+    alone, company = toy.tone("red", seconds=4), toy.tone("red", "green", "blue", seconds=4)
     (best,), (worse,) = bridged.query(samples_of(alone)), bridged.query(samples_of(company))
     least = worse.weights[worse.phrases.index("red")]
     for clip in (then(alone, company), then(company, alone)):
         (query,) = bridged.query(samples_of(clip))
-        assert query.weights[query.phrases.index("red")] == pytest.approx(best.weights[0], abs=1e-4)
-    assert least < best.weights[0] - 0.005
+        assert least < query.weights[query.phrases.index("red")] <= best.weights[0]
 
 
 def test_windows_of_a_batch_do_not_mix() -> None:
@@ -251,12 +254,6 @@ def test_few_labels_are_not_confused_by_their_mean() -> None:
     for vocabulary in (("red", "blue"), ("red",), ("red", "blue", "green")):
         (query,) = TextBridged(toy.ToyJoint(), vocabulary).query(samples_of(toy.tone("red")))
         assert query.phrases == ("red",)
-
-
-@pytest.mark.parametrize("settings", [{"window_s": 0}, {"window_s": math.nan}, {"max_windows": 0}])
-def test_windows_must_be_some(settings: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="window_s is a number of seconds above 0 and max_windows at least 1"):
-        TextBridged(toy.ToyJoint(), COLOURS, **settings)  # type: ignore[arg-type]
 
 
 def test_attention_must_be_a_share() -> None:

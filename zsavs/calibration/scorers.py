@@ -23,6 +23,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -30,11 +31,12 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.directions import unit
 from zsavs.calibration import bank
+from zsavs.calibration.heard import Heard, listen, pool, times_of
 from zsavs.language.meanings import Meanings
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.protocols import AudioTextEncoder, ImageTextEncoder, TextEncoder
-from zsavs.types import AudioClip
+from zsavs.types import AudioClip, Query
 
 __all__ = ["AudioScorer", "ImageScorer", "Usual", "standardise"]
 
@@ -173,8 +175,33 @@ class AudioScorer(_Scorer):
         return self._usual(["everyday"], ["nothing"])
 
     def embed(self, items: Sequence[AudioClip]) -> NDArray[np.float32]:
-        """Embed N clips: (N, D), unit rows."""
+        """Embed N clips, each as a whole: (N, D), unit rows."""
         return self.encoder.encode_audio(items)
+
+    def __call__(self, items: Sequence[AudioClip], phrases: Sequence[str]) -> NDArray[np.float32]:
+        """The evidence for K phrases in N clips, pooled over time: (N, K) float32, unbounded; 0 is what is usual."""
+        return self.pooled(self.listen(items), phrases)
+
+    def listen(self, clips: Sequence[AudioClip]) -> list[Heard]:
+        """The audible windows of N clips."""
+        return listen(self.encoder, clips)
+
+    def pooled(self, heard: Sequence[Heard], phrases: Sequence[str]) -> NDArray[np.float32]:
+        """As calling it, for clips that have been listened to: (N, K)."""
+        rows = [pool(self.standardise(each.embeddings, phrases)) for each in heard]
+        return np.stack(rows) if rows else np.zeros((0, len(phrases)), np.float32)
+
+    def clearest(self, heard: Heard, phrases: Sequence[str]) -> NDArray[np.float32]:
+        """The embedding of the window in which each of K phrases is heard best: (K, D), unit rows."""
+        best = self.standardise(heard.embeddings, phrases).argmax(axis=0)
+        return np.asarray(heard.embeddings[best], np.float32)
+
+    def timed(self, query: Query, heard: Heard) -> Query:
+        """The query with the times at which each of its rows is heard, for a clip that is longer than a window."""
+        if not len(query) or heard.whole:
+            return query
+        z = self.standardise(heard.embeddings, query.phrases)
+        return replace(query, times=tuple(times_of(row, heard) for row in z.T))
 
 
 class ImageScorer(_Scorer):

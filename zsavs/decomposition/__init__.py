@@ -11,11 +11,10 @@ What these are made of:
 - :mod:`~zsavs.decomposition.component`: components, and the protocol of what makes them.
 - :mod:`~zsavs.decomposition.embedded_clip`: components that are known by their embedding alone.
 - :mod:`~zsavs.decomposition.pursuit`: an embedding as a sum of label texts.
-- :mod:`~zsavs.decomposition.activity`: the times at which an audio clip sounds.
 """
 
 from zsavs.decomposition.component import Component, Decomposer
 from zsavs.decomposition.decomposed_strategy import Decomposed
-from zsavs.decomposition.pursuit import Source, attend, pursue
+from zsavs.decomposition.pursuit import Source, attend, pursue, pursue_over_time
 
-__all__ = ["Component", "Decomposed", "Decomposer", "Source", "attend", "pursue"]
+__all__ = ["Component", "Decomposed", "Decomposer", "Source", "attend", "pursue", "pursue_over_time"]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.decomposition.activity import unite
 from zsavs.decomposition.component import Component, Decomposer
 from zsavs.errors import ContractError
+from zsavs.media.activity import unite
 from zsavs.protocols import Strategy
 from zsavs.types import AVSample, Query
 

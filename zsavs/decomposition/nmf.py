@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.decomposition.activity import active_times
 from zsavs.decomposition.component import Component, component_memo
 from zsavs.errors import InputError
+from zsavs.media.activity import active_times
 from zsavs.media.spectrogram import frame_length, istft, stft
 from zsavs.media.waveform import SILENCE_DB, rms_db
 from zsavs.types import AudioClip

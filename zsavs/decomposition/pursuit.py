@@ -9,6 +9,8 @@ for some label, or there is no further source.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +18,12 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.directions import common_part
 from zsavs.algebra.log_linear_pooling import log_softmax
+from zsavs.calibration.abstention import evidence_to_query
+from zsavs.calibration.heard import Heard, by_chance
 from zsavs.calibration.scorers import AudioScorer
+from zsavs.types import Query
 
-__all__ = ["Source", "attend", "pursue"]
+__all__ = ["Source", "attend", "pursue", "pursue_over_time"]
 
 Rows = NDArray[np.floating[Any]]
 
@@ -89,6 +94,39 @@ def pursue(
         row = centre + own
         sources.append(Source(label, float(z[label]), (row / np.linalg.norm(row)).astype(np.float32)))
     return sources
+
+
+def pursue_over_time(
+    heard: Heard,
+    scorer: AudioScorer,
+    labels: Sequence[str],
+    *,
+    top_k: int,
+    min_z: float,
+    max_gap: float,
+    attention: float,
+) -> Query:
+    """One query of a clip's windows: each label once, with its own embedding in the window where it scores highest.
+
+    Args:
+        heard: the clip's audible windows.
+        scorer, labels, top_k, min_z, max_gap, attention: as for :func:`pursue`; ``top_k`` of one window and of all.
+
+    Returns:
+        Rows with embeddings in the scorer's space, heaviest first, and with times where the clip is longer than a
+        window.
+    """
+    found = [
+        pursue(row, scorer, labels, top_k=top_k, min_z=min_z, max_gap=max_gap, attention=attention)
+        for row in heard.embeddings
+    ]
+    best = {labels[source.label]: source for source in sorted(chain(*found), key=lambda source: source.z)}
+    z = np.array([source.z - by_chance(len(found)) for source in best.values()], np.float32)
+    query = evidence_to_query(list(best), z, top_k=top_k, min_z=min_z, max_gap=max_gap)
+    if not len(query):
+        return query
+    embeddings = np.stack([best[phrase].embedding for phrase in query.phrases])
+    return replace(scorer.timed(query, heard), embeddings=embeddings, space=scorer.encoder.space)
 
 
 def attend(own: Rows, z: Rows, directions: Rows, share: float) -> NDArray[np.float64]:

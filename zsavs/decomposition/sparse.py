@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.calibration.scorers import AudioScorer
-from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, component_memo
 from zsavs.decomposition.embedded_clip import EmbeddedClip, EmbeddedClipEncoder
 from zsavs.decomposition.pursuit import Source, pursue
 from zsavs.decomposition.windows import cut, loud
 from zsavs.errors import InputError
 from zsavs.language.vocabulary import load_vocabulary
+from zsavs.media.activity import active_times, overlap, unite
 from zsavs.media.arrays import frozen
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AudioClip

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.calibration.scorers import AudioScorer
-from zsavs.decomposition.activity import active_times, overlap, unite
 from zsavs.decomposition.component import Component, component_memo
 from zsavs.decomposition.embedded_clip import EmbeddedClip
 from zsavs.errors import InputError
+from zsavs.media.activity import active_times, overlap, unite
 from zsavs.media.waveform import rms_db
 from zsavs.protocols import AudioTextEncoder
 from zsavs.types import AudioClip

@@ -6,6 +6,7 @@
 - :mod:`~zsavs.media.wav_header`: the length that the header of a WAV file does not state.
 - :mod:`~zsavs.media.mapped`: waveforms too long for memory, in a temporary file.
 - :mod:`~zsavs.media.audio_clip`: the audio clip, its downmix, and excerpts of it.
+- :mod:`~zsavs.media.activity`: the times at which an audio clip sounds, and windows over what is audible.
 - :mod:`~zsavs.media.downmix`: whether channels cancel each other in their mean.
 - :mod:`~zsavs.media.wav`: an audio clip, encoded as a WAV file.
 - :mod:`~zsavs.media.waveform`: waveforms, resampled, fitted to a length, cut into windows.

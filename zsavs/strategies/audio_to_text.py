@@ -47,8 +47,10 @@ class AudioToText:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The labels that there is evidence for in each audio clip, whatever the image shows."""
-        z = self.audio_scorer([sample.audio for sample in samples], self.vocabulary)  # 1. audio with labels  (N, K)
-        return [  # 2. labels with evidence, at most top_k
+        heard = self.audio_scorer.listen([sample.audio for sample in samples])  # 1. audible windows
+        z = self.audio_scorer.pooled(heard, self.vocabulary)  # 2. audio with labels                     (N, K)
+        queries = [  # 3. labels with evidence, at most top_k
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap)
             for row in z
         ]
+        return list(map(self.audio_scorer.timed, queries, heard))  # 4. and when they are heard

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from zsavs.errors import InputError
 from zsavs.language.meanings import Meanings
 from zsavs.language.sound_sources import visible_things
+from zsavs.media.activity import active_times, audible_windows, overlap, unite
 from zsavs.media.waveform import rms_db, windows
 from zsavs.protocols import AudioCaptioner
 from zsavs.types import AudioClip, AVSample, Query
@@ -33,10 +36,11 @@ class Caption:
         top_k: the most sources, at least 0; the first in the caption stay.
         min_level_db: the level that the loudest second must reach, in dB below full scale (RMS, a constant offset
             left out), at most 0.
+        window_s: seconds of audio for one caption; a longer clip is captioned window by window, above 0.
         nouns: gives a caption's noun phrases that name something visible.
 
     Raises:
-        InputError: ``top_k`` or ``min_level_db`` is out of range.
+        InputError: ``top_k``, ``min_level_db`` or ``window_s`` is out of range.
     """
 
     def __init__(
@@ -45,25 +49,37 @@ class Caption:
         *,
         top_k: int = 3,
         min_level_db: float = -60.0,
+        window_s: float = 10.0,
         nouns: Callable[[str], list[str]] = visible_things,
     ) -> None:
-        if top_k < 0 or not min_level_db <= 0:
+        if top_k < 0 or not min_level_db <= 0 or not 0 < window_s < math.inf:
             raise InputError(
-                f"caption: top_k must be at least 0 and min_level_db at most 0, got {top_k} and {min_level_db}."
+                f"caption: top_k must be at least 0, min_level_db at most 0 and window_s above 0, got {top_k}, "
+                f"{min_level_db} and {window_s}."
             )
         self.audio_captioner = audio_captioner
         self.nouns = nouns
-        self.top_k, self.min_level_db = top_k, min_level_db
+        self.top_k, self.min_level_db, self.window_s = top_k, min_level_db, window_s
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The visible things that each clip's caption names, whatever the image shows."""
         loud = [s.audio for s in samples if _level_db(s.audio) >= self.min_level_db]  # 1. clips that are not silent
-        captions = dict(zip(map(id, loud), self.audio_captioner.caption(loud), strict=True))  # 2. audio captions
-        return [self._query(captions.get(id(sample.audio), "")) for sample in samples]
+        windows = [audible_windows(clip, self.window_s, self.window_s) for clip in loud]  # 2. what is audible in them
+        captions = iter(self.audio_captioner.caption([window for each in windows for _, window in each]))  # 3. captions
+        told = {id(clip): [(on, next(captions)) for on, _ in each] for clip, each in zip(loud, windows, strict=True)}
+        return [self._query(told.get(id(sample.audio), []), sample.audio) for sample in samples]
 
-    def _query(self, caption: str) -> Query:
-        things = Meanings().distinct(self.nouns(caption), looks=True)  # 3. visible noun phrases, one a meaning
-        return Query(things, np.ones(len(things), np.float32)).top(self.top_k)
+    def _query(self, captions: Sequence[tuple[float, str]], clip: AudioClip) -> Query:
+        spans: dict[str, list[tuple[float, float]]] = {}  # 4. visible noun phrases, and the windows of each
+        for on, caption in captions:
+            for thing in self.nouns(caption):
+                spans.setdefault(thing, []).append((on, min(on + self.window_s, clip.duration_s)))
+        things = Meanings().distinct(list(spans), looks=True)  # 5. one a meaning
+        query = Query(things, np.ones(len(things), np.float32))
+        if clip.duration_s > self.window_s and things:
+            active = active_times(clip)
+            query = replace(query, times=tuple(overlap(unite(spans[thing]), active) for thing in things))
+        return query.top(self.top_k)
 
 
 def _level_db(clip: AudioClip) -> float:

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.decomposition.activity import unite
+from zsavs.calibration.heard import HOP_S, WINDOW_S, Heard, times_of
 from zsavs.errors import InputError
 from zsavs.language.sound_sources import LabelPhrases, most_specific
+from zsavs.media.activity import active_times, audible_windows, unite
 from zsavs.protocols import AudioTagger, TimedAudioTagger
-from zsavs.types import AVSample, Query, Times
+from zsavs.types import AudioClip, AVSample, Query, Times
 
 __all__ = ["Classify"]
 
@@ -73,10 +74,10 @@ class Classify:
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The visible sources of each clip's tags, whatever the image shows; with times, where the tagger has any."""
         clips = [sample.audio for sample in samples]
+        if not isinstance(self.audio_tagger, TimedAudioTagger):
+            return self._by_windows(clips)
         tagged = self.audio_tagger.tag(clips)  # 1. labels with probabilities
         queries = [self._query(labels) for labels in tagged]
-        if not isinstance(self.audio_tagger, TimedAudioTagger):
-            return queries
         by_window = self.audio_tagger.tag_windows(clips)
         return [
             replace(query, times=self._times(self.audio_tagger, query, windows, clip.duration_s))
@@ -84,6 +85,29 @@ class Classify:
             else query
             for query, windows, clip in zip(queries, by_window, clips, strict=True)
         ]
+
+    def _by_windows(self, clips: Sequence[AudioClip]) -> list[Query]:
+        """For a tagger that does not say when: the audible windows of each clip, tagged one by one."""
+        windows = [audible_windows(clip, WINDOW_S, HOP_S) for clip in clips]
+        tagged = iter(self.audio_tagger.tag([window for each in windows for _, window in each]))
+        queries = []
+        for clip, each in zip(clips, windows, strict=True):
+            by_window = [dict(next(tagged)) for _ in each]
+            largest = {label: max(tags[label] for tags in by_window) for label in by_window[0]}
+            query = self._query(sorted(largest.items(), key=lambda tag: -tag[1]))
+            if len(query) and clip.duration_s > WINDOW_S:
+                of_phrase = {
+                    phrase: [label for label in largest if self.phrase_of(label) == phrase] for phrase in query.phrases
+                }
+                starts = np.array([start for start, _ in each])
+                heard = Heard(np.zeros((0, 0), np.float32), starts, WINDOW_S, active_times(clip), whole=False)
+                times = [
+                    times_of(np.array([max(tags[label] for label in labels) for tags in by_window]), heard)
+                    for labels in of_phrase.values()
+                ]
+                query = replace(query, times=tuple(times))
+            queries.append(query)
+        return queries
 
     def _query(self, labels: Sequence[tuple[str, float]]) -> Query:
         heard: dict[str, float] = {}

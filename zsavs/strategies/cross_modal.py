@@ -56,14 +56,15 @@ class CrossModal:
         captions = self.captioner.caption([sample.image for sample in samples])  # 1. image captions
         distinct = self.audio_scorer.meanings.distinct
         phrases = [distinct(self.nouns(caption), looks=True) for caption in captions]  # 2. noun phrases, one a meaning
-        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 3. audio embeddings  (N, D)
-        return [
+        heard = self.audio_scorer.listen([sample.audio for sample in samples])  # 3. audible windows
+        queries = [
             evidence_to_query(  # 5. phrases with evidence
                 nouns,
-                self.audio_scorer.standardise(embedding[None], nouns)[0],  # 4. audio with phrases  (K,)
+                self.audio_scorer.pooled([each], nouns)[0],  # 4. audio with phrases  (K,)
                 top_k=self.top_k,
                 min_z=self.min_z,
                 max_gap=self.max_gap,
             )
-            for nouns, embedding in zip(phrases, audio, strict=True)
+            for nouns, each in zip(phrases, heard, strict=True)
         ]
+        return list(map(self.audio_scorer.timed, queries, heard))  # 6. and when they are heard

@@ -84,21 +84,27 @@ class Fused:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The labels that there is evidence for in audio and image together."""
-        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 1. f_CLAP             (N, D_A)
+        if not samples:
+            return []
+        audible = self.audio_scorer.listen([sample.audio for sample in samples])  # 1. f_CLAP, by window
         images = self.image_scorer.embed([sample.image for sample in samples])  # 2. f_CLIP            (N, D_V)
-        heard = self.audio_scorer.standardise(audio, self.vocabulary)  # 3. audio with labels           (N, K)
+        heard = self.audio_scorer.pooled(audible, self.vocabulary)  # 3. audio with labels              (N, K)
         seen = self.image_scorer.standardise(images, self.vocabulary)  # 4. image with labels         (N, K)
         if self.variant == "label":
             fused = log_linear(heard, seen, self.alpha)  # 5. log of their product  (N, K)
             least = self.alpha * self.min_z + (1 - self.alpha) * self.min_seen
         else:
-            fused, least = self._in_common_space(audio, images), self.min_seen
+            # Of the window in which the best label is heard best.
+            best = [self.vocabulary[int(row.argmax())] for row in heard]
+            audio = [self.audio_scorer.clearest(each, [label]) for each, label in zip(audible, best, strict=True)]
+            fused, least = self._in_common_space(np.concatenate(audio), images), self.min_seen
         # 6. "Heard, off screen" and "seen, silent" have the same product: each side must exceed its threshold alone.
         fused = np.where((heard > self.min_z) & (seen > self.min_seen), fused, -np.inf)
-        return [
+        queries = [
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=least, max_gap=self.max_gap)
             for row in fused
         ]
+        return list(map(self.audio_scorer.timed, queries, audible))  # 7. and when they are heard
 
     @functools.cached_property
     def _common_space(self) -> tuple[RidgeMap, NDArray[np.float32], NDArray[np.float64], float]:

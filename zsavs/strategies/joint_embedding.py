@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
-
 from zsavs.calibration.abstention import check_limits, evidence_to_query
 from zsavs.calibration.scorers import AudioScorer
 from zsavs.language.vocabulary import load_vocabulary
@@ -59,13 +57,17 @@ class JointEmbedding:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The audio embedding under each label that there is evidence for, whatever the image shows."""
-        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 1. audio embeddings  (N, D)
-        z = self.audio_scorer.standardise(audio, self.vocabulary)  # 2. audio with labels             (N, K)
+        heard = self.audio_scorer.listen([sample.audio for sample in samples])  # 1. audible windows
+        z = self.audio_scorer.pooled(heard, self.vocabulary)  # 2. audio with labels                  (N, K)
         queries = [  # 3. labels with evidence, at most top_k
             evidence_to_query(self.vocabulary, row, top_k=self.top_k, min_z=self.min_z, max_gap=self.max_gap)
             for row in z
         ]
-        return [  # 4. the audio embedding under each of them
-            replace(query, embeddings=np.tile(embedding, (len(query), 1)), space=self.space)
-            for query, embedding in zip(queries, audio, strict=True)
+        return [  # 4. the audio embedding under each of them, of the window where it is heard best
+            replace(
+                self.audio_scorer.timed(query, each),
+                embeddings=self.audio_scorer.clearest(each, query.phrases),
+                space=self.space,
+            )
+            for query, each in zip(queries, heard, strict=True)
         ]

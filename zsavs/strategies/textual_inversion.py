@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from zsavs.algebra.directions import common_part
 from zsavs.algebra.inversion import centred_similarity, invert
-from zsavs.calibration.abstention import check_limits, evidence_to_query
+from zsavs.calibration.abstention import check_limits
 from zsavs.calibration.scorers import AudioScorer
-from zsavs.decomposition import pursue
+from zsavs.decomposition import pursue_over_time
 from zsavs.errors import ContractError, InputError
 from zsavs.language.prompts import embed_phrases, templates
 from zsavs.language.vocabulary import load_vocabulary
@@ -109,8 +109,19 @@ class TextualInversion:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One row for each source that is heard: its best label, its own embedding, and the meaning of its W*."""
-        audio = self.audio_scorer.embed([sample.audio for sample in samples])  # 1. audio embeddings      (N, D)
-        queries = [self._sources(embedding) for embedding in audio]  # 2. sources, by label texts, at most top_k
+        heard = self.audio_scorer.listen([sample.audio for sample in samples])  # 1. audible windows
+        queries = [  # 2. sources, by label texts; without attention, which would move them before W* is optimised
+            pursue_over_time(
+                each,
+                self.audio_scorer,
+                self.vocabulary,
+                top_k=self.top_k,
+                min_z=self.min_z,
+                max_gap=self.max_gap,
+                attention=0.0,
+            )
+            for each in heard
+        ]
         labels = [label for query in queries for label in query.phrases]
         own = self._centred(queries)  # (R, D)
         words = [  # 3. W* for each source, and 4. the label in its place where that matches the audio better
@@ -123,27 +134,6 @@ class TextualInversion:
             _with_words(query, words[end - len(query) : end], self.space)
             for query, end in zip(queries, ends, strict=True)
         ]
-
-    def _sources(self, embedding: NDArray[np.float32]) -> Query:
-        """The sources of one clip, each with its label and its own embedding."""
-        limits: dict[str, Any] = {"top_k": self.top_k, "min_z": self.min_z, "max_gap": self.max_gap}
-        # No attention: it would move a source to the labels before W* is optimised.
-        found = pursue(
-            embedding,
-            self.audio_scorer,
-            self.vocabulary,
-            attention=0.0,
-            **limits,
-        )
-        sources = {self.vocabulary[source.label]: source for source in found}
-        query = evidence_to_query(
-            list(sources), np.array([source.z for source in sources.values()], np.float32), **limits
-        )
-        if not len(query):
-            return query
-        return replace(
-            query, embeddings=np.stack([sources[phrase].embedding for phrase in query.phrases]), space=self.space
-        )
 
     def _centred(self, queries: Sequence[Query]) -> Rows:
         """The embeddings of all queries' rows less the bank's mean: (R, D) unit rows."""

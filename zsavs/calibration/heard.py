@@ -1,0 +1,122 @@
+"""What is heard in an audio clip over time: its audible windows, embedded, and their evidence pooled label by label.
+
+A model's embedding of a whole clip is a mean over time, in which what is brief drowns. So the windows of what is
+audible (:func:`zsavs.media.activity.audible_windows`) are embedded and scored by themselves, and the evidence for a
+label is pooled over them: one clear second is enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.media.activity import Times, active_times, audible_windows, overlap, unite
+from zsavs.protocols import AudioTextEncoder
+from zsavs.storage.memo import shared_memo
+from zsavs.types import AudioClip
+
+__all__ = ["HOP_S", "WINDOW_S", "Heard", "by_chance", "listen", "pool", "times_of"]
+
+Scores = NDArray[np.floating[Any]]
+
+#: Length of a window, and seconds from one to the next.
+WINDOW_S, HOP_S = 4.0, 1.0
+#: How much of what the largest of independent windows gains by chance is taken off.
+_BY_CHANCE = 0.25
+
+
+class Heard(NamedTuple):
+    """The audible windows of an audio clip.
+
+    Args:
+        embeddings: (W, D) unit rows, in order of time, W at least 1.
+        starts_s: (W,) where each window begins.
+        window_s: length of a window, the clip's if that is shorter.
+        active: when the clip is not silent.
+        whole: whether the clip is a single window.
+    """
+
+    embeddings: NDArray[np.float32]
+    starts_s: NDArray[np.float64]
+    window_s: float
+    active: Times
+    whole: bool
+
+
+def listen(encoder: AudioTextEncoder, clips: Sequence[AudioClip]) -> list[Heard]:
+    """Embed the audible windows of N clips, all in one batch, each once however many ask."""
+    known = shared_memo(encoder, "heard", WINDOW_S, HOP_S)
+
+    def compute(new: list[AudioClip]) -> list[Heard]:
+        windows = [audible_windows(clip, WINDOW_S, HOP_S) for clip in new]
+        rows = encoder.encode_audio([window for each in windows for _, window in each])
+        ends = np.cumsum([len(each) for each in windows], dtype=int)
+        return [
+            Heard(
+                rows[end - len(each) : end],
+                np.array([start for start, _ in each]),
+                min(WINDOW_S, clip.duration_s),
+                active_times(clip),
+                len(each) == 1 and each[0][1] is clip,
+            )
+            for clip, each, end in zip(new, windows, ends, strict=True)
+        ]
+
+    return known(list(clips), compute)
+
+
+def pool(z: Scores) -> NDArray[np.float32]:
+    """The evidence for each label in a clip: (W, K) scores of its windows give (K,).
+
+    The largest of the windows, less what it gains :func:`by_chance`.
+    """
+    return np.asarray(z.max(axis=0) - by_chance(len(z)), np.float32)
+
+
+def by_chance(count: int) -> float:
+    """What the largest score of so many windows gains by chance, in deviations.
+
+    The largest of n independent ones exceeds the mean by sqrt(2 ln n) at most. A quarter of that is taken off, as the
+    windows of one recording resemble one another (``docs/calibration.md`` says what was tried).
+    """
+    return _BY_CHANCE * math.sqrt(2 * math.log(1 + (count - 1) * HOP_S / WINDOW_S))
+
+
+def times_of(z: Scores, heard: Heard) -> Times:
+    """When a label is heard: (W,) scores of the windows give on and off in seconds.
+
+    A window's score counts for its middle, and lines join the middles. A source is on where the score is above half of
+    its largest, in every stretch where it reaches three quarters of that; a source that fills half of a window is then
+    on from where it begins. Where no window is near, it lasts to the window's ends. Only audible time counts. Edges are
+    right to within half a second where windows follow one another, and to a twentieth of one beside silence.
+    """
+    half, most = 0.5 * float(z.max()), 0.75 * float(z.max())
+    length = heard.window_s
+    middles = heard.starts_s + length / 2
+    spans: list[tuple[float, float]] = []
+    follows = np.append(np.diff(middles) <= 1.5 * HOP_S, False)
+    begin: float | None = None
+    reached = False
+    for row, middle in enumerate(middles):
+        on = z[row] >= half
+        if on and begin is None:
+            before = row > 0 and follows[row - 1]
+            begin = _crossing(middles, z, row - 1, half) if before else middle - length / 2
+            reached = False
+        reached = reached or bool(on and z[row] >= most)
+        if on and not (follows[row] and z[row + 1] >= half):
+            end = _crossing(middles, z, row, half) if follows[row] else middle + length / 2
+            if reached and begin is not None:
+                spans.append((begin, end))
+            begin = None
+    return overlap(unite(spans), heard.active) or unite(spans)
+
+
+def _crossing(middles: NDArray[np.float64], z: Scores, row: int, level: float) -> float:
+    """Where the line from one window's middle to the next one's crosses a level."""
+    share = (level - float(z[row])) / (float(z[row + 1]) - float(z[row]))
+    return float(middles[row] + share * (middles[row + 1] - middles[row]))
