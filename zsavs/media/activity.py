@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.media.audio_clip import AudioClip
+from zsavs.media.mapped import release
 
 __all__ = ["Times", "active_times", "audible_windows", "foreground_times", "overlap", "unite"]
 
@@ -16,6 +17,8 @@ Times = tuple[tuple[float, float], ...]
 
 #: Length of the frames whose level is measured.
 _FRAME_S = 0.05
+#: Frames whose levels are computed at once: ten seconds, of which a long clip has many.
+_FRAMES_AT_ONCE = 200
 #: So far below its loudest frame, in dB, a clip still sounds; and this is silence, full scale being 0 dB.
 _RANGE_DB, _SILENCE_DB = 25.0, -60.0
 #: A steady background varies by less, in dB.
@@ -53,11 +56,14 @@ def foreground_times(clip: AudioClip) -> Times:
 
 def _levels_db(clip: AudioClip) -> NDArray[np.float64]:
     """The level of each twentieth of a second, in dB below full scale."""
-    samples, frame = clip.waveform.shape[1], _frame(clip)
-    starts = np.arange(0, samples, frame)
-    power = np.square(clip.waveform, dtype=np.float64).mean(axis=0)
-    level = np.add.reduceat(power, starts) / np.diff(np.append(starts, samples))
-    return np.asarray(10 * np.log10(np.maximum(level, 1e-12)))
+    frame = _frame(clip)
+    levels = []
+    for begin in range(0, clip.waveform.shape[1], _FRAMES_AT_ONCE * frame):
+        power = np.square(clip.waveform[:, begin : begin + _FRAMES_AT_ONCE * frame], dtype=np.float64).mean(axis=0)
+        starts = np.arange(0, len(power), frame)
+        levels.append(np.add.reduceat(power, starts) / np.diff(np.append(starts, len(power))))
+        release(clip.waveform)
+    return np.asarray(10 * np.log10(np.maximum(np.concatenate(levels), 1e-12)))
 
 
 def _frame(clip: AudioClip) -> int:
@@ -118,7 +124,7 @@ def audible_windows(clip: AudioClip, window_s: float, hop_s: float) -> list[tupl
     if background:  # one window says what all of it sounds like
         starts.append(round(max(background)[1] * rate))
     places = sorted({min(max(start, 0), samples - length) for start in starts})
-    return [(start / rate, AudioClip(clip.waveform[:, start : start + length], rate, clip.source)) for start in places]
+    return [(start / rate, clip.part(start, start + length)) for start in places]
 
 
 def _without(times: Times, others: Times) -> Times:
