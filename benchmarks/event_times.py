@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zsavs.decomposition.activity import overlap
+from zsavs.media.activity import overlap
 from zsavs.types import Query, Times
 
 __all__ = ["COLLAR_S", "EventTally"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +14,6 @@ from zsavs.metrics.functional import jaccard
 
 SCENES = ("single_000", "single_003")
 SILENCE_S = 10
-#: Strategies that score the mean of a recording's windows, in which silence drowns what is brief.
-MEANS = ("audio_to_text", "cross_modal", "fused", "joint_embedding", "textual_inversion")
-
-
-def by_strategy(names: Sequence[str]) -> list[object]:
-    drowns = pytest.mark.xfail(strict=True, reason="the windows are averaged over time, silence included")
-    return [pytest.param(name, marks=drowns) if name in MEANS else name for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +34,7 @@ def scores() -> dict[str, list[tuple[float, float]]]:
     return {name: list(zip(each[: len(own)], each[len(own) :], strict=True)) for name, each in j.items()}
 
 
-@pytest.mark.parametrize("name", by_strategy(strategies_of("nano")))
+@pytest.mark.parametrize("name", strategies_of("nano"))
 def test_silence_before_a_sound_takes_nothing_from_it(scores: dict[str, list[tuple[float, float]]], name: str) -> None:
     for scene, (recorded, late) in zip(SCENES, scores[name], strict=True):
         assert recorded > 0.5, f"{scene}: found as it was recorded"
