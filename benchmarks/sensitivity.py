@@ -59,7 +59,6 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
     "joint_embedding": _HEARD,
     "text_bridged": {
         "attention": (0.0, 0.25, 0.5, 0.75, 1.0),
-        "window_s": (1.0, 2.0, 4.0, 8.0),
         **_HEARD,
     },
     "textual_inversion": {"bound": (0.0, 0.1, 0.25, 0.5, 1.0), "steps": (0, 10, 30, 100, 300), **_HEARD},
