@@ -60,7 +60,14 @@ def start(hub: LocalHub, preset: str, variable: str = "ZSAVS_MIRROR") -> subproc
         variable: hub.address,
     }
     pipe = subprocess.PIPE
-    return subprocess.Popen([*command, "--accept-license"], env=environment, text=True, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        [*command, "--accept-license"], env=environment, text=True, stdout=pipe, stderr=pipe, preexec_fn=_heed_ctrl_c
+    )
+
+
+def _heed_ctrl_c() -> None:
+    """Where the tests run in a shell's background, they ignore SIGINT, and so would every process that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

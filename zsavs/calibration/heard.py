@@ -25,6 +25,8 @@ Scores = NDArray[np.floating[Any]]
 
 #: Length of a window, and seconds from one to the next.
 WINDOW_S, HOP_S = 4.0, 1.0
+#: A pause of less than this, in seconds, is part of a source's sound.
+_PAUSE_S = 1.0
 #: How much of what the largest of independent windows gains by chance is taken off.
 _BY_CHANCE = 0.25
 
@@ -91,7 +93,8 @@ def times_of(z: Scores, heard: Heard) -> Times:
 
     A window's score counts for its middle, and lines join the middles. A source is on where the score is above half of
     its largest, in every stretch where it reaches three quarters of that; a source that fills half of a window is then
-    on from where it begins. Where no window is near, it lasts to the window's ends. Only audible time counts. Edges are
+    on from where it begins. Where no window is near, it lasts to the window's ends. Only audible time counts, and pauses below
+    a second are part of the sound. Edges are
     right to within half a second where windows follow one another, and to a twentieth of one beside silence.
     """
     half, most = 0.5 * float(z.max()), 0.75 * float(z.max())
@@ -113,7 +116,7 @@ def times_of(z: Scores, heard: Heard) -> Times:
             if reached and begin is not None:
                 spans.append((begin, end))
             begin = None
-    return overlap(unite(spans), heard.active) or unite(spans)
+    return unite(overlap(unite(spans), heard.active), gap_s=_PAUSE_S) or unite(spans)
 
 
 def _crossing(middles: NDArray[np.float64], z: Scores, row: int, level: float) -> float:
