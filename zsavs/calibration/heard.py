@@ -93,9 +93,13 @@ def times_of(z: Scores, heard: Heard) -> Times:
 
     A window's score counts for its middle, and lines join the middles. A source is on where the score is above half of
     its largest, in every stretch where it reaches three quarters of that; a source that fills half of a window is then
-    on from where it begins. Where no window is near, it lasts to the window's ends. Only audible time counts, and pauses below
-    a second are part of the sound. Edges are
-    right to within half a second where windows follow one another, and to a twentieth of one beside silence.
+    on from where it begins. Where no window is near, it lasts to the window's ends. Only audible time counts, and
+    pauses below a second are part of the sound. Edges are right to within half a second where windows follow one
+    another, and to a twentieth of one beside silence.
+
+    Args:
+        z: the label's scores, W at least 1.
+        heard: the windows.
     """
     half, most = 0.5 * float(z.max()), 0.75 * float(z.max())
     length = heard.window_s
