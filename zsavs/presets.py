@@ -108,7 +108,7 @@ PRESETS: dict[str, Preset] = {
         vocabulary="coco_sounding",
         silent="",
         # Chosen on the sounds of ESC-10 alone, without any image.
-        settings={"min_probability": 0.4, "min_share": 2 / 3},
+        settings={"min_probability": 0.4, "min_share": 2 / 3, "min_z": 5.0, "max_gap": 4.0},
         strategy="classify",
         limits="preset pocket finds the 80 classes of COCO and nothing else; for any phrase: zsavs download base",
     ),
