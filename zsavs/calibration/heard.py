@@ -88,7 +88,7 @@ def by_chance(count: int) -> float:
     return _BY_CHANCE * math.sqrt(2 * math.log(1 + (count - 1) * HOP_S / WINDOW_S))
 
 
-def times_of(z: Scores, heard: Heard) -> Times:
+def times_of(z: Scores, starts_s: NDArray[np.float64], window_s: float, active: Times) -> Times:
     """When a label is heard: (W,) scores of the windows give on and off in seconds.
 
     A window's score counts for its middle, and lines join the middles. A source is on where the score is above half of
@@ -99,11 +99,12 @@ def times_of(z: Scores, heard: Heard) -> Times:
 
     Args:
         z: the label's scores, W at least 1.
-        heard: the windows.
+        starts_s: (W,) where each window begins.
+        window_s: length of a window.
+        active: when the clip is not silent.
     """
     half, most = 0.5 * float(z.max()), 0.75 * float(z.max())
-    length = heard.window_s
-    middles = heard.starts_s + length / 2
+    middles = starts_s + window_s / 2
     spans: list[tuple[float, float]] = []
     follows = np.append(np.diff(middles) <= 1.5 * HOP_S, False)
     begin: float | None = None
@@ -112,15 +113,15 @@ def times_of(z: Scores, heard: Heard) -> Times:
         on = z[row] >= half
         if on and begin is None:
             before = row > 0 and follows[row - 1]
-            begin = _crossing(middles, z, row - 1, half) if before else middle - length / 2
+            begin = _crossing(middles, z, row - 1, half) if before else middle - window_s / 2
             reached = False
         reached = reached or bool(on and z[row] >= most)
         if on and not (follows[row] and z[row + 1] >= half):
-            end = _crossing(middles, z, row, half) if follows[row] else middle + length / 2
+            end = _crossing(middles, z, row, half) if follows[row] else middle + window_s / 2
             if reached and begin is not None:
                 spans.append((begin, end))
             begin = None
-    return unite(overlap(unite(spans), heard.active), gap_s=_PAUSE_S) or unite(spans)
+    return unite(overlap(unite(spans), active), gap_s=_PAUSE_S) or unite(spans)
 
 
 def _crossing(middles: NDArray[np.float64], z: Scores, row: int, level: float) -> float:

@@ -201,7 +201,7 @@ class AudioScorer(_Scorer):
         if not len(query) or heard.whole:
             return query
         z = self.standardise(heard.embeddings, query.phrases)
-        return replace(query, times=tuple(times_of(row, heard) for row in z.T))
+        return replace(query, times=tuple(times_of(row, heard.starts_s, heard.window_s, heard.active) for row in z.T))
 
 
 class ImageScorer(_Scorer):

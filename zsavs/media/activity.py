@@ -33,8 +33,7 @@ def active_times(clip: AudioClip) -> Times:
     Returns:
         On and off in seconds from the start, in order; gaps below 0.3 s are closed. None for silence.
     """
-    level_db = _levels_db(clip)
-    return _times(clip, level_db > max(level_db.max() - _RANGE_DB, _SILENCE_DB))
+    return _times(clip, _sounding(clip)[0])
 
 
 def foreground_times(clip: AudioClip) -> Times:
@@ -43,15 +42,18 @@ def foreground_times(clip: AudioClip) -> Times:
     The background is what lies within 3 dB of the level that a tenth of the active time stays below, if it is steady:
     if that is at least a quarter of the active time, and something is louder.
     """
+    return _times(clip, _sounding(clip)[1])
+
+
+def _sounding(clip: AudioClip) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which frames are active, and which of these are foreground; the levels of a clip are measured once for both."""
     level_db = _levels_db(clip)
     active = level_db > max(level_db.max() - _RANGE_DB, _SILENCE_DB)
     if not active.any():
-        return ()
-    above = level_db > np.quantile(level_db[active], 0.1) + _BACKGROUND_DB
-    quiet = active & ~above
-    if not (active & above).any() or quiet.sum() < active.sum() / 4:
-        above = active
-    return _times(clip, active & above)
+        return active, active
+    louder = active & (level_db > np.quantile(level_db[active], 0.1) + _BACKGROUND_DB)
+    steady = louder.any() and (active & ~louder).sum() >= active.sum() / 4
+    return active, louder if steady else active
 
 
 def _levels_db(clip: AudioClip) -> NDArray[np.float64]:
@@ -113,8 +115,9 @@ def audible_windows(clip: AudioClip, window_s: float, hop_s: float) -> list[tupl
     length, hop = max(1, round(window_s * rate)), max(1, round(hop_s * rate))
     if type(clip) is not AudioClip or samples <= length:
         return [(0.0, clip)]
-    active, starts = active_times(clip), []
-    spans = unite(foreground_times(clip), gap_s=window_s / 2) or ((0.0, window_s),)
+    active, foreground = (_times(clip, frames) for frames in _sounding(clip))
+    starts: list[int] = []
+    spans = unite(foreground, gap_s=window_s / 2) or ((0.0, window_s),)
     for on, off in spans:
         first, last = round(on * rate), round(off * rate) - length
         if last <= first:  # in the middle

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.calibration.heard import HOP_S, WINDOW_S, Heard, times_of
+from zsavs.calibration.heard import HOP_S, WINDOW_S, times_of
 from zsavs.errors import InputError
 from zsavs.language.sound_sources import LabelPhrases, most_specific
 from zsavs.media.activity import active_times, audible_windows, unite
@@ -100,9 +100,11 @@ class Classify:
                     phrase: [label for label in largest if self.phrase_of(label) == phrase] for phrase in query.phrases
                 }
                 starts = np.array([start for start, _ in each])
-                heard = Heard(np.zeros((0, 0), np.float32), starts, WINDOW_S, active_times(clip), whole=False)
+                active = active_times(clip)
                 times = [
-                    times_of(np.array([max(tags[label] for label in labels) for tags in by_window]), heard)
+                    times_of(
+                        np.array([max(tags[label] for label in labels) for tags in by_window]), starts, WINDOW_S, active
+                    )
                     for labels in of_phrase.values()
                 ]
                 query = replace(query, times=tuple(times))

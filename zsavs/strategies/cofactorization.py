@@ -16,7 +16,7 @@ from zsavs.algebra.factorization import factorise
 from zsavs.algebra.joint_factorization import Side, descend
 from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration.abstention import check_limits, evidence_to_query
-from zsavs.calibration.heard import HOP_S, WINDOW_S
+from zsavs.calibration.heard import HOP_S, WINDOW_S, Heard
 from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.decomposition.embedded_clip import EmbeddedClipEncoder
 from zsavs.errors import ContractError, InputError, UnknownName
@@ -157,17 +157,19 @@ class Cofactorization:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One row for each label that a component of the audio and one of the image agree on."""
-        windows = [self._clearest(sample.audio) for sample in samples]  # 1. the windows in which something is heard
+        heard = self.audio_scorer.listen([sample.audio for sample in samples])
+        windows = [  # 1. the windows in which something is heard
+            self._clearest(sample.audio, rows) for sample, rows in zip(samples, heard, strict=True)
+        ]
         each = iter(self.audio_encoder.encode_audio_tokens([window for some in windows for window in some]))
         audio = [np.concatenate([next(each) for _ in some], axis=1) for some in windows]  # 2. tokens  (F, T, C_A)
         images = self.image_encoder.encode_image_tokens([s.image for s in samples], self.image_scale)  # (h, w, C_V)
         queries = [self._query(*tokens) for tokens in zip(audio, images, strict=True)]
-        return list(map(self.audio_scorer.timed, queries, self.audio_scorer.listen([s.audio for s in samples])))
+        return list(map(self.audio_scorer.timed, queries, heard))
 
-    def _clearest(self, clip: AudioClip) -> list[AudioClip]:
+    def _clearest(self, clip: AudioClip, heard: Heard) -> list[AudioClip]:
         """Of the audible windows those in which each of the best labels is heard best, in order of time."""
         windows = [window for _, window in audible_windows(clip, WINDOW_S, HOP_S)]
-        (heard,) = self.audio_scorer.listen([clip])
         z = self.audio_scorer.standardise(heard.embeddings, self.vocabulary)  # (W, K)
         best = (-z.max(axis=0)).argsort(kind="stable")[: max(self.top_k, 1)]
         return [windows[row] for row in sorted({int(z[:, label].argmax()) for label in best})]
