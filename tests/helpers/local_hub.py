@@ -297,10 +297,15 @@ class LocalHub:
     def _write(self, request: BaseHTTPRequestHandler, path: str, content: bytes) -> None:
         for start in range(0, len(content), 1 << 16):
             block = content[start : start + (1 << 16)]
-            request.wfile.write(block)
-            request.wfile.flush()
-            with self._lock:
+            with self._lock:  # before it is sent: whoever has the last byte may look at the count at once
                 self.sent[path] += len(block)
+            try:
+                request.wfile.write(block)
+                request.wfile.flush()
+            except OSError:
+                with self._lock:
+                    self.sent[path] -= len(block)
+                raise
 
 
 def allow_connections(monkeypatch: pytest.MonkeyPatch) -> None:
