@@ -114,7 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": {"algebra", "language", "media", "protocols", "storage", "types"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
-    "temporal": {"calibration", "media", "types"},
+    "temporal": {"calibration", "media", "result", "storage", "types"},
     "grounding": {"models", "protocols", "storage", "types"},
     "verification": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "segmentation": {"protocols", "storage", "types"},

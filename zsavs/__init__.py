@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zsavs.pipeline import Pipeline
     from zsavs.registry import list_components
     from zsavs.result import AVSResult
+    from zsavs.temporal.video_result import VideoResult
     from zsavs.types import AudioClip, AVSample, Proposals, Query
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Pipeline",
     "Proposals",
     "Query",
+    "VideoResult",
     "ZsavsError",
     "__version__",
     "build_pipeline",
@@ -47,6 +49,7 @@ _HOMES = {
     "Pipeline": "pipeline",
     "Proposals": "types",
     "Query": "types",
+    "VideoResult": "temporal.video_result",
     "ZsavsError": "errors",
     "build_pipeline": "build",
     "compare": "build",

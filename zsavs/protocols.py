@@ -9,13 +9,13 @@ the same ``space``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.types import AudioClip, AVSample, Proposals, Query
+from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query
 
 __all__ = [
     "AudioCaptioner",
@@ -33,6 +33,7 @@ __all__ = [
     "Strategy",
     "TextEncoder",
     "TimedAudioTagger",
+    "Tracker",
     "Verifier",
 ]
 
@@ -81,6 +82,31 @@ class Segmenter(Protocol):
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
         """For each sample the mask logits of its R regions: (R, H, W) float32, above 0 is inside."""
+        ...
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """Follows objects through the frames of a stretch of a video.
+
+    Attributes:
+        looks: in which frames the pipeline looks for objects before it asks: "every", or "pivots" for few of them,
+            where the evidence is strongest, between which the tracker segments by itself.
+    """
+
+    looks: str
+
+    def track(self, images: Sequence[NDArray[np.uint8]], found: Mapping[int, Detections]) -> list[Detections]:
+        """The objects of each frame, with ids: an object has the same one in all frames of the stretch.
+
+        Args:
+            images: the frames of the stretch in order, each (H, W, 3) uint8 RGB, all of one size.
+            found: by the place of a frame in ``images``, what was found when it was looked at, which may be nothing.
+
+        Returns:
+            One for each frame. An object has the phrase under which it was found. Ids are whole numbers from 0; which
+            object has which is the tracker's choice, and the same whenever the same is asked.
+        """
         ...
 
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from zsavs.protocols import TextEncoder
 
-__all__ = ["AVSResult"]
+__all__ = ["UNREADABLE", "AVSResult"]
 
 #: Version of the JSON layout; a reader refuses one that it does not know.
 _FORMAT = 1
 #: What reading a file that is no result, or half of one, can end in.
-_UNREADABLE = (
+UNREADABLE = (
     ArithmeticError,
     AttributeError,
     ContractError,
@@ -351,7 +351,7 @@ class AVSResult:
                 timings=data["timings_s"],
                 meta=data["meta"],
             )
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ResultFileError(f"{where}: not a zsavs result ({type(error).__name__}: {error}).") from error
 
     def to_coco(self, image_id: int = 0) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from zsavs.media.activity import Times
 from zsavs.media.arrays import as_array, checked_floats, checked_unit_range, frozen, row_numbers
 from zsavs.media.audio_clip import AudioClip
 
-__all__ = ["AVSample", "AudioClip", "Evidence", "Proposals", "Query", "Times", "note_of_left_out"]
+__all__ = ["AVSample", "AudioClip", "Detections", "Evidence", "Proposals", "Query", "Times", "note_of_left_out"]
 
 #: What is told of a source's times in words; a result has all of them.
 _MOST_TIMES = 4
@@ -308,3 +308,46 @@ class Proposals:
             self.selected[index],
             tuple(self.labels[i] for i in index) if self.labels else (),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The objects found in one frame of a video, as a tracker takes and gives them.
+
+    Args:
+        masks: (N, H, W) bool, of the frame's size.
+        phrases: N labels.
+        scores: (N,) in [0, 1].
+        ids: (N,) whole numbers, the object that each is in the frames around; zeros where that is not known yet.
+
+    Raises:
+        ContractError: lengths disagree, or values are out of range.
+    """
+
+    masks: NDArray[np.bool_]
+    phrases: tuple[str, ...]
+    scores: NDArray[np.float32]
+    ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "phrases", tuple(self.phrases))
+        count = len(self.phrases)
+        if self.masks.dtype != np.bool_ or self.masks.ndim != 3 or len(self.masks) != count:
+            raise ContractError(
+                f"Detections.masks: expected ({count}, height, width) booleans, got {self.masks.dtype} "
+                f"{self.masks.shape}."
+            )
+        ids = np.asarray(self.ids if len(self.ids) or not count else np.zeros(count), np.int64)
+        if ids.shape != (count,):
+            raise ContractError(f"Detections.ids: expected {count} numbers, got {ids.shape}.")
+        object.__setattr__(self, "masks", frozen(self.masks))
+        object.__setattr__(self, "scores", checked_unit_range(self.scores, (count,), "Detections.scores"))
+        object.__setattr__(self, "ids", frozen(ids))
+
+    @classmethod
+    def nothing(cls, size_hw: tuple[int, int]) -> Detections:
+        """No object, in a frame of ``size_hw`` (height, width)."""
+        return cls(np.zeros((0, *size_hw), np.bool_), (), np.zeros(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.phrases)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["decode", "encode"]
+__all__ = ["check", "decode", "encode"]
 
 
 def encode(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
@@ -30,11 +30,21 @@ def decode(rle: dict[str, Any]) -> NDArray[np.bool_]:
     Raises:
         ValueError: the counts do not fill the size.
     """
+    counts = check(rle)
+    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return flat.reshape(tuple(rle["size"]), order="F")
+
+
+def check(rle: dict[str, Any]) -> NDArray[np.int64]:
+    """The counts of a mask that can be decoded.
+
+    Raises:
+        ValueError: the counts do not fill the size.
+    """
     height, width = (int(n) for n in rle["size"])
     counts = np.asarray(rle["counts"], dtype=np.int64)
     pixels = height * width
     # Each count for itself too: the sum of huge ones can wrap around to the right number.
     if (counts < 0).any() or (counts > pixels).any() or counts.sum() != pixels:
         raise ValueError(f"run lengths add up to {counts.sum()}, a {height}x{width} mask has {pixels} pixels")
-    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
-    return flat.reshape((height, width), order="F")
+    return counts
