@@ -2,4 +2,5 @@
 
 - :mod:`~zsavs.temporal.frames`: each frame of a video with the audio around it.
 - :mod:`~zsavs.temporal.smoothing`: evidence averaged over neighbouring frames.
+- :mod:`~zsavs.temporal.video_result`: the answer for a video, its tracks, and its file.
 """
