@@ -6,6 +6,7 @@
     ├── InputError                what you handed over cannot be used
     │   ├── ImageError            an image: missing, broken, too large, wrong array
     │   ├── AudioError            a recording: missing, broken, empty, wrong array
+    │   ├── VideoError            a video: missing, broken, without moving pictures
     │   ├── VocabularyError       a list of labels: missing, empty, unreadable
     │   └── ResultFileError       a saved result that cannot be read back
     ├── UnknownName               no such strategy, preset, device, vocabulary, ...
@@ -38,6 +39,7 @@ __all__ = [
     "OutputError",
     "ResultFileError",
     "UnknownName",
+    "VideoError",
     "VocabularyError",
     "WeightsError",
     "ZsavsError",
@@ -59,6 +61,10 @@ class ImageError(InputError):
 
 class AudioError(InputError):
     """A recording is missing, broken, empty, or an array that is not a sound."""
+
+
+class VideoError(InputError):
+    """A video is missing, broken, holds no moving pictures, or is asked for times and rates that make no sense."""
 
 
 class VocabularyError(InputError):

@@ -17,7 +17,7 @@ from audio_files import numbered, said, sparse_wav
 from limits import bounded
 from waveforms import RATE, noise
 
-import zsavs.media.audio_file
+import zsavs.media.collector
 from zsavs.errors import AudioError, OutputError
 from zsavs.media.audio_clip import AudioClip
 from zsavs.media.audio_file import load_audio
@@ -27,8 +27,8 @@ from zsavs.media.mapped import release
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits a thousandth as high: in memory 16 k samples, channels apart 131 k, and whole a million."""
-    for name in ("_IN_MEMORY", "_MAX_VALUES", "_MAX_FRAMES"):
-        monkeypatch.setattr(zsavs.media.audio_file, name, getattr(zsavs.media.audio_file, name) // 2**10)
+    for name in ("IN_MEMORY", "MAX_VALUES", "MAX_FRAMES"):
+        monkeypatch.setattr(zsavs.media.collector, name, getattr(zsavs.media.collector, name) // 2**10)
 
 
 def is_mapped(clip: AudioClip) -> bool:
@@ -54,7 +54,7 @@ def test_what_is_mapped_is_what_would_be_in_memory(
 ) -> None:
     soundfile.write(tmp_path / file, np.stack([noise(20_001, seed) for seed in range(channels)], axis=1), RATE)
     held = load_audio(tmp_path / file)
-    monkeypatch.setattr(zsavs.media.audio_file, "_IN_MEMORY", 20_000)
+    monkeypatch.setattr(zsavs.media.collector, "IN_MEMORY", 20_000)
     clip = load_audio(tmp_path / file)
     assert is_mapped(clip)
     assert not is_mapped(held)
@@ -131,7 +131,7 @@ def test_more_than_fits_in_several_channels_is_downmixed(
     soundfile.write(tmp_path / "a.wav", wave.T, RATE, subtype="FLOAT")
     whole = load_audio(tmp_path / "a.wav")
     assert not said(caplog)
-    monkeypatch.setattr(zsavs.media.audio_file, "_MAX_VALUES", 20_000)
+    monkeypatch.setattr(zsavs.media.collector, "MAX_VALUES", 20_000)
     averaged = load_audio(tmp_path / "a.wav")
     assert averaged.waveform.shape == (1, 10_000)
     np.testing.assert_allclose(averaged.mono(), whole.mono(), rtol=0, atol=1e-7)

@@ -3,6 +3,13 @@
 - :mod:`~zsavs.media.input_file`: input files, opened or refused with the reason.
 - :mod:`~zsavs.media.arrays`: arrays from outside, checked and made read-only.
 - :mod:`~zsavs.media.audio_file`: audio files, decoded to an audio clip.
+- :mod:`~zsavs.media.audio_stream`: the sound of videos and of M4A, AAC, WMA, ..., placed by its time.
+- :mod:`~zsavs.media.collector`: a waveform as it is decoded, in memory or in a temporary file.
+- :mod:`~zsavs.media.video_file`: video files: their frames as a stream with their times, and their sound.
+- :mod:`~zsavs.media.video_writer`: frames encoded to a video file, with the original sound.
+- :mod:`~zsavs.media.audio_copy`: the sound of a file for another one, packet for packet or encoded again.
+- :mod:`~zsavs.media.display`: how a video's frames are displayed: upright, with square pixels, in RGB.
+- :mod:`~zsavs.media.container`: containers of moving pictures and sound, opened by PyAV.
 - :mod:`~zsavs.media.wav_header`: the length that the header of a WAV file does not state.
 - :mod:`~zsavs.media.mapped`: waveforms too long for memory, in a temporary file.
 - :mod:`~zsavs.media.audio_clip`: the audio clip, its downmix, and excerpts of it.

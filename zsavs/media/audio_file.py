@@ -6,7 +6,6 @@ gives the same bits; nothing here draws random numbers.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
@@ -19,27 +18,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.errors import AudioError, BrokenInstallation
-from zsavs.media.audio_clip import FASTEST_HZ, MAX_CHANNELS, AudioClip
-from zsavs.media.downmix import CANCELLED, Powers
+from zsavs.errors import AudioError, BrokenInstallation, MissingExtra
+from zsavs.media.audio_clip import FASTEST_HZ, AudioClip
+from zsavs.media.audio_stream import begin_of_pictures, read_sound
+from zsavs.media.collector import EXCERPT_S, Collector, excerpts_of, note_excerpts
 from zsavs.media.input_file import looks_like, open_input, readable_name
-from zsavs.media.mapped import MappedWriter
 from zsavs.media.wav_header import missing_size
 
 __all__ = ["EXCERPT_S", "load_audio"]
 
 log = logging.getLogger(__name__)
 
-#: Length of the excerpts of an audio file that is not read whole; the audio encoders take 10 s at a time.
-EXCERPT_S = 10.0
-#: The most samples, over all channels, of a clip that is held in memory (64 MiB): 3 minutes in stereo at 48 kHz.
-#: A longer one lies in a temporary file.
-_IN_MEMORY = 2**24
-#: The most samples over all channels that are kept apart (512 MiB): 23 minutes in stereo at 48 kHz. A longer recording
-#: is averaged to one channel.
-_MAX_VALUES = 2**27
-#: The most samples of one channel (4 GiB): 6 hours at 48 kHz. Of a longer recording excerpts are read, so many.
-_MAX_FRAMES = 2**30
 #: Frames decoded at a time: a damaged file loses at most this much before the damage.
 _BLOCK = 4096
 #: libsndfile's frame count for a stream that does not state its length.
@@ -54,6 +43,9 @@ _LIES = re.compile(
 
 def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = math.inf) -> AudioClip:
     """The audio clip of a file: WAV (also RF64), FLAC, OGG, Opus, MP3 and whatever else libsndfile decodes.
+
+    What it cannot decode is decoded by FFmpeg, with the extra ``zsavs[video]``: M4A, AAC, WMA, ... and the sound of a
+    video, which begins with the video's first frame (:func:`zsavs.media.video_file.load_video_audio`).
 
     It is decoded block by block and read whole. Up to 2^24 samples over all channels (3 minutes in stereo at 48 kHz)
     are held in memory; a longer waveform lies in a temporary file (TMPDIR) that goes with the clip: 0.7 GB for an hour
@@ -86,19 +78,21 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = math.inf
         raise AudioError(f"max_duration_s must be above 0, got {max_duration_s!r}.")
     with open_input(path, AudioError) as opened:
         file = _Steady(opened)
-        with _decoder(file, name) as reader:
-            rate, channels, frames, notes = reader.samplerate, reader.channels, reader.frames, reader.extra_info
+        try:
+            with _decoder(file, name) as reader:
+                rate, channels, frames, notes = reader.samplerate, reader.channels, reader.frames, reader.extra_info
+        except _Unread as error:
+            return _by_ffmpeg(path, name, max_duration_s, error)
         if not 0 < rate <= FASTEST_HZ:
             raise AudioError(f"{name}: the header says {rate} Hz, which no audio file has; export it again.")
         if frames >= _UNSTATED:
             frames = _count(file, name)
-        heard_s = min(max_duration_s, _MAX_FRAMES / rate)
-        excerpts = _excerpts(frames, rate, heard_s)
+        excerpts = excerpts_of(frames, rate, max_duration_s)
         waveform = _read(file, name, channels, excerpts)
         if waveform is None:
             stated, frames = frames, _count(file, name)
             log.warning("%s: only %.2f of %.2f s can be decoded; using those.", name, frames / rate, stated / rate)
-            excerpts = _excerpts(frames, rate, heard_s)
+            excerpts = excerpts_of(frames, rate, max_duration_s)
             waveform = _read(file, name, channels, excerpts, in_part=True)
         elif frames and file.corrected:
             log.warning("%s: its header states no length; using the %.2f s found.", name, frames / rate)
@@ -111,15 +105,33 @@ def load_audio(path: str | os.PathLike[str], *, max_duration_s: float = math.inf
             f"{name}: holds no samples that can be decoded; record or download it again, or, if a recorder was "
             f"interrupted, run: ffmpeg -ignore_length 1 -i {shlex.quote(name)} {_converted(name)}"
         )
-    if found < frames:
-        reason = f"max_duration_s={max_duration_s:g}" if heard_s == max_duration_s else "the rest is too much to hold"
-        log.warning(
-            "%s: %.1f s long; reading %d evenly spaced excerpts, %.1f s in all (%s).",
-            *(name, frames / rate, len(excerpts), found / rate, reason),
-        )
-    if len(waveform) < channels:
-        log.warning("%s: %d channels at %d Hz are downmixed to one to save memory.", name, channels, rate)
+    note_excerpts(name, waveform, frames, rate, channels, max_duration_s)
     return AudioClip(waveform, rate, source=os.fsdecode(path))
+
+
+class _Unread(AudioError):
+    """libsndfile cannot decode it."""
+
+
+def _by_ffmpeg(path: str | os.PathLike[str], name: str, max_duration_s: float, refused: _Unread) -> AudioClip:
+    """The audio clip of a file that libsndfile has refused.
+
+    Raises:
+        AudioError: FFmpeg cannot decode it either, or it has no sound.
+    """
+    try:
+        clip = read_sound(path, _Unread, max_duration_s=max_duration_s)
+    except _Unread:
+        raise AudioError(*refused.args) from refused.__cause__
+    except MissingExtra as error:
+        raise AudioError(
+            f'{refused}, or have FFmpeg\'s formats read as they are: pip install "zsavs[video]"'
+        ) from error
+    if clip is not None:
+        return clip
+    if begin_of_pictures(path, _Unread) is not None:
+        raise AudioError(f"{name}: a video without sound that can be decoded; name an audio file.")
+    raise AudioError(*refused.args) from refused.__cause__
 
 
 def _decoder(file: _Steady, name: str) -> Any:
@@ -142,7 +154,7 @@ def _decoder(file: _Steady, name: str) -> Any:
         return Forward(file)
     except soundfile.SoundFileError as error:
         kind = looks_like(file.file)
-        raise AudioError(
+        raise _Unread(
             f"{name}: cannot be decoded as WAV, FLAC, OGG, Opus or MP3"
             f"{f' (it looks like {kind})' if kind else ''}; name an audio file, or convert this one first: "
             f"ffmpeg -i {shlex.quote(name)} {_converted(name)}"
@@ -203,15 +215,6 @@ def _converted(name: str) -> str:
     return shlex.quote(f"{path.stem}.wav" if path.suffix.lower() != ".wav" else f"{path.stem}_fixed.wav")
 
 
-def _excerpts(frames: int, rate: int, max_duration_s: float) -> list[tuple[int, int]]:
-    """The excerpts to read: (first frame, number of frames) of each, in order and without overlap."""
-    if frames <= max_duration_s * rate:
-        return [(0, frames)]
-    length = max(1, int(min(EXCERPT_S, max_duration_s) * rate))
-    count = max(1, int(max_duration_s // EXCERPT_S))
-    return [(k * (frames - length) // max(1, count - 1), length) for k in range(count)]
-
-
 def _read(
     file: _Steady,
     name: str,
@@ -229,36 +232,17 @@ def _read(
         in_part: of a file that breaks off before, what there is of them; otherwise None.
         alone: the channel to hear in place of the mean, where one channel is made.
     """
-    total = sum(length for _, length in excerpts)
-    mix = channels > MAX_CHANNELS or (channels > 1 and channels * total > _MAX_VALUES)
-    rows, filled, powers = 1 if mix else channels, 0, Powers(channels)
-    with contextlib.ExitStack() as stack:
-        reader = stack.enter_context(_decoder(file, name))
-        writer = None
-        if rows * total > _IN_MEMORY:
-            writer = stack.enter_context(MappedWriter(rows, total, name))
-        else:
-            held = np.empty((rows, total), np.float32)
+    total, filled = sum(length for _, length in excerpts), 0
+    with _decoder(file, name) as reader, Collector(channels, total, name, alone=alone) as collector:
         for start, length in excerpts:
             for block in _blocks(reader, start, length):
-                values = np.ascontiguousarray(block.T)
-                if mix:
-                    if alone is None:
-                        powers.add(values)
-                    # Loud float files may overflow here; AudioClip refuses what comes of it.
-                    with np.errstate(over="ignore", invalid="ignore"):
-                        values = values.mean(axis=0, keepdims=True) if alone is None else values[alone : alone + 1]
-                if writer is not None:
-                    writer.write(values, filled)
-                else:
-                    held[:, filled : filled + len(block)] = values
+                collector.write(np.ascontiguousarray(block.T), filled)
                 filled += len(block)
         if filled < total and not in_part:
             return None
-        if mix and alone is None and powers.cancel:
-            log.warning(CANCELLED, name, powers.loudest + 1, channels)
-            return _read(file, name, channels, excerpts, in_part=in_part, alone=powers.loudest)
-        return (held if writer is None else writer.waveform(filled))[:, :filled]
+        if (other := collector.alone) is None:
+            return collector.waveform()
+    return _read(file, name, channels, excerpts, in_part=in_part, alone=other)
 
 
 def _blocks(reader: Any, start: int, length: int) -> Iterator[NDArray[np.float32]]:
