@@ -226,7 +226,8 @@ def _floats(values: NDArray[Any], channels: int, *, planar: bool) -> NDArray[np.
     if values.dtype == np.uint8:
         return (values.astype(np.float32) - 128) / 128
     if np.issubdtype(values.dtype, np.integer):
-        return np.asarray(values / -float(np.iinfo(values.dtype).min), np.float32)
+        full_scale = -float(np.iinfo(values.dtype).min)
+        return (values.astype(np.float64) / full_scale).astype(np.float32)
     # A copy: it becomes nobody's memory but ours.
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(np.float32)
