@@ -98,6 +98,7 @@ def write_clip(
             frame.duration = round((following - time_s) * _TICKS)
             packets += video.encode(frame)
         packets += video.encode(None)
+        packets[-1].duration = round(length_s / packets[-1].time_base)
         for octave, stream in enumerate(sounds):
             packets += _encoded(stream, sound, rate, channels, octave)
         packets.sort(key=lambda packet: (packet.dts or 0) * packet.time_base)
@@ -115,7 +116,8 @@ def write_sound(
     cover: bool = False,
 ) -> Path:
     """An audio file, with a cover image if asked for."""
-    with av.open(str(path), "w") as out:
+    # FFmpeg's own container for .m4a takes no cover, which other programs write there.
+    with av.open(str(path), "w", format="mp4" if cover else None) as out:
         stream = out.add_stream(codec, rate=rate, layout="mono" if channels == 1 else "stereo")
         packets: list[Any] = []
         if cover:

@@ -89,11 +89,13 @@ def _copied(out: Any, path: str | os.PathLike[str], zero_s: float | None, start_
         if zero_s is None:
             zero_s = float((stream.start_time or 0) * stream.time_base)
         shift = round((zero_s + start_s) / stream.time_base)
-        packets = container.demux(stream)
+        packets, errors = container.demux(stream), foreign_errors()
         while True:
             try:
-                packet = next(packets)
-            except (StopIteration, *foreign_errors()):  # the rest is missing, as it is in the original
+                packet = next(packets, None)
+            except errors:  # the rest is missing, as it is in the original
+                return
+            if packet is None:
                 return
             if packet.size == 0 or packet.dts is None:
                 continue

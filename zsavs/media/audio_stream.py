@@ -224,10 +224,9 @@ def _floats(values: NDArray[Any], channels: int, *, planar: bool) -> NDArray[np.
     if not planar:
         values = values.reshape(-1, channels).T
     if values.dtype == np.uint8:
-        return (values.astype(np.float32) - 128) / 128
-    if np.issubdtype(values.dtype, np.integer):
-        full_scale = -float(np.iinfo(values.dtype).min)
-        return (values.astype(np.float64) / full_scale).astype(np.float32)
+        values = (values.astype(np.int16) - 128) / 128
+    elif np.issubdtype(values.dtype, np.integer):
+        values = values / -float(np.iinfo(values.dtype).min)
     # A copy: it becomes nobody's memory but ours.
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(np.float32)

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain
 from numbers import Real
 from typing import Any, NamedTuple
@@ -79,8 +79,7 @@ def probe_video(path: str | os.PathLike[str]) -> VideoInfo:
         MissingExtra: PyAV is not installed.
     """
     name = readable_name(path, VideoError)
-    with open_container(path, VideoError) as container:
-        stream = _pictures(container, name, path)
+    with _open(path, name) as (container, stream):
         frame, begin_s = _first(container, stream, name)
         duration_s, rate = _stated_s(container, stream, begin_s), stream.average_rate or stream.guessed_rate
         size_hw, has_audio = Display(stream, frame).size_hw, sound_stream(container) is not None
@@ -129,8 +128,7 @@ def load_video_audio(path: str | os.PathLike[str]) -> AudioClip | None:
         MissingExtra: PyAV is not installed.
     """
     name = readable_name(path, VideoError)
-    with open_container(path, VideoError) as container:
-        _pictures(container, name, path)
+    with _open(path, name) as (container, _):
         if sound_stream(container) is None:
             return None
     clip = read_sound(path, VideoError)
@@ -237,8 +235,7 @@ class _Source:
         Raises:
             VideoError: as :func:`read_frames`.
         """
-        with open_container(self._path, VideoError) as container:
-            stream = _pictures(container, self._name, self._path)
+        with _open(self._path, self._name) as (container, stream):
             stream.thread_type = "AUTO"  # on all cores, each of which holds a frame
             self._decoder = Decoder(container, stream)
             frames = iter(self._decoder)
@@ -278,7 +275,9 @@ class _Source:
             if latest_s > -math.inf:
                 gap_s = time_s - latest_s
             latest_s = time_s
-            yield _Shown(frame, max(time_s, 0.0), time_s + (length_s if length_s > 0 else gap_s))
+            # Some decoders make up how long a frame is shown, and too little.
+            least_s = gap_s if length_s <= 0 else min(self._stated_s - time_s, gap_s)
+            yield _Shown(frame, max(time_s, 0.0), time_s + max(length_s, least_s))
 
     def shown(self, shown: _Shown) -> VideoFrame:
         """A frame as it is displayed.
@@ -305,16 +304,22 @@ class _Source:
 
 
 # ------------------------------------------------------------------------------------------------ what the file says
-def _pictures(container: Any, name: str, path: str | os.PathLike[str]) -> Any:
-    """The stream of moving pictures.
+@contextmanager
+def _open(path: str | os.PathLike[str], name: str) -> Iterator[tuple[Any, Any]]:
+    """The container of a video, and its stream of moving pictures.
 
     Raises:
-        VideoError: there is none, it is an image, or its frames are too large.
+        VideoError: it cannot be opened, there is none, it is an image, or its frames are too large.
     """
     with open_input(path, VideoError) as file:
         kind = looks_like(file)
     if _is_image(kind):
         raise VideoError(f"{name}: is {kind}, not a video; name a video, or segment an image with an audio file.")
+    with open_container(path, VideoError) as container:
+        yield container, _pictures(container, name)
+
+
+def _pictures(container: Any, name: str) -> Any:
     stream = picture_stream(container)
     if stream is None:
         held = "only sound" if container.streams.audio else "nothing that can be decoded"
