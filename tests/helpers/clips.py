@@ -119,6 +119,8 @@ def write_sound(
     # FFmpeg's own container for .m4a takes no cover, which other programs write there.
     with av.open(str(path), "w", format="mp4" if cover else None) as out:
         stream = out.add_stream(codec, rate=rate, layout="mono" if channels == 1 else "stereo")
+        if codec.startswith("wma"):
+            stream.bit_rate = 128_000
         packets: list[Any] = []
         if cover:
             image = out.add_stream("png", rate=1)

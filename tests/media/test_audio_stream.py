@@ -58,7 +58,7 @@ def test_the_first_samples_of_aac_are_where_they_were(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.m4a", [(0, 1, 440)], codec="aac")
     wave = load_audio(path).waveform[0]
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(44_100) / 44_100)
-    assert np.abs(wave[2000:40_000] - expected[2000:40_000]).max() < 0.02
+    assert np.abs(wave[2000:40_000] - expected[2000:40_000]).max() < 0.05
 
 
 def test_lossless_sound_is_what_libsndfile_gives(tmp_path: Path) -> None:
@@ -247,12 +247,12 @@ def test_of_more_than_may_lie_on_the_disk_excerpts_are_read(
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    """Twenty minutes, which are 230 MB of samples."""
+    """Ten minutes, which are 115 MB of samples."""
     path = tmp_path / "long.m4a"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("aac", rate=48_000, layout="mono")
         silence = np.zeros((1, 48_000), np.float32)
-        for second in range(1200):
+        for second in range(600):
             frame = av.AudioFrame.from_ndarray(silence, format="fltp", layout="mono")
             frame.sample_rate, frame.pts = 48_000, 48_000 * second
             out.mux(stream.encode(frame))
@@ -266,5 +266,5 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         mebibytes=700,
     )
     seconds, mebibytes = map(int, done.stdout.split())
-    assert seconds == 1200
+    assert seconds == 600
     assert mebibytes < 60
