@@ -87,7 +87,8 @@ def test_the_file_says_which_colours_it_has(tmp_path: Path) -> None:
 
 
 def test_a_photograph_comes_back_much_as_it_was(tmp_path: Path) -> None:
-    ramp = np.stack(np.meshgrid(np.linspace(0, 255, 64), np.linspace(0, 255, 48)) + [np.full((48, 64), 90.0)], axis=-1)
+    across, down = np.meshgrid(np.linspace(0, 255, 64), np.linspace(0, 255, 48))
+    ramp = np.stack([across, down, np.full((48, 64), 90.0)], axis=-1)
     picture = ramp.astype(np.uint8)
     with VideoWriter(tmp_path / "a.mp4", (48, 64), 10) as writer:
         for time_s in TENTHS:
@@ -188,15 +189,13 @@ def test_sound_is_kept_packet_for_packet(tmp_path: Path, file: str, source: str,
     ("file", "source", "codec", "again"),
     [
         ("o.mp4", "a.avi", "pcm_s16le", "aac"),
-        ("o.mp4", "a.mkv", "libvorbis", "aac"),
+        ("o.mp4", "a.mkv", "pcm_s24le", "aac"),
         ("o.webm", "a.mp4", "aac", "opus"),
     ],
 )
 def test_sound_that_the_container_cannot_hold_is_encoded_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str, source: str, codec: str, again: str
 ) -> None:
-    if codec not in av.codecs_available:
-        pytest.skip(f"FFmpeg has no {codec} here")
     original = write_clip(tmp_path / source, TENTHS, audio_codec=codec, sound=[(0, 1, 440), (1, 0.9, 880)], channels=2)
     path = write(tmp_path / file, audio_from=original)
     assert streams(path)["audio"] == again
@@ -278,12 +277,17 @@ def test_sound_lies_beside_its_frames_in_the_file(tmp_path: Path) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- complete or not
-def test_after_an_error_nothing_is_there(tmp_path: Path) -> None:
-    for error in (RuntimeError, KeyboardInterrupt):
-        with pytest.raises(error), VideoWriter(tmp_path / "a.mp4", (48, 64), 10) as writer:
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_after_an_error_nothing_is_there(tmp_path: Path, error: type[BaseException]) -> None:
+    def broken_off() -> None:
+        with VideoWriter(tmp_path / "a.mp4", (48, 64), 10) as writer:
             writer.write(image(0), 0)
+            assert list(tmp_path.iterdir())
             raise error
-        assert not list(tmp_path.iterdir())
+
+    with pytest.raises(error):
+        broken_off()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_leaves_the_file_that_was_there(tmp_path: Path) -> None:

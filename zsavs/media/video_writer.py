@@ -115,9 +115,8 @@ class VideoWriter:
             endings = [ending for ending, kind in _CONTAINERS.items() if kind in self._codec.containers]
             raise OutputError(f"{self._name}: a video by {codec!r} has a name that ends in {' or '.join(endings)}.")
         if not _can_encode(self._codec.encoder):
-            raise OutputError(
-                f"{self._name}: FFmpeg has no {self._codec.encoder} here; choose another codec: {CODECS}."
-            )
+            others = ", ".join(name for name in CODECS if name != codec)
+            raise OutputError(f"{self._name}: FFmpeg has no {self._codec.encoder} here; choose from: {others}.")
         if codec == "h264":
             log.warning("%s: encoded by libx264, which is under the GPL.", self._name)
         self._folder: Path | None = None
