@@ -6,6 +6,7 @@ damaged is decoded as far as it goes.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -79,7 +80,8 @@ def open_container(path: str | os.PathLike[str], error: type[InputError]) -> Ite
     kind = looks_like(reader)
     # Without the reader's limits, which are for images: FFmpeg reads what it asks for in small pieces, and many.
     assert isinstance(reader, io.BufferedReader)
-    with reader.detach() as file:
+    with reader.detach() as raw:
+        file = _Patient(raw)
         need_av(name)
         import av
 
@@ -95,6 +97,30 @@ def open_container(path: str | os.PathLike[str], error: type[InputError]) -> Ite
             yield container
         finally:
             container.close()
+
+
+class _Patient:
+    """A file as FFmpeg asks for it, for damaged headers that send it to places that no file has.
+
+    An exception here would be printed with its traceback and then ignored.
+    """
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file, self.tell = file, file.tell
+
+    def read(self, size: int) -> bytes:
+        """As that of the file; nothing where it cannot be read any more."""
+        try:
+            return self._file.read(size) or b""
+        except (OSError, ValueError):
+            return b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As that of the file; minus the number of the error where there is no such place."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
 
 
 def _reason(error: Exception) -> str:

@@ -126,16 +126,17 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         if self._path.is_dir():
             raise OutputError(f"{self._name}: is a folder; name a file in it.")
+        begun = False
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix=f".{self._path.name[:40]}.", dir=self._path.parent))
             self._begin(self._folder / f"video{self._path.suffix.lower()}")
+            begun = True
         except OSError as error:
-            self._discard()
             raise self._unwritten(error) from error
-        except BaseException:
-            self._discard()
-            raise
+        finally:
+            if not begun:
+                self._discard()
         return self
 
     def __exit__(
