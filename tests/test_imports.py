@@ -118,6 +118,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grounding": {"models", "protocols", "storage", "types"},
     "verification": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "segmentation": {"protocols", "storage", "types"},
+    "tracking": {"algebra", "language", "protocols", "storage", "types"},
     "composition": {"media", "types"},
     "pipeline": {"composition", "media", "models", "protocols", "result", "storage", "temporal", "types"},
     "presets": set(),
