@@ -33,8 +33,8 @@ def frame(*things: Thing, shown: float = 1.0) -> tuple[NDArray[np.uint8], Detect
         masks[:, *place] = False
         masks[row, *place] = True
         image[place] = colour
-    seen = masks.any(axis=(1, 2))
-    phrases = tuple(phrase for (phrase, *_), there in zip(things, seen.tolist(), strict=True) if there)
+    seen = [bool(mask.any()) for mask in masks]
+    phrases = tuple(phrase for (phrase, *_), there in zip(things, seen, strict=True) if there)
     return image, Detections(masks[seen], phrases, np.full(len(phrases), 0.9, np.float32))
 
 

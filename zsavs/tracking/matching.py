@@ -71,14 +71,14 @@ class Matcher:
         for then, now in self._by_overlap(known, new, may):
             answer[now] = then
             may[then], may[:, now] = False, False
-        rows, columns = np.flatnonzero(may.any(axis=1)), np.flatnonzero(may.any(axis=0))
+        rows, columns = _used(may)
         if len(rows):
             left, coming = [known[row] for row in rows], [new[column] for column in columns]
             alike = self.looks(left, coming)
             gain = alike - _FAR * np.minimum(1.0, _distances(left, coming) / diagonal)
             allowed = may[np.ix_(rows, columns)] & (alike >= self.min_similarity)
             for then, now in _most(np.where(allowed, gain + _FAR, 0.0)):
-                answer[int(columns[now])] = int(rows[then])
+                answer[columns[now]] = rows[then]
         return answer
 
     def looks(self, known: Sequence[Appearance], new: Sequence[Appearance]) -> NDArray[np.float64]:
@@ -111,13 +111,18 @@ class Matcher:
         gain[gain < self.min_overlap] = 0
         near = gain > 0
         unclear = near & ((gaps > 1) | (near.sum(axis=1, keepdims=True) > 1) | (near.sum(axis=0, keepdims=True) > 1))
-        rows, columns = np.flatnonzero(unclear.any(axis=1)), np.flatnonzero(unclear.any(axis=0))
+        rows, columns = _used(unclear)
         if len(rows):
             part = np.ix_(rows, columns)
             alike = self.looks([known[row] for row in rows], [new[column] for column in columns])
             other = (gaps[part] > 1) & (alike < self.min_similarity)
             gain[part] = np.where(other, 0.0, gain[part] + np.where(unclear[part], alike, 0.0))
         return _most(gain)
+
+
+def _used(pairs: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
+    """The rows and the columns with a pair."""
+    return np.flatnonzero(pairs.any(axis=1)).tolist(), np.flatnonzero(pairs.any(axis=0)).tolist()
 
 
 def _most(gain: NDArray[np.float64]) -> list[tuple[int, int]]:
