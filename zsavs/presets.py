@@ -84,6 +84,7 @@ PRESETS: dict[str, Preset] = {
             "verifier": Part("clip", settings={"temperature": 0.1}),
             "verifier.joint": Part("joint", settings={"min_z": 1.5}),
             "segmenter": Part("closer", settings={"margin": (0.1, 0.2, 0.3)}, around=_NANO_SAM2),
+            "tracker": Part("associate"),
             "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
         },
         # Chosen on scenes of their own (tools/orchestra --seed 11 to 15): banks of the orchestra hold much of what is
@@ -104,6 +105,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": Part("yolox", "yolox_nano.onnx", {"threshold": 0.1}),
             "verifier": Part("trust_grounder"),
             "segmenter": Part("deeplab", "deeplabv3_mnv2_pascal_quant.tflite", around=Part("u2net", "u2netp.onnx")),
+            "tracker": Part("associate"),
         },
         vocabulary="coco_sounding",
         silent="",
@@ -122,6 +124,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
             "verifier": Part("clip"),
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
+            "tracker": Part("associate"),
         },
     ),
     "large": Preset(
@@ -134,6 +137,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-base"),
             "verifier": Part("clip"),
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-large"),
+            "tracker": Part("associate"),
         },
     ),
     "imagebind": Preset(
@@ -147,6 +151,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
             "verifier": Part("clip"),
             "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
+            "tracker": Part("associate"),
         },
     ),
     "toy": Preset(
@@ -163,6 +168,7 @@ PRESETS: dict[str, Preset] = {
             "grounder.peaks": Part("toy_peaks"),
             "verifier": Part("clip"),
             "segmenter": Part("toy"),
+            "tracker": Part("associate"),
         },
         vocabulary=("red", "yellow", "green", "blue", "purple", "orange"),
         silent="",

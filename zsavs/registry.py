@@ -22,7 +22,7 @@ from zsavs.presets import PRESETS
 
 __all__ = ["ROLES", "find_component", "list_components"]
 
-#: What a component can be. Strategies ask for their parts by these names; a pipeline is made of the last three.
+#: What a component can be. Strategies ask for their parts by these names; a pipeline is made of the last four.
 ROLES = (
     "audio_text",
     "image_text",
@@ -33,6 +33,7 @@ ROLES = (
     "grounder",
     "verifier",
     "segmenter",
+    "tracker",
 )
 
 _BUILT_IN: dict[str, dict[str, str]] = {
@@ -105,6 +106,10 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "toy": "zsavs.testing.toy:ToySegmenter",
         "u2net": "zsavs.models.u2net:U2NetSegmenter",
     },
+    "tracker": {
+        "associate": "zsavs.tracking.associate:Associate",
+        "none": "zsavs.tracking.untracked:untracked",
+    },
     "decomposition": {
         "nmf": "zsavs.decomposition.nmf:SpectrogramNMF",
         "sparse": "zsavs.decomposition.sparse:SparseText",
@@ -152,7 +157,8 @@ def list_components(kind: str) -> list[str]:
 
     Args:
         kind: "strategy", "preset", "vocabulary", "decomposition", "dataset", or a role: "audio_text", "image_text",
-            "joint", "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter".
+            "joint", "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter",
+            "tracker".
 
     Raises:
         UnknownName: no such kind.

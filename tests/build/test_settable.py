@@ -29,7 +29,7 @@ def test_the_parts_that_a_strategy_asks_for_are_those_that_are_set() -> None:
 
 
 def test_roles_that_are_used_are_those_of_the_strategy_and_of_the_parts_themselves() -> None:
-    stages = {"grounder", "verifier", "segmenter", "image_text"}
+    stages = {"grounder", "verifier", "segmenter", "tracker", "image_text"}
     assert used_roles("caption", "base", {"audio_captioner": "whisper"}) == {*stages, "audio_captioner"}
     assert used_roles("audio_to_text", "base", {"audio_captioner": "whisper"}) == {*stages, "audio_text"}
 

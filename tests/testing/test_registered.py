@@ -34,6 +34,8 @@ from zsavs.testing.tiny.files import (
 )
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.tracking.associate import Associate
+from zsavs.tracking.untracked import untracked
 from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.joint_rescoring import JointVerifier
 from zsavs.verification.selection import TrustGrounder
@@ -84,6 +86,8 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
     ("segmenter", "u2net"): tiny_u2net,
+    ("tracker", "associate"): lambda: Associate(toy.ToyImageText()),
+    ("tracker", "none"): untracked,
 }
 
 CHECKS: dict[str, Callable[[Any], None]] = {
@@ -96,6 +100,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "grounder": testing.check_grounder,
     "verifier": testing.check_verifier,
     "segmenter": testing.check_segmenter,
+    "tracker": lambda made: None if made is None else testing.check_tracker(made),
 }
 
 #: Random weights hear nothing in particular: thresholds under which every phrase stays, and weights still differ.

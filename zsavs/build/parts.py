@@ -167,6 +167,8 @@ class Parts:
     def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:
         """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.
 
+        One whose default is None is left out, unless the component is there for another part or is named.
+
         Args:
             inner: by role, components that are not the pipeline's own.
 
@@ -175,7 +177,8 @@ class Parts:
         """
         parameters = inspect.signature(cls).parameters
         supplied = {**(inner or {})}
-        supplied |= {name: self.get(name, what) for name in parameters if name in ROLES and name not in supplied}
+        asked = [name for name in parameters if name in ROLES and name not in supplied]
+        supplied |= {name: self.get(name, what) for name in asked if not self._spared(name, parameters[name])}
         if "vocabulary" in parameters:
             supplied["vocabulary"] = self.vocabulary
         if "silent" in parameters:
@@ -186,6 +189,10 @@ class Parts:
                 raise UnknownName(f"setting of {what}", name, [*free, *ROLES])
         return cls(**supplied, **settings)
 
+    def _spared(self, role: str, parameter: inspect.Parameter) -> bool:
+        """Whether a part that a constructor can do without is not there anyway: neither built yet nor named."""
+        return parameter.default is None and role not in self.built and role not in self.overrides
+
     def cards(self) -> dict[str, Any]:
         """What every component built is: its card, where it has one."""
         return {
@@ -193,6 +200,7 @@ class Parts:
             if hasattr(part, "card")
             else type(part).__name__
             for role, part in sorted({**self.built, **self.inner}.items())
+            if part is not None  # the tracker "none"
         }
 
     def banks(self) -> dict[str, dict[str, str]]:

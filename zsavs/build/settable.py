@@ -16,7 +16,7 @@ __all__ = ["described_components", "settable", "settings_for", "split_settings",
 #: What a pipeline gives to every constructor itself.
 _SUPPLIED = ("vocabulary", "silent", "card", "device", *ROLES)
 #: The stages of every pipeline.
-_STAGES = ("grounder", "verifier", "segmenter")
+_STAGES = ("grounder", "verifier", "segmenter", "tracker")
 
 
 def settable(strategy: str, preset: str, parts: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
@@ -109,7 +109,9 @@ def _classes(strategy: str, preset: str, parts: Mapping[str, Any]) -> dict[str, 
             continue
         classes[role] = cls = find_component(role, part.name)
         if not hasattr(cls, "load"):  # made of other parts
-            waiting += [name for name in inspect.signature(cls).parameters if name in ROLES and name != role]
+            asked = inspect.signature(cls).parameters.items()
+            # One that it can do without is no reason to have it.
+            waiting += [name for name, p in asked if name in ROLES and name != role and p.default is not None]
     return classes
 
 

@@ -16,6 +16,7 @@ checked with samples of its own world. Toy-size models of the real classes with 
 - :mod:`~zsavs.testing.encoders`: the checks of encoders, captioners and audio taggers.
 - :mod:`~zsavs.testing.strategies`: the check of strategies.
 - :mod:`~zsavs.testing.regions`: the checks of grounders, verifiers and segmenters.
+- :mod:`~zsavs.testing.trackers`: the check of trackers.
 - :mod:`~zsavs.testing.requirements`: how a check says what is wrong.
 - :mod:`~zsavs.testing.pseudo_words`: the check of text towers that read words given as vectors.
 """
@@ -26,6 +27,7 @@ from zsavs.testing.pseudo_words import check_pseudo_words
 from zsavs.testing.regions import check_grounder, check_segmenter, check_verifier
 from zsavs.testing.samples import example_proposals, example_samples
 from zsavs.testing.strategies import check_strategy
+from zsavs.testing.trackers import check_tracker
 
 __all__ = [
     "check_audio_tagger",
@@ -35,6 +37,7 @@ __all__ = [
     "check_pseudo_words",
     "check_segmenter",
     "check_strategy",
+    "check_tracker",
     "check_verifier",
     "example_proposals",
     "example_samples",
