@@ -110,7 +110,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "draw": {"media"},
     "datasets": {"language", "media", "storage", "types"},
     "result": {"draw", "language", "media", "storage", "types"},
-    "models": {"language", "media", "protocols", "storage", "types"},
+    "tracking": {"algebra", "language", "protocols", "storage", "types"},
+    "models": {"language", "media", "protocols", "storage", "tracking", "types"},
     "calibration": {"algebra", "language", "media", "protocols", "storage", "types"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
@@ -118,7 +119,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grounding": {"models", "protocols", "storage", "types"},
     "verification": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "segmentation": {"protocols", "storage", "types"},
-    "tracking": {"algebra", "language", "protocols", "storage", "types"},
     "composition": {"media", "types"},
     "pipeline": {"composition", "media", "models", "protocols", "result", "storage", "temporal", "types"},
     "presets": set(),
@@ -154,8 +154,10 @@ _SHARED += (
     "outputs",
     "pseudo_words",
     "runtime",
+    "sam2_files",
     "text_memo",
     "torch_compile",
+    "video_memory",
 )
 SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in _SHARED}
 

@@ -108,7 +108,9 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     },
     "tracker": {
         "associate": "zsavs.tracking.associate:Associate",
+        "edgetam_video": "zsavs.models.edgetam_video:EdgeTamVideoSegmenter",
         "none": "zsavs.tracking.untracked:untracked",
+        "sam2_video": "zsavs.models.sam2_video:Sam2VideoSegmenter",
     },
     "decomposition": {
         "nmf": "zsavs.decomposition.nmf:SpectrogramNMF",

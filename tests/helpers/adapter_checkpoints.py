@@ -46,6 +46,12 @@ _GROUNDING_DINO = Checkpoint(
     processor="GroundingDinoProcessor",
 )
 
+_VIDEO_MEMORY = Checkpoint(
+    "Apache-2.0",
+    "memory_encoder.projection.weight",
+    {"batch_size": 2, "min_overlap": 0.6, "min_similarity": 0.7},
+)
+
 #: By the names of :data:`adapter_uses.USES`.
 CHECKPOINTS: dict[str, Checkpoint] = {
     "clap": _CLAP,
@@ -80,6 +86,8 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         "mask_decoder.iou_token.weight",
         {"multimask": False, "batch_size": 2, "prompts_at_once": 3},
     ),
+    "sam2_video": _VIDEO_MEMORY,
+    "edgetam_video": _VIDEO_MEMORY,
 }
 
 

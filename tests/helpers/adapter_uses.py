@@ -16,6 +16,7 @@ from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.types import AudioClip, Query
 
 __all__ = ["USES", "far_off", "on_device", "parts_of", "settings_of"]
@@ -30,6 +31,8 @@ IMAGES = [sample.image for sample in SAMPLES]
 WORDS = ["dog", "piano"]
 QUERIES = [Query(("dog", "piano"), np.array([0.9, 0.5], np.float32))] * len(SAMPLES)
 PROPOSALS = testing.example_proposals(SAMPLES)
+FRAMES, _FOUND = testing.example_frames()
+PIVOTS = {place: _FOUND[place] for place in (1, 3)}
 POINTS = [np.array([[[3.0, 4.0]], [[40.0, 30.0]]])] * len(SAMPLES)
 
 Uses = dict[str, Callable[[Any], Any]]
@@ -57,6 +60,8 @@ PSEUDO_WORD_USES: Uses = {
 }
 JOINT_USES: Uses = {**AUDIO_USES, **IMAGE_USES, **TEXT_USES, **PSEUDO_WORD_USES}
 BOX_USES: Uses = {"boxes": _found}
+#: How much of each frame every object covers, from two pivots.
+TRACK_USES: Uses = {"shares": lambda part: [here.masks.mean(axis=(1, 2)) for here in part.track(FRAMES, PIVOTS)]}
 
 #: By name: what makes it, with a seed if one is given, and what it is asked.
 USES: dict[str, tuple[Callable[..., Any], Uses]] = {
@@ -84,6 +89,8 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
             "points": lambda part: [logits for logits, _ in part.segment_points(SAMPLES, POINTS)],
         },
     ),
+    "sam2_video": (tiny_sam2_video, TRACK_USES),
+    "edgetam_video": (tiny_edgetam_video, TRACK_USES),
 }
 
 #: What a constructor takes after the model, by name of the attribute that keeps it.

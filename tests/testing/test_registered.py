@@ -34,6 +34,7 @@ from zsavs.testing.tiny.files import (
 )
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.tracking.associate import Associate
 from zsavs.tracking.untracked import untracked
 from zsavs.verification.clip_rescoring import ClipVerifier
@@ -87,7 +88,9 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("segmenter", "toy"): toy.ToySegmenter,
     ("segmenter", "u2net"): tiny_u2net,
     ("tracker", "associate"): lambda: Associate(toy.ToyImageText()),
+    ("tracker", "edgetam_video"): tiny_edgetam_video,
     ("tracker", "none"): untracked,
+    ("tracker", "sam2_video"): tiny_sam2_video,
 }
 
 CHECKS: dict[str, Callable[[Any], None]] = {

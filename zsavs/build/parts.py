@@ -141,11 +141,20 @@ class Parts:
         if not hasattr(cls, "load"):  # made of other parts, not of a checkpoint
             return self.fill(cls, dict(part.settings), f"{role} {part.name!r}", self._inner(role, part, cls))
         settings: dict[str, Any] = {"device": self.device, "dtype": self.dtype, **part.settings}
-        if part.checkpoint:
-            settings["checkpoint"] = part.checkpoint
+        if checkpoint := part.checkpoint or self._shared_checkpoint(cls):
+            settings["checkpoint"] = checkpoint
         if part.around:
             settings[role] = self.inner[f"{role} {part.around.name}"] = self._make(role, part.around)
         return loaded_once(cls, settings)
+
+    def _shared_checkpoint(self, cls: Any) -> str:
+        """The checkpoint of the part that a class shares its files with (``checkpoint_of``), "" where there is none."""
+        role, name = getattr(cls, "checkpoint_of", ("", ""))
+        given = self.overrides.get(role)
+        part = Part.named(given) if given and isinstance(given, str) else self.plan.parts.get(role)
+        while part is not None and part.name != name:
+            part = part.around or (Part.named(part.checkpoint) if part.checkpoint else None)
+        return part.checkpoint if part else ""
 
     def _inner(self, role: str, part: Part, cls: Any) -> dict[str, Any]:
         """For a part around another part of its own role, as a detector is asked for anything at all: that part.

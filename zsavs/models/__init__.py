@@ -21,6 +21,8 @@ What adapters share:
 - :mod:`~zsavs.models.file_runtimes`: ONNX and LiteRT files as functions.
 - :mod:`~zsavs.models.label_space`: embeddings spanned by a classifier's labels.
 - :mod:`~zsavs.models.mask_logits`: from shares of a crop to the mask logits of a box.
+- :mod:`~zsavs.models.video_memory`: masks followed through frames by SAM 2 and its relatives.
+- :mod:`~zsavs.models.sam2_files`: the checkpoints of SAM 2, of which two adapters are loaded.
 
 The adapters, and the files that carry their names in front:
 
@@ -38,6 +40,8 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.grounding_dino_prompts`: several phrases in one prompt, and the tokens of each.
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
+- :mod:`~zsavs.models.sam2_video`: SAM 2, a tracker.
+- :mod:`~zsavs.models.edgetam_video`: EdgeTAM, a tracker.
 - :mod:`~zsavs.models.yamnet`: YAMNet, an audio tagger that says when.
 - :mod:`~zsavs.models.yamnet_features`: its log-mel patches.
 - :mod:`~zsavs.models.yolox`: YOLOX, a detector of COCO's classes.

@@ -1,5 +1,5 @@
 """SAM 2: masks for boxes and points (Ravi et al., "SAM 2: Segment Anything in Images and Videos", ICLR 2025), by the
-classes of transformers. Images only; the memory for videos is not loaded."""
+classes of transformers. Images only; with the memory for videos: :mod:`zsavs.models.sam2_video`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import batches, in_batches, in_threads, inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model, needing
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
 from zsavs.models.runtime import load_part
+from zsavs.models.sam2_files import CARDS, COPIES, DEFAULT
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.types import AVSample, Proposals
@@ -28,32 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["CARDS", "DEFAULT", "Sam2Segmenter"]
 
 _NAME = "SAM 2"
-
-DEFAULT = "facebook/sam2.1-hiera-tiny"
-
-_DATA = "SA-1B, SA-V and an internal set: images and videos with masks"
-_READ = "a stored copy of its hub page, commit "
-
-CARDS: dict[str, WeightCard] = {
-    DEFAULT: WeightCard(DEFAULT, "Apache-2.0", 156, _DATA, verified=f"{_READ}de431c4"),
-    "zsavs:nano/sam2": WeightCard("zsavs:nano/sam2", "Apache-2.0", 2, "drawn images of the orchestra with masks"),
-    "facebook/sam2.1-hiera-small": WeightCard(
-        "facebook/sam2.1-hiera-small", "Apache-2.0", 184, _DATA, verified=f"{_READ}ee5bba1"
-    ),
-    "facebook/sam2.1-hiera-base-plus": WeightCard(
-        "facebook/sam2.1-hiera-base-plus", "Apache-2.0", 323, _DATA, verified=f"{_READ}b732075"
-    ),
-    "facebook/sam2.1-hiera-large": WeightCard("facebook/sam2.1-hiera-large", "Apache-2.0", 898, _DATA),
-}
-# Their processor_config.json is of the video model, and holds nothing about images.
-CARDS = needing(CARDS, (*MODEL_FILES, "preprocessor_config.json"))
-
-#: One table of random frequencies places both pixels and prompts. Files written by transformers 4 hold it once, and
-#: transformers 5 would fill the other with new random numbers: masks would have little to do with their boxes.
-_COPIES = {
-    "prompt_encoder.shared_embedding.positional_embedding": "shared_image_embedding.positional_embedding",
-}
-
 
 #: Logits (H, W) of one prompt, and how well the model thinks it did (1,): an array, as it is filled later.
 _Decoded = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -113,7 +88,7 @@ class Sam2Segmenter(Adapter):
         Raises:
             MissingWeights, WeightsError: as :meth:`load`.
         """
-        return [load_model("Sam2Model", folder, dtype, copies=_COPIES), load_part("AutoImageProcessor", folder)]
+        return [load_model("Sam2Model", folder, dtype, copies=COPIES), load_part("AutoImageProcessor", folder)]
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
         """For each sample the mask logits of its R boxes: (R, H, W) float32, above 0 is inside.

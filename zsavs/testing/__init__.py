@@ -27,7 +27,7 @@ from zsavs.testing.pseudo_words import check_pseudo_words
 from zsavs.testing.regions import check_grounder, check_segmenter, check_verifier
 from zsavs.testing.samples import example_proposals, example_samples
 from zsavs.testing.strategies import check_strategy
-from zsavs.testing.trackers import check_tracker
+from zsavs.testing.trackers import check_tracker, example_frames
 
 __all__ = [
     "check_audio_tagger",
@@ -39,6 +39,7 @@ __all__ = [
     "check_strategy",
     "check_tracker",
     "check_verifier",
+    "example_frames",
     "example_proposals",
     "example_samples",
     "toy",

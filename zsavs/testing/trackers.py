@@ -11,7 +11,7 @@ from zsavs.protocols import Tracker
 from zsavs.testing.requirements import require, verb
 from zsavs.types import Detections
 
-__all__ = ["check_tracker"]
+__all__ = ["check_tracker", "example_frames"]
 
 #: The example: a square of each of these colours, in frames of this size, which moves by some pixels from frame to
 #: frame.
@@ -40,7 +40,7 @@ def check_tracker(
     looks = getattr(tracker, "looks", None)
     require(looks in ("every", "pivots"), f'track: looks is "every" or "pivots", got {looks!r}.')
     if images is None or found is None:
-        images, found = _squares()
+        images, found = example_frames()
         found = found if looks == "every" else {place: found[place] for place in (1, 3)}
     track = verb(tracker, "track")
     answer = track(images, found)
@@ -71,8 +71,8 @@ def check_tracker(
         require(len(empty) == len(images), "track: one answer for each frame, where nothing was found as well.")
 
 
-def _squares() -> tuple[list[NDArray[np.uint8]], dict[int, Detections]]:
-    """Frames with squares that move to the right, and where they are."""
+def example_frames() -> tuple[list[NDArray[np.uint8]], dict[int, Detections]]:
+    """Frames with squares that move to the right, and what is found in each: where they are."""
     images, found = [], {}
     for number in range(_FRAMES):
         image = np.full((*_SIZE_HW, 3), 90, np.uint8)

@@ -67,7 +67,7 @@ class Matcher:
         answer: list[int | None] = [None] * len(new)
         if not known or not new:
             return answer
-        may = self._same_phrase(known, new)
+        may = self.same_phrase(known, new)
         for then, now in self._by_overlap(known, new, may):
             answer[now] = then
             may[then], may[:, now] = False, False
@@ -93,7 +93,7 @@ class Matcher:
         assert self.image_text is not None
         return list(self.image_text.encode_image(crops))
 
-    def _same_phrase(self, known: Sequence[Appearance], new: Sequence[Appearance]) -> NDArray[np.bool_]:
+    def same_phrase(self, known: Sequence[Appearance], new: Sequence[Appearance]) -> NDArray[np.bool_]:
         """(K, N), whether the phrases mean the same; a "brown dog" is a "dog", whichever was said first."""
         thens, then = _distinct(known)
         nows, now = _distinct(new)
