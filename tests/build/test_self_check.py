@@ -24,6 +24,7 @@ from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind
 from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.trackers import tiny_sam2_video
 
 TEXTS = ("dog", "cat", "piano", "rain", "siren", "train")
 ROLE_OF = {
@@ -39,6 +40,8 @@ ROLE_OF = {
     "mm_grounding_dino": "grounder",
     "owlv2": "grounder",
     "sam2": "segmenter",
+    "sam2_video": "tracker",
+    "edgetam_video": "tracker",
 }
 OF_FILES: dict[str, tuple[str, Callable[[], Any]]] = {
     "yamnet": ("audio_tagger", files.tiny_yamnet),
@@ -147,6 +150,8 @@ BROKEN: dict[str, tuple[str, Callable[[], Any], str]] = {
     "a full mask": ("segmenter", lambda: Segments(1), "the mask of a disc is the whole image"),
     "a mask of another size": ("segmenter", lambda: Segments(1, 30), r"\(1, 30, 30\), not of the image's size"),
     "a mask of NaN": ("segmenter", lambda: filled(tiny_sam2(), float("nan")), "NaN"),
+    "a tracker of zeros": ("tracker", lambda: filled(tiny_sam2_video(), 0.0), "a disc that moves on is lost"),
+    "a tracker of NaN": ("tracker", lambda: filled(tiny_sam2_video(), float("nan")), "SAM 2 returned NaN"),
 }
 
 

@@ -31,8 +31,7 @@ IMAGES = [sample.image for sample in SAMPLES]
 WORDS = ["dog", "piano"]
 QUERIES = [Query(("dog", "piano"), np.array([0.9, 0.5], np.float32))] * len(SAMPLES)
 PROPOSALS = testing.example_proposals(SAMPLES)
-FRAMES, _FOUND = testing.example_frames()
-PIVOTS = {place: _FOUND[place] for place in (1, 3)}
+FRAMES, FOUND = testing.example_frames()
 POINTS = [np.array([[[3.0, 4.0]], [[40.0, 30.0]]])] * len(SAMPLES)
 
 Uses = dict[str, Callable[[Any], Any]]
@@ -60,8 +59,21 @@ PSEUDO_WORD_USES: Uses = {
 }
 JOINT_USES: Uses = {**AUDIO_USES, **IMAGE_USES, **TEXT_USES, **PSEUDO_WORD_USES}
 BOX_USES: Uses = {"boxes": _found}
-#: How much of each frame every object covers, from two pivots.
-TRACK_USES: Uses = {"shares": lambda part: [here.masks.mean(axis=(1, 2)) for here in part.track(FRAMES, PIVOTS)]}
+
+
+def _followed(part: Any) -> list[np.ndarray]:
+    """The coarsest features of the first frames, and how much of each frame a square covers that is followed."""
+    walk = part.follow(FRAMES[:3])
+    shares = []
+    for step in range(3):
+        masks = walk.step()
+        shares.append(np.array([masks[0].mean() if masks else 0.0]))
+        if not step:
+            walk.seed(0, FOUND[0].masks[0])
+    return [*(scales[-1].cpu().numpy() for scales, _ in part.encode(FRAMES[:3])), *shares]
+
+
+FOLLOW_USES: Uses = {"followed": _followed}
 
 #: By name: what makes it, with a seed if one is given, and what it is asked.
 USES: dict[str, tuple[Callable[..., Any], Uses]] = {
@@ -89,8 +101,8 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
             "points": lambda part: [logits for logits, _ in part.segment_points(SAMPLES, POINTS)],
         },
     ),
-    "sam2_video": (tiny_sam2_video, TRACK_USES),
-    "edgetam_video": (tiny_edgetam_video, TRACK_USES),
+    "sam2_video": (tiny_sam2_video, FOLLOW_USES),
+    "edgetam_video": (tiny_edgetam_video, FOLLOW_USES),
 }
 
 #: What a constructor takes after the model, by name of the attribute that keeps it.

@@ -174,6 +174,16 @@ class _Stream:
         _wait("synchronize")
 
 
+def _no_grad(mode: Any) -> None:
+    """Enter ``torch.no_grad`` in place of the inference mode."""
+    mode.instead = torch.no_grad() if mode.mode else contextlib.nullcontext()
+    mode.instead.__enter__()
+
+
+def _grad_again(mode: Any, *error: Any) -> None:
+    mode.instead.__exit__(*error)
+
+
 @contextlib.contextmanager
 def pretended() -> Iterator[list[str]]:
     """Within it ``DEVICE`` is a device of this machine; gives the list of waits for it."""
@@ -187,11 +197,8 @@ def pretended() -> Iterator[list[str]]:
                 stack.enter_context(mock.patch.object(module, "resolve_device", torch.device))
         stack.enter_context(mock.patch.object(device_copies, "_ASYNCHRONOUS", (DEVICE.type,)))
         stack.enter_context(mock.patch.object(torch.cuda, "current_stream", return_value=_Stream()))
-        # Tensors that were made in it are not to be wrapped.
-        plain = contextlib.nullcontext
-        stack.enter_context(
-            mock.patch.object(torch, "inference_mode", lambda mode=True: torch.no_grad() if mode else plain())
-        )
+        # Tensors that were made in it are not to be wrapped; transformers has methods that are decorated with it.
+        stack.enter_context(mock.patch.multiple(torch.inference_mode, __enter__=_no_grad, __exit__=_grad_again))
         stack.callback(torch._C._set_only_lift_cpu_tensors, torch._C._only_lift_cpu_tensors())
         torch._C._set_only_lift_cpu_tensors(True)
         stack.enter_context(_Everywhere())

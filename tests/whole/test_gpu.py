@@ -22,7 +22,7 @@ from zsavs.testing.toy import scene
 pytestmark = pytest.mark.gpu
 
 #: Float32 on a GPU: convolutions round to TF32, and boxes are in pixels.
-APART = {"boxes": 0.5, "points": 0.05}
+APART = {"boxes": 0.5, "points": 0.05, "followed": 0.05}
 
 
 @pytest.fixture(autouse=True)

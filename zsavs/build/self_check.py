@@ -27,7 +27,7 @@ from zsavs.media.image_file import load_image
 from zsavs.presets import Part, find_preset
 from zsavs.registry import find_component
 from zsavs.storage.weights import SHIPPED, WeightCard, is_address, is_local
-from zsavs.types import AudioClip, AVSample, Proposals, Query
+from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query
 
 __all__ = ["Finding", "check_checkpoints", "check_component"]
 
@@ -147,6 +147,7 @@ def check_component(role: str, part: Any, texts: Sequence[str]) -> str:
         "audio_tagger": _check_tagger,
         "grounder": _check_grounder,
         "segmenter": _check_segmenter,
+        "tracker": _check_tracker,
     }.get(role, _check_encoder)
     return check(part, texts)
 
@@ -258,6 +259,17 @@ def _check_segmenter(part: Any, _texts: Sequence[str]) -> str:
     disc = _disc()
     overlap = (mask & disc).sum() / (mask | disc).sum()
     return f"a box around a disc gives a mask, which overlaps with it by {overlap:.2f}"
+
+
+def _check_tracker(part: Any, _texts: Sequence[str]) -> str:
+    disc = _disc()
+    frames = [np.roll(_images()["disc"], shift, axis=1) for shift in (0, 6, 12)]
+    answer = part.track(frames, {0: Detections(disc[None], ("disc",), np.ones(1, np.float32))})
+    if not len(answer[1]) or not answer[1].masks[0].any():
+        raise WeightsError("a disc that moves on is lost in the next frame.")
+    mask, there = answer[1].masks[0], np.roll(disc, 6, axis=1)
+    overlap = (mask & there).sum() / (mask | there).sum()
+    return f"a disc that moves is followed by a mask, which overlaps with it by {overlap:.2f}"
 
 
 # -------------------------------------------------------------------------------- what is asked

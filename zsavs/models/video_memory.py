@@ -15,7 +15,7 @@ from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, in_threads, inference
 from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model
-from zsavs.models.device_copies import copy_to_device
+from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
 from zsavs.models.runtime import load_part
@@ -170,8 +170,10 @@ class _Walk:
             self._ahead.extend(self.segmenter.encode(some))
         scales, places = self._ahead.popleft()
         self._seen = {"vision_feats": scales, "vision_pos_embeds": [places]}
-        masks = {number: self._ask(session) for number, session in self.sessions.items()}
-        return {number: mask for number, mask in masks.items() if mask.any()}
+        asked = {number: self._ask(session) for number, session in self.sessions.items()}
+        wait_for_copies(self.segmenter.device)
+        check_finite(self.segmenter.family, *(numbers for _, numbers in asked.values()))
+        return {number: mask for number, (mask, numbers) in asked.items() if numbers[0] > 0 and mask.any()}
 
     def seed(self, number: int, mask: NDArray[np.bool_]) -> None:
         """Say what an object is in this frame; see :class:`zsavs.tracking.propagate.Follower`."""
@@ -194,7 +196,7 @@ class _Walk:
             session.output_dict_per_obj[0]["non_cond_frame_outputs"].pop(self.frame, None)
             session.frames_tracked_per_obj[0].pop(self.frame, None)
         square = (model.image_size,) * 2 if isinstance(model.image_size, int) else tuple(model.image_size)
-        pixels = torch.from_numpy(np.array(mask, np.float32))[None, None].to(device)
+        pixels = copy_to_device(torch.from_numpy(np.array(mask, np.float32))[None, None], device)
         if mask.shape != square:
             pixels = torch.nn.functional.interpolate(
                 pixels, size=square, mode="bilinear", align_corners=False, antialias=True
@@ -204,8 +206,10 @@ class _Walk:
         self._ask(session)
         session.remove_mask_inputs(0, self.frame)
 
-    def _ask(self, session: Any) -> NDArray[np.bool_]:
-        """What the model says of an object in this frame: its mask (H, W), empty where it is not in sight."""
+    def _ask(self, session: Any) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """What the model says of an object in this frame: its mask (H, W), and two numbers: the logit that it is in
+        sight, and the largest of the mask's. Not to be read before
+        :func:`zsavs.models.device_copies.wait_for_copies`."""
         import torch
         from torch.nn.functional import interpolate
 
@@ -218,12 +222,10 @@ class _Walk:
             outputs = segmenter.model(inference_session=session, frame=unseen, frame_idx=self.frame)
             size_hw = (session.video_height, session.video_width)
             logits = interpolate(outputs.pred_masks.float(), size_hw, mode="bilinear", align_corners=False)[0, 0]
-            score = float(outputs.object_score_logits)
-            found = logits.cpu().numpy()
-        check_finite(segmenter.family, found, np.array(score))
+            numbers = torch.stack([outputs.object_score_logits.float().flatten()[0], logits.abs().amax()])
+            answer = copy_to_cpu(logits > 0), copy_to_cpu(numbers)
         self.evict(session)
-        mask: NDArray[np.bool_] = found > 0
-        return mask if score > 0 else np.zeros_like(mask)
+        return answer
 
     def evict(self, session: Any) -> None:
         """Drop what the model will not read again; transformers keeps all of it."""
