@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from zsavs.errors import InputError
+from zsavs.errors import ContractError, InputError
 from zsavs.protocols import Tracker
 from zsavs.testing import toy
 from zsavs.tracking.appearance import Appearance, appearances, overlap
@@ -172,6 +172,12 @@ def test_the_same_is_answered_twice_and_the_order_of_detections_does_not_matter(
         assert sorted(zip(a.ids.tolist(), map(np.ndarray.tobytes, a.masks), strict=True)) == sorted(
             zip(b.ids.tolist(), map(np.ndarray.tobytes, b.masks), strict=True)
         )
+
+
+def test_masks_of_another_size_are_refused() -> None:
+    image, found = frame(("dog", RED, 20, 20))
+    with pytest.raises(ContractError, match=r"frame 1 has \(30, 60\) pixels and the masks found in it \(60, 120\)"):
+        Associate().track([image[::2, ::2]] * 2, {1: found})
 
 
 def test_settings_out_of_range_are_refused() -> None:

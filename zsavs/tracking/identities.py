@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.errors import ContractError
 from zsavs.tracking.appearance import SHORT_GAP, Appearance, appearances
 from zsavs.tracking.matching import Matcher
 from zsavs.types import Detections
@@ -43,6 +44,9 @@ class Identities:
         Returns:
             The same objects without those whose mask is empty, with whole numbers from 0 as ids, in the order in which
             they were first seen. An object keeps the phrase that it was first found under.
+
+        Raises:
+            ContractError: a mask is not of its frame's size.
         """
         begin = self._frame if start is None else start
         first, last = _first_and_last(images, tracked, begin)
@@ -84,6 +88,11 @@ def _first_and_last(
     first: dict[int, Appearance] = {}
     last: dict[int, Appearance] = {}
     for number, (image, found) in enumerate(zip(images, tracked, strict=True), start=begin):
+        if found.masks.shape[1:] != image.shape[:2]:
+            raise ContractError(
+                f"frame {number} has {image.shape[:2]} pixels and the masks found in it {found.masks.shape[1:]}; a "
+                "tracker takes masks of the frame's size."
+            )
         for inner, one in zip(map(int, found.ids), appearances(image, found, number), strict=True):
             if one.area:
                 first.setdefault(inner, one)
