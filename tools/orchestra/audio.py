@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -11,7 +13,18 @@ from numpy.typing import NDArray
 
 from tools.orchestra.catalogue import Patch, Thing
 
-__all__ = ["LONG_SECONDS", "RATE_HZ", "SECONDS", "Band", "background", "in_turn", "mix"]
+__all__ = [
+    "LONG_SECONDS",
+    "RATE_HZ",
+    "SECONDS",
+    "Band",
+    "at_times",
+    "background",
+    "in_turn",
+    "longest_rest",
+    "mix",
+    "sounding",
+]
 
 RATE_HZ = 32_000
 SECONDS = 4.0
@@ -45,6 +58,7 @@ class Band:
             raise FileNotFoundError(f"{sound_font}: no such sound font; on Debian: apt install fluid-soundfont-gm")
         import fluidsynth
 
+        _fix_dither()
         self.synth = fluidsynth.Synth(gain=0.5, samplerate=float(RATE_HZ))
         self.font = self.synth.sfload(str(sound_font))
 
@@ -84,6 +98,16 @@ class Band:
                 break
         stereo = np.concatenate(pieces).reshape(-1, 2)
         return np.asarray(stereo.mean(axis=1) / 32768, np.float32)
+
+
+@functools.cache
+def _fix_dither() -> None:
+    """Have FluidSynth draw its dither, once for a process, from the beginning of C's random numbers.
+
+    Otherwise a clip would depend on whoever drew some of them before; the dither of a faint one is heard when it is
+    brought to full scale.
+    """
+    ctypes.CDLL(None).srand(1)
 
 
 def _phrase(patch: Patch, rng: np.random.Generator):  # type: ignore[no-untyped-def]
@@ -147,18 +171,38 @@ def in_turn(
         (T,) float32 of ``LONG_SECONDS``, at most 1; for each clip on and off in seconds, from its first to its last
         50 ms that are louder than 20 dB below its loudest.
     """
-    count = int(LONG_SECONDS * RATE_HZ)
-    spare = count - sum(map(len, parts)) - (len(parts) + 1) * _REST_S * RATE_HZ
+    spare = int(LONG_SECONDS * RATE_HZ) - sum(map(len, parts)) - (len(parts) + 1) * _REST_S * RATE_HZ
     rests = _REST_S * RATE_HZ + spare * rng.dirichlet(np.ones(len(parts) + 1))
-    whole = background(rng, LONG_SECONDS) * 10 ** (-rng.uniform(20, 45) / 20)
-    times, start = [], 0
+    starts, times, start = [], [], 0
     for part, rest in zip(parts, rests, strict=False):
         start += int(rest)
-        whole[start : start + len(part)] += _levelled(part, rng)
-        on, off = _sounding(part)
+        starts.append(start)
+        on, off = sounding(part)
         times.append((start / RATE_HZ + on, start / RATE_HZ + off))
         start += len(part)
-    return np.asarray(whole / np.abs(whole).max() * 10 ** (-rng.uniform(1, 20) / 20), np.float32), times
+    return at_times(parts, starts, LONG_SECONDS, rng), times
+
+
+def at_times(
+    parts: Sequence[NDArray[np.float32]], starts: Sequence[int], seconds: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Several clips, each from a sample of its own on, over a background that goes on.
+
+    Loudness and background are as :func:`mix` has them.
+
+    Args:
+        parts: clips, none of which passes the end.
+        starts: the first sample of each.
+        seconds: of the recording.
+        rng: draws levels.
+
+    Returns:
+        (T,) float32, at most 1.
+    """
+    whole = background(rng, seconds) * 10 ** (-rng.uniform(20, 45) / 20)
+    for part, start in zip(parts, starts, strict=True):
+        whole[start : start + len(part)] += _levelled(part, rng)
+    return np.asarray(whole / np.abs(whole).max() * 10 ** (-rng.uniform(1, 20) / 20), np.float32)
 
 
 def _levelled(part: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -166,9 +210,19 @@ def _levelled(part: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     return np.asarray(part / np.sqrt((part**2).mean()) * 10 ** (rng.uniform(-3, 3) / 20))
 
 
-def _sounding(part: NDArray[np.float32]) -> tuple[float, float]:
+def sounding(part: NDArray[np.float32]) -> tuple[float, float]:
     """When a clip begins and ends to sound, in seconds from its start."""
+    loud = _loud(part)
+    return loud[0] / 20, (loud[-1] + 1) / 20
+
+
+def longest_rest(part: NDArray[np.float32]) -> float:
+    """The longest time in seconds, between its begin and its end, for which a clip does not sound."""
+    return float(np.diff(_loud(part)).max(initial=1) - 1) / 20
+
+
+def _loud(part: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Which twentieths of a second sound."""
     step = RATE_HZ // 20
     power = (part[: len(part) // step * step].reshape(-1, step) ** 2).mean(axis=1)
-    loud = np.flatnonzero(power > power.max() * 10 ** (_BEGUN_DB / 10))
-    return loud[0] / 20, (loud[-1] + 1) / 20
+    return np.flatnonzero(power > power.max() * 10 ** (_BEGUN_DB / 10))

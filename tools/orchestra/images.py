@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from tools.orchestra.catalogue import Thing
 
-__all__ = ["Drawing", "Placed", "draw"]
+__all__ = ["FONT", "SIZES_HW", "Costume", "Drawing", "Light", "Placed", "draw", "ground", "paste"]
 
 FONT = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 
@@ -65,7 +66,7 @@ def draw(placed: Sequence[Placed], rng: np.random.Generator) -> Drawing:
 def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.Generator) -> Drawing | None:
     """Draw once; None where a thing is hidden too much."""
     height, width = size_hw
-    canvas = Image.fromarray(_ground(size_hw, rng))
+    canvas = Image.fromarray(ground(size_hw, rng))
     index = np.zeros(size_hw, np.uint8)
     areas = []
     largest = 0.62 if len(placed) < 3 else 0.5
@@ -74,17 +75,41 @@ def _attempt(placed: Sequence[Placed], size_hw: tuple[int, int], rng: np.random.
         for _ in range(20):
             left = int(rng.integers(0, max(1, width - sprite.width)))
             top = int(rng.integers(0, max(1, height - sprite.height)))
-            solid = np.asarray(sprite.getchannel("A"))[: height - top, : width - left] > 127
-            under = index[top : top + solid.shape[0], left : left + solid.shape[1]]
+            solid, under = _within(sprite, index, (left, top))
             if (under[solid] > 0).mean() < 0.15:
                 break
-        canvas.paste(sprite, (left, top), sprite)
-        under[solid] = number
-        areas.append(int(solid.sum()))
+        areas.append(paste(sprite, (left, top), canvas, index, number))
     visible = [(index == number).sum() for number in range(1, len(placed) + 1)]
     if any(seen < _VISIBLE * area for seen, area in zip(visible, areas, strict=True)):
         return None
-    return Drawing(_light(np.asarray(canvas), rng), index)
+    return Drawing(Light.drawn(rng)(np.asarray(canvas)), index)
+
+
+def paste(
+    sprite: Image.Image, left_top: tuple[int, int], canvas: Image.Image, index: NDArray[np.uint8], number: int
+) -> int:
+    """Draw a thing, RGBA, on the image and its number on the index, wherever it is solid.
+
+    Args:
+        left_top: its corner in pixels of the image, of which it may reach out on any side.
+
+    Returns:
+        How many pixels of the image it has.
+    """
+    canvas.paste(sprite, left_top, sprite)
+    solid, under = _within(sprite, index, left_top)
+    under[solid] = number
+    return int(solid.sum())
+
+
+def _within(
+    sprite: Image.Image, index: NDArray[np.uint8], left_top: tuple[int, int]
+) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+    """What is solid of the part of a thing that is within the image, and the index there."""
+    left, top = left_top
+    solid = np.asarray(sprite.getchannel("A"))[max(0, -top) :, max(0, -left) :] > 127
+    under = index[max(0, top) : max(0, top + sprite.height), max(0, left) : max(0, left + sprite.width)]
+    return solid[: under.shape[0], : under.shape[1]], under
 
 
 @functools.cache
@@ -98,18 +123,38 @@ def _glyph(character: str) -> Image.Image:
 
 def _sprite(one: Placed, longest: float, rng: np.random.Generator) -> Image.Image:
     """A glyph in a size, colour and position of its own, cut to what is not transparent."""
-    glyph = _glyph(one.thing.glyphs[int(rng.integers(len(one.thing.glyphs)))])
-    glyph = _tinted(glyph, one.hue, rng)
-    if rng.random() < 0.5:
-        glyph = glyph.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    scale = longest / max(glyph.size)
-    stretch = np.exp(rng.uniform(-0.1, 0.1))
-    glyph = glyph.resize(
-        (max(8, round(glyph.width * scale * stretch)), max(8, round(glyph.height * scale / stretch))),
-        Image.Resampling.LANCZOS,
-    )
-    glyph = glyph.rotate(rng.uniform(-35, 35), Image.Resampling.BICUBIC, expand=True)
-    return glyph.crop(glyph.getchannel("A").point(lambda a: 255 * (a > 127)).getbbox())
+    costume = Costume.drawn(one, rng)
+    return costume.posed(longest, rng.uniform(-35, 35))
+
+
+@dataclass(frozen=True)
+class Costume:
+    """How a thing looks in all sizes and positions.
+
+    Args:
+        glyph: RGBA, in its colours.
+        stretch: it is so much wider, and less high.
+    """
+
+    glyph: Image.Image
+    stretch: float
+
+    @classmethod
+    def drawn(cls, one: Placed, rng: np.random.Generator) -> Self:
+        """One of its glyphs at random, in random colours, mirrored or not."""
+        glyph = _glyph(one.thing.glyphs[int(rng.integers(len(one.thing.glyphs)))])
+        glyph = _tinted(glyph, one.hue, rng)
+        if rng.random() < 0.5:
+            glyph = glyph.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return cls(glyph, float(np.exp(rng.uniform(-0.1, 0.1))))
+
+    def posed(self, longest: float, degrees: float) -> Image.Image:
+        """The thing with a longest side in pixels before it is turned, RGBA, cut to what is not transparent."""
+        scale = longest / max(self.glyph.size)
+        size = (self.glyph.width * scale * self.stretch, self.glyph.height * scale / self.stretch)
+        glyph = self.glyph.resize((max(8, round(size[0])), max(8, round(size[1]))), Image.Resampling.LANCZOS)
+        glyph = glyph.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+        return glyph.crop(glyph.getchannel("A").point(lambda a: 255 * (a > 127)).getbbox())
 
 
 def _tinted(glyph: Image.Image, hue: float | None, rng: np.random.Generator) -> Image.Image:
@@ -128,8 +173,8 @@ def _tinted(glyph: Image.Image, hue: float | None, rng: np.random.Generator) -> 
     return painted
 
 
-def _ground(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A texture between two or three colours: gradients, clouds, stripes, checks, blobs, in a random mixture."""
+def ground(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A background, (H, W, 3) uint8, between two or three colours: a mixture of gradients, clouds, stripes and more."""
     height, width = size_hw
     down, right = np.mgrid[0:height, 0:width] / max(size_hw)
     maps = []
@@ -168,13 +213,34 @@ def _clouds(size_hw: tuple[int, int], rng: np.random.Generator) -> NDArray[np.fl
     return clouds
 
 
-def _light(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Light from one side, of a slight colour, and a lens that is not quite sharp."""
-    height, width = image.shape[:2]
-    angle = rng.uniform(0, 2 * np.pi)
-    ramp = np.linspace(-1, 1, height)[:, None] * np.sin(angle) + np.linspace(-1, 1, width)[None] * np.cos(angle)
-    light = (1 + rng.uniform(0, 0.25) * ramp)[..., None] * rng.uniform(0.85, 1.1, 3)
-    lit = np.clip(image * light, 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        lit = np.asarray(Image.fromarray(lit).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.8))))
-    return lit
+@dataclass(frozen=True)
+class Light:
+    """Light from one side, of a slight colour, and a lens that is not quite sharp.
+
+    Args:
+        angle: where from, in radians.
+        strength: how much brighter it is there, from 0.
+        colour: (3,) factors of red, green and blue.
+        blur_px: of the lens.
+    """
+
+    angle: float
+    strength: float
+    colour: NDArray[np.float64]
+    blur_px: float
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Self:
+        """A light at random."""
+        angle, strength, colour = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.25), rng.uniform(0.85, 1.1, 3)
+        return cls(angle, strength, colour, rng.uniform(0.3, 0.8) if rng.random() < 0.3 else 0.0)
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image (H, W, 3) in this light."""
+        height, width = image.shape[:2]
+        down, right = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+        ramp = down * np.sin(self.angle) + right * np.cos(self.angle)
+        lit = np.clip(image * ((1 + self.strength * ramp)[..., None] * self.colour), 0, 255).astype(np.uint8)
+        if self.blur_px:
+            lit = np.asarray(Image.fromarray(lit).filter(ImageFilter.GaussianBlur(self.blur_px)))
+        return lit
