@@ -129,6 +129,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "is3": "zsavs.datasets.is3:IS3",
         "ms3": "zsavs.datasets.avsbench:MS3",
         "orchestra": "zsavs.datasets.orchestra:Orchestra",
+        "orchestra_motion": "zsavs.datasets.orchestra_motion:OrchestraMotion",
         "robust_ms3": "zsavs.datasets.avsbench_robust:RobustMS3",
         "robust_s4": "zsavs.datasets.avsbench_robust:RobustS4",
         "s4": "zsavs.datasets.avsbench:S4",

@@ -34,7 +34,7 @@ __all__ = ["write_clips", "write_scenes"]
 _FOR_SCENES, _FOR_CLIPS = 0x5CE, 0xC11
 
 #: Of the frames of clips, as WebP has it, to 100.
-_QUALITY = 70
+_QUALITY = 65
 
 #: Red, blue and others for the things of a mask, the first for the background.
 _PALETTE = [0, 0, 0, 230, 60, 60, 60, 160, 230, 240, 200, 60, 120, 200, 90, 180, 100, 210]

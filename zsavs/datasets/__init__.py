@@ -17,6 +17,8 @@ Opening a data set reads its list once and decodes nothing; memory grows with th
 - :mod:`~zsavs.datasets.avsbench_robust`: AVSBench-Robust.
 - :mod:`~zsavs.datasets.localisation`: the lists of SSLalignment.
 - :mod:`~zsavs.datasets.orchestra`: composed scenes that ship with zsavs.
+- :mod:`~zsavs.datasets.orchestra_motion`: composed clips of things that move and sound by a schedule; they ship.
+- :mod:`~zsavs.datasets.scene_list`: the lists of the orchestra, scenes and clips.
 - :mod:`~zsavs.datasets.photographs`: two photographs with audio files that ship with zsavs; no data set.
 - :mod:`~zsavs.datasets.coco_esc`: images of COCO with audio clips of ESC-50, as tools/pairs pairs them.
 - :mod:`~zsavs.datasets.folder`: your own files in a flat folder.

@@ -17,18 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.datasets.audio import AudioFiles
-from zsavs.datasets.base import IGNORE, Item, Reader, Target
+from zsavs.datasets.base import Item, Reader, Target
 from zsavs.datasets.layout import find_folder, need_folder
 from zsavs.datasets.masks import read_ids, read_image
-from zsavs.datasets.metadata import load_json
-from zsavs.errors import ContractError, InputError, UnknownName, first_line
+from zsavs.datasets.scene_list import brief, check_labels, checked_text, checked_times, file_name, read_list
+from zsavs.errors import InputError
 from zsavs.storage.files import is_there
-from zsavs.types import AVSample, Query, Times
+from zsavs.types import AVSample, Times
 
 __all__ = ["Orchestra", "Scene", "Thing"]
 
 _LIST = "scenes.json"
-_VERSION = 1
 #: Condition of a scene in which nothing in view sounds, by its group; in other groups the source is off screen.
 _CONDITIONS = {"silence": "silence", "noise": "noise"}
 
@@ -107,16 +106,10 @@ class Orchestra(Reader):
             )
         super().__init__(root, split)
         path = find_folder(self.root, ("",), _LIST) / _LIST
-        known, scenes = _read_list(path)
-        wanted = tuple(known) if groups is None else tuple(groups)
-        for group in wanted:
-            if group not in known:
-                raise UnknownName(f"group of {path}", group, known)
-        self.groups: dict[str, str] = {group: text for group, text in known.items() if group in wanted}
-        self.scenes: Mapping[str, Scene] = _in_rounds({n: s for n, s in scenes.items() if s.group in self.groups})
-        if not self.scenes:
-            raise InputError(f"{path}: expected scenes of {', '.join(wanted) or 'some group'}; found none.")
-        self.classes = ("background", *sorted({label for scene in scenes.values() for label in scene.heard}))
+        self.groups: dict[str, str]
+        self.scenes: Mapping[str, Scene]
+        self.groups, self.scenes, everything = read_list(path, "scenes", groups, _scene)
+        self.classes = check_labels(path, {label for scene in everything for label in scene.heard})
         self._folders = [need_folder(self.root / name) for name in ("images", "audio", "masks")]
         self._audio_files = AudioFiles(1)
 
@@ -172,81 +165,23 @@ class Orchestra(Reader):
         return index
 
 
-def _in_rounds(scenes: Mapping[str, Scene]) -> dict[str, Scene]:
-    """The scenes by how many of their group came before, and otherwise in their own order."""
-    before: dict[str, int] = {}
-    rounds = {}
-    for name, scene in scenes.items():
-        rounds[name] = before[scene.group] = before.get(scene.group, -1) + 1
-    return {name: scenes[name] for name in sorted(scenes, key=rounds.__getitem__)}
-
-
-def _read_list(path: Path) -> tuple[dict[str, str], dict[str, Scene]]:
-    """Groups with their descriptions, and scenes by name.
-
-    Raises:
-        InputError: the file is not such a list; says where it differs.
-    """
-    listing = load_json(path)
-    if not isinstance(listing, dict) or listing.get("version") != _VERSION:
-        found = listing.get("version") if isinstance(listing, dict) else type(listing).__name__
-        raise InputError(f"{path}: expected a list of scenes of version {_VERSION}; found {found!r}.")
-    groups, rows = listing.get("groups"), listing.get("scenes")
-    if not isinstance(groups, dict) or not all(isinstance(text, str) for text in groups.values()):
-        raise InputError(f"{path}: expected 'groups' to map names to descriptions; found {_brief(groups)}.")
-    if not isinstance(rows, list) or not rows:
-        raise InputError(f"{path}: expected 'scenes' to be a list that is not empty; found {_brief(rows)}.")
-    scenes: dict[str, Scene] = {}
-    for number, row in enumerate(rows, 1):
-        try:
-            name, scene = _scene(row)
-        except KeyError as error:
-            raise InputError(f"{path}: scene {number} cannot be used (it has no {error}).") from error
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: scene {number} cannot be used ({error}).") from error
-        if scene.group not in groups or name in scenes:
-            fault = f"is in the unknown group {scene.group!r}" if scene.group not in groups else "is there twice"
-            raise InputError(f"{path}: scene {name!r} {fault}.")
-        scenes[name] = scene
-    if len({label for scene in scenes.values() for label in scene.heard}) >= IGNORE:
-        raise InputError(f"{path}: more than {IGNORE - 1} labels are heard, and a label map holds no more.")
-    return groups, scenes
-
-
 def _scene(row: Any) -> tuple[str, Scene]:
     """Name and scene of an entry; KeyError, TypeError or ValueError where it is none."""
-    name, heard = row["name"], tuple(_text(label) for label in row["heard"])
-    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name or "\0" in name:
-        raise ValueError(f"name {name!r} is no file name")
-    things = tuple(Thing(_text(thing["label"]), thing["sounding"]) for thing in row["things"])
+    name, heard = file_name(row["name"]), tuple(checked_text(label) for label in row["heard"])
+    things = tuple(Thing(checked_text(thing["label"]), thing["sounding"]) for thing in row["things"])
     if not all(isinstance(thing.sounding, bool) for thing in things):
         raise TypeError("'sounding' is not true or false")
     unheard = [thing.label for thing in things if thing.sounding and thing.label not in heard]
     if unheard:
         raise ValueError(f"{unheard[0]!r} sounds and is not heard")
-    return name, Scene(_text(row["group"]), heard, things, _times(row.get("times", {}), heard))
+    return name, Scene(checked_text(row["group"]), heard, things, _times(row.get("times", {}), heard))
 
 
 def _times(by_label: Any, heard: Sequence[str]) -> dict[str, Times]:
     """The times of an entry; TypeError or ValueError where they are none."""
     if not isinstance(by_label, dict):
-        raise TypeError(f"'times' maps labels to seconds, found {_brief(by_label)}")
+        raise TypeError(f"'times' maps labels to seconds, found {brief(by_label)}")
     unheard = [label for label in by_label if label not in heard]
     if unheard:
         raise ValueError(f"{unheard[0]!r} has times and is not heard")
-    try:
-        checked = Query(tuple(by_label), np.ones(len(by_label), np.float32), times=tuple(by_label.values()))
-    except ContractError as error:
-        raise ValueError(first_line(error)) from error
-    return dict(zip(by_label, checked.times or (), strict=True))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise TypeError(f"expected a word, found {_brief(value)}")
-    return value
-
-
-def _brief(value: Any) -> str:
-    """The start of a value, on one line."""
-    return " ".join(repr(value).split())[:60]
+    return checked_times(tuple(by_label), tuple(by_label.values()))
