@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tools.orchestra.__main__ import write_scenes
-from tools.orchestra.audio import LONG_SECONDS, RATE_HZ, SOUND_FONT, in_turn
+from tools.orchestra.audio import LONG_SECONDS, RATE_HZ, SOUND_FONT, in_turn, longest_rest, sounding
 from tools.orchestra.images import FONT
 from tools.orchestra.scenes import GROUPS
 from zsavs.datasets.orchestra import Orchestra
@@ -42,6 +44,32 @@ def test_sources_in_turn_are_where_it_is_said(seed: int) -> None:
     inside = np.logical_or.reduce([(on < seconds) & (seconds < off) for on, off in times])
     loud, quiet = (float((part**2).mean()) for part in (wave[inside], wave[~inside]))
     assert loud > 30 * quiet > 0
+
+
+def test_a_rest_is_measured_between_begin_and_end() -> None:
+    wave = np.concatenate([tone(1.0, quiet_s=0.3), np.zeros(RATE_HZ // 2, np.float32), tone(0.5)])
+    assert sounding(wave) == (0.3, 2.0)
+    assert longest_rest(wave) == pytest.approx(0.5)
+    assert longest_rest(tone(1.0)) == 0
+
+
+@drawing
+def test_a_clip_does_not_depend_on_what_the_process_did_before(tmp_path: Path) -> None:
+    """FluidSynth draws its dither from C's random numbers, once for a process; others draw some of them, too."""
+    pytest.importorskip("fluidsynth")
+    code = f"""
+import ctypes, hashlib, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+for _ in range(int(sys.argv[1])):
+    ctypes.CDLL(None).rand()
+import numpy as np
+from tools.orchestra.audio import Band
+from tools.orchestra.catalogue import THINGS
+with Band() as band:
+    print(hashlib.sha256(band.play(THINGS["bell"], np.random.default_rng(0), 0.5).tobytes()).hexdigest())
+"""
+    told = [subprocess.run([sys.executable, "-c", code, n], capture_output=True, text=True, check=True) for n in "07"]
+    assert told[0].stdout == told[1].stdout != ""
 
 
 @drawing

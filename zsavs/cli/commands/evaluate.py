@@ -32,7 +32,7 @@ _Root = Annotated[
         "--test_data_path",
         metavar="DIR",
         parser=parsing.text,
-        help="where the data set is; only 'orchestra' comes with zsavs",
+        help="where the data set is; only 'orchestra' and 'orchestra_motion' come with zsavs",
         rich_help_panel=options.DATA,
     ),
 ]
@@ -169,7 +169,7 @@ def evaluate(
 
 def _preset_for(dataset: str) -> str:
     """The preset that answers where none is named: that of its scenes for the orchestra, else the best one here."""
-    return "nano" if dataset == "orchestra" else preset_here()
+    return "nano" if dataset in ("orchestra", "orchestra_motion") else preset_here()
 
 
 def _open(name: str, root: str | None, split: str | None, given: list[str] | None) -> Any:
