@@ -3,6 +3,7 @@
 - :mod:`~zsavs.metrics.functional`: metrics as pure functions.
 - :mod:`~zsavs.metrics.f_measure_curve`: the F-measure at each of 255 thresholds.
 - :mod:`~zsavs.metrics.semantic`: metrics of label maps.
+- :mod:`~zsavs.metrics.tracking`: metrics of videos: contours, identities, and when sources sound.
 - :mod:`~zsavs.metrics.streaming`: the same metrics for sets that do not fit in memory.
 - :mod:`~zsavs.metrics.suites`: the suites of the benchmarks, by name.
 - :mod:`~zsavs.metrics.base_suite`: the base of every suite.
@@ -13,6 +14,6 @@
 - :mod:`~zsavs.metrics.input_checks`: checks of the arrays that metrics are given.
 """
 
-from zsavs.metrics import functional, streaming, suites
+from zsavs.metrics import functional, streaming, suites, tracking
 
-__all__ = ["functional", "streaming", "suites"]
+__all__ = ["functional", "streaming", "suites", "tracking"]
