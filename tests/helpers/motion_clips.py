@@ -23,7 +23,7 @@ GROUPS: dict[str, tuple[dict[str, list[list[float]]], dict[str, list[list[float]
     "moving": ({"green": [], "red": [[0.5, 2.0]]}, {}),
     "crossing": ({"red": [[0.0, 3.0]], "blue": [[1.0, 2.0]]}, {}),
     "off_screen": ({"red": []}, {"yellow": [[0.0, 1.0], [2.0, 3.0]]}),
-    "silent": ({"red": [], "blue": []}, {}),
+    "silent": ({"purple": [], "blue": []}, {}),
 }
 
 
