@@ -113,6 +113,21 @@ def test_the_command_writes_what_the_data_set_reads(tmp_path: Path) -> None:
 
 
 @drawing
+def test_a_clip_is_a_video_too(tmp_path: Path) -> None:
+    pytest.importorskip("fluidsynth")
+    pytest.importorskip("av")
+    files = pytest.importorskip("zsavs.media.video_file")
+    main(["motion", "--out", str(tmp_path), "--seed", "5", "--each", "1", "--group", "moving", "--video"])
+    (clip,) = OrchestraMotion(tmp_path).clips()
+    path = tmp_path / "videos" / "moving_000.mp4"
+    frames = list(files.read_frames(path))
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(len(clip)) / FPS, abs=1e-3)
+    for frame, image in zip(frames, clip.frames, strict=True):
+        assert np.abs(frame.image.astype(int) - image).mean() < 8
+    assert files.load_video_audio(path).duration_s == pytest.approx(clip.script.duration_s, abs=0.1)
+
+
+@drawing
 @pytest.mark.parametrize("group", ["moving", "off_screen"])
 def test_the_frozen_clips_are_those_of_their_seed(tmp_path: Path, group: str) -> None:
     """WebP and Vorbis may vary, and the rest is as it was."""

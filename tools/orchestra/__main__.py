@@ -1,7 +1,7 @@
 """Draw scenes, and clips of things in motion, as files.
 
     python -m tools.orchestra --out DIR [--seed N] [--each M] [--group NAME ...]
-    python -m tools.orchestra motion --out DIR [--seed N] [--each M] [--group NAME ...]
+    python -m tools.orchestra motion --out DIR [--seed N] [--each M] [--group NAME ...] [--video]
 
 Every scene and every clip depends on the seed, its group and its number alone, so asking for more of them leaves the
 first ones as they are; those of a group are added to a folder that holds other groups of the same seed. ``scenes.json``
@@ -55,17 +55,26 @@ def write_scenes(folder: Path, seed: int, each: int, groups: Sequence[str] = tup
     _write_groups(folder, "scenes", ("images", "masks", "audio"), GROUPS, groups, (_FOR_SCENES, seed), each, write)
 
 
-def write_clips(folder: Path, seed: int, each: int, groups: Sequence[str] = tuple(clips.GROUPS)) -> None:
+def write_clips(
+    folder: Path, seed: int, each: int, groups: Sequence[str] = tuple(clips.GROUPS), *, video: bool = False
+) -> None:
     """Write ``each`` clips of every group: frames, masks, audio files and ``clips.json``.
 
     Clips of other groups that the folder holds stay there, and in the list.
+
+    Args:
+        video: also write each clip as ``videos/NAME.mp4``, for players; needs ``zsavs[video]``.
 
     Raises:
         ValueError: the folder's clips are of another seed.
     """
 
     def write(group: str, number: int, rng: np.random.Generator, band: Band) -> dict[str, Any]:
-        return _write_clip(folder, _name(group, number), make_clip(group, number, rng, band))
+        clip, name = make_clip(group, number, rng, band), _name(group, number)
+        entry = _write_clip(folder, name, clip)
+        if video:
+            _write_video(folder, name, clip.film.frames)
+        return entry
 
     _write_groups(folder, "clips", ("frames", "masks", "audio"), clips.GROUPS, groups, (_FOR_CLIPS, seed), each, write)
 
@@ -154,6 +163,15 @@ def _write_clip(folder: Path, name: str, clip: Clip) -> dict[str, Any]:
     }
 
 
+def _write_video(folder: Path, name: str, frames: NDArray[np.uint8]) -> None:
+    from zsavs.media.video_writer import VideoWriter
+
+    sound = folder / "audio" / f"{name}.ogg"
+    with VideoWriter(folder / "videos" / f"{name}.mp4", frames.shape[1:3], FPS, audio_from=sound) as file:
+        for number, frame in enumerate(frames):
+            file.write(frame, number / FPS)
+
+
 def _sheet(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Frames (T, H, W, ...) side by side, a row for each second: one file is quick to open, and smaller than many."""
     rows, height, width = len(frames) // FPS, *frames.shape[1:3]
@@ -182,7 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     """Read the arguments and write the scenes, or the clips."""
     argv = sys.argv[1:] if argv is None else argv
     motion = argv[:1] == ["motion"]
-    what, groups, write = ("clips", clips.GROUPS, write_clips) if motion else ("scenes", GROUPS, write_scenes)
+    what, groups = ("clips", clips.GROUPS) if motion else ("scenes", GROUPS)
     parser = argparse.ArgumentParser(
         prog=f"python -m tools.orchestra{' motion' * motion}",
         description=f"draw {what} of the orchestra",
@@ -192,8 +210,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=4 if motion else 20, help=f"{what} of each group (%(default)s)")
     parser.add_argument("--group", action="append", choices=groups, help="several times for several; all if left out")
+    if motion:
+        parser.add_argument("--video", action="store_true", help="write each clip as an MP4 file, too")
     options = parser.parse_args(argv[motion:])
-    write(options.out, options.seed, options.each, options.group or tuple(groups))
+    chosen = options.group or tuple(groups)
+    if motion:
+        write_clips(options.out, options.seed, options.each, chosen, video=options.video)
+    else:
+        write_scenes(options.out, options.seed, options.each, chosen)
 
 
 if __name__ == "__main__":
