@@ -9,6 +9,7 @@ labels outside Pillow's bundled typeface are set in whichever system typeface sh
 - :mod:`~zsavs.draw.times`: when each source sounds, as bars.
 - :mod:`~zsavs.draw.labels`: label chips.
 - :mod:`~zsavs.draw.label_image`: a label map in colours.
+- :mod:`~zsavs.draw.video`: the frames of an annotated video, with the timeline of its sound.
 - :mod:`~zsavs.draw.sheet`: several images on one page.
 - :mod:`~zsavs.draw.notebook`: a result in a notebook or an image viewer.
 - :mod:`~zsavs.draw.colours`: colours that stay apart for colour-blind readers.

@@ -15,7 +15,7 @@ from zsavs.errors import ContractError
 from zsavs.media.arrays import image_size
 from zsavs.media.regions import tight_box
 
-__all__ = ["brief", "check_regions", "mask_layer", "overlay"]
+__all__ = ["brief", "check_regions", "mask_layer", "overlay", "scaled_overlay"]
 
 #: Opacity of the tint: the texture under it stays readable.
 _TINT = 0.38
@@ -23,6 +23,8 @@ _TINT = 0.38
 _HALO = 0.8
 #: The tint is mixed this many pixels at a time, so that memory does not grow with the image.
 _BAND = 1 << 20
+#: Enlarged by more than this, an image shows its pixels as squares instead of a blur.
+_SMOOTH = 4.0
 
 
 def overlay(
@@ -31,6 +33,8 @@ def overlay(
     phrases: Sequence[str],
     scores: Sequence[float] | NDArray[np.float32],
     boxes_xyxy: NDArray[np.float32] | None = None,
+    colours: Sequence[Rgb] | None = None,
+    outlined: Sequence[bool] = (),
 ) -> Image.Image:
     """The image with every mask tinted, outlined and labelled ("dog 0.87").
 
@@ -43,6 +47,8 @@ def overlay(
         phrases: N labels in any script.
         scores: N finite numbers shown with two decimals, or none at all.
         boxes_xyxy: (N, 4) absolute pixels, drawn only for a region whose mask is empty.
+        colours: N colours; those of :func:`~zsavs.draw.palette` if left out.
+        outlined: for each mask, whether it has its contour alone and no tint; none has if left out.
 
     Returns:
         RGB image of the same size. Pixels further than the line width from every mask, and under no label, are
@@ -53,9 +59,49 @@ def overlay(
         ContractError: shapes disagree, or the masks are not bool.
     """
     masks, boxes = check_regions(masks, phrases, scores, boxes_xyxy, image_size(image))
+    for name, given in (("colours", colours or ()), ("outlined", outlined)):
+        if len(given) not in (0, len(masks)):
+            raise ContractError(f"{name}: expected one for each of {len(masks)} masks, got {len(given)}.")
     canvas = np.array(image)
-    _draw(canvas, masks, phrases, scores, boxes)
+    _draw(canvas, masks, phrases, scores, boxes, colours or palette(len(masks)), outlined)
     return Image.fromarray(canvas)
+
+
+def scaled_overlay(
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    phrases: Sequence[str],
+    scores: Sequence[float] | NDArray[np.float32],
+    boxes_xyxy: NDArray[np.float32] | None,
+    size: tuple[int, int],
+    colours: Sequence[Rgb] | None = None,
+    outlined: Sequence[bool] = (),
+) -> Image.Image:
+    """The overlay drawn at another size, so that lines and type are as crisp as the page that it stands on.
+
+    Args:
+        image, masks, phrases, scores, boxes_xyxy, colours, outlined: see :func:`overlay`.
+        size: width and height of what is drawn, in pixels.
+
+    Raises:
+        ImageError, ContractError: as :func:`overlay`.
+    """
+    height, width = image.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    pixels = scale > _SMOOTH
+    frame = Image.fromarray(image).resize(size, Image.Resampling.NEAREST if pixels else Image.Resampling.LANCZOS)
+    scaled = np.zeros((len(masks), size[1], size[0]), np.bool_)
+    for i, mask in enumerate(masks):
+        cover = Image.fromarray(mask.astype(np.uint8) * 255)
+        cover = cover.resize(size, Image.Resampling.NEAREST if pixels else Image.Resampling.BILINEAR)
+        if scale > 1 and not pixels:  # round off the stairs of the enlarged edge
+            cover = cover.filter(ImageFilter.GaussianBlur(0.8 * scale))
+        scaled[i] = np.asarray(cover) > 127
+        if not scaled[i].any():  # too small for that: a speck is still shown
+            scaled[i] = np.asarray(cover) > np.asarray(cover).max() / 2
+    if boxes_xyxy is not None:
+        boxes_xyxy = np.asarray(boxes_xyxy, np.float32) * np.array([size[0] / width, size[1] / height] * 2, np.float32)
+    return overlay(np.asarray(frame), scaled, phrases, scores, boxes_xyxy, colours, outlined)
 
 
 def mask_layer(
@@ -80,7 +126,7 @@ def mask_layer(
     """
     masks, boxes = check_regions(masks, phrases, scores, boxes_xyxy)
     canvas = np.zeros((*masks.shape[1:], 4), np.uint8)
-    _draw(canvas, masks, phrases, scores, boxes)
+    _draw(canvas, masks, phrases, scores, boxes, palette(len(masks)))
     return Image.fromarray(canvas)
 
 
@@ -134,14 +180,16 @@ def _draw(
     phrases: Sequence[str],
     scores: Sequence[float] | NDArray[np.float32],
     boxes: NDArray[np.float64] | None,
+    colours: Sequence[Rgb],
+    outlined: Sequence[bool] = (),
 ) -> None:
     """Tint, outline and label (N, H, W) masks on ``canvas``, (H, W, 3 or 4), in place."""
     height, width = canvas.shape[:2]
-    colours = palette(len(masks))
     line = max(1.5, 0.0036 * float(np.sqrt(height * width)))
     extents = [tight_box(mask) if mask.any() else None for mask in masks]
 
-    _tint(canvas, masks, colours)
+    tinted = [i for i in range(len(masks)) if not (outlined and outlined[i])]
+    _tint(canvas, masks[tinted], [colours[i] for i in tinted])
     for i, colour in enumerate(colours):
         if extents[i] is not None:
             _contour(canvas, masks[i], extents[i], colour, line)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from zsavs.draw.audio import audio_strip
 from zsavs.draw.colours import GREY, INK, PAPER, QUIET, TRACK, Rgb, palette
 from zsavs.draw.labels import rounded
-from zsavs.draw.masks import brief, check_regions, overlay
+from zsavs.draw.masks import brief, check_regions, scaled_overlay
 from zsavs.draw.text import cap_height, set_line
 from zsavs.draw.times import SourceTimes, bars_height
 from zsavs.errors import AudioError, ContractError
@@ -28,8 +28,6 @@ _WIDE_BOX, _WIDE_FROM = (1280, 720), 920
 #: Any other frame is fitted into this box, what was heard and the sound stand to its right: so wide in all.
 _TALL_BOX, _TALL_CONTENT = (760, 800), 1216
 _STRIP_HEIGHT = 270
-#: Enlarged by more than this, a frame shows its pixels as squares instead of a blur.
-_SMOOTH = 4.0
 _HEADING, _ROW, _NOTE, _BAR = 38, 49, 27, 9
 
 _NOTHING = "nothing in view is sounding"
@@ -82,7 +80,7 @@ def card(
 
     wide = _fit(image, _WIDE_BOX)[0] >= _WIDE_FROM
     size = _fit(image, _WIDE_BOX if wide else _TALL_BOX)
-    frame = _scaled_overlay(image, masks, phrases, scores, boxes, size)
+    frame = scaled_overlay(image, masks, phrases, scores, boxes, size)
     content = size[0] if wide else _TALL_CONTENT
     top = _MARGIN + (cap_height(_TITLE) + 28 if title else 0)
     end = _MARGIN + content
@@ -158,33 +156,6 @@ def _fit(image: NDArray[np.uint8], box: tuple[int, int]) -> tuple[int, int]:
     height, width = image.shape[:2]
     scale = min(box[0] / width, box[1] / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _scaled_overlay(
-    image: NDArray[np.uint8],
-    masks: NDArray[np.bool_],
-    phrases: Sequence[str],
-    scores: Sequence[float] | NDArray[np.float32],
-    boxes: NDArray[np.float32] | None,
-    size: tuple[int, int],
-) -> Image.Image:
-    """The overlay drawn at ``size`` (width, height), so that lines and type are as crisp as the page."""
-    height, width = image.shape[:2]
-    scale = min(size[0] / width, size[1] / height)
-    pixels = scale > _SMOOTH
-    frame = Image.fromarray(image).resize(size, Image.Resampling.NEAREST if pixels else Image.Resampling.LANCZOS)
-    scaled = np.zeros((len(masks), size[1], size[0]), np.bool_)
-    for i, mask in enumerate(masks):
-        cover = Image.fromarray(mask.astype(np.uint8) * 255)
-        cover = cover.resize(size, Image.Resampling.NEAREST if pixels else Image.Resampling.BILINEAR)
-        if scale > 1 and not pixels:  # round off the stairs of the enlarged edge
-            cover = cover.filter(ImageFilter.GaussianBlur(0.8 * scale))
-        scaled[i] = np.asarray(cover) > 127
-        if not scaled[i].any():  # too small for that: a speck is still shown
-            scaled[i] = np.asarray(cover) > np.asarray(cover).max() / 2
-    if boxes is not None:
-        boxes = np.asarray(boxes, np.float32) * np.array([size[0] / width, size[1] / height] * 2, np.float32)
-    return overlay(np.asarray(frame), scaled, phrases, scores, boxes)
 
 
 def _duration(duration_s: float) -> str:
