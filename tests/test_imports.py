@@ -115,7 +115,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": {"algebra", "language", "media", "protocols", "storage", "types"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
-    "temporal": {"calibration", "media", "result", "storage", "types"},
+    "report": {"draw", "storage"},
+    "temporal": {"calibration", "draw", "media", "report", "result", "storage", "types"},
     "grounding": {"models", "protocols", "storage", "types"},
     "verification": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "segmentation": {"protocols", "storage", "types"},
@@ -135,7 +136,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "result",
     }
     | {"storage", "types"},
-    "report": {"draw", "storage"},
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}
     | {"storage", "temporal", "types"},
     "testing": {"media", "models", "protocols", "storage", "types"},

@@ -24,7 +24,7 @@ from zsavs.report.published import published_section
 from zsavs.report.results import class_section, fixed_section, strategy_rows, suite_section
 from zsavs.report.values import entries, grouped, line, mapping, measure, number, percent
 
-__all__ = ["page"]
+__all__ = ["models_section", "page"]
 
 #: The settings that stand in the summary.
 _CHOSEN = ("preset", "device", "dtype", "parts", "settings")
@@ -42,7 +42,7 @@ def page(report: Mapping[str, Any]) -> Page:
         _cases(report),
         _failures(report),
         published_section(report),
-        _models(report),
+        models_section(report.get("models")),
         _settings(report),
     )
     return Page(_title(report), _summary(report), [section for section in sections if section.blocks])
@@ -163,10 +163,14 @@ def _failures(report: Mapping[str, Any]) -> Section:
     return Section("Items that failed", (table,) if rows else ())
 
 
-def _models(report: Mapping[str, Any]) -> Section:
-    """Each model once, with the strategies that use it, its licence and what it has seen in training."""
+def models_section(models: Any) -> Section:
+    """Each model once, with the strategies that use it, its licence and what it has seen in training.
+
+    Args:
+        models: {strategy: {role: weight card or class name}}, which may have gaps.
+    """
     users: dict[str, list[str]] = {}
-    for strategy, roles in grouped(report.get("models")).items():
+    for strategy, roles in grouped(models).items():
         for role, model in roles.items():
             users.setdefault(json.dumps([role, model]), []).append(line(strategy))
     rows = []

@@ -1,7 +1,8 @@
 """A page as HTML or as Markdown, through the templates in ``zsavs/report/templates``.
 
 ``page.html.j2`` and ``page.md.j2`` are the pages, ``blocks.html.j2`` and ``blocks.md.j2`` hold a macro for each kind of
-block, under the name of its class in lower case. HTML is escaped by Jinja; Markdown by the filter ``markdown_text``.
+block, under the name of its class in lower case. ``video.html.j2`` is the page of a video, which
+:mod:`zsavs.report.video_page` fills. HTML is escaped by Jinja; Markdown by the filter ``markdown_text``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from zsavs.report.blocks import Block, Page, Table
 from zsavs.report.chart import curve_styles, svg
 from zsavs.report.escaping import breakable, markdown_text, url, visible
 
-__all__ = ["Form", "render"]
+__all__ = ["Form", "environment", "render"]
 
 Form = Literal["html", "markdown"]
 
@@ -32,12 +33,13 @@ def render(page: Page, form: Form) -> str:
         page: what to say, as raw text.
         form: "html", or "markdown" as GitHub reads it.
     """
-    return _environment().get_template(_TEMPLATES[form]).render(page=page)
+    return environment().get_template(_TEMPLATES[form]).render(page=page)
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What renders a template: everything that it puts out is escaped, and a name that it does not know is an error."""
+    made = Environment(
         loader=PackageLoader("zsavs.report"),
         undefined=StrictUndefined,
         # By the whole ending: the default looks for a name that ends in .html and leaves .html.j2 unescaped.
@@ -48,8 +50,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     filters = (breakable, column_kinds, curve_styles, kind, markdown_text, svg, url)
-    environment.filters.update({function.__name__: function for function in filters})
-    return environment
+    made.filters.update({function.__name__: function for function in filters})
+    return made
 
 
 @pass_eval_context

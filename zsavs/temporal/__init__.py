@@ -3,4 +3,7 @@
 - :mod:`~zsavs.temporal.frames`: each frame of a video with the audio around it.
 - :mod:`~zsavs.temporal.smoothing`: evidence averaged over neighbouring frames.
 - :mod:`~zsavs.temporal.video_result`: the answer for a video, its tracks, and its file.
+- :mod:`~zsavs.temporal.display`: how that is shown: names, colours and lanes.
+- :mod:`~zsavs.temporal.annotate`: the annotated video.
+- :mod:`~zsavs.temporal.page`: the page of a video.
 """

@@ -219,6 +219,39 @@ class VideoResult:
             self._write_masks(files["masks"])
         return files
 
+    def save_video(self, path: str | os.PathLike[str], **settings: Any) -> Path:
+        """Write the video with what sounds marked in it, and the timeline of its sound beneath.
+
+        Args:
+            path: the file, for example "out.mp4".
+            settings: of :func:`zsavs.temporal.annotate.annotate`: ``show``, ``codec``, ``progress``, and ``frames`` and
+                ``audio`` where the result was made from frames.
+
+        Raises:
+            as :func:`zsavs.temporal.annotate.annotate`.
+        """
+        from zsavs.temporal.annotate import annotate
+
+        return annotate(self, path, **settings)
+
+    def save_page(self, folder: str | os.PathLike[str], stem: str, **settings: Any) -> dict[str, Path]:
+        """Write ``<stem>.mp4``, as :meth:`save_video`, and ``<stem>.html``, a page that plays it with a lane a source.
+
+        Args:
+            folder: made if it does not exist.
+            stem: start of the file names, without folders.
+            settings: as of :meth:`save_video`.
+
+        Returns:
+            "video" and "page", to what was written.
+
+        Raises:
+            as :func:`zsavs.temporal.page.write_page`.
+        """
+        from zsavs.temporal.page import write_page
+
+        return write_page(self, folder, stem, **settings)
+
     def _write_masks(self, folder: Path) -> None:
         from PIL import Image
 
