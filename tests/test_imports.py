@@ -139,8 +139,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}
     | {"storage", "temporal", "types"},
     "testing": {"media", "models", "protocols", "storage", "types"},
-    "cli": {"build", "calibration", "datasets", "draw", "evaluation", "language", "metrics", "models", "presets"}
-    | {"registry", "report", "result", "storage", "testing", "types"},
+    "cli": {"build", "calibration", "datasets", "draw", "evaluation", "language", "media", "metrics", "models"}
+    | {"presets", "registry", "report", "result", "storage", "temporal", "testing", "types"},
     "__main__": {"cli"},
 }
 #: What every model may import from its neighbours, beside files that carry its own name in front; other wings, only

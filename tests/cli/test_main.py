@@ -62,7 +62,10 @@ def test_an_unexpected_failure_is_one_line_too(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["segment", "a.jpg", "b.wav", "--strateg", "fused"], "--strateg; did you mean --strategy?"),
+        (
+            ["segment", "a.jpg", "b.wav", "--strateg", "fused"],
+            "--strateg; did you mean --start or --strategy or --tracker?",
+        ),
         (["segmnt"], "Did you mean 'segment'?"),
         (["segment", "a.jpg", "b.wav", "--out"], "'--out' requires an argument"),
         (["eval", "--json=1"], "'--json' does not take a value"),

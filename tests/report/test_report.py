@@ -311,9 +311,9 @@ def charts_drawn_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return drawn[key]
 
     monkeypatch.setattr(render, "svg", once)
-    render._environment.cache_clear()  # it holds the function that draws
+    render.environment.cache_clear()  # it holds the function that draws
     yield
-    render._environment.cache_clear()
+    render.environment.cache_clear()
 
 
 @pytest.mark.usefixtures("charts_drawn_once")

@@ -8,6 +8,7 @@
 - :mod:`~zsavs.cli.overrides`: parts and settings that are named in place of the preset's.
 - :mod:`~zsavs.cli.model_choice`: which models and strategies a command runs.
 - :mod:`~zsavs.cli.pairs`: an image with its audio, read and answered by each strategy.
+- :mod:`~zsavs.cli.videos`: a video, answered by one strategy.
 - :mod:`~zsavs.cli.output`: an answer in lines, and the files that are written of it.
 - :mod:`~zsavs.cli.console`: stdout, stderr, tables and the progress bar.
 - :mod:`~zsavs.cli.demo`: ``zsavs demo``.

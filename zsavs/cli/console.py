@@ -148,6 +148,15 @@ class ProgressBar:
         """Count steps that are done."""
         self._update(advance=count)
 
+    def report(self, done: int, total: int | None) -> None:
+        """Set how many steps are done, and how many there are, if that is known."""
+        self._update(total=total, completed=done)
+
+    def start_over(self, what: str) -> None:
+        """Begin something else, of which nothing is done and no time has gone by."""
+        if self._drawn is not None:
+            self._drawn.reset(self._drawn.task_ids[0], description=what)
+
     def describe(self, what: str) -> None:
         """Set the words in front of the bar."""
         self._update(description=what)

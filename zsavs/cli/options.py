@@ -16,6 +16,7 @@ __all__ = [
     "METHOD",
     "MODELS",
     "OUTPUT",
+    "VIDEO",
     "Audio",
     "AudioPath",
     "Bank",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 #: The panels of the help of a command.
-DATA, METHOD, MODELS, OUTPUT = "Data", "Method", "Models", "Output"
+DATA, METHOD, MODELS, OUTPUT, VIDEO = "Data", "Method", "Models", "Output", "Video"
 
 _DEVICES = ("auto", "cpu", "cuda", "cuda:1", "mps")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -187,7 +188,7 @@ Bank: TypeAlias = Annotated[
 
 # ----------------------------------------------------------------------------------- output
 Out: TypeAlias = Annotated[
-    str, typer.Option("--out", metavar="DIR", parser=place, help="folder for the images", rich_help_panel=OUTPUT)
+    str, typer.Option("--out", metavar="DIR", parser=place, help="folder for what is written", rich_help_panel=OUTPUT)
 ]
 LabelSet: TypeAlias = Annotated[
     str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import typer
 
 from zsavs.errors import InputError, UnknownName
 
-__all__ = ["dataset_options", "not_negative", "number", "pairs", "place", "positive", "shard", "text"]
+__all__ = ["dataset_options", "moment", "not_negative", "number", "pairs", "place", "positive", "rate", "shard", "text"]
 
 
 def text(value: str) -> str:
@@ -75,6 +76,34 @@ def number(value: str) -> float:
         return float(value)
     except ValueError:
         raise typer.BadParameter(f"must be a number, and {value!r} is none") from None
+
+
+def rate(value: str) -> float:
+    """A number of times a second: above 0 and finite.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    times = number(value)
+    if not 0 < times < math.inf:
+        raise typer.BadParameter("must be above 0")
+    return times
+
+
+def moment(value: str) -> float:
+    """A time in seconds from its text: ``90``, ``1:30`` or ``0:01:30``.
+
+    Raises:
+        typer.BadParameter: it is none, or before the start.
+    """
+    try:
+        parts = [float(part) for part in value.split(":")]
+    except ValueError:
+        parts = []
+    seconds = float(sum(part * 60.0**place for place, part in enumerate(reversed(parts))))
+    if not 1 <= len(parts) <= 3 or not 0 <= min(parts) <= max(parts) < math.inf:
+        raise typer.BadParameter(f"must be seconds, or minutes and seconds as in 1:30, and {value!r} is neither")
+    return seconds
 
 
 def shard(value: str) -> tuple[int, int]:

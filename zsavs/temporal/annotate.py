@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.draw.video import VideoCanvas
-from zsavs.errors import ContractError, InputError, OutputError
+from zsavs.errors import InputError, OutputError
 from zsavs.media.audio_clip import AudioClip
 from zsavs.media.audio_file import load_audio
 from zsavs.media.image_file import load_image
@@ -20,7 +20,9 @@ from zsavs.media.video_file import VideoFrame, load_video_audio, probe_video, re
 from zsavs.media.video_writer import VideoWriter
 from zsavs.storage import rle
 from zsavs.temporal import display
-from zsavs.temporal.video_result import SHOW, Track, VideoResult
+
+if TYPE_CHECKING:
+    from zsavs.temporal.video_result import Track, VideoResult
 
 __all__ = ["Frames", "Progress", "Sound", "annotate", "sound_of"]
 
@@ -75,10 +77,9 @@ def annotate(
         ContractError: another word for ``show``.
         MissingExtra: PyAV is not installed; says how to install it.
     """
-    if show not in SHOW:
-        raise ContractError(f"show must be one of {', '.join(SHOW)}, got {show!r}.")
     if not len(result):
         raise InputError("no frame of this video was looked at; there is nothing to draw.")
+    result.shown(0, show)  # refuses another word
     path = Path(path)
     span = display.shown_span(result)
     if frames is not None:
@@ -91,7 +92,9 @@ def annotate(
     images = iter(stream.frames)
     first = next(images, None)
     if first is None:
-        raise InputError(f"{stream.name}: no frame between {span[0]:g} and {span[1]:g} s; give the video of the result.")
+        raise InputError(
+            f"{stream.name}: no frame between {span[0]:g} and {span[1]:g} s; give the video of the result."
+        )
     painter = _Painter(result, stream.clip, (span[0], max(span[0] + 1e-3, min(span[1], stream.end_s))), show)
     size_hw, source = painter.canvas.size_hw, stream.audio_from
     with VideoWriter(
@@ -108,7 +111,7 @@ def annotate(
                 watch(image, time_s, number)
             writer.write(painter.draw(image, time_s, number), time_s)
             if progress is not None:
-                progress(done, max(done, stream.count))
+                progress(done, max(done, stream.total))
     return path
 
 
@@ -139,7 +142,7 @@ class _Stream(NamedTuple):
     name: str
     frames: Iterable[VideoFrame]
     fps: float
-    count: int
+    total: int
     end_s: float
     clip: AudioClip | None
     audio_from: str | os.PathLike[str] | None

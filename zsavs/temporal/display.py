@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from zsavs.draw.colours import Rgb, palette
 from zsavs.draw.video import Lane
 from zsavs.media.activity import unite
-from zsavs.temporal.video_result import Track, VideoResult
 from zsavs.types import Times
+
+if TYPE_CHECKING:
+    from zsavs.temporal.video_result import Track, VideoResult
 
 __all__ = ["colours", "lanes", "names", "shown_span", "unseen"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ from zsavs.storage import rle
 from zsavs.storage.files import png, write_atomically
 from zsavs.temporal import display
 from zsavs.temporal.annotate import Frames, Progress, Sound, annotate, sound_of
-from zsavs.temporal.video_result import Track, VideoResult
 from zsavs.types import when
+
+if TYPE_CHECKING:
+    from zsavs.temporal.video_result import Track, VideoResult
 
 __all__ = ["write_page"]
 
@@ -126,9 +128,7 @@ def _crop(image: NDArray[np.uint8], mask: NDArray[np.bool_], box: NDArray[np.flo
     return png(cut)
 
 
-def _page(
-    result: VideoResult, stem: str, crops: _Crops, clip: AudioClip | None, files: Mapping[str, str]
-) -> VideoPage:
+def _page(result: VideoResult, stem: str, crops: _Crops, clip: AudioClip | None, files: Mapping[str, str]) -> VideoPage:
     """What stands on the page."""
     names, colours = display.names(result), display.colours(result)
     start, end = display.shown_span(result)
@@ -189,7 +189,12 @@ def _notes(result: VideoResult) -> list[str]:
     start = float(result.frames[0])
     told = [f"All times are those of the whole video, of which this begins at {start:.1f} s."] if start > 0.05 else []
     if isinstance(notes, Mapping):
-        rows = [line(note) if isinstance(note, str) else f"{line(name)}: {line(note)}" for name, note in notes.items()]
+        rows = [
+            line(note)
+            if isinstance(note, str) and " " in note
+            else f"{line(name)}: {line(note)}"  # a sentence, a value
+            for name, note in notes.items()
+        ]
     else:
         rows = [line(note) for note in (notes if isinstance(notes, list | tuple) else [notes])]
     return told + [row for row in rows if row]

@@ -1,4 +1,4 @@
-"""``zsavs segment``: one strategy on one image with its audio."""
+"""``zsavs segment``: one strategy on one image with its audio, or on a video."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import Models, preset_here, with_settings
 from zsavs.cli.overrides import read_parts
 from zsavs.cli.pairs import answer_pairs, print_answers, read_pairs
+from zsavs.cli.videos import VideoOptions, answer_video, check_video, describe_video
 from zsavs.presets import find_preset
 
 __all__ = ["segment"]
@@ -27,10 +28,82 @@ _Strategy = Annotated[
         rich_help_panel=options.METHOD,
     ),
 ]
+_Input = Annotated[
+    str | None,
+    typer.Argument(metavar="IMAGE|VIDEO", parser=str, help="an image, or a video, which needs no audio file"),
+]
+_Fps = Annotated[
+    float | None,
+    typer.Option(
+        "--fps",
+        metavar="N",
+        parser=parsing.rate,
+        help="frames of the video to look at in a second; 8 if left out. All frames are written",
+        rich_help_panel=options.VIDEO,
+    ),
+]
+_Start = Annotated[
+    float | None,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        parser=parsing.moment,
+        help="where to begin, in seconds or as 1:30",
+        rich_help_panel=options.VIDEO,
+    ),
+]
+_End = Annotated[
+    float | None,
+    typer.Option("--end", metavar="TIME", parser=parsing.moment, help="where to end", rich_help_panel=options.VIDEO),
+]
+_Tracker = Annotated[
+    str | None,
+    typer.Option(
+        "--tracker",
+        metavar="NAME",
+        parser=parsing.text,
+        autocompletion=options.complete("tracker"),
+        help="what follows objects from frame to frame, one of 'zsavs list tracker'; the preset's own if left out",
+        rich_help_panel=options.VIDEO,
+    ),
+]
+_Show = Annotated[
+    str | None,
+    typer.Option(
+        "--show",
+        metavar="WHEN",
+        parser=parsing.text,
+        autocompletion=lambda: ["sounding", "always"],
+        help="mark a track while it is sounding, which is the default, or outline it always",
+        rich_help_panel=options.VIDEO,
+    ),
+]
+_Codec = Annotated[
+    str | None,
+    typer.Option(
+        "--codec",
+        metavar="NAME",
+        parser=parsing.text,
+        autocompletion=lambda: ["vp9", "av1", "h264"],
+        help="of the video that is written; vp9 if left out, which browsers play",
+        rich_help_panel=options.VIDEO,
+    ),
+]
+_Masks = Annotated[
+    str | None,
+    typer.Option(
+        "--masks",
+        metavar="FORM",
+        parser=parsing.text,
+        autocompletion=lambda: ["rle", "png"],
+        help="rle: as run lengths in the JSON file, which is the default; png: an image of each frame as well",
+        rich_help_panel=options.VIDEO,
+    ),
+]
 
 
 def segment(
-    image: options.Image = None,
+    image: _Input = None,
     audio: options.Audio = None,
     img_path: options.ImagePath = None,
     wav_path: options.AudioPath = None,
@@ -38,6 +111,13 @@ def segment(
     decomposition: options.Decomposition = None,
     stereo: options.Stereo = False,
     setting: options.Settings = None,
+    fps: _Fps = None,
+    start: _Start = None,
+    end: _End = None,
+    tracker: _Tracker = None,
+    show: _Show = None,
+    codec: _Codec = None,
+    masks: _Masks = None,
     preset: options.Preset = None,
     part: options.Parts = None,
     device: options.Device = "auto",
@@ -49,12 +129,25 @@ def segment(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Segment what sounds in one image."""
-    pairs = read_pairs(parsing.pairs("segment", image, audio, img_path, wav_path), label_set)
+    """Segment what sounds in one image, or in a video."""
+    of_video = VideoOptions(fps, start, end, tracker, show, codec, masks)
+    video = image or img_path if not (audio or wav_path) and not (image and img_path) else None
+    if video:
+        check_video(video, out, of_video, label_set)
+    else:
+        of_video.refuse_for_an_image()
+        pairs = read_pairs(parsing.pairs("segment", image, audio, img_path, wav_path), label_set)
     parts = read_parts(part)
     models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo, parts)
     strategy = strategy or find_preset(models.preset).strategy
     models = with_settings(models, [strategy], setting)
+    if video:
+        answer = answer_video(video, strategy, models, out, of_video)
+        if json:
+            console.answer_json(answer)
+        else:
+            console.answer("\n  ".join([f"{strategy} ({models.preset})", *describe_video(answer)]))
+        return
     (answers,) = answer_pairs(pairs, [strategy], models, out, label_set)
     if json:
         console.answer_json(answers[strategy])
