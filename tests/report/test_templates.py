@@ -11,6 +11,7 @@ from typing import Any, get_args
 from urllib.parse import unquote
 
 import pytest
+from hostile_text import HOSTILE, READ
 from jinja2 import UndefinedError
 
 from zsavs.report import blocks
@@ -33,12 +34,6 @@ from zsavs.report.blocks import (
 from zsavs.report.render import Form, render
 
 FORMS = get_args(Form)
-HOSTILE = (
-    '<script>alert("x")</script>\n| `a` | **b** _c_ & &amp; [c](javascript:d) $x$ {{ 7 * 7 }} # '
-    "\u202egnp.\udc80\x1b[31m '>"
-)
-#: What of it is to be read on the page: line breaks and control characters are spaces, direction characters go.
-READ = " ".join(HOSTILE.replace("\u202e", "").replace("\x1b", " ").replace("\udc80", "?").split())
 
 
 def hostile(number: int) -> str:

@@ -95,17 +95,17 @@ def annotate(
         raise InputError(
             f"{stream.name}: no frame between {span[0]:g} and {span[1]:g} s; give the video of the result."
         )
+    if first.image.shape[:2] != result.size_hw:
+        raise InputError(
+            f"{stream.name}: its frames are {first.image.shape[:2]} (height, width), those of the result "
+            f"{result.size_hw}; give the video that the result was made from."
+        )
     painter = _Painter(result, stream.clip, (span[0], max(span[0] + 1e-3, min(span[1], stream.end_s))), show)
     size_hw, source = painter.canvas.size_hw, stream.audio_from
     with VideoWriter(
         path, size_hw, stream.fps, codec=codec, audio_from=source, start_s=span[0], end_s=span[1]
     ) as writer:
         for done, (image, time_s) in enumerate(chain([first], images), start=1):
-            if image.shape[:2] != result.size_hw:
-                raise InputError(
-                    f"{stream.name}: its frames are {image.shape[:2]} (height, width), those of the result "
-                    f"{result.size_hw}; give the video that the result was made from."
-                )
             number = painter.nearest(time_s)
             if watch is not None:
                 watch(image, time_s, number)
