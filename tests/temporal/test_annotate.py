@@ -108,6 +108,9 @@ def test_a_result_of_frames_takes_them_again(tmp_path: Path) -> None:
     assert load_video_audio(path) is None
     more = result.save_video(tmp_path / "b.mp4", frames=iter(images()), fps=NATIVE_FPS, audio=video_results.sound())
     assert len(list(read_frames(more))) == NATIVE_FPS * DURATION_S
+    heard = load_video_audio(more)
+    assert heard is not None
+    assert heard.duration_s == pytest.approx(DURATION_S, abs=0.1)
     soundfile.write(tmp_path / "tone.flac", video_results.sound().waveform.T, video_results.RATE_HZ)
     loud = result.save_video(tmp_path / "c.mp4", frames=images(), fps=NATIVE_FPS, audio=tmp_path / "tone.flac")
     heard = load_video_audio(loud)

@@ -59,10 +59,12 @@ def check_video(path: str, out: str, options: VideoOptions, label_set: str | Non
     Raises:
         typer.BadParameter: the file is no video, and an audio file is lacking; or the options do not fit.
         InputError: there is no such file.
+        UnknownName: no such codec.
         OutputError: the annotated video would replace the video itself.
     """
-    from zsavs.errors import InputError, OutputError
+    from zsavs.errors import InputError, OutputError, UnknownName
     from zsavs.media.video_file import is_video
+    from zsavs.media.video_writer import CODECS
 
     if not Path(path).exists():
         raise InputError(f"{path}: there is no such file; give a video, or an image and an audio file.")
@@ -76,6 +78,8 @@ def check_video(path: str, out: str, options: VideoOptions, label_set: str | Non
         value = getattr(options, name)
         if value is not None and value not in known:
             raise typer.BadParameter(f"must be {' or '.join(known)}, and {value!r} is neither", param_hint=f"--{name}")
+    if options.codec is not None and options.codec not in CODECS:
+        raise UnknownName("video codec", options.codec, CODECS)
     if options.end is not None and options.end <= (options.start or 0.0):
         raise typer.BadParameter("must be later than --start", param_hint="--end")
     written = Path(out) / f"{Path(path).stem}.mp4"

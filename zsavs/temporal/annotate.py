@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -61,7 +63,7 @@ def annotate(
         video: the video that the result was made from; the result's own ``source`` if left out.
         frames: where the result was made from frames: the same ones, arrays or files.
         fps: of ``frames``; by default those of the result.
-        audio: the sound that goes with ``frames``. Written is that of a file; an :class:`~zsavs.AudioClip` is drawn.
+        audio: the sound that goes with ``frames``; of a video its own is taken.
         show: "sounding" marks what sounds; "always" outlines the tracks that do not sound as well.
         codec: of the video that is written, see :class:`~zsavs.media.video_writer.VideoWriter`.
         progress: called with the number of frames done, and of all frames.
@@ -82,10 +84,10 @@ def annotate(
     result.shown(0, show)  # refuses another word
     path = Path(path)
     span = display.shown_span(result)
-    if frames is not None:
-        stream = _given(result, frames, fps, audio, span)
-    else:
+    if frames is None:
         stream = _of_file(video or result.source, audio, span)
+    else:
+        stream = _given(result, frames, fps, audio, span)
     if stream.audio_from is not None and _same_file(path, stream.audio_from):
         raise OutputError(f"{path}: this is the video itself; write to another folder, or give another name.")
 
@@ -101,10 +103,8 @@ def annotate(
             f"{result.size_hw}; give the video that the result was made from."
         )
     painter = _Painter(result, stream.clip, (span[0], max(span[0] + 1e-3, min(span[1], stream.end_s))), show)
-    size_hw, source = painter.canvas.size_hw, stream.audio_from
-    with VideoWriter(
-        path, size_hw, stream.fps, codec=codec, audio_from=source, start_s=span[0], end_s=span[1]
-    ) as writer:
+    size_hw, given = painter.canvas.size_hw, {"codec": codec, "start_s": span[0], "end_s": span[1]}
+    with _sound_file(stream) as source, VideoWriter(path, size_hw, stream.fps, audio_from=source, **given) as writer:
         for done, (image, time_s) in enumerate(chain([first], images), start=1):
             number = painter.nearest(time_s)
             if watch is not None:
@@ -180,6 +180,20 @@ def _given(
     clip = audio if audio is None or isinstance(audio, AudioClip) else load_audio(audio)
     source = None if isinstance(audio, AudioClip) else audio
     return _Stream("frames", timed(), float(rate), round((span[1] - span[0]) * rate), span[1], clip, source)
+
+
+@contextmanager
+def _sound_file(stream: _Stream) -> Iterator[str | os.PathLike[str] | None]:
+    """The file that the written sound comes from: for a clip in memory one that is there as long as it is needed."""
+    if stream.audio_from is not None or stream.clip is None:
+        yield stream.audio_from
+        return
+    import soundfile
+
+    with tempfile.TemporaryDirectory(prefix="zsavs-") as folder:
+        path = Path(folder) / "sound.wav"
+        soundfile.write(path, stream.clip.waveform.T, stream.clip.sample_rate_hz, subtype="PCM_16")
+        yield path
 
 
 def _same_file(one: Path, other: str | os.PathLike[str]) -> bool:

@@ -84,8 +84,8 @@ _Codec = Annotated[
         "--codec",
         metavar="NAME",
         parser=parsing.text,
-        autocompletion=lambda: ["vp9", "av1", "h264"],
-        help="of the video that is written; vp9 if left out, which browsers play",
+        autocompletion=lambda: ["vp9", "av1", "h264", "mpeg4"],
+        help="of the video that is written: vp9, which is the default and which browsers play, av1, h264 or mpeg4",
         rich_help_panel=options.VIDEO,
     ),
 ]
