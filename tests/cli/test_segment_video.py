@@ -119,7 +119,7 @@ def test_nothing_found_is_told(
         (["{clip}", "--label-set", "avss"], 2, "--label-set"),
         (["{clip}", "--show", "never"], 2, "--show: must be sounding or always"),
         (["{clip}", "--masks", "jpg"], 2, "--masks: must be rle or png"),
-        (["{clip}", "--codec", "vp10"], 2, "did you mean 'vp9'"),
+        (["{clip}", "--codec", "vp10"], 2, "there is no video codec named 'vp10'"),
         (["{clip}", "--fps", "0"], 2, "--fps: must be above 0"),
         (["{clip}", "--start", "1:x"], 2, "--start: must be seconds"),
         (["{clip}", "--start", "-1"], 2, "--start"),

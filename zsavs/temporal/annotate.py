@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +103,12 @@ def annotate(
             f"{result.size_hw}; give the video that the result was made from."
         )
     painter = _Painter(result, stream.clip, (span[0], max(span[0] + 1e-3, min(span[1], stream.end_s))), show)
-    size_hw, given = painter.canvas.size_hw, {"codec": codec, "start_s": span[0], "end_s": span[1]}
-    with _sound_file(stream) as source, VideoWriter(path, size_hw, stream.fps, audio_from=source, **given) as writer:
+    size_hw = painter.canvas.size_hw
+    part: dict[str, Any] = {"start_s": span[0], "end_s": span[1]}
+    with (
+        _sound_file(stream) as source,
+        VideoWriter(path, size_hw, stream.fps, codec=codec, audio_from=source, **part) as writer,
+    ):
         for done, (image, time_s) in enumerate(chain([first], images), start=1):
             number = painter.nearest(time_s)
             if watch is not None:
