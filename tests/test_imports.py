@@ -116,7 +116,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
     "report": {"draw", "storage"},
-    "temporal": {"calibration", "draw", "media", "report", "result", "storage", "types"},
+    "temporal": {"calibration", "draw", "media", "protocols", "report", "result", "storage", "tracking", "types"},
     "grounding": {"models", "protocols", "storage", "types"},
     "verification": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "segmentation": {"protocols", "storage", "types"},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from os import PathLike
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,14 @@ from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.resize import WORKING_PIXELS, shrink
 from zsavs.models.torch_compile import compile_towers
-from zsavs.protocols import Grounder, Segmenter, Strategy, Verifier
+from zsavs.protocols import Grounder, Segmenter, Strategy, Tracker, Verifier
 from zsavs.result import AVSResult
 from zsavs.storage.memo import Memo
 from zsavs.storage.prefetch import prefetch
+from zsavs.temporal.follow import FPS, Progress, follow, source_of_file, source_of_frames
 from zsavs.temporal.frames import NO_AUDIO, answer_where_heard, frames_with_audio
 from zsavs.temporal.smoothing import Smoother
+from zsavs.temporal.video_result import VideoResult
 from zsavs.types import AudioClip, AVSample, Proposals, Query
 from zsavs.version import __version__
 
@@ -44,6 +47,8 @@ class Pipeline:
         verifier: from region proposals to those that are the sources, with evidence and scores.
         segmenter: from regions to mask logits.
         meta: what the parts are; goes into every result.
+        tracker: follows what is found through the frames of a video; None for every frame by itself.
+        trackers: builds another tracker by its name, for :meth:`video`.
 
     Raises:
         ContractError: a part does not have the verb of its stage; an object is needed, not its class.
@@ -54,6 +59,8 @@ class Pipeline:
     verifier: Verifier
     segmenter: Segmenter
     meta: Mapping[str, Any] = field(default_factory=dict)
+    tracker: Tracker | None = None
+    trackers: Callable[[str], Tracker | None] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for stage, verb in _VERBS.items():
@@ -84,34 +91,130 @@ class Pipeline:
         for batch in prefetch(batches) if load_ahead else batches:
             yield from self.batch(batch)
 
+    # A text is an iterable of texts to mypy; here it is a file.
+    @overload
+    def video(  # type: ignore[overload-overlap]
+        self,
+        frames: str | PathLike[str],
+        audio: AudioClip | str | PathLike[str] | None = None,
+        *,
+        fps: float | None = None,
+        smooth: float = 0.0,
+        batch_size: int = 8,
+        tracker: str | Tracker | None = None,
+        start_s: float = 0.0,
+        end_s: float = math.inf,
+        show: str = "sounding",
+        progress: Progress | None = None,
+    ) -> VideoResult: ...
+
+    @overload
     def video(
         self,
         frames: Iterable[NDArray[np.uint8] | str | PathLike[str]],
         audio: AudioClip | str | PathLike[str],
         *,
-        fps: float = 1.0,
+        fps: float | None = None,
+        smooth: float = 0.0,
+        batch_size: int = 8,
+        tracker: str | Tracker,
+        start_s: float = 0.0,
+        end_s: float = math.inf,
+        show: str = "sounding",
+        progress: Progress | None = None,
+    ) -> VideoResult: ...
+
+    @overload
+    def video(
+        self,
+        frames: Iterable[NDArray[np.uint8] | str | PathLike[str]],
+        audio: AudioClip | str | PathLike[str],
+        *,
+        fps: float | None = None,
         context_s: float = 1.0,
         smooth: float = 0.0,
         batch_size: int = 8,
-    ) -> Iterator[AVSResult]:
-        """The results of all frames of one video, each with the audio of its own time, lazily and in order.
+    ) -> Iterator[AVSResult]: ...
 
-        A frame that begins after the audio has ended has an empty result, and ``meta["notes"]`` says why.
+    def video(
+        self,
+        frames: str | PathLike[str] | Iterable[NDArray[np.uint8] | str | PathLike[str]],
+        audio: AudioClip | str | PathLike[str] | None = None,
+        *,
+        fps: float | None = None,
+        context_s: float = 1.0,
+        smooth: float = 0.0,
+        batch_size: int = 8,
+        tracker: str | Tracker | None = None,
+        start_s: float = 0.0,
+        end_s: float = math.inf,
+        show: str = "sounding",
+        progress: Progress | None = None,
+    ) -> VideoResult | Iterator[AVSResult]:
+        """The result of a video: what sounds when, followed through its frames (:func:`zsavs.temporal.follow.follow`).
+
+        Frames that are given one by one without a tracker are answered one by one, lazily and in order, each with the
+        audio of its own time alone; a frame that begins after the audio has ended has an empty result, and
+        ``meta["notes"]`` says why.
 
         Args:
-            frames, audio, fps, context_s: see :func:`zsavs.temporal.frames.frames_with_audio`.
-            smooth: how much a frame counts for the next one, in [0, 1): the evidence of sources is smoothed over the
-                frames before the query is chosen (:class:`zsavs.temporal.smoothing.Smoother`). 0 is off: every
-                frame by itself. With 0.5, six frames on either side count, and as many are held in memory.
+            frames: a video file, or images (H, W, 3) uint8 or image files in order.
+            audio: of the video, from its start; the file's own if left out.
+            fps: of a file, the frames that are followed in a second, 8 if left out, or all where it has fewer. Of
+                frames, how many a second there are, 1 if left out.
+            context_s: seconds of audio for each frame that is answered by itself
+                (:func:`zsavs.temporal.frames.frames_with_audio`).
+            smooth: how much a frame, or a second, counts for the next one, in [0, 1): the evidence of sources is
+                smoothed before the query is chosen (:class:`zsavs.temporal.smoothing.Smoother`). 0 is off.
             batch_size: frames that go through the models together, at least 1; the answers do not depend on it.
+            tracker: a name ("associate", "sam2_video", "none" for every frame by itself), or an object; the pipeline's
+                own if left out.
+            start_s, end_s: the part to answer, in seconds.
+            show: "sounding" to look for a source while it sounds; "always" to look for it also while nothing does.
+            progress: told how many frames are done, and how many there are.
 
         Raises:
-            InputError, AudioError, ImageError: as :func:`zsavs.temporal.frames.frames_with_audio`; ``smooth`` out of
-            range.
+            InputError: a setting is out of range; or no audio is given with frames.
+            VideoError, AudioError, ImageError: something cannot be read; or the video has no sound.
+            MissingExtra: a file is given, and PyAV is not installed.
+            MissingWeights: the tracker's checkpoint is not on this machine.
         """
-        smoother = Smoother(smooth)
-        samples = frames_with_audio(frames, audio, fps=fps, context_s=context_s)
-        return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
+        if isinstance(frames, str | PathLike):
+            fps = FPS if fps is None else fps
+            source = source_of_file(frames, audio, start_s, end_s)
+        elif audio is None:
+            raise InputError("video: frames need their audio; give it as the second argument.")
+        elif tracker is None:
+            smoother = Smoother(smooth)
+            samples = frames_with_audio(frames, audio, fps=1.0 if fps is None else fps, context_s=context_s)
+            return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
+        else:
+            fps = 1.0 if fps is None else fps
+            source = source_of_frames(frames, fps, audio, start_s, end_s)
+        check_batches([], batch_size)
+        follower = self._tracker(tracker)
+        settings: dict[str, Any] = {"smooth": smooth, "show": show, "batch_size": batch_size, "progress": progress}
+        result = follow(source, self.query, self._looked, follower, fps=fps, **settings)
+        name = tracker if isinstance(tracker, str) else "none" if follower is None else type(follower).__name__
+        meta = {"zsavs": __version__, "sample": source.name, **self.meta, "tracker": name, **result.meta}
+        return replace(result, meta=meta)
+
+    def _looked(self, samples: list[AVSample], queries: list[Query]) -> list[AVSResult]:
+        return self.batch(samples, lambda _: queries)
+
+    def _tracker(self, asked: str | Tracker | None) -> Tracker | None:
+        """The tracker that is asked for."""
+        if asked is None:
+            return self.tracker
+        if not isinstance(asked, str):
+            if isinstance(asked, type) or not callable(getattr(asked, "track", None)):
+                raise ContractError(f"tracker: expected an object with track(...), got {asked!r}; see zsavs.protocols.")
+            return asked
+        if self.trackers is None:
+            if asked == "none":
+                return None
+            raise InputError(f"tracker {asked!r}: this pipeline was not built from names; give the tracker itself.")
+        return self.trackers(asked)
 
     def _smoothed(self, frames: Iterator[AVSample], smoother: Smoother, batch_size: int) -> Iterator[AVSResult]:
         check_batches(frames, batch_size)

@@ -105,6 +105,14 @@ class Parts:
                 self.built[role] = self.bank.calibrated(self.built[role], role)
         return self.built[role]
 
+    def other(self, role: str, name: str) -> Any:
+        """Another component for a role than the pipeline's own: "name" or "name:checkpoint".
+
+        Raises:
+            As :func:`zsavs.build_pipeline`.
+        """
+        return self._make(role, self._tuned(role, Part.named(name)))
+
     def _stage(self, role: str, what: str) -> Part:
         """The preset's part for a role, or the one of another kind that the strategy asks for."""
         wanted = self.stages.get(role)

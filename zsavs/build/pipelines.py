@@ -92,6 +92,7 @@ def build_pipeline(
     if decomposer is not None:
         chosen = Decomposed(chosen, decomposer)
     stages = {role: parts.get(role) for role in ("grounder", "verifier", "segmenter")}
+    tracker = parts.get("tracker") if "tracker" in overrides or "tracker" in parts.plan.parts else None
     for role in tuned:
         if role not in parts.built:
             raise InputError(f"{role}.{next(iter(tuned[role]))}: {name!r} with preset {preset!r} has no {role} to set.")
@@ -108,7 +109,7 @@ def build_pipeline(
         "models": parts.cards(),
         "banks": parts.banks(),
     }
-    return Pipeline(chosen, **stages, meta=meta)
+    return Pipeline(chosen, **stages, meta=meta, tracker=tracker, trackers=functools.partial(parts.other, "tracker"))
 
 
 def _decomposer(parts: Parts, strategy: Any, decomposition: str | Decomposer | None) -> Decomposer | None:

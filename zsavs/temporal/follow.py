@@ -1,0 +1,378 @@
+"""A video, answered: it is heard once, what sounds is looked for in its frames, and followed from frame to frame."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsavs.errors import AudioError, InputError
+from zsavs.media.audio_clip import AudioClip
+from zsavs.media.audio_file import load_audio
+from zsavs.media.image_file import load_image
+from zsavs.media.regions import tight_box
+from zsavs.media.video_file import VideoFrame, load_video_audio, probe_video, read_frames
+from zsavs.protocols import Tracker
+from zsavs.result import AVSResult
+from zsavs.storage import rle
+from zsavs.temporal.frames import NO_AUDIO
+from zsavs.temporal.timeline import HOP_S, Timeline, moments
+from zsavs.temporal.video_result import SHOW, Track, VideoResult
+from zsavs.tracking.identities import Identities
+from zsavs.tracking.matching import Matcher
+from zsavs.types import AVSample, Detections, Query, Times
+
+__all__ = ["FPS", "FrameSource", "Progress", "follow", "source_of_file", "source_of_frames"]
+
+#: Frames that are looked at in a second, if nothing else is said.
+FPS = 8.0
+#: A stretch of frames that a tracker is given at once: at most so many, of so many bytes.
+_STRETCH_FRAMES, _STRETCH_BYTES = 64, 2**28
+#: Seconds from one look to the next of a tracker that follows objects by itself.
+_LOOK_S = 2.0
+
+#: Told how many frames are done, and how many there are, if that is known.
+Progress = Callable[[int, int | None], None]
+Ask = Callable[[list[AVSample]], list[Query]]
+Look = Callable[[list[AVSample], list[Query]], list[AVSResult]]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSource:
+    """The frames of a video and its audio.
+
+    Args:
+        read: gives the frames that are shown so many times a second, in order, from the start each time.
+        audio: of the whole video, from its start.
+        start_s, end_s: the part that is answered, in seconds.
+        name: the file, or "".
+    """
+
+    read: Callable[[float], Iterator[VideoFrame]]
+    audio: AudioClip
+    start_s: float
+    end_s: float
+    name: str = ""
+
+
+def source_of_file(
+    path: str | os.PathLike[str], audio: AudioClip | str | os.PathLike[str] | None, start_s: float, end_s: float
+) -> FrameSource:
+    """The frames of a video file, with its own audio or another.
+
+    Raises:
+        VideoError, AudioError: a file cannot be read, or the video has no sound and no other is given.
+        InputError: the part is none.
+    """
+    _check_part(start_s, end_s)
+    info = probe_video(path)
+    clip = load_video_audio(path) if audio is None else _clip(audio)
+    if clip is None:
+        raise AudioError(f"{os.fsdecode(path)}: the video has no sound; give an audio file with it.")
+    if start_s >= info.duration_s:
+        raise InputError(
+            f"{os.fsdecode(path)}: begins to be read at {start_s:g} s, and is {info.duration_s:.2f} s long."
+        )
+    end_s = min(end_s, info.duration_s)
+    return FrameSource(
+        lambda fps: read_frames(path, fps=fps, start_s=start_s, end_s=end_s), clip, start_s, end_s, os.fsdecode(path)
+    )
+
+
+def source_of_frames(
+    frames: Iterable[NDArray[np.uint8] | str | os.PathLike[str]],
+    fps: float,
+    audio: AudioClip | str | os.PathLike[str],
+    start_s: float,
+    end_s: float,
+) -> FrameSource:
+    """Frames that are given one by one, arrays or files; frame k is shown from k / fps on.
+
+    Raises:
+        InputError: the part is none, there are no frames, or they are no images.
+        AudioError: the audio cannot be read.
+    """
+    _check_part(start_s, end_s)
+    if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
+        raise InputError(f"frames: expected images or files one after the other, got {type(frames).__name__}.")
+    known = frames if isinstance(frames, Sequence) else list(frames)
+    end_s = min(end_s, len(known) / fps)
+    if not len(known) or start_s >= end_s:
+        raise InputError(f"there are no frames between {start_s:g} and {end_s:g} s; {len(known)} are given.")
+
+    def read(rate: float) -> Iterator[VideoFrame]:
+        shown = -1
+        for count in range(math.ceil((end_s - start_s) * rate - 1e-9)):
+            number = int((start_s + count / rate) * fps + 1e-6)
+            if number != shown and number < len(known):
+                shown, frame = number, known[number]
+                yield VideoFrame(frame if isinstance(frame, np.ndarray) else load_image(frame), number / fps)
+
+    return FrameSource(read, _clip(audio), start_s, end_s)
+
+
+def _check_part(start_s: float, end_s: float) -> None:
+    try:
+        in_order = 0 <= start_s < end_s
+    except TypeError:
+        in_order = False
+    if not in_order:
+        raise InputError(f"start_s and end_s are seconds, 0 <= start_s < end_s; got {start_s!r} and {end_s!r}.")
+
+
+def _clip(audio: AudioClip | str | os.PathLike[str]) -> AudioClip:
+    return audio if isinstance(audio, AudioClip) else load_audio(audio)
+
+
+def follow(
+    source: FrameSource,
+    ask: Ask,
+    look: Look,
+    tracker: Tracker | None,
+    *,
+    fps: float,
+    smooth: float = 0.0,
+    show: str = "sounding",
+    batch_size: int = 8,
+    progress: Progress | None = None,
+) -> VideoResult:
+    """Answer a video.
+
+    1. The audio is heard in windows a second apart, each asked about with the frame that is shown in its middle.
+    2. From that follows when each phrase is on (:class:`~zsavs.temporal.timeline.Timeline`).
+    3. Stretch by stretch, frames in which something is on are looked at: all of them, or pivots.
+    4. The tracker follows what was found through the stretch, and stretches are joined.
+
+    Args:
+        source: the frames and the audio.
+        ask: the strategy's queries of samples.
+        look: the results of samples for their queries.
+        tracker: None for every frame by itself.
+        fps: frames that are followed in a second, above 0.
+        smooth: see :class:`~zsavs.temporal.smoothing.Smoother`.
+        show: "always" to look, while a source does not sound, also for what sounds at other times.
+        batch_size: samples that go through the models together.
+        progress: told after each stretch.
+
+    Raises:
+        InputError: a setting is out of range, or the frames are of several sizes.
+    """
+    if not isinstance(fps, int | float) or not 0 < fps < math.inf:
+        raise InputError(f"fps must be a number above 0, got {fps!r}.")
+    if show not in SHOW:
+        raise InputError(f"show must be one of {', '.join(SHOW)}, got {show!r}.")
+    begun = time.perf_counter()
+    timeline, windows = _hear(source, ask, smooth, batch_size)
+    heard = time.perf_counter()
+    run = _Run(timeline, windows, ask, look, tracker, show, batch_size)
+    total = max(1, math.ceil((source.end_s - source.start_s) * fps - 1e-9)) if math.isfinite(source.end_s) else None
+    frames = source.read(fps)
+    while stretch := _stretch(frames):
+        run.add(stretch)
+        if progress:
+            progress(len(run.times_s), max(total or 0, len(run.times_s)) if total else None)
+    if not run.times_s:
+        raise InputError(
+            f"{source.name or 'the video'}: has no frame between {source.start_s:g} and {source.end_s:g} s."
+        )
+    if progress:
+        progress(len(run.times_s), len(run.times_s))
+    late = sum(time_s >= source.audio.duration_s for time_s in run.times_s)
+    notes = {}
+    if late:
+        notes[NO_AUDIO] = f"the audio ends at {source.audio.duration_s:.2f} s; {late} frames after that have no answer."
+    return VideoResult(
+        np.array(run.times_s),
+        run.size_hw,
+        run.tracks(),
+        timeline.whole(),
+        source.name,
+        {"hear": heard - begun, "look": run.looked_s, "track": run.tracked_s},
+        {"fps": fps, "audio_s": source.audio.duration_s, **({"notes": notes} if notes else {})},
+    )
+
+
+def _hear(source: FrameSource, ask: Ask, smooth: float, batch_size: int) -> tuple[Timeline, list[AVSample]]:
+    """When what is heard, and the samples that were asked about; frames of them are not kept."""
+    windows = moments(source.audio, source.start_s, source.end_s)
+    queries: list[Query] = []
+    samples = _samples(source, windows)
+    while batch := list(islice(samples, batch_size)):
+        queries += ask(batch)
+    windows = windows[: len(queries)]
+    blank = np.zeros((1, 1, 3), np.uint8)
+    return Timeline(windows, queries, smooth), [AVSample(blank, w.audio, f"{w.time_s:g} s") for w in windows]
+
+
+def _samples(source: FrameSource, windows: Sequence[Any]) -> Iterator[AVSample]:
+    """For each moment its audio with the frame that is shown then."""
+    frames = source.read(1 / HOP_S)
+    following = next(frames, None)
+    shown = following
+    for moment in windows:
+        while following is not None and following.time_s <= moment.time_s + 1e-6:
+            shown, following = following, next(frames, None)
+        if shown is None:
+            return
+        yield AVSample(shown.image, moment.audio, f"{moment.time_s:g} s")
+
+
+def _stretch(frames: Iterator[VideoFrame]) -> list[VideoFrame]:
+    """The next frames that a tracker is given at once."""
+    first = next(frames, None)
+    if first is None:
+        return []
+    count = min(_STRETCH_FRAMES, max(2, _STRETCH_BYTES // max(1, first.image.nbytes)))
+    return [first, *islice(frames, count - 1)]
+
+
+@dataclass
+class _Built:
+    """A track while it grows."""
+
+    phrase: str
+    frames: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    boxes: list[tuple[int, int, int, int]] = field(default_factory=list)
+    runs: list[dict[str, list[int]]] = field(default_factory=list)
+
+
+class _Run:
+    """The stretches of a video, one after the other, and the tracks that grow with them."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        windows: Sequence[AVSample],
+        ask: Ask,
+        look: Look,
+        tracker: Tracker | None,
+        show: str,
+        batch_size: int,
+    ) -> None:
+        self.timeline, self.windows, self.ask, self.look = timeline, windows, ask, look
+        self.tracker, self.show, self.batch_size = tracker, show, batch_size
+        self.identities = Identities(getattr(tracker, "matcher", None) or Matcher())
+        self.times_s: list[float] = []
+        self.size_hw = (0, 0)
+        self.built: dict[Any, _Built] = {}
+        self.looked_s = self.tracked_s = 0.0
+
+    def add(self, stretch: Sequence[VideoFrame]) -> None:
+        """Answer the next frames."""
+        start = len(self.times_s)
+        self.size_hw = self.size_hw if start else stretch[0].image.shape[:2]
+        for number, frame in enumerate(stretch, start):
+            if frame.image.shape[:2] != self.size_hw:
+                raise InputError(f"frame {number} is {frame.image.shape[:2]} pixels, and the first one {self.size_hw}.")
+        self.times_s += [frame.time_s for frame in stretch]
+        before = time.perf_counter()
+        found = self._look(stretch)
+        between = time.perf_counter()
+        images = [frame.image for frame in stretch]
+        if self.tracker is None:
+            tracked = [found.get(place) or Detections.nothing(self.size_hw) for place in range(len(stretch))]
+        else:
+            tracked = self.identities.join(images, self.tracker.track(images, found))
+        for number, here in enumerate(tracked, start):
+            self._add(number, here)
+        self.looked_s += between - before
+        self.tracked_s += time.perf_counter() - between
+
+    def _look(self, stretch: Sequence[VideoFrame]) -> dict[int, Detections]:
+        """What is found in the frames that are looked at, by their place in the stretch."""
+        samples, queries, places = [], [], []
+        for place in self._places(stretch):
+            frame = stretch[place]
+            sample = AVSample(frame.image, self._window(frame.time_s).audio, f"{frame.time_s:.2f} s")
+            query = self._query(sample, frame.time_s)
+            if len(query):
+                samples.append(sample)
+                queries.append(query)
+                places.append(place)
+        found: dict[int, Detections] = {}
+        for at in range(0, len(samples), self.batch_size):
+            part = slice(at, at + self.batch_size)
+            for place, result in zip(places[part], self.look(samples[part], queries[part]), strict=True):
+                found[place] = Detections(result.masks, result.phrases, result.scores)
+        return found
+
+    def _places(self, stretch: Sequence[VideoFrame]) -> list[int]:
+        """The frames to look at: all in which something is on, or pivots among them."""
+        times = np.array([frame.time_s for frame in stretch])
+        wanted = [place for place, time_s in enumerate(times) if self._asked(float(time_s))]
+        if self.tracker is None or self.tracker.looks == "every":
+            return wanted
+        pivots: set[int] = set()
+        for phrase, spans in self.timeline.times.items():
+            for on, off in spans:
+                inside = np.flatnonzero((times >= on) & (times < off))
+                if not len(inside):
+                    continue
+                begin, end = float(times[inside[0]]), float(times[inside[-1]])
+                marks = [self.timeline.strongest(phrase, begin, end), *np.arange(begin, end, _LOOK_S)]
+                pivots |= {int(inside[np.abs(times[inside] - mark).argmin()]) for mark in marks}
+        return sorted(pivots)
+
+    def _asked(self, time_s: float) -> bool:
+        return bool(self.timeline.times) if self.show == "always" else bool(self.timeline.on(time_s))
+
+    def _query(self, sample: AVSample, time_s: float) -> Query:
+        """What to look for in a frame: what is on, and with "always" everything that ever is."""
+        if self.timeline.of_images:
+            own = self.ask([sample])[0]
+            on = set(self.timeline.on(time_s))
+            return replace(own.rows([i for i, phrase in enumerate(own.phrases) if phrase in on]), times=None)
+        query = self.timeline.at(time_s)
+        return query if len(query) or self.show != "always" else self.timeline.ever()
+
+    def _window(self, time_s: float) -> AVSample:
+        number = min(len(self.windows) - 1, max(0, round((time_s - self._first_s) / HOP_S)))
+        return self.windows[number]
+
+    @property
+    def _first_s(self) -> float:
+        return self.times_s[0]
+
+    def _add(self, number: int, here: Detections) -> None:
+        """Add the objects of a frame to their tracks."""
+        rank: dict[str, int] = {}
+        for mask, phrase, score, inner in zip(here.masks, here.phrases, here.scores, here.ids, strict=True):
+            if not mask.any():
+                continue
+            rank[phrase] = rank.get(phrase, -1) + 1
+            # Without a tracker the objects of a phrase have the order of their scores in each frame, and no other.
+            key = (phrase, rank[phrase]) if self.tracker is None else int(inner)
+            built = self.built.setdefault(key, _Built(phrase))
+            built.frames.append(number)
+            built.scores.append(float(score))
+            built.boxes.append(tight_box(mask))
+            built.runs.append(rle.encode(mask))
+
+    def tracks(self) -> tuple[Track, ...]:
+        """The tracks, in the order in which they were first found."""
+        return tuple(
+            Track(
+                number,
+                built.phrase,
+                self._times(built),
+                np.array(built.frames, np.int64),
+                np.array(built.scores, np.float32),
+                np.array(built.boxes, np.float32),
+                tuple(built.runs),
+            )
+            for number, built in enumerate(self.built.values(), start=1)
+        )
+
+    def _times(self, built: _Built) -> Times:
+        """When a track sounds: the times of its phrase at which it is seen."""
+        seen = np.array(self.times_s)[built.frames]
+        spans = self.timeline.times.get(built.phrase, ())
+        return tuple((on, off) for on, off in spans if ((seen >= on) & (seen < off)).any())
