@@ -134,7 +134,7 @@ WRONG_ARGUMENTS: dict[str, tuple[type[ZsavsError], str, Callable[[], Any]]] = {
     "context": (InputError, "fps and context_s", lambda: toy_pipe().video([IMAGE], CLIP, context_s="all")),
     "smooth": (InputError, "smooth must be", lambda: toy_pipe().video([IMAGE], CLIP, smooth="a lot")),
     "no frames": (InputError, "frames: expected images", lambda: toy_pipe().video(None, CLIP)),
-    "one frame's name": (InputError, "frames: expected images", lambda: toy_pipe().video("a.png", CLIP)),
+    "no such video": (InputError, "a.png: there is no such file", lambda: toy_pipe().video("a.png", CLIP)),
     "batch of half": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size=1.5))),
     "batch of text": (ContractError, "batch_size must be", lambda: list(toy_pipe().map([], batch_size="8"))),
     "no samples": (InputError, "expected several", lambda: list(toy_pipe().map(None))),
