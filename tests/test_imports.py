@@ -135,7 +135,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "registry",
         "result",
     }
-    | {"storage", "types"},
+    | {"storage", "temporal", "types"},
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}
     | {"storage", "temporal", "types"},
     "testing": {"media", "models", "protocols", "storage", "types"},

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,7 @@ def source_of_frames(
         InputError: the part is none, there are no frames, or they are no images.
         AudioError: the audio cannot be read.
     """
+    _check_fps(fps)
     _check_part(start_s, end_s)
     if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
         raise InputError(f"frames: expected images or files one after the other, got {type(frames).__name__}.")
@@ -116,6 +118,11 @@ def source_of_frames(
                 yield VideoFrame(frame if isinstance(frame, np.ndarray) else load_image(frame), number / fps)
 
     return FrameSource(read, _clip(audio), start_s, end_s)
+
+
+def _check_fps(fps: float) -> None:
+    if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < fps < math.inf:
+        raise InputError(f"fps must be a number above 0, got {fps!r}.")
 
 
 def _check_part(start_s: float, end_s: float) -> None:
@@ -164,8 +171,7 @@ def follow(
     Raises:
         InputError: a setting is out of range, or the frames are of several sizes.
     """
-    if not isinstance(fps, int | float) or not 0 < fps < math.inf:
-        raise InputError(f"fps must be a number above 0, got {fps!r}.")
+    _check_fps(fps)
     if show not in SHOW:
         raise InputError(f"show must be one of {', '.join(SHOW)}, got {show!r}.")
     begun = time.perf_counter()
