@@ -24,7 +24,7 @@ from zsavs.protocols import Tracker
 from zsavs.result import AVSResult
 from zsavs.storage import rle
 from zsavs.temporal.frames import NO_AUDIO
-from zsavs.temporal.timeline import HOP_S, Timeline, moments
+from zsavs.temporal.timeline import WHAT, WHEN, Moment, Timeline, moments
 from zsavs.temporal.video_result import SHOW, Track, VideoResult
 from zsavs.tracking.identities import Identities
 from zsavs.tracking.matching import Matcher
@@ -38,6 +38,9 @@ FPS = 8.0
 _STRETCH_FRAMES, _STRETCH_BYTES = 64, 2**28
 #: Seconds from one look to the next of a tracker that follows objects by itself.
 _LOOK_S = 2.0
+
+#: A track that is found in less than this share of the frames in which it sounds is none.
+_LEAST_SHARE = 0.15
 
 #: Told how many frames are done, and how many there are, if that is known.
 Progress = Callable[[int, int | None], None]
@@ -152,7 +155,8 @@ def follow(
 ) -> VideoResult:
     """Answer a video.
 
-    1. The audio is heard in windows a second apart, each asked about with the frame that is shown in its middle.
+    1. The audio is heard in long windows, which say what sounds, and around that in short ones, which say when; each is
+       asked about with the frame that is shown then.
     2. From that follows when each phrase is on (:class:`~zsavs.temporal.timeline.Timeline`).
     3. Stretch by stretch, frames in which something is on are looked at: all of them, or pivots.
     4. The tracker follows what was found through the stretch, and stretches are joined.
@@ -205,21 +209,37 @@ def follow(
     )
 
 
-def _hear(source: FrameSource, ask: Ask, smooth: float, batch_size: int) -> tuple[Timeline, list[AVSample]]:
-    """When what is heard, and the samples that were asked about; frames of them are not kept."""
-    windows = moments(source.audio, source.start_s, source.end_s)
+def _hear(source: FrameSource, ask: Ask, smooth: float, batch_size: int) -> tuple[Timeline, list[Moment]]:
+    """When what is heard, and the moments that were asked about."""
+    long = moments(source.audio, WHAT, source.start_s, source.end_s)
+    queries = _asked(source, long, WHAT.hop_s, ask, batch_size)
+    long = long[: len(queries)]
+    coarse = Timeline(long, queries, smooth=smooth)
+    # Where nothing is on by far there is nothing to tell the begin and the end of.
+    reach = 2 * WHAT.hop_s
+    near = [
+        moment
+        for moment in moments(source.audio, WHEN, source.start_s, source.end_s)
+        if any(on - reach <= moment.time_s <= off + reach for spans in coarse.times.values() for on, off in spans)
+    ]
+    heard = _asked(source, near, WHAT.hop_s, ask, batch_size)
+    return Timeline(long, queries, {m.time_s: q for m, q in zip(near, heard, strict=False)}, smooth), long
+
+
+def _asked(source: FrameSource, windows: Sequence[Moment], hop_s: float, ask: Ask, batch_size: int) -> list[Query]:
+    """What the strategy says of each moment, with the last frame that was shown at a whole hop."""
     queries: list[Query] = []
-    samples = _samples(source, windows)
+    samples = _samples(source, windows, hop_s)
     while batch := list(islice(samples, batch_size)):
         queries += ask(batch)
-    windows = windows[: len(queries)]
-    blank = np.zeros((1, 1, 3), np.uint8)
-    return Timeline(windows, queries, smooth), [AVSample(blank, w.audio, f"{w.time_s:g} s") for w in windows]
+    return queries
 
 
-def _samples(source: FrameSource, windows: Sequence[Any]) -> Iterator[AVSample]:
+def _samples(source: FrameSource, windows: Sequence[Moment], hop_s: float) -> Iterator[AVSample]:
     """For each moment its audio with the frame that is shown then."""
-    frames = source.read(1 / HOP_S)
+    if not windows:
+        return
+    frames = source.read(1 / hop_s)
     following = next(frames, None)
     shown = following
     for moment in windows:
@@ -256,7 +276,7 @@ class _Run:
     def __init__(
         self,
         timeline: Timeline,
-        windows: Sequence[AVSample],
+        windows: Sequence[Moment],
         ask: Ask,
         look: Look,
         tracker: Tracker | None,
@@ -339,8 +359,8 @@ class _Run:
         query = self.timeline.at(time_s)
         return query if len(query) or self.show != "always" else self.timeline.ever()
 
-    def _window(self, time_s: float) -> AVSample:
-        number = min(len(self.windows) - 1, max(0, round((time_s - self._first_s) / HOP_S)))
+    def _window(self, time_s: float) -> Moment:
+        number = min(len(self.windows) - 1, max(0, round((time_s - self._first_s) / WHAT.hop_s)))
         return self.windows[number]
 
     @property
@@ -363,19 +383,27 @@ class _Run:
             built.runs.append(rle.encode(mask))
 
     def tracks(self) -> tuple[Track, ...]:
-        """The tracks, in the order in which they were first found."""
+        """The tracks that last, in the order in which they were first found."""
+        lasting = [(built, self._times(built)) for built in self.built.values()]
+        lasting = [(built, times) for built, times in lasting if self._lasts(built, times)]
         return tuple(
             Track(
                 number,
                 built.phrase,
-                self._times(built),
+                times,
                 np.array(built.frames, np.int64),
                 np.array(built.scores, np.float32),
                 np.array(built.boxes, np.float32),
                 tuple(built.runs),
             )
-            for number, built in enumerate(self.built.values(), start=1)
+            for number, (built, times) in enumerate(lasting, start=1)
         )
+
+    def _lasts(self, built: _Built, times: Times) -> bool:
+        """Whether a track is more than a region that was taken for its source in passing."""
+        frames = np.array(self.times_s)
+        sounding = sum(int(((frames >= on) & (frames < off)).sum()) for on, off in times)
+        return len(built.frames) >= _LEAST_SHARE * sounding
 
     def _times(self, built: _Built) -> Times:
         """When a track sounds: the times of its phrase at which it is seen."""

@@ -6,7 +6,7 @@ counts for its middle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,10 +18,23 @@ from zsavs.media.activity import active_times, unite
 from zsavs.temporal.smoothing import Smoother
 from zsavs.types import AudioClip, Query, Times
 
-__all__ = ["HOP_S", "WINDOW_S", "Moment", "Timeline", "moments"]
+__all__ = ["WHAT", "WHEN", "Moment", "Timeline", "Windows", "moments"]
 
-#: Length of a window, and seconds from one to the next.
-WINDOW_S, HOP_S = 4.0, 1.0
+
+class Windows(NamedTuple):
+    """Windows over the audio of a video.
+
+    Args:
+        length_s: of each.
+        hop_s: from one to the next.
+    """
+
+    length_s: float
+    hop_s: float
+
+
+#: Long windows say what sounds, short ones when it begins and ends.
+WHAT, WHEN = Windows(4.0, 1.0), Windows(1.0, 0.25)
 
 
 class Moment(NamedTuple):
@@ -38,18 +51,19 @@ class Moment(NamedTuple):
     active: Times
 
 
-def moments(audio: AudioClip, start_s: float, end_s: float) -> list[Moment]:
+def moments(audio: AudioClip, windows: Windows, start_s: float, end_s: float) -> list[Moment]:
     """The moments of a part of a video, a hop apart, for as long as there is audio; none where there is none.
 
     Args:
         audio: of the whole video, from its start.
+        windows: how long, and how far apart.
         start_s, end_s: the part, in seconds.
     """
     rate, total = audio.sample_rate_hz, audio.waveform.shape[1]
     found = []
-    for number in range(int(max(0.0, min(end_s, audio.duration_s) - start_s) / HOP_S) + 1):
-        middle = start_s + number * HOP_S
-        first, last = (round((middle + side * WINDOW_S / 2) * rate) for side in (-1, 1))
+    for number in range(int(max(0.0, min(end_s, audio.duration_s) - start_s) / windows.hop_s) + 1):
+        middle = start_s + number * windows.hop_s
+        first, last = (round((middle + side * windows.length_s / 2) * rate) for side in (-1, 1))
         first, last = max(0, first), min(total, last)
         if middle > audio.duration_s or first >= last:
             break
@@ -68,18 +82,26 @@ class Timeline:
 
     Args:
         moments: in order, a hop apart.
-        queries: of each.
+        queries: of each, heard in long windows.
+        near: by their times, what is heard in short windows; without any, on and off come from the long ones.
         smooth: see :class:`~zsavs.temporal.smoothing.Smoother`; 0 is off.
 
     Attributes:
         times: by phrase, when it is on, in seconds from the start of the video.
     """
 
-    def __init__(self, moments: Sequence[Moment], queries: Sequence[Query], smooth: float = 0.0) -> None:
+    def __init__(
+        self,
+        moments: Sequence[Moment],
+        queries: Sequence[Query],
+        near: Mapping[float, Query] | None = None,
+        smooth: float = 0.0,
+    ) -> None:
         smoother = Smoother(smooth)
         by_number = dict(enumerate(queries))
         self._queries = [smoother(number, by_number) for number in by_number] if smoother.reach else list(queries)
         self._middles = np.array([moment.time_s for moment in moments])
+        self._near = sorted((near or {}).items())
         self._active = unite(span for moment in moments for span in moment.active)
         self.times: dict[str, Times] = {}
         for phrase in dict.fromkeys(phrase for query in self._queries for phrase in query.phrases):
@@ -110,7 +132,7 @@ class Timeline:
 
     def strongest(self, phrase: str, begin_s: float, end_s: float) -> float:
         """When there is most evidence for a phrase within a part of the video, in seconds."""
-        z = np.where((self._middles >= begin_s) & (self._middles <= end_s), self._evidence(phrase), -np.inf)
+        z = np.where((self._middles >= begin_s) & (self._middles <= end_s), _evidence(self._queries, phrase), -np.inf)
         best = int(z.argmax()) if len(z) else 0
         return float(self._middles[best]) if len(z) and np.isfinite(z[best]) else (begin_s + end_s) / 2
 
@@ -126,27 +148,35 @@ class Timeline:
 
     def _spans(self, phrase: str) -> Times:
         """When a phrase is on: around each run of moments at which it was chosen."""
-        z = self._evidence(phrase)
+        z = _evidence(self._queries, phrase)
         chosen = np.array([phrase in query.phrases for query in self._queries])
         edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
         begins, ends = edges[::2].tolist(), edges[1::2].tolist()
         spans: list[tuple[float, float]] = []
         for low, high in zip([0, *ends[:-1]], [*begins[1:], len(z)], strict=True):
-            near = slice(low, high)
-            spans += times_of(np.maximum(z[near], 0.0), self._middles[near] - WINDOW_S / 2, WINDOW_S, self._active)
+            spans += self._span(phrase, z[low:high], self._middles[low:high])
         return tuple((max(0.0, on), off) for on, off in unite(spans, gap_s=1.0))
 
-    def _evidence(self, phrase: str) -> NDArray[np.float64]:
-        """(M,) evidence for a phrase at each moment; its weight where the strategy gives no evidence."""
-        values = []
-        for query in self._queries:
-            known = query.evidence
-            if known is not None and phrase in known.phrases:
-                z = float(known.z[known.phrases.index(phrase)])
-                values.append(z if np.isfinite(z) else 0.0)
-            else:
-                values.append(_weight(query, phrase))
-        return np.array(values)
+    def _span(self, phrase: str, z: NDArray[np.float64], middles: NDArray[np.float64]) -> Times:
+        """When a phrase is on around one run of moments, by the long windows, and within that by the short ones."""
+        about = times_of(np.maximum(z, 0.0), middles - WHAT.length_s / 2, WHAT.length_s, self._active)
+        if not about or not self._near:
+            return about
+        begin, end = about[0][0] - WHAT.hop_s, about[-1][1] + WHAT.hop_s
+        inside = [(time_s, query) for time_s, query in self._near if begin <= time_s <= end]
+        if not inside:
+            return about
+        known = [(time_s, query, _z(query, phrase)) for time_s, query in inside]
+        # What is ruled out by the image, as what is covered for a moment, is no silence.
+        known = [row for row in known if np.isfinite(row[2])]
+        if 5 * len(known) < len(inside):  # a strategy that weighs only what it has chosen, or what it sees
+            return about
+        times = np.array([time_s for time_s, _, _ in known])
+        near = np.maximum([z for _, _, z in known], 0.0)
+        chosen = times[[phrase in query.phrases for _, query, _ in known]]
+        spans = times_of(near, times - WHEN.length_s / 2, WHEN.length_s, self._active) if near.any() else ()
+        reach = WHEN.length_s / 2
+        return tuple((on, off) for on, off in spans if ((chosen >= on - reach) & (chosen <= off + reach)).any())
 
     def _row(self, phrase: str, time_s: float) -> Query:
         """The row of a phrase at the nearest moment that has it."""
@@ -154,6 +184,21 @@ class Timeline:
         nearest = min(having, key=lambda number: (abs(self._middles[number] - time_s), number))
         query = self._queries[nearest]
         return query.rows([query.phrases.index(phrase)])
+
+
+def _evidence(queries: Sequence[Query], phrase: str) -> NDArray[np.float64]:
+    """(M,) evidence for a phrase in each query, 0 where it is ruled out; its weight where there is no evidence."""
+    z = np.array([_z(query, phrase) for query in queries])
+    weights = np.array([_weight(query, phrase) for query in queries])
+    return np.where(np.isnan(z), weights, np.where(np.isfinite(z), z, 0.0))
+
+
+def _z(query: Query, phrase: str) -> float:
+    """The evidence for a phrase; NaN where it was not considered."""
+    known = query.evidence
+    if known is None or phrase not in known.phrases:
+        return float("nan")
+    return float(known.z[known.phrases.index(phrase)])
 
 
 def _weight(query: Query, phrase: str) -> float:
