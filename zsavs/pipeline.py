@@ -21,7 +21,8 @@ from zsavs.protocols import Grounder, Segmenter, Strategy, Tracker, Verifier
 from zsavs.result import AVSResult
 from zsavs.storage.memo import Memo
 from zsavs.storage.prefetch import prefetch
-from zsavs.temporal.follow import FPS, Progress, follow, source_of_file, source_of_frames
+from zsavs.temporal.follow import FPS, Progress, follow
+from zsavs.temporal.frame_source import source_of_file, source_of_frames
 from zsavs.temporal.frames import answer_where_heard, frames_with_audio
 from zsavs.temporal.smoothed_queries import SmoothedQueries
 from zsavs.temporal.smoothing import Smoother

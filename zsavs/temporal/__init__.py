@@ -4,6 +4,7 @@
 - :mod:`~zsavs.temporal.smoothing`: evidence averaged over neighbouring frames.
 - :mod:`~zsavs.temporal.smoothed_queries`: the smoothed queries of frames as they come.
 - :mod:`~zsavs.temporal.timeline`: what is heard when, from window to window.
+- :mod:`~zsavs.temporal.frame_source`: where frames and audio come from.
 - :mod:`~zsavs.temporal.follow`: a video, answered and followed.
 - :mod:`~zsavs.temporal.video_result`: the answer for a video, its tracks, and its file.
 - :mod:`~zsavs.temporal.display`: how that is shown: names, colours and lanes.
