@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import toy_video
 import video_results
 from PIL import Image
 
@@ -161,3 +162,15 @@ def test_the_video_itself_is_never_replaced(
 def test_a_pair_is_answered_as_before(pair: tuple[str, str], tmp_path: Path) -> None:
     assert main(["segment", *pair, "--preset", "toy", "--out", str(tmp_path)]) == 0
     assert zsavs.AVSResult.load(tmp_path / "scene.json").phrases == ("blue thing",)
+
+
+def test_a_video_is_answered_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = toy_video.write(tmp_path / "discs.mp4")
+    words = ["--preset", "toy", "--strategy", "audio_to_text", "--fps", "4", "--out", str(tmp_path / "out"), "--json"]
+    assert main(["segment", str(path), *words]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {row["label"] for row in answer["tracks"]} == {"red", "blue"}
+    red = next(row for row in answer["tracks"] if row["label"] == "red")
+    assert np.abs(np.array(red["times_s"]) - np.array(toy_video.TIMES["red"])).max() < 0.3
+    assert (tmp_path / "out" / "discs.html").is_file()
+    assert len(list(read_frames(tmp_path / "out" / "discs.mp4"))) == toy_video.FPS * toy_video.SECONDS

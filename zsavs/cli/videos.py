@@ -109,7 +109,7 @@ def answer_video(path: str, name: str, models: Models, out: str, options: VideoO
     stem = Path(path).stem
     masks, show, codec = options.masks or _MASKS, options.show or _SHOW, options.codec or _CODEC
     with console.progress("loading models") as bar:
-        pipe: Any = build_pipeline(name, **models.for_each([name])[name])
+        pipe = build_pipeline(name, **models.for_each([name])[name])
         bar.start_over(f"running {name}")
         result: VideoResult = pipe.video(
             path,
