@@ -190,7 +190,7 @@ def test_zsavs_segment_takes_the_best_preset_here() -> None:
     assert result.meta["strategy"] == "classify"
     assert set(result.phrases) == {"dog"}
     assert result.queries.times is not None
-    models = {role: card for role, card in result.meta["models"].items() if role != "verifier"}
+    models = {role: card for role, card in result.meta["models"].items() if role not in ("verifier", "tracker")}
     assert {card["component"] for card in models.values()} == {
         "YamnetTagger",
         "YoloxGrounder",
