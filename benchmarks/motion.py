@@ -37,7 +37,7 @@ from zsavs.report.render import render
 from zsavs.report.values import percent
 from zsavs.storage.files import write_atomically
 from zsavs.temporal.video_result import VideoResult
-from zsavs.types import Times
+from zsavs.types import Evidence, Times
 
 ROOT = Path(__file__).resolve().parents[1]
 CEILING = "ceiling (an oracle)"
@@ -46,6 +46,8 @@ STRATEGIES = ("audio_to_text", "fused", "classify", "text_bridged")
 EACH = 3
 #: A window that is not longer is answered for its middle, in seconds.
 _SHORT_S = 2.0
+#: Evidence for what sounds throughout a window, in standard deviations.
+_CERTAIN = 10.0
 
 
 class Clock:
@@ -75,7 +77,8 @@ class Oracle:
     """AN ORACLE, for the ceiling only: gives the annotated labels of what sounds, at its times; it hears a clock.
 
     With the same grounder, verifier, segmenter and tracker after it, it shows what is lost after the strategy. Of a
-    short window it names what sounds in its middle, of a long one all that sounds in it, and when.
+    short window it names what sounds in its middle, of a long one all that sounds in it; the evidence for each label is
+    the share of the window in which it sounds.
 
     Attributes:
         script: the annotation of the clip that is asked about.
@@ -98,15 +101,21 @@ class Oracle:
         if span is None:
             return zsavs.Query.nothing()
         begin, end = span
-        asked = (begin + end) / 2 if end - begin <= _SHORT_S else None
-        told: dict[str, Times] = {}
-        for label, times in self.script.times.items():
-            within = tuple(
-                (max(on, begin) - begin, min(off, end) - begin) for on, off in times if on < end and off > begin
-            )
-            if within and (asked is None or any(on <= asked < off for on, off in times)):
-                told[label] = within
-        return zsavs.Query(tuple(told), np.ones(len(told), np.float32), times=tuple(told.values()) or None)
+        middle = (begin + end) / 2
+        labels = tuple(self.script.times)
+        share = np.zeros(len(labels), np.float32)
+        for row, times in enumerate(self.script.times.values()):
+            if end - begin <= _SHORT_S:
+                share[row] = any(on <= middle < off for on, off in times)
+            else:
+                share[row] = sum(max(0.0, min(off, end) - max(on, begin)) for on, off in times) / (end - begin)
+        said = share > 0
+        evidence = Evidence(labels, _CERTAIN * share, len(labels), 0.0, np.inf)
+        return zsavs.Query(
+            tuple(label for label, on in zip(labels, said, strict=True) if on),
+            np.ones(int(said.sum()), np.float32),
+            evidence=evidence,
+        )
 
 
 @dataclass

@@ -148,12 +148,15 @@ def test_the_oracle_tells_what_sounds_when(benchmark: ModuleType, root: Path) ->
     def told(begin_s: float, end_s: float) -> dict[str, Any]:
         part = audio.part(round(begin_s * audio.sample_rate_hz), round(end_s * audio.sample_rate_hz))
         (query,) = oracle.query([zsavs.AVSample(np.zeros((4, 4, 3), np.uint8), part)])
-        return dict(zip(query.phrases, np.round(query.times or (), 3).tolist(), strict=True))
+        assert query.evidence is not None
+        z = dict(zip(query.evidence.phrases, np.round(query.evidence.z, 2).tolist(), strict=True))
+        assert set(query.phrases) == {label for label, value in z.items() if value > 0}
+        return z
 
-    assert told(0, 3) == {"red": [[0, 3]], "blue": [[1, 2]]}
-    assert told(0, 1) == {"red": [[0, 1]]}
-    assert told(0.25, 1.25) == {"red": [[0, 1]]}, "the middle of the window comes before"
-    assert told(0.75, 1.75) == {"red": [[0, 1]], "blue": [[0.25, 1]]}
+    assert told(0, 3) == {"red": 10.0, "blue": pytest.approx(3.33, abs=0.01)}, "the share of a long window"
+    assert told(0, 1) == {"red": 10.0, "blue": 0.0}
+    assert told(0.25, 1.25) == {"red": 10.0, "blue": 0.0}, "the middle of the window comes before"
+    assert told(0.75, 1.75) == {"red": 10.0, "blue": 10.0}
     silence = zsavs.AudioClip(np.zeros((1, 100), np.float32), 16_000)
     assert len(oracle.query([zsavs.AVSample(np.zeros((4, 4, 3), np.uint8), silence)])[0]) == 0
 

@@ -116,13 +116,12 @@ def _hear(source: FrameSource, ask: Ask, smooth: float, batch_size: int) -> tupl
     long = moments(source.audio, WHAT, source.start_s, source.end_s)
     queries = _asked(source, long, WHAT.hop_s, ask, batch_size)
     long = long[: len(queries)]
-    coarse = Timeline(long, queries, smooth=smooth)
-    # Where nothing is on by far there is nothing to tell the begin and the end of.
-    reach = 2 * WHAT.hop_s
+    # Where nothing is heard in any long window there is nothing to tell the begin and the end of.
+    something = np.array([moment.time_s for moment, query in zip(long, queries, strict=True) if len(query)])
     near = [
         moment
         for moment in moments(source.audio, WHEN, source.start_s, source.end_s)
-        if any(on - reach <= moment.time_s <= off + reach for spans in coarse.times.values() for on, off in spans)
+        if (np.abs(something - moment.time_s) <= WHAT.length_s / 2).any()
     ]
     heard = _asked(source, near, WHAT.hop_s, ask, batch_size)
     return Timeline(long, queries, {m.time_s: q for m, q in zip(near, heard, strict=False)}, smooth), long

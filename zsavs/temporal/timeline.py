@@ -6,6 +6,7 @@ counts for its middle.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -153,30 +154,38 @@ class Timeline:
         edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(int)))
         begins, ends = edges[::2].tolist(), edges[1::2].tolist()
         spans: list[tuple[float, float]] = []
-        for low, high in zip([0, *ends[:-1]], [*begins[1:], len(z)], strict=True):
-            spans += self._span(phrase, z[low:high], self._middles[low:high])
+        for first, last, low, high in zip(begins, ends, [0, *ends[:-1]], [*begins[1:], len(z)], strict=True):
+            near = self._near_spans(phrase, self._middles[first], self._middles[last - 1])
+            if near is None:
+                starts = self._middles[low:high] - WHAT.length_s / 2
+                near = times_of(np.maximum(z[low:high], 0.0), starts, WHAT.length_s, self._active)
+            spans += near
         return tuple((max(0.0, on), off) for on, off in unite(spans, gap_s=1.0))
 
-    def _span(self, phrase: str, z: NDArray[np.float64], middles: NDArray[np.float64]) -> Times:
-        """When a phrase is on around one run of moments, by the long windows, and within that by the short ones."""
-        about = times_of(np.maximum(z, 0.0), middles - WHAT.length_s / 2, WHAT.length_s, self._active)
-        if not about or not self._near:
-            return about
-        begin, end = about[0][0] - WHAT.hop_s, about[-1][1] + WHAT.hop_s
-        inside = [(time_s, query) for time_s, query in self._near if begin <= time_s <= end]
-        if not inside:
-            return about
-        known = [(time_s, query, _z(query, phrase)) for time_s, query in inside]
-        # What is ruled out by the image, as what is covered for a moment, is no silence.
-        known = [row for row in known if np.isfinite(row[2])]
-        if 5 * len(known) < len(inside):  # a strategy that weighs only what it has chosen, or what it sees
-            return about
+    def _near_spans(self, phrase: str, first_s: float, last_s: float) -> Times | None:
+        """When a phrase is on, by the short windows around a run of moments; None where they do not say."""
+        reach = WHAT.length_s / 2
+        inside = [(time_s, query) for time_s, query in self._near if first_s - reach <= time_s <= last_s + reach]
+        known = _heard_out([(time_s, query, _z(query, phrase)) for time_s, query in inside])
+        if not known or 5 * len(known) < len(inside):  # a strategy that weighs only what it has chosen
+            return None
         times = np.array([time_s for time_s, _, _ in known])
-        near = np.maximum([z for _, _, z in known], 0.0)
-        chosen = times[[phrase in query.phrases for _, query, _ in known]]
-        spans = times_of(near, times - WHEN.length_s / 2, WHEN.length_s, self._active) if near.any() else ()
-        reach = WHEN.length_s / 2
-        return tuple((on, off) for on, off in spans if ((chosen >= on - reach) & (chosen <= off + reach)).any())
+        z = np.maximum([z for _, _, z in known], 0.0)
+        chosen = np.array([phrase in query.phrases for _, query, _ in known])
+        spans: list[tuple[float, float]] = []
+        # The loudest first, then what is left: a quiet sound is none the less one beside a loud one.
+        while chosen.any():
+            found = times_of(z, times - WHEN.length_s / 2, WHEN.length_s, self._active)
+            within = np.zeros(len(times), np.bool_)
+            for on, off in found:
+                here = (times >= on - WHEN.length_s / 2) & (times <= off + WHEN.length_s / 2)
+                if (here & chosen).any():
+                    spans.append((on, off))
+                within |= here
+            if not (within & chosen).any():
+                break
+            chosen, z = chosen & ~within, np.where(within, 0.0, z)
+        return tuple(sorted(spans))
 
     def _row(self, phrase: str, time_s: float) -> Query:
         """The row of a phrase at the nearest moment that has it."""
@@ -184,6 +193,21 @@ class Timeline:
         nearest = min(having, key=lambda number: (abs(self._middles[number] - time_s), number))
         query = self._queries[nearest]
         return query.rows([query.phrases.index(phrase)])
+
+
+def _heard_out(rows: Sequence[tuple[float, Query, float]]) -> list[tuple[float, Query, float]]:
+    """The rows that say whether a phrase is heard: their times, queries and evidence.
+
+    What is ruled out in one window and not in others with the same frame is not heard in it, and has 0. What is ruled
+    out in all of them may be covered in the frame; that says nothing of when it sounds.
+    """
+    seconds = [math.floor(time_s / WHAT.hop_s + 1e-6) for time_s, _, _ in rows]
+    weighed = {second for second, (_, _, z) in zip(seconds, rows, strict=True) if np.isfinite(z)}
+    return [
+        (time_s, query, z if np.isfinite(z) else 0.0)
+        for second, (time_s, query, z) in zip(seconds, rows, strict=True)
+        if second in weighed and not np.isnan(z)
+    ]
 
 
 def _evidence(queries: Sequence[Query], phrase: str) -> NDArray[np.float64]:
