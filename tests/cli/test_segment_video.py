@@ -16,6 +16,7 @@ from PIL import Image
 import zsavs
 from zsavs.cli.main import main
 from zsavs.media.video_file import load_video_audio, read_frames
+from zsavs.media.video_writer import VideoWriter
 from zsavs.pipeline import Pipeline
 from zsavs.temporal.video_result import VideoResult
 
@@ -30,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the pipeline is asked, which then answers with what is known of the clip."""
     calls: list[dict[str, Any]] = []
 
-    def video(_: Pipeline, path: str, *, progress: Any, **settings: Any) -> VideoResult:
+    def video(_: Pipeline, path: str, audio: str | None, *, progress: Any, **settings: Any) -> VideoResult:
         calls.append(settings)
         progress(1, None)
         progress(8, 8)
@@ -174,3 +175,20 @@ def test_a_video_is_answered_from_end_to_end(tmp_path: Path, capsys: pytest.Capt
     assert np.abs(np.array(red["times_s"]) - np.array(toy_video.TIMES["red"])).max() < 0.3
     assert (tmp_path / "out" / "discs.html").is_file()
     assert len(list(read_frames(tmp_path / "out" / "discs.mp4"))) == toy_video.FPS * toy_video.SECONDS
+
+
+def test_an_audio_file_is_heard_in_place_of_the_videos_own_sound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = toy_video.write(tmp_path / "discs.mp4")  # writes discs.wav beside it
+    silent = VideoWriter(tmp_path / "silent.mp4", (64, 96), toy_video.FPS)
+    with silent as writer:
+        for number, image in enumerate(toy_video.frames()):
+            writer.write(image, number / toy_video.FPS)
+    words = ["--preset", "toy", "--strategy", "audio_to_text", "--fps", "4", "--out", str(tmp_path / "out"), "--json"]
+    assert main(["segment", str(tmp_path / "silent.mp4"), *words]) == 1
+    assert "has no sound; give an audio file with it" in capsys.readouterr().err
+    assert main(["segment", str(tmp_path / "silent.mp4"), str(path.with_suffix(".wav")), *words]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert {row["label"] for row in answer["tracks"]} == {"red", "blue"}
+    assert load_video_audio(tmp_path / "out" / "silent.mp4") is not None

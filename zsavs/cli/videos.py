@@ -16,7 +16,7 @@ from zsavs.cli.model_choice import Models
 if TYPE_CHECKING:
     from zsavs.temporal.video_result import VideoResult
 
-__all__ = ["VideoOptions", "answer_video", "check_video", "describe_video"]
+__all__ = ["VideoOptions", "answer_video", "check_video", "describe_video", "looks_like_video"]
 
 _FPS, _CODEC, _SHOW, _MASKS = 8.0, "vp9", "sounding", "rle"
 
@@ -87,11 +87,21 @@ def check_video(path: str, out: str, options: VideoOptions, label_set: str | Non
         raise OutputError(f"{written}: this is the video itself; name another folder with --out.")
 
 
-def answer_video(path: str, name: str, models: Models, out: str, options: VideoOptions) -> dict[str, Any]:
+def looks_like_video(path: str) -> bool:
+    """Whether a file is a video, so that an audio file beside it is to be heard in place of its own sound."""
+    from zsavs.media.video_file import is_video
+
+    return is_video(path)
+
+
+def answer_video(
+    path: str, audio: str | None, name: str, models: Models, out: str, options: VideoOptions
+) -> dict[str, Any]:
     """Ask a strategy about a video, and write the annotated video, its page and the data.
 
     Args:
         path: the video.
+        audio: an audio file in place of its own sound; None for that.
         name: the strategy.
         models: what it is built with.
         out: folder for the files.
@@ -113,6 +123,7 @@ def answer_video(path: str, name: str, models: Models, out: str, options: VideoO
         bar.start_over(f"running {name}")
         result: VideoResult = pipe.video(
             path,
+            audio,
             fps=options.fps or _FPS,
             start_s=options.start or 0.0,
             end_s=math.inf if options.end is None else options.end,
@@ -122,7 +133,7 @@ def answer_video(path: str, name: str, models: Models, out: str, options: VideoO
         data = result.save(out, stem, masks)  # before the video, which takes longer and may fail
         beside = {f"{stem}.json": "every track with its times, scores, boxes and masks"}
         bar.start_over("writing the video")
-        files = result.save_page(out, stem, show=show, codec=codec, progress=bar.report, files=beside)
+        files = result.save_page(out, stem, audio=audio, show=show, codec=codec, progress=bar.report, files=beside)
     return _told(result, {**files, **data})
 
 

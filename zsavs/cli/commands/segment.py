@@ -10,7 +10,7 @@ from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import Models, preset_here, with_settings
 from zsavs.cli.overrides import read_parts
 from zsavs.cli.pairs import answer_pairs, print_answers, read_pairs
-from zsavs.cli.videos import VideoOptions, answer_video, check_video, describe_video
+from zsavs.cli.videos import VideoOptions, answer_video, check_video, describe_video, looks_like_video
 from zsavs.presets import find_preset
 
 __all__ = ["segment"]
@@ -30,7 +30,9 @@ _Strategy = Annotated[
 ]
 _Input = Annotated[
     str | None,
-    typer.Argument(metavar="IMAGE|VIDEO", parser=str, help="an image, or a video, which needs no audio file"),
+    typer.Argument(
+        metavar="IMAGE|VIDEO", parser=str, help="an image, or a video, which needs no audio file but may have one"
+    ),
 ]
 _Fps = Annotated[
     float | None,
@@ -131,7 +133,9 @@ def segment(
 ) -> None:
     """Segment what sounds in one image, or in a video."""
     of_video = VideoOptions(fps, start, end, tracker, show, codec, masks)
-    video = image or img_path if not (audio or wav_path) and not (image and img_path) else None
+    given, sound = image or img_path, audio or wav_path
+    once = not ((image and img_path) or (audio and wav_path))
+    video = given if once and given and (not sound or looks_like_video(given)) else None
     if video:
         check_video(video, out, of_video, label_set)
     else:
@@ -142,7 +146,7 @@ def segment(
     strategy = strategy or find_preset(models.preset).strategy
     models = with_settings(models, [strategy], setting)
     if video:
-        answer = answer_video(video, strategy, models, out, of_video)
+        answer = answer_video(video, sound, strategy, models, out, of_video)
         if json:
             console.answer_json(answer)
         else:
