@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import soundfile
+from motion_clips import write_clips
 from orchestra_scenes import GROUPS, write_scenes
 from PIL import Image
 
@@ -20,7 +22,9 @@ from zsavs.cli import demo
 from zsavs.cli.demo import scenes as scenes_module
 from zsavs.cli.main import main
 from zsavs.datasets.orchestra import Orchestra
+from zsavs.datasets.orchestra_motion import MotionClip, OrchestraMotion
 from zsavs.errors import InputError
+from zsavs.media.video_file import probe_video
 from zsavs.report.blocks import Audio, Page, Section
 from zsavs.report.render import render
 from zsavs.result import AVSResult
@@ -147,6 +151,7 @@ def small_nano(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(presets.PRESETS, "nano", presets.PRESETS["toy"])
     monkeypatch.setattr(Orchestra, "shipped", scenes)
     monkeypatch.setattr(scenes_module, "_SHIPPED", ("single_000", "off_screen_000"))
+    monkeypatch.setattr(demo, "shipped_clip", lambda: None)
 
 
 @pytest.mark.usefixtures("small_nano")
@@ -160,6 +165,38 @@ def test_another_preset_runs_on_the_scenes_that_come_with_zsavs(
     monkeypatch.setattr(Orchestra, "shipped", tmp_path / "nowhere")
     with pytest.raises(InputError, match="no scenes of the orchestra"):
         list(demo.run(tmp_path, "nano"))
+
+
+# ------------------------------------------------------------------------------- a clip in motion
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> MotionClip:
+    root = tmp_path_factory.mktemp("clips")
+    write_clips(root, each=1)
+    return OrchestraMotion(root).clip("moving_000")
+
+
+def test_a_clip_is_played_and_has_a_page_of_its_own(clip: MotionClip, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    said = list(demo.write_demo([], "toy", tmp_path, clip=clip))
+    page = PageReader(tmp_path / "index.html")
+    assert page.links("video") == ["page/moving_000.mp4"]
+    assert "page/moving_000.html" in page.links("a", "href")
+    assert probe_video(tmp_path / "page" / "moving_000.mp4").has_audio
+    lanes = PageReader(tmp_path / "page" / "moving_000.html")
+    assert "red" in lanes.text
+    assert "0.5-2.0 s" in page.text, "the truth"
+    told = next(line for line in said if line.startswith("moving_000"))
+    assert "red" in told
+    assert float(told.split()[-1]) > 0.5
+
+
+def test_where_no_video_can_be_written_the_demo_goes_on(
+    clip: MotionClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    list(demo.write_demo([], "toy", tmp_path, clip=clip))
+    assert 'pip install "zsavs[video]"' in capsys.readouterr().err
+    assert PageReader(tmp_path / "index.html").links("video") == []
 
 
 # ------------------------------------------------------------------------------------- what is odd

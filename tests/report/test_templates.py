@@ -30,6 +30,7 @@ from zsavs.report.blocks import (
     Row,
     Section,
     Table,
+    Video,
 )
 from zsavs.report.render import Form, render
 
@@ -55,6 +56,7 @@ def block_with(text: Iterator[str]) -> list[Block]:
         Figures(figures),
         Figures(figures, large=True),
         Audio(next(text), next(text)),
+        Video(next(text), next(text), next(text)),
     ]
 
 
@@ -125,7 +127,7 @@ def test_every_text_is_read_as_it_is(rendered: tuple[Form, str], page: Page) -> 
     drawn_only = ("Chart.x", "Chart.y", "Chart.mark", "Curve.name")  # in Markdown a chart is a link to the HTML
     for name, raw in texts(page):
         number = raw.split(".")[0] + "."
-        if name.endswith(".path"):
+        if name.endswith((".path", ".page")):
             assert any(unquote(link, errors="surrogateescape") == raw for link in links), name
         elif form == "html" or name not in drawn_only:
             assert f"{number} {READ}" in said, name

@@ -73,7 +73,9 @@ def add_sound(out: Any, path: str | os.PathLike[str], start_s: float, end_s: flo
     if clip is None:
         return None
     encoder, rate = _AGAIN.get(kind, _USUALLY)
-    log.warning("%s: %s sound has no place in a .%s file; it is encoded again, by %s.", name, codec, kind, encoder)
+    # Sound that was never compressed is expected to be; a file that loses quality a second time is worth a warning.
+    level = logging.INFO if codec.startswith("pcm_") else logging.WARNING
+    log.log(level, "%s: %s sound has no place in a .%s file; it is encoded again, by %s.", name, codec, kind, encoder)
     packets = _encoded(out, clip, encoder, rate, start_s, end_s)
     next(packets)
     return packets

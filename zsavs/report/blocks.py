@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 __all__ = ["Audio", "Block", "Cell", "Chart", "Curve", "Figure", "Figures", "Heading", "Notice", "Page", "Paragraph"]
-__all__ += ["Row", "Section", "Table"]
+__all__ += ["Row", "Section", "Table", "Video"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,22 @@ class Audio:
     title: str
 
 
-Block = Table | Paragraph | Notice | Heading | Chart | Figures | Audio
+@dataclass(frozen=True)
+class Video:
+    """A video file under the report's folder, to be played, with its caption.
+
+    Args:
+        path: the file, relative to the report.
+        title: the caption.
+        page: a page about it, relative to the report, that the caption leads to.
+    """
+
+    path: str
+    title: str
+    page: str
+
+
+Block = Table | Paragraph | Notice | Heading | Chart | Figures | Audio | Video
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _TEMPLATES: dict[Form, str] = {"html": "page.html.j2", "markdown": "page.md.j2"}
 def render(page: Page, form: Form) -> str:
     """The whole document; every text of ``page`` is escaped, and the same page gives the same text.
 
-    The HTML has no scripts, fetches nothing, and refers to images and audio files by relative links.
+    The HTML has no scripts, fetches nothing, and refers to images, audio and video files by relative links.
 
     Args:
         page: what to say, as raw text.

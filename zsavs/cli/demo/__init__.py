@@ -1,6 +1,7 @@
 """``zsavs demo``: several strategies on a few scenes, as images and as one page to look at and to listen to.
 
 - :mod:`~zsavs.cli.demo.scenes`: an image with its sound, and what is true of them.
+- :mod:`~zsavs.cli.demo.clip`: a clip of things that move, as a video with a page of its own.
 - :mod:`~zsavs.cli.demo.fetching`: the weights for photographs, fetched after a question.
 - :mod:`~zsavs.cli.demo.page`: what is shown of scenes and photographs.
 """
@@ -13,10 +14,12 @@ from pathlib import Path
 
 from zsavs.build import compare, strategies_of
 from zsavs.cli import console
+from zsavs.cli.demo.clip import STRATEGY, clip_section, mean_jaccard, shipped_clip, write_clip
 from zsavs.cli.demo.page import photograph_files, photographs_section, scene_files, scene_section
 from zsavs.cli.demo.scenes import DemoScene, shipped_scenes, toy_scenes
+from zsavs.datasets.orchestra_motion import MotionClip
 from zsavs.datasets.photographs import Photograph, shipped_photographs
-from zsavs.errors import ZsavsError, first_line
+from zsavs.errors import MissingExtra, ZsavsError, first_line
 from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Page
 from zsavs.report.render import render
@@ -73,19 +76,26 @@ def run(folder: Path, preset: str = PRESET, photographs: str | None = None) -> I
     """
     scenes = toy_scenes() if preset == "toy" else shipped_scenes()
     yield from (*textwrap.wrap(_about(preset), 100), *_NEXT, "")
-    yield from write_demo(scenes, preset, folder, photographs)
+    yield from write_demo(scenes, preset, folder, photographs, clip=None if preset == "toy" else shipped_clip())
 
 
-def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path, photographs: str | None = None) -> Iterator[str]:
-    """Run the strategies on scenes, and on photographs, and write what they answer.
+def write_demo(
+    scenes: Sequence[DemoScene],
+    preset: str,
+    folder: Path,
+    photographs: str | None = None,
+    clip: MotionClip | None = None,
+) -> Iterator[str]:
+    """Run the strategies on scenes, on photographs and on a clip, and write what they answer.
 
-    ``folder`` gets ``index.html`` with ``page/`` (its images and audio files), and a card of every answer.
+    ``folder`` gets ``index.html`` with ``page/`` (its images, audio files and video), and a card of every answer.
 
     Args:
         scenes: with names that differ.
         preset: the models for the scenes.
         folder: is made.
         photographs: as for :func:`run`.
+        clip: a clip of things that move; where no video can be written, a line says so and it is left out.
 
     Yields:
         Lines to print.
@@ -105,6 +115,15 @@ def write_demo(scenes: Sequence[DemoScene], preset: str, folder: Path, photograp
             _write(folder / path, data)
     if shown:
         sections.append(photographs_section(shown, seen, _PHOTOGRAPHS.format(preset=photographs)))
+    if clip is not None:
+        try:
+            video = write_clip(clip, preset, folder)
+        except MissingExtra as error:
+            console.say(f"no clip in motion in this demo: {first_line(error)}")
+        else:
+            sections.append(clip_section(clip, video))
+            found = [track.phrase for track in video.tracks]
+            yield _row(clip.name, STRATEGY, video.queries.phrases, found, f"{mean_jaccard(clip, video):.2f}")
     answers = compare([scene.sample for scene in scenes], STRATEGIES, preset=preset, device="cpu")
     for place, scene in enumerate(scenes):
         results = {name: answers[name][place] for name in STRATEGIES}
@@ -148,8 +167,12 @@ def _write_card(
     """Write the card of an answer; the line to print of it."""
     card = result.card(shown.sample.audio, f"{strategy} · {preset} · {shown.name}")
     _write(folder / f"{shown.name}_{strategy}.png", png(card))
-    heard, found = ", ".join(result.queries.phrases) or "-", ", ".join(result.phrases) or "nothing"
-    return f"{shown.name:<20} {strategy:<15} {heard:<22} {found:<22} {j}"
+    return _row(shown.name, strategy, result.queries.phrases, result.phrases, j)
+
+
+def _row(name: str, strategy: str, heard: Sequence[str], found: Sequence[str], j: str) -> str:
+    """The line to print of an answer."""
+    return f"{name:<20} {strategy:<15} {', '.join(heard) or '-':<22} {', '.join(found) or 'nothing':<22} {j}"
 
 
 def _about(preset: str) -> str:
