@@ -118,6 +118,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "windows": "zsavs.decomposition.windows:SlidingWindows",
     },
     "dataset": {
+        "aviseg": "zsavs.datasets.aviseg:AVISeg",
         "avss": "zsavs.datasets.avss:AVSS",
         "avss_ov": "zsavs.datasets.avss:AVSSOpenVocabulary",
         "avss_v1m": "zsavs.datasets.avss:AVSSV1M",
@@ -130,6 +131,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "ms3": "zsavs.datasets.avsbench:MS3",
         "orchestra": "zsavs.datasets.orchestra:Orchestra",
         "orchestra_motion": "zsavs.datasets.orchestra_motion:OrchestraMotion",
+        "ref_avs_null": "zsavs.datasets.ref_avs:RefAVSNull",
         "robust_ms3": "zsavs.datasets.avsbench_robust:RobustMS3",
         "robust_s4": "zsavs.datasets.avsbench_robust:RobustS4",
         "s4": "zsavs.datasets.avsbench:S4",

@@ -14,6 +14,7 @@ import pytest
 from fixtures_datasets import Tree, make_all
 
 from zsavs.datasets import Dataset, Target
+from zsavs.datasets.aviseg import AVISeg
 from zsavs.datasets.avsbench import MS3, S4
 from zsavs.datasets.avsbench_robust import RobustMS3, RobustS4
 from zsavs.datasets.avss import AVSS, AVSSV1M, AVSSV1S, AVSSV2, AVSSOpenVocabulary, AVSSUnseen
@@ -28,12 +29,14 @@ from zsavs.datasets.localisation import (
     LocalisationVPOMS,
     LocalisationVPOSS,
 )
+from zsavs.datasets.ref_avs import RefAVSNull
 from zsavs.datasets.vpo import VPOMS, VPOMSMI, VPOSS, VPOMSMIStereo, VPOMSStereo, VPOSSStereo
 from zsavs.errors import ContractError
 from zsavs.metrics import suites
 
 READERS = [S4, MS3, AVSS, AVSSV1S, AVSSV1M, AVSSV2, AVSSOpenVocabulary, AVSSUnseen, IS3, RobustS4, RobustMS3]
 READERS += [VPOSS, VPOSSStereo, VPOMS, VPOMSStereo, VPOMSMI, VPOMSMIStereo, Folder, CocoEsc]
+READERS += [AVISeg, RefAVSNull]
 READERS += [LocalisationIS3, LocalisationS4, LocalisationMS3, LocalisationVPOSS, LocalisationVPOMS]
 
 

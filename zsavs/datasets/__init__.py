@@ -12,6 +12,8 @@ Opening a data set reads its list once and decodes nothing; memory grows with th
 - :mod:`~zsavs.datasets.base`: what every data set is.
 - :mod:`~zsavs.datasets.avsbench`: AVSBench-object, S4 and MS3.
 - :mod:`~zsavs.datasets.avss`: AVSBench-semantic.
+- :mod:`~zsavs.datasets.aviseg`: AVISeg, sounding instances in long videos.
+- :mod:`~zsavs.datasets.ref_avs`: the null set of Ref-AVS.
 - :mod:`~zsavs.datasets.vpo`: VPO.
 - :mod:`~zsavs.datasets.is3`: IS3.
 - :mod:`~zsavs.datasets.avsbench_robust`: AVSBench-Robust.

@@ -38,7 +38,7 @@ class Video(NamedTuple):
 
 
 class FrameFiles(NamedTuple):
-    """The files of an item; the audio file is that of the whole video."""
+    """The files of an item; the audio file is that of the whole video, and the mask may be a list that has it."""
 
     image: Path
     audio: Path
