@@ -463,9 +463,9 @@ def make_aviseg(root: Path, *, polygons: bool = False) -> dict[str, Any]:
         items.append(
             {"id": name, "split": split, "frames": frames, "size": [height, width], "base": 5 * place, "files": names}
         )
-    for split, (listed, annotations) in lists.items():
+    for split, (listed, instances) in lists.items():
         categories = [{"id": number, "name": label, "supercategory": "object"} for label, number in ids.items()]
-        content = {"info": {}, "licenses": [], "videos": listed, "categories": categories, "annotations": annotations}
+        content = {"info": {}, "licenses": [], "videos": listed, "categories": categories, "annotations": instances}
         tree.json(f"datasets/{split}.json", content)
     return {"items": items, "classes": ["background", "person", "violin", "dog", "lawn_mover"]}
 

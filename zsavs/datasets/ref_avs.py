@@ -1,7 +1,7 @@
 """Ref-AVS' null set: clips for which the right answer is that nothing in view sounds.
 
-Layout: configs/config.py, datasets/dataset_refavs.py and data/metadata.csv in GeWu-Lab/Ref-AVS at f0fbef3. Frame k, from
-0, comes with the audio of [k, k + 1).
+Layout: configs/config.py, datasets/dataset_refavs.py and data/metadata.csv in GeWu-Lab/Ref-AVS at f0fbef3. Frame k
+(from 0) comes with the audio of [k, k + 1).
 """
 
 from __future__ import annotations
