@@ -7,7 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from fixtures_datasets import STEP, make_aviseg
+from fixtures_datasets import STEP
+from fixtures_videos import make_aviseg
 
 from zsavs.datasets.aviseg import AVISeg
 from zsavs.datasets.check import check

@@ -12,6 +12,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from fixtures_datasets import Tree, make_all
+from fixtures_videos import make_aviseg, make_ref_avs
 
 from zsavs.datasets import Dataset, Target
 from zsavs.datasets.aviseg import AVISeg
@@ -44,6 +45,8 @@ READERS += [LocalisationIS3, LocalisationS4, LocalisationMS3, LocalisationVPOSS,
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("all")
     make_all(root)
+    make_aviseg(root)
+    make_ref_avs(root)
     return root
 
 

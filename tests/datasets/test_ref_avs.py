@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fixtures_datasets import STEP, Tree, make_ref_avs
+from fixtures_datasets import STEP, Tree
+from fixtures_videos import make_ref_avs
 
 from zsavs.datasets.check import check
 from zsavs.datasets.ref_avs import RefAVSNull
