@@ -160,6 +160,17 @@ def test_the_video_itself_is_never_replaced(
     assert clip.read_bytes() == before
 
 
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Pipeline, "video", lambda *_, **__: pytest.fail("the work was begun"))
+    (tmp_path / "file").write_text("")
+    assert main(["segment", str(clip), "--preset", "toy", "--out", str(tmp_path / "file" / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert said.count("\n") == 1
+
+
 def test_a_pair_is_answered_as_before(pair: tuple[str, str], tmp_path: Path) -> None:
     assert main(["segment", *pair, "--preset", "toy", "--out", str(tmp_path)]) == 0
     assert zsavs.AVSResult.load(tmp_path / "scene.json").phrases == ("blue thing",)

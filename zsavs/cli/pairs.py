@@ -91,12 +91,14 @@ def answer_pairs(
         OutputError: a file cannot be written.
     """
     from zsavs.build import build_pipeline
+    from zsavs.storage.files import check_folder
 
     own_arguments = models.for_each(names)
     told: list[Answers] = [{} for _ in pairs]
     with console.progress("loading models", len(names) * (1 + len(pairs))) as bar:
         for name in names:
             pipe = build_pipeline(name, **own_arguments[name])
+            check_folder(Path(out))
             bar.advance()
             bar.describe(f"running {name}")
             for pair, own in zip(pairs, told, strict=True):

@@ -115,11 +115,13 @@ def answer_video(
         OutputError: a file cannot be written.
     """
     from zsavs.build import build_pipeline
+    from zsavs.storage.files import check_folder
 
     stem = Path(path).stem
     masks, show, codec = options.masks or _MASKS, options.show or _SHOW, options.codec or _CODEC
     with console.progress("loading models") as bar:
         pipe = build_pipeline(name, **models.for_each([name])[name])
+        check_folder(Path(out))
         bar.start_over(f"running {name}")
         result: VideoResult = pipe.video(
             path,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_TEXT_BYTES",
+    "check_folder",
     "file_sha256",
     "is_there",
     "open_regular",
@@ -79,6 +80,20 @@ def is_there(path: Path, *, folder: bool = False) -> bool:
         return False
 
 
+def check_folder(folder: Path) -> None:
+    """Make a folder and see that a file can be written there: before the work whose result is to be, not after it.
+
+    Raises:
+        OutputError: none can, naming the folder and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, ValueError) as error:
+        raise _unwritten(folder, error) from error
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file so that it is there complete or not at all; folders are made.
 
@@ -96,12 +111,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
         Path(temporary).replace(path)
         temporary = None
     except (OSError, ValueError) as error:
-        raise OutputError(
-            f"{path}: cannot be written ({error}); check the folder's permissions and free space, or name another one."
-        ) from error
+        raise _unwritten(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, error: Exception) -> OutputError:
+    return OutputError(
+        f"{path}: cannot be written ({error}); check the folder's permissions and free space, or name another one."
+    )
 
 
 def _umask() -> int:

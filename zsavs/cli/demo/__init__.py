@@ -24,7 +24,7 @@ from zsavs.metrics.functional import jaccard
 from zsavs.report.blocks import Page
 from zsavs.report.render import render
 from zsavs.result import AVSResult
-from zsavs.storage.files import png, write_atomically
+from zsavs.storage.files import check_folder, png, write_atomically
 
 __all__ = ["PHOTOGRAPHS", "PRESET", "STRATEGIES", "DemoScene", "run", "shipped_scenes", "toy_scenes", "write_demo"]
 
@@ -103,6 +103,7 @@ def write_demo(
     Raises:
         OutputError: the folder cannot be written.
     """
+    check_folder(folder)
     yield _HEADINGS
     sections, cards = [], 0
     shown, seen = _look_at_photographs(photographs) if photographs else ([], {})
