@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zsavs.composition import compose
 from zsavs.errors import ContractError, InputError
 from zsavs.media.resize import WORKING_PIXELS, shrink
+from zsavs.media.video_file import VideoFrame
 from zsavs.models.torch_compile import compile_towers
 from zsavs.protocols import Grounder, Segmenter, Strategy, Tracker, Verifier
 from zsavs.result import AVSResult
@@ -112,7 +113,7 @@ class Pipeline:
     @overload
     def video(
         self,
-        frames: Iterable[NDArray[np.uint8] | str | PathLike[str]],
+        frames: Iterable[NDArray[np.uint8] | VideoFrame | str | PathLike[str]],
         audio: AudioClip | str | PathLike[str],
         *,
         fps: float | None = None,
@@ -139,7 +140,7 @@ class Pipeline:
 
     def video(
         self,
-        frames: str | PathLike[str] | Iterable[NDArray[np.uint8] | str | PathLike[str]],
+        frames: str | PathLike[str] | Iterable[NDArray[np.uint8] | VideoFrame | str | PathLike[str]],
         audio: AudioClip | str | PathLike[str] | None = None,
         *,
         fps: float | None = None,
@@ -159,7 +160,8 @@ class Pipeline:
         ``meta["notes"]`` says why.
 
         Args:
-            frames: a video file, or images (H, W, 3) uint8 or image files in order.
+            frames: a video file, or images (H, W, 3) uint8 or image files in order; with a tracker also
+                :class:`~zsavs.media.video_file.VideoFrame`, each with its own time.
             audio: of the video, from its start; the file's own if left out.
             fps: of a file, the frames that are followed in a second, 8 if left out, or all where it has fewer. Of
                 frames, how many a second there are, 1 if left out.
@@ -187,7 +189,8 @@ class Pipeline:
             raise InputError("video: frames need their audio; give it as the second argument.")
         elif tracker is None:
             smoother = Smoother(smooth)
-            samples = frames_with_audio(frames, audio, fps=1.0 if fps is None else fps, context_s=context_s)
+            rate = 1.0 if fps is None else fps
+            samples = frames_with_audio(frames, audio, fps=rate, context_s=context_s)  # type: ignore[arg-type]
             return self._smoothed(samples, smoother, batch_size) if smoother.reach else self.map(samples, batch_size)
         else:
             fps = 1.0 if fps is None else fps

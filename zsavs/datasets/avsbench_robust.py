@@ -114,6 +114,15 @@ class Robust(Reader):
         video, second = self._frames.moment(frame)
         return f"{condition}/{video}", second
 
+    def video_audio(self, item: str) -> AudioClip:
+        """All of the audio that a video has under a condition; see :meth:`Reader.video_audio`."""
+        condition, frame = self._split(item)
+        return self._frames.video_audio(frame) if condition == "positive" else self._whole_audio(condition, frame)
+
+    def video_time(self, item: str) -> float:
+        """The middle of the second that a frame stands for; see :meth:`Reader.video_time`."""
+        return self._frames.video_time(self._split(item)[1])
+
     def load(self, item: str) -> Item:
         """Read one frame with the audio of its condition; see :meth:`Reader.load`."""
         condition, frame = self._split(item)

@@ -7,7 +7,7 @@ import inspect
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -19,9 +19,9 @@ from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.language.label_sets import IGNORE
 from zsavs.media.arrays import frozen
 from zsavs.storage.files import is_there
-from zsavs.types import AVSample
+from zsavs.types import AudioClip, AVSample, Times
 
-__all__ = ["IGNORE", "Counts", "Dataset", "Item", "Reader", "Target"]
+__all__ = ["IGNORE", "Counts", "Dataset", "Item", "Reader", "Target", "VideoTruth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +81,22 @@ class Target:
     def size_hw(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.mask.shape[0], self.mask.shape[1]
+
+
+class VideoTruth(NamedTuple):
+    """The annotation of a whole video, for metrics only.
+
+    Args:
+        objects: for each frame the masks (H, W) of the objects that sound and are seen, by an id of each.
+        in_view: by label, when the objects sound that are in the frames; on and off in seconds.
+        heard: by label, when every source of the audio sounds, in view or not.
+        duration_s: length of the video.
+    """
+
+    objects: Sequence[Mapping[int, NDArray[np.bool_]]]
+    in_view: Mapping[str, Times]
+    heard: Mapping[str, Times]
+    duration_s: float
 
 
 class Item(NamedTuple):
@@ -143,6 +159,7 @@ class Reader(ABC):
         published: their sizes, as far as they were published.
         classes: names of the classes by id; empty for a data set of masks.
         shipped: the folder of the copy that comes with the package; None where there is none and a root is needed.
+        by_video: whether an evaluation answers whole videos, where it is not told how.
         options: what it was made with beside root and split, where that is not the default, as plain JSON values.
             Sizes, masks or boxes, seconds of context: what they change are the numbers.
 
@@ -156,6 +173,7 @@ class Reader(ABC):
     splits: ClassVar[tuple[str, ...]] = ("test",)
     published: ClassVar[Mapping[str, Counts]] = {}
     shipped: ClassVar[Path | None] = None
+    by_video: ClassVar[bool] = False
     classes: tuple[str, ...] = ()
     options: Mapping[str, Any] = {}
 
@@ -229,6 +247,38 @@ class Reader(ABC):
 
         Raises:
             InputError: there is no such item.
+        """
+        return None
+
+    def video_audio(self, item: str) -> AudioClip | None:
+        """All of the audio of the video that an item is a frame of; None for an image.
+
+        Raises:
+            InputError: there is no such item, or the audio cannot be read.
+        """
+        return None
+
+    def video_time(self, item: str) -> float | None:
+        """When the frame of an item is shown, in seconds from the start of its video's audio; None for an image.
+
+        Raises:
+            InputError: there is no such item.
+        """
+        return None
+
+    def video_truth(self, item: str) -> VideoTruth | None:
+        """The annotation of the video that an item is a frame of; None where only frames are annotated.
+
+        Raises:
+            InputError: there is no such item, or the annotation cannot be read.
+        """
+        return None
+
+    def other_audio(self, item: str) -> AudioClip | None:
+        """Audio of another video that fits nothing in this one, for shuffled audio; None for any other video's.
+
+        Raises:
+            InputError: there is no such item, or the audio cannot be read.
         """
         return None
 

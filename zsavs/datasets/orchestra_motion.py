@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.datasets.audio import AudioFiles, check_context
-from zsavs.datasets.base import Item, Reader, Target
+from zsavs.datasets.base import Item, Reader, Target, VideoTruth
 from zsavs.datasets.layout import find_folder, need_folder
 from zsavs.datasets.masks import read_ids, read_image
 from zsavs.datasets.scene_list import brief, check_labels, checked_text, checked_times, file_name, read_list
 from zsavs.errors import InputError
 from zsavs.media.arrays import frozen
 from zsavs.media.audio_clip import excerpt
+from zsavs.media.waveform import fit
 from zsavs.storage.files import is_there
 from zsavs.types import AudioClip, AVSample, Times
 
@@ -112,6 +113,17 @@ class MotionClip:
         return np.isin(self.objects[frame], self.script.sounding(frame))
 
     @property
+    def truth(self) -> VideoTruth:
+        """The annotation as metrics of whole videos take it; an object's id is its value in masks."""
+        sounding = [{i: self.objects[k] == i for i in self.script.sounding(k)} for k in range(len(self))]
+        return VideoTruth(
+            [{i: mask for i, mask in masks.items() if mask.any()} for masks in sounding],
+            {thing.label: thing.times for thing in self.script.things if thing.times},
+            self.script.times,
+            self.script.duration_s,
+        )
+
+    @property
     def targets(self) -> NDArray[np.bool_]:
         """The visible pixels (T, H, W) of what sounds in each frame."""
         return np.stack([self.target(frame) for frame in range(len(self.frames))])
@@ -130,9 +142,10 @@ class OrchestraMotion(Reader):
         context_s: seconds of audio that a frame comes with when it is an item; see
             :func:`zsavs.media.audio_clip.excerpt`.
 
-    Items are frames, each by itself; an id is the clip's name and the frame's number. Target: at the image's size,
-    labels over :attr:`classes`; sources with one label for each object that sounds and is seen; category: the clip's
-    group; condition. Whole clips are read by :meth:`clip`. Clips alternate between the groups, one of each at a time.
+    Items are frames, of which an evaluation answers those of a clip together; an id is the clip's name and the frame's
+    number. Target: at the image's size, labels over :attr:`classes`; sources with one label for each object that sounds
+    and is seen; category: the clip's group; condition. Whole clips are read by :meth:`clip`. Clips alternate between
+    the groups, one of each at a time.
 
     Attributes:
         groups: the groups that are kept, with what each of them is.
@@ -146,6 +159,7 @@ class OrchestraMotion(Reader):
 
     name = "orchestra_motion"
     suite = "robust"
+    by_video = True
     shipped: ClassVar[Path] = Path(__file__).parents[1] / "data" / "orchestra_motion"
 
     def __init__(
@@ -171,7 +185,7 @@ class OrchestraMotion(Reader):
         self.classes = check_labels(path, {label for script in everything for label in script.times})
         self._folders = [need_folder(self.root / name) for name in ("frames", "audio", "masks")]
         self._audio_files = AudioFiles()
-        self._last: MotionClip | None = None  # as the frames of a clip come one after the other
+        self._last: MotionClip | None = None
 
     # ---------------------------------------------------------------------- clips
     def clips(self) -> Iterator[MotionClip]:
@@ -223,9 +237,7 @@ class OrchestraMotion(Reader):
     def load(self, item: str) -> Item:
         """Read one frame with the audio around it; see :meth:`Reader.load`."""
         name, number = self.moment(item)
-        clip = self._last
-        if clip is None or clip.name != name:
-            clip = self._last = self.clip(name)
+        clip = self._clip_of(item)
         script, objects = clip.script, clip.objects[number]
         seen = [i for i in script.sounding(number) if (objects == i).any()]
         ids = np.zeros(len(script.things) + 1, np.uint8)
@@ -243,6 +255,45 @@ class OrchestraMotion(Reader):
         )
         audio = excerpt(clip.audio, number / script.fps, 1 / script.fps, self._context_s)
         return Item(AVSample(clip.frames[number].copy(), audio, self.sample_name(item)), target)
+
+    # ---------------------------------------------------------------------- whole videos
+    def video_audio(self, item: str) -> AudioClip:
+        """All of the audio of an item's clip; see :meth:`Reader.video_audio`."""
+        return self._audio_files(self.files(item)[1])
+
+    def video_time(self, item: str) -> float:
+        """When a frame is shown; see :meth:`Reader.video_time`."""
+        name, number = self.moment(item)
+        return number / self.scripts[name].fps
+
+    def video_truth(self, item: str) -> VideoTruth:
+        """The annotation of an item's clip; see :meth:`Reader.video_truth`."""
+        return self._clip_of(item).truth
+
+    def other_audio(self, item: str) -> AudioClip | None:
+        """The audio of another clip, repeated or cut to the length of an item's clip; see :meth:`Reader.other_audio`.
+
+        It is that of the first clip, half of the data set away, in which something sounds and nothing that is in the
+        frames of this one, so that nothing is right by coincidence; None if there is no such clip.
+        """
+        name, _ = self.moment(item)
+        names, script = list(self.scripts), self.scripts[name]
+        labels = {thing.label for thing in script.things}
+        start = names.index(name) + max(1, len(names) // 2)
+        for other in (names[(start + step) % len(names)] for step in range(len(names))):
+            if other != name and self.scripts[other].times and not labels & self.scripts[other].times.keys():
+                audio = self.video_audio(f"{other}/0")
+                wave = fit(audio.mono(), round(script.duration_s * audio.sample_rate_hz))
+                return AudioClip(wave[None], audio.sample_rate_hz)
+        return None
+
+    def _clip_of(self, item: str) -> MotionClip:
+        """The clip of an item; the last one is kept, as the frames of a clip come one after the other."""
+        name, _ = self.moment(item)
+        clip = self._last
+        if clip is None or clip.name != name:
+            clip = self._last = self.clip(name)
+        return clip
 
 
 def _contain(times: Times, time_s: float) -> bool:

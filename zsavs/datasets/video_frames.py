@@ -109,6 +109,14 @@ class FrameReader(Reader):
         _, number = self.find(item)
         return item.rpartition("/")[0], number - self.first_frame
 
+    def video_audio(self, item: str) -> AudioClip:
+        """All of the audio of an item's video; see :meth:`Reader.video_audio`."""
+        return self.whole_audio(self._files(*self.find(item)).audio)
+
+    def video_time(self, item: str) -> float:
+        """The middle of the second that a frame stands for; see :meth:`Reader.video_time`."""
+        return self.moment(item)[1] + 0.5
+
     def videos(self) -> Mapping[str, Video]:
         """The videos by the start of their frames' ids, in the order of the list."""
         return self._videos

@@ -4,6 +4,9 @@
 - :mod:`~zsavs.evaluation.runner`: the loop over the batches.
 - :mod:`~zsavs.evaluation.batch_reader`: batches of items, with the frames around them and each kind of audio.
 - :mod:`~zsavs.evaluation.batch_runner`: every strategy on one batch, scored.
+- :mod:`~zsavs.evaluation.whole_video`: whole videos, read, answered and scored.
+- :mod:`~zsavs.evaluation.video_runner`: every strategy on one whole video.
+- :mod:`~zsavs.evaluation.oracle`: the ceiling of whole videos, which is told what sounds when.
 - :mod:`~zsavs.evaluation.video_context`: queries smoothed over the frames of a video.
 - :mod:`~zsavs.evaluation.scoring`: one result against one target.
 - :mod:`~zsavs.evaluation.settings`: the settings that a run is resumed under.

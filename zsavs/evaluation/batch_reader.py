@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zsavs.datasets.base import Dataset, Item
+from zsavs.datasets.base import Dataset, Item, VideoTruth
 from zsavs.errors import InputError, ZsavsError
 from zsavs.evaluation.video_context import VideoContext
+from zsavs.media.video_file import VideoFrame
 from zsavs.types import AudioClip, AVSample
 
-__all__ = ["Batch", "BatchReader", "item_for_shuffled_audio"]
+__all__ = ["Batch", "BatchReader", "WholeVideo", "item_for_shuffled_audio", "reason"]
 
 
 def item_for_shuffled_audio(dataset: Dataset, items: Sequence[str], position: int) -> tuple[str, Item]:
@@ -44,6 +45,27 @@ def item_for_shuffled_audio(dataset: Dataset, items: Sequence[str], position: in
     raise InputError(f"the data set {dataset.name!r}: no item can be read, so there is no audio to shuffle.")
 
 
+def reason(error: Exception) -> str:
+    """Why an item could not be read, in a line: our own errors as they are, others with their kind."""
+    if isinstance(error, ZsavsError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+class WholeVideo(NamedTuple):
+    """What is read of a video that is answered as a whole.
+
+    Args:
+        frames: by the position of their items in the data set, in order of time.
+        audio: by kind, all of its audio.
+        truth: its annotation, where the data set has one of whole videos.
+    """
+
+    frames: Mapping[int, VideoFrame]
+    audio: Mapping[str, AudioClip]
+    truth: VideoTruth | None
+
+
 class Batch(NamedTuple):
     """All that is read for some items.
 
@@ -52,12 +74,14 @@ class Batch(NamedTuple):
         loaded: ids and items, without those that cannot be read.
         unreadable: for each of those a row with its id and the reason.
         samples: by kind of audio, the samples by position; those of the frames around the items too.
+        video: in place of samples, the video that the items are frames of, where whole videos are answered.
     """
 
     positions: Mapping[str, int]
     loaded: Sequence[tuple[str, Item]]
     unreadable: Sequence[dict[str, Any]]
     samples: Mapping[str, Mapping[int, AVSample]]
+    video: WholeVideo | None = None
 
 
 class BatchReader:
@@ -77,16 +101,7 @@ class BatchReader:
 
     def read(self, positions: Sequence[int]) -> Batch:
         """Read the items at some positions."""
-        by_name = {self.items[position]: position for position in positions}
-        loaded: list[tuple[str, Item]] = []
-        unreadable: list[dict[str, Any]] = []
-        for name in by_name:
-            try:
-                loaded.append((name, self.dataset.load(name)))
-            except ZsavsError as error:
-                unreadable.append({"item": name, "error": str(error)})
-            except Exception as error:  # a third party's data set may raise anything, and one item must not end the run
-                unreadable.append({"item": name, "error": f"{type(error).__name__}: {' '.join(str(error).split())}"})
+        by_name, loaded, unreadable = self.load(positions)
         recorded = {by_name[name]: item.sample for name, item in loaded}
         recorded |= self.context(recorded)
         samples = {
@@ -94,6 +109,18 @@ class BatchReader:
             for audio in self.audio
         }
         return Batch(by_name, loaded, unreadable, samples)
+
+    def load(self, positions: Sequence[int]) -> tuple[dict[str, int], list[tuple[str, Item]], list[dict[str, Any]]]:
+        """The position of each id, the items that can be read, and a row for each of the others."""
+        by_name = {self.items[position]: position for position in positions}
+        loaded: list[tuple[str, Item]] = []
+        unreadable: list[dict[str, Any]] = []
+        for name in by_name:
+            try:
+                loaded.append((name, self.dataset.load(name)))
+            except Exception as error:  # a third party's data set may raise anything, and one item must not end the run
+                unreadable.append({"item": name, "error": reason(error)})
+        return by_name, loaded, unreadable
 
     def context(self, positions: Collection[int]) -> dict[int, AVSample]:
         """What can be read of the other frames around some items, by position; nothing without a video context."""

@@ -19,7 +19,12 @@ from zsavs.pipeline import Pipeline
 from zsavs.result import AVSResult
 from zsavs.types import AVSample
 
-__all__ = ["BatchRunner"]
+__all__ = ["BatchRunner", "failure"]
+
+
+def failure(strategy: str, error: Exception) -> str:
+    """Why a strategy has no answer, in a line."""
+    return f"{strategy}: {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 class BatchRunner:
@@ -36,6 +41,11 @@ class BatchRunner:
         InputError: a suite needs scores that no strategy gives, or smoothing is asked for without videos.
         UnknownName: no such suite.
     """
+
+    #: The kinds of audio whose results go into the suites.
+    counted: tuple[str, ...] = AUDIO[:1]
+    #: Whether score maps have more than two values, so that another threshold than 0.5 says something.
+    soft = True
 
     def __init__(
         self,
@@ -72,7 +82,7 @@ class BatchRunner:
         """
         positions, loaded = batch.positions, batch.loaded
         rows = list(batch.unreadable)
-        answers = self._answers([positions[name] for name, _ in loaded], batch.samples)
+        answers = self.answers(batch)
         failed = {k: text for per_item in answers.values() for k, text in enumerate(per_item) if isinstance(text, str)}
         rows += [{"item": loaded[k][0], "error": text} for k, text in sorted(failed.items())]
         scored: dict[tuple[str, str], list[ScoredItem]] = {
@@ -86,9 +96,11 @@ class BatchRunner:
         rows += [self._row(k, scored) for k in range(len(loaded) - len(failed))]
         return {
             "items": sorted(rows, key=lambda row: positions[row["item"]]),
-            "states": {strategy: self._states(strategy, scored[AUDIO[0], strategy]) for strategy in self.pipes}
-            if AUDIO[0] in self.plan.audio
-            else {},
+            "states": {
+                strategy: self._states(strategy, of_strategy)
+                for (audio, strategy), of_strategy in scored.items()
+                if audio in self.counted
+            },
         }
 
     def answer(self, strategy: str, item: str) -> tuple[AVSample, AVSResult]:
@@ -101,25 +113,17 @@ class BatchRunner:
     def _row(self, k: int, scored: Mapping[tuple[str, str], Sequence[ScoredItem]]) -> dict[str, Any]:
         """The scores of the k-th of the items that all strategies answered."""
         item, target, _ = next(iter(scored.values()))[k]
-        return {
-            "item": item,
-            "category": target.category,
-            "sources": source_count(target),
-            "scores": {
-                audio: {
-                    strategy: score(scored[audio, strategy][k].result, target, curve=audio == AUDIO[0])
-                    for strategy in self.pipes
-                }
-                for audio in self.plan.audio
-            },
-        }
+        scores: dict[str, dict[str, Any]] = {}
+        for (audio, strategy), of_strategy in scored.items():
+            curve = self.soft and audio == AUDIO[0]
+            scores.setdefault(audio, {})[strategy] = score(of_strategy[k].result, target, curve=curve)
+        return {"item": item, "category": target.category, "sources": source_count(target), "scores": scores}
 
-    def _answers(
-        self, positions: Sequence[int], by_audio: Mapping[str, Mapping[int, AVSample]]
-    ) -> dict[tuple[str, str], list[AVSResult | str]]:
+    def answers(self, batch: Batch) -> dict[tuple[str, str], list[AVSResult | str]]:
         """By kind of audio and strategy, the results; an item on which a strategy fails has the reason in its place."""
+        positions = [batch.positions[name] for name, _ in batch.loaded]
         answers: dict[tuple[str, str], list[AVSResult | str]] = {}
-        for audio, samples in by_audio.items():
+        for audio, samples in batch.samples.items():
             for strategy, pipe in self.pipes.items():
                 try:
                     answers[audio, strategy] = list(self._answer_batch(pipe, positions, samples))
@@ -138,7 +142,7 @@ class BatchRunner:
         try:
             return self._answer_batch(self.pipes[strategy], [position], samples)[0]
         except Exception as error:
-            return f"{strategy}: {type(error).__name__}: {' '.join(str(error).split())}"
+            return failure(strategy, error)
 
     def _states(self, strategy: str, scored: Sequence[ScoredItem]) -> dict[str, Any]:
         """The state of each suite after the items of a batch."""

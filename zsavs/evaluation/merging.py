@@ -39,7 +39,8 @@ def merge(folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
     settings, batches = _read_shards(folders)
     with summing_up(*folders):
         items = min(settings["items"], settings["limit"] or settings["items"])
-        missing = sorted(set(range(math.ceil(items / settings["batch_size"]))) - set(batches))
+        count = settings.get("batches") or math.ceil(items / settings["batch_size"])  # a batch may be a whole video
+        missing = sorted(set(range(count)) - set(batches))
         cases, images = drawn_cases(folders)
         report = {} if missing else report_of(settings, batches, cases) if cases else report_of(settings, batches)
     if missing:

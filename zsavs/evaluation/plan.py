@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +9,16 @@ from typing import Any
 from zsavs.datasets.base import Dataset
 from zsavs.errors import InputError, UnknownName
 
-__all__ = ["AUDIO", "Plan", "check_whole_videos"]
+__all__ = ["AUDIO", "CEILING", "TOLD", "WHOLE_VIDEO", "Plan", "check_whole_videos"]
 
 #: The kinds of audio that an item is run with. "silent" and "shuffled" (the audio of another item) are ablations: they
 #: show how much of a strategy's numbers depends on the audio.
 AUDIO = ("recorded", "silent", "shuffled")
+
+#: The name of the protocol under which whole videos are answered; it stands wherever such numbers do.
+WHOLE_VIDEO = "whole video seen"
+#: The row of an oracle that is told what sounds when, and what stands there in the place of a kind of audio.
+CEILING, TOLD = "ceiling (an oracle)", "told"
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,11 @@ class Plan:
         settings: of the strategies and parts that have them, by name or "role.name", plain values.
         suites: names of metric suites beside J and F at 0.5; None for the data set's own.
         audio: some of "recorded", "silent" and "shuffled", see :data:`AUDIO`.
-        limit: only the first items.
+        limit: only the first items; of whole videos, those that begin among them.
         batch_size: items that go through the models together.
         smooth: over the frames of a video, in [0, 1), see :class:`zsavs.temporal.smoothing.Smoother`; 0 is off.
+        whole_video: whether whole videos are answered, with the tracker of the pipeline, and a batch is a video; None
+            for what is usual for the data set (:attr:`zsavs.datasets.base.Reader.by_video`).
         shard: (i, n): only every n-th batch, beginning with the i-th, i from 0.
 
     Raises:
@@ -49,6 +55,7 @@ class Plan:
     limit: int | None = None
     batch_size: int = 8
     smooth: float = 0.0
+    whole_video: bool | None = None
     shard: tuple[int, int] = (0, 1)
     decomposition: str | None = None
     stereo: bool = False
@@ -65,11 +72,12 @@ class Plan:
         if self.batch_size < 1 or (self.limit is not None and self.limit < 1) or not self.strategies:
             raise InputError("an evaluation needs a strategy, and batch_size and limit of at least 1.")
 
-    def batches(self, count: int) -> dict[int, range]:
+    def batches(self, count: int, videos: Sequence[Sequence[int]] | None = None) -> dict[int, Sequence[int]]:
         """The batches of this shard.
 
         Args:
             count: items that the data set has.
+            videos: the positions of each video's items, where a batch is a video.
 
         Returns:
             The number of each batch, counted over all shards, to the positions of its items in the data set.
@@ -77,16 +85,24 @@ class Plan:
         Raises:
             InputError: the shard has no batch.
         """
-        count = min(count, self.limit or count)
         part, parts = self.shard
-        size = self.batch_size
-        numbers = range(part, math.ceil(count / size), parts)
-        if not numbers:
+        every = self.every_batch(count, videos)
+        if part >= len(every):
+            told = f"shard {part + 1}/{parts} has nothing to do:"
+            if videos is not None:
+                raise InputError(f"{told} {len(every)} videos are fewer than shards; leave it out.")
             raise InputError(
-                f"shard {part + 1}/{parts} has nothing to do: {count} items in batches of {size} are "
+                f"{told} {min(count, self.limit or count)} items in batches of {self.batch_size} are "
                 f"fewer batches than shards; leave it out, or use a smaller --batch-size."
             )
-        return {number: range(number * size, min((number + 1) * size, count)) for number in numbers}
+        return {number: every[number] for number in range(part, len(every), parts)}
+
+    def every_batch(self, count: int, videos: Sequence[Sequence[int]] | None = None) -> Sequence[Sequence[int]]:
+        """The batches of all shards; see :meth:`batches`."""
+        count = min(count, self.limit or count)
+        if videos is not None:
+            return [video for video in videos if min(video) < count]
+        return [range(start, min(start + self.batch_size, count)) for start in range(0, count, self.batch_size)]
 
 
 def check_whole_videos(dataset: Dataset, items: Sequence[str], batch_size: int) -> None:

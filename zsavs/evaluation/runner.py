@@ -9,23 +9,30 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from zsavs.build import build_pipeline, settings_for
 from zsavs.datasets.base import Dataset
-from zsavs.errors import InputError
+from zsavs.errors import InputError, UnknownName
 from zsavs.evaluation.batch_runner import BatchRunner
-from zsavs.evaluation.plan import Plan, check_whole_videos
+from zsavs.evaluation.oracle import Oracle
+from zsavs.evaluation.plan import AUDIO, CEILING, Plan, check_whole_videos
 from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.evaluation.run_files import summing_up
 from zsavs.evaluation.settings import run_settings
 from zsavs.evaluation.summary import report_of, write_report
+from zsavs.evaluation.video_runner import VideoRunner
 from zsavs.evaluation.visuals import draw_cases
+from zsavs.evaluation.whole_video import tells_truth, videos_of
+from zsavs.pipeline import Pipeline
 from zsavs.storage.prefetch import prefetch
 
 __all__ = ["evaluate"]
+
+#: The stages that the ceiling shares with the strategies.
+_STAGES = ("grounder", "verifier", "segmenter", "tracker")
 
 
 def evaluate(
@@ -42,6 +49,12 @@ def evaluate(
     An item that cannot be read, or that a strategy cannot answer, is listed as failed and left out for every strategy.
     It stays so when the run is resumed, unless ``retry_failed`` asks for it; other items whose shuffled audio or
     smoothing had to do without such an item, as it could not be read, are left as they are.
+
+    Whole videos (``Plan.whole_video``) are a protocol of its own, "whole video seen", which every table of the report
+    names: the annotated frames of a video go through :meth:`zsavs.pipeline.Pipeline.video` together, with all of its
+    audio, and what is found in each is scored by the same suites. Where the data set annotates whole videos there are
+    the numbers of :class:`zsavs.metrics.tracking_suite.Tracking`, for every kind of audio, and, if there is more than
+    recorded audio, those of an oracle that is told what sounds when.
 
     Args:
         dataset: what to score on.
@@ -70,11 +83,20 @@ def evaluate(
     items = list(dataset)
     if not items:
         raise InputError(f"the data set {dataset.name!r} has no items; check its folder.")
-    batches = plan.batches(len(items))
-    runner = BatchRunner(dataset, items, pipes, plan, suites)
-    if "avsbench_compat" in suites:
-        check_whole_videos(dataset, items[: plan.limit], plan.batch_size)
-    settings = run_settings(dataset, items, plan, pipes, suites)
+    by_video = getattr(dataset, "by_video", False) if plan.whole_video is None else plan.whole_video
+    videos = videos_of(dataset, items) if by_video else None
+    batches = plan.batches(len(items), videos)
+    runner: BatchRunner
+    if videos is None:
+        runner = BatchRunner(dataset, items, pipes, plan, suites)
+        if "avsbench_compat" in suites:
+            check_whole_videos(dataset, items[: plan.limit], plan.batch_size)
+    else:
+        if set(plan.audio) > {AUDIO[0]} and tells_truth(dataset, items):
+            pipes[CEILING] = _ceiling(plan)
+        runner = VideoRunner(dataset, items, pipes, plan, suites, videos)
+    count = None if videos is None else len(plan.every_batch(len(items), videos))
+    settings = run_settings(dataset, items, plan, pipes, suites, count)
     if out is None:
         results: dict[int, Any] = {}
         for number, result in _run(runner, batches):
@@ -98,8 +120,19 @@ def evaluate(
     return report
 
 
+def _ceiling(plan: Plan) -> Pipeline:
+    """The pipeline of the ceiling: the stages of the preset, with the plan's parts, and its settings where they fit."""
+    tuned = {key: value for key, value in plan.settings.items() if key.partition(".")[0] in _STAGES}
+    models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank)
+    parts: dict[str, Any] = dict(plan.parts)
+    try:
+        return build_pipeline(Oracle(), *models, **parts, **tuned)
+    except UnknownName:  # they are settings of the stages that a strategy brings itself
+        return build_pipeline(Oracle(), *models, **parts)
+
+
 def _run(
-    runner: BatchRunner, batches: Mapping[int, range], done: Container[int] = ()
+    runner: BatchRunner, batches: Mapping[int, Sequence[int]], done: Container[int] = ()
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Number and result of each batch that is not done yet; while one is run, the next is read."""
     for number, batch in prefetch((n, runner.reader.read(at)) for n, at in batches.items() if n not in done):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zsavs.datasets.base import Dataset
-from zsavs.evaluation.plan import Plan
+from zsavs.evaluation.plan import CEILING, WHOLE_VIDEO, Plan
 from zsavs.models.runtime import resolve_device
 from zsavs.pipeline import Pipeline
 from zsavs.version import __version__
@@ -21,7 +21,12 @@ __all__ = ["run_settings"]
 
 
 def run_settings(
-    dataset: Dataset, items: Sequence[str], plan: Plan, pipes: Mapping[str, Pipeline], suites: Sequence[str]
+    dataset: Dataset,
+    items: Sequence[str],
+    plan: Plan,
+    pipes: Mapping[str, Pipeline],
+    suites: Sequence[str],
+    batches: int | None = None,
 ) -> dict[str, Any]:
     """The settings of a run, plain JSON values.
 
@@ -31,6 +36,7 @@ def run_settings(
         plan: what is run.
         pipes: the pipeline of each strategy.
         suites: names of the metric suites.
+        batches: of whole videos, how many there are in all shards; None for single frames.
     """
     return {
         "zsavs": __version__,
@@ -42,10 +48,18 @@ def run_settings(
         "items": len(items),
         # Batches are stored by number: with another list, of the same length too, a number means other items.
         "items_digest": hashlib.blake2b(json.dumps(list(items)).encode(), digest_size=8).hexdigest(),
-        **{key: value for key, value in vars(plan).items() if key != "suites"},
+        **{key: value for key, value in vars(plan).items() if key not in ("suites", "whole_video")},
+        **({} if batches is None else _of_whole_videos(plan, pipes, batches)),
         # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
         "device": resolve_device(plan.device).type,
         "suites": list(suites),
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
         "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
     }
+
+
+def _of_whole_videos(plan: Plan, pipes: Mapping[str, Pipeline], batches: int) -> dict[str, Any]:
+    """The settings that only a run over whole videos has."""
+    tracker = next(iter(pipes.values())).tracker
+    named = plan.parts.get("tracker") or ("none" if tracker is None else type(tracker).__name__)
+    return {"protocol": WHOLE_VIDEO, "tracker": named, "batches": batches, "ceiling": CEILING in pipes}

@@ -10,6 +10,7 @@
 - :mod:`~zsavs.metrics.binary_suites`: AVSBench-object and AVSBench-Robust.
 - :mod:`~zsavs.metrics.localisation_suites`: the BAaV table and sound source localisation.
 - :mod:`~zsavs.metrics.label_suites`: AVSBench-semantic, VPO, open vocabulary and TAViS.
+- :mod:`~zsavs.metrics.tracking_suite`: whole videos.
 - :mod:`~zsavs.metrics.exact_sums`: sums that do not depend on the order.
 - :mod:`~zsavs.metrics.input_checks`: checks of the arrays that metrics are given.
 """

@@ -29,15 +29,15 @@ class Suite(ABC):
 
     Attributes:
         name: the name it is registered under.
-        takes: what ``update`` wants first: "scores" (H, W) or (N, H, W), "labels" likewise, or "class_scores"
-            (C, H, W) or (N, C, H, W).
+        takes: what ``update`` wants first: "scores" (H, W) or (N, H, W), "labels" likewise, "class_scores" (C, H, W)
+            or (N, C, H, W), or "videos", masks by the ids of objects for each frame.
         needs: keyword arguments that ``update`` requires beside prediction and target.
         allows: keyword arguments that it accepts.
         options: the settings it was made with, JSON-able; store them with every result.
     """
 
     name: ClassVar[str]
-    takes: ClassVar[Literal["scores", "labels", "class_scores"]]
+    takes: ClassVar[Literal["scores", "labels", "class_scores", "videos"]]
     needs: ClassVar[tuple[str, ...]] = ()
     allows: ClassVar[tuple[str, ...]] = ()
 

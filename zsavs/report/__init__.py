@@ -37,6 +37,7 @@ def write(report: Mapping[str, Any], folder: Path) -> dict[str, Path]:
 
     Args:
         report: plain values under these keys, each of which may be missing: ``zsavs``, ``settings``, ``versions``,
+            ``protocol`` (of whole videos, which every table of numbers then names),
             ``dataset`` {name, split, root, suite, items, done, failed: [{item, error}]}, ``models`` {strategy: {role:
             weight card or class name}}, ``rows`` [{strategy, audio, items, metrics: {suite: {name: share}}, fixed:
             {name: share}, J_sounding, seconds_per_item}], ``protocols`` {suite: sentence}, ``per_class`` and

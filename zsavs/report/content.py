@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from zsavs.report.blocks import (
@@ -21,7 +22,7 @@ from zsavs.report.blocks import (
     Table,
 )
 from zsavs.report.published import published_section
-from zsavs.report.results import class_section, fixed_section, strategy_rows, suite_section
+from zsavs.report.results import TOLD, class_section, fixed_section, strategy_rows, suite_section
 from zsavs.report.values import entries, grouped, line, mapping, measure, number, percent
 
 __all__ = ["models_section", "page"]
@@ -32,13 +33,16 @@ _CHOSEN = ("preset", "device", "dtype", "parts", "settings")
 
 def page(report: Mapping[str, Any]) -> Page:
     """The page of a report of plain JSON values; sections with nothing in them are left out."""
-    sections = (
+    numbers = (
         fixed_section(report),
         suite_section(report),
         class_section(report),
         _breakdown(report, "per_class", "By class", "Class"),
         _breakdown(report, "per_source_count", "By number of sounding objects", "Sounding objects"),
         _curves(report),
+    )
+    sections = (
+        *(_under(line(report.get("protocol")), section) for section in numbers),
         _cases(report),
         _failures(report),
         published_section(report),
@@ -50,8 +54,20 @@ def page(report: Mapping[str, Any]) -> Page:
 
 def _title(report: Mapping[str, Any]) -> str:
     dataset = mapping(report.get("dataset"))
-    name, split = line(dataset.get("name")), line(dataset.get("split"))
-    return f"zsavs on {name or 'a data set'}" + (f", {split}" if split else "")
+    name, split, protocol = line(dataset.get("name")), line(dataset.get("split")), line(report.get("protocol"))
+    return f"zsavs on {name or 'a data set'}" + (f", {split}" if split else "") + (f": {protocol}" if protocol else "")
+
+
+def _under(protocol: str, section: Section) -> Section:
+    """A section whose tables all name the protocol, where it is not that of single frames."""
+    if not protocol:
+        return section
+    named = protocol[0].upper() + protocol[1:]
+    blocks = [
+        replace(block, caption=f"{named}. {block.caption}".strip()) if isinstance(block, Table) else block
+        for block in section.blocks
+    ]
+    return replace(section, blocks=blocks)
 
 
 def _summary(report: Mapping[str, Any]) -> str:
@@ -59,9 +75,11 @@ def _summary(report: Mapping[str, Any]) -> str:
     dataset, settings = mapping(report.get("dataset")), mapping(report.get("settings"))
     rows = strategy_rows(report)
     sounds = dict.fromkeys(line(row.get("audio")) or "recorded" for of in rows.values() for row in of)
+    ceiling = sounds.pop(TOLD, "") is None
     done, items = number(dataset.get("done")), number(dataset.get("items"))
     version = line(report.get("zsavs"))
-    count = f"{len(rows)} {'strategy' if len(rows) == 1 else 'strategies'}"
+    own = [name for name, of in rows.items() if any(line(row.get("audio")) != TOLD for row in of)]
+    count = f"{len(own)} {'strategy' if len(own) == 1 else 'strategies'}"
     text = f"zsavs {version} ran {count}" if version else f"{count} ran"
     if sounds:
         text += f" with the {_listed(list(sounds))} sound"
@@ -72,6 +90,17 @@ def _summary(report: Mapping[str, Any]) -> str:
     if name:
         text += f" of the data set {name}" + (f" (split {split})" if split else "")
     text += f", scored with the suite {suite}." if suite else "."
+    if line(report.get("protocol")):
+        text += (
+            f" Protocol: {line(report['protocol'])}. Each answer is one to a whole video, its frames in order and all "
+            f"of its audio, followed by the tracker {line(settings.get('tracker')) or 'none'}; it must not stand as a "
+            "number of single frames, which see their own second alone."
+        )
+    if ceiling:
+        text += (
+            " The ceiling is no strategy: an oracle that is told which labels sound when, before the same grounder, "
+            "verifier, segmenter and tracker."
+        )
     failed = len(entries(dataset.get("failed")))
     if failed:
         verb = "item failed and is" if failed == 1 else "items failed and are"

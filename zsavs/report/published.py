@@ -65,7 +65,7 @@ def _row(system: str, cells: list[Cell], protocol: str, training: str, source: s
 
 def _ours(report: Mapping[str, Any], columns: list[str]) -> list[Row]:
     """For each strategy a row at the fixed threshold and one for each suite, where they have a number to show."""
-    protocols = mapping(report.get("protocols"))
+    protocols, whole = mapping(report.get("protocols")), line(report.get("protocol"))
     rows = []
     for strategy, runs in strategy_rows(report).items():
         run = runs[0]
@@ -77,7 +77,8 @@ def _ours(report: Mapping[str, Any], columns: list[str]) -> list[Row]:
             if any(value is not None for value in values):
                 cells = [Cell(percent(value), best=True) for value in values]
                 protocol = line(protocols.get(suite)) if suite else "fixed threshold 0.5, mean over items"
-                name = f"zsavs {strategy}" + (f", {line(suite)}" if suite else "")
+                protocol = f"{whole}; {protocol}" if whole else protocol
+                name = f"zsavs {strategy}" + (f", {line(suite)}" if suite else "") + (f", {whole}" if whole else "")
                 rows.append(_row(name, cells, protocol or "–", "–", "this run"))
     return rows
 
@@ -100,4 +101,12 @@ def _doubts(report: Mapping[str, Any]) -> list[Notice]:
     preset = line(mapping(report.get("settings")).get("preset"))
     if preset == "toy":
         reasons.append("its models are the hand-written ones of the toy world")
-    return [Notice(f"This run must not be put beside the papers' numbers: {'; '.join(reasons)}.")] if reasons else []
+    notices = [Notice(f"This run must not be put beside the papers' numbers: {'; '.join(reasons)}.")] if reasons else []
+    if protocol := line(report.get("protocol")):
+        notices.append(
+            Notice(
+                f"This run is under the protocol {protocol}: compare it with systems that see all frames and all audio "
+                "of a video, and not with numbers of single frames."
+            )
+        )
+    return notices

@@ -8,7 +8,7 @@ from typing import Any
 from zsavs.report.blocks import Block, Cell, Notice, Paragraph, Row, Section, Table
 from zsavs.report.values import entries, grouped, line, mapping, measure, number
 
-__all__ = ["class_section", "fixed_section", "headline_j", "strategy_rows", "suite_section"]
+__all__ = ["TOLD", "class_section", "fixed_section", "headline_j", "strategy_rows", "suite_section"]
 
 #: J under silent or shuffled sound of at least this part of J under the recorded sound is "hardly any fall".
 _HARDLY = 0.9
@@ -16,8 +16,11 @@ _HARDLY = 0.9
 _LEAST_J = 0.01
 _MAIN = ("J", "F", "mIoU")
 _RECORDED = "recorded"
+#: What stands for the audio of the ceiling, which hears none.
+TOLD = "told"
 _SOUNDS = (_RECORDED, "silent", "shuffled")
 _HEADINGS = {
+    "FPR_empty": "False-positive share where nothing sounds",
     "empty": "Empty answers",
     "false_positive_share": "False-positive share",
     "frames": "Frames",

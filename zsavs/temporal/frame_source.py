@@ -63,7 +63,7 @@ def source_of_file(
 
 
 def source_of_frames(
-    frames: Iterable[NDArray[np.uint8] | str | os.PathLike[str]],
+    frames: Iterable[NDArray[np.uint8] | VideoFrame | str | os.PathLike[str]],
     fps: float,
     audio: AudioClip | str | os.PathLike[str],
     start_s: float,
@@ -71,8 +71,10 @@ def source_of_frames(
 ) -> FrameSource:
     """Frames that are given one by one, arrays or files; frame k is shown from k / fps on.
 
+    A :class:`~zsavs.media.video_file.VideoFrame` has its own time in place of k / fps; then all of them have.
+
     Raises:
-        InputError: the part is none, there are no frames, or they are no images.
+        InputError: the part is none, there are no frames, they are no images, or their times are not in order.
         AudioError: the audio cannot be read.
     """
     check_fps(fps)
@@ -80,19 +82,37 @@ def source_of_frames(
     if isinstance(frames, str | bytes) or not isinstance(frames, Iterable):
         raise InputError(f"frames: expected images or files one after the other, got {type(frames).__name__}.")
     known = frames if isinstance(frames, Sequence) else list(frames)
-    end_s = min(end_s, len(known) / fps)
+    times_s = _times(known, fps)
+    end_s = min(end_s, times_s[-1] + 1 / fps) if len(known) else 0.0
     if not len(known) or start_s >= end_s:
         raise InputError(f"there are no frames between {start_s:g} and {end_s:g} s; {len(known)} are given.")
+    begin_s = max(start_s, times_s[0])
 
     def read(rate: float) -> Iterator[VideoFrame]:
         shown = -1
-        for count in range(math.ceil((end_s - start_s) * rate - 1e-9)):
-            number = int((start_s + count / rate) * fps + 1e-6)
-            if number != shown and number < len(known):
-                shown, frame = number, known[number]
-                yield VideoFrame(frame if isinstance(frame, np.ndarray) else load_image(frame), number / fps)
+        for count in range(math.ceil((end_s - begin_s) * rate - 1e-9)):
+            number = int(np.searchsorted(times_s, begin_s + count / rate + 1e-6, side="right")) - 1
+            if number != shown:
+                shown = number
+                yield VideoFrame(_image(known[number]), float(times_s[number]))
 
     return FrameSource(read, _clip(audio), start_s, end_s)
+
+
+def _times(frames: Sequence[object], fps: float) -> NDArray[np.float64]:
+    """When each frame is shown, in seconds."""
+    own = [frame.time_s for frame in frames if isinstance(frame, VideoFrame)]
+    if not own:
+        return np.arange(len(frames)) / fps
+    times_s = np.array(own, np.float64)
+    if len(own) < len(frames) or not np.isfinite(times_s).all() or times_s[0] < 0 or (np.diff(times_s) <= 0).any():
+        raise InputError("frames: where one has a time of its own, all need one, in order and from 0 s on.")
+    return times_s
+
+
+def _image(frame: NDArray[np.uint8] | VideoFrame | str | os.PathLike[str]) -> NDArray[np.uint8]:
+    image = frame.image if isinstance(frame, VideoFrame) else frame
+    return image if isinstance(image, np.ndarray) else load_image(image)
 
 
 def check_fps(fps: float) -> None:

@@ -75,7 +75,32 @@ _Smooth = Annotated[
 _NoAblations = Annotated[
     bool,
     typer.Option(
-        "--no-ablations", metavar="", help="leave out silent and shuffled audio", rich_help_panel=options.METHOD
+        "--no-ablations",
+        metavar="",
+        help="leave out silent and shuffled audio, and the ceiling of whole videos",
+        rich_help_panel=options.METHOD,
+    ),
+]
+_WholeVideo = Annotated[
+    bool | None,
+    typer.Option(
+        "--whole-video/--frame-by-frame",
+        metavar="",
+        help="answer whole videos, the protocol 'whole video seen', or each frame from its own second; whole videos "
+        "of orchestra_motion, single frames of all others if left out",
+        show_default=False,
+        rich_help_panel=options.VIDEO,
+    ),
+]
+_Tracker = Annotated[
+    str | None,
+    typer.Option(
+        "--tracker",
+        metavar="NAME",
+        parser=parsing.text,
+        autocompletion=options.complete("tracker"),
+        help="what follows objects through whole videos, one of 'zsavs list tracker'; the preset's own if left out",
+        rich_help_panel=options.VIDEO,
     ),
 ]
 _BatchSize = Annotated[
@@ -139,6 +164,8 @@ def evaluate(
     suite: _Suites = None,
     smooth: _Smooth = 0.0,
     no_ablations: _NoAblations = False,
+    whole_video: _WholeVideo = None,
+    tracker: _Tracker = None,
     preset: options.Preset = None,
     part: options.Parts = None,
     device: options.Device = "auto",
@@ -156,15 +183,30 @@ def evaluate(
     parts = read_parts(part)
     share = parsing.shard(shard)
     data = _open(dataset, root, split, option)
+    if tracker is not None:
+        parts = _with_tracker(parts, tracker, data, whole_video)
     _check_out(out, save_visuals, retry_failed)
     preset = preset or _preset_for(dataset)
     models = Models(preset, device, dtype, _labels(vocabulary), bank, decomposition, stereo, parts)
     names = strategies(strategy, preset, parts)
     plan: dict[str, Any] = {"strategies": tuple(names), **asdict(with_settings(models, names, setting))}
     plan |= {"suites": suite and tuple(dict.fromkeys(suite)), "limit": limit, "batch_size": batch_size}
-    plan |= {"smooth": smooth, "shard": share}
+    plan |= {"smooth": smooth, "shard": share, "whole_video": whole_video}
     report = _run(data, plan, not no_ablations, out, save_visuals, retry_failed)
     _print(report, out, json)
+
+
+def _with_tracker(parts: dict[str, str], tracker: str, dataset: Any, whole_video: bool | None) -> dict[str, str]:
+    """The parts with a tracker.
+
+    Raises:
+        typer.BadParameter: single frames are answered, or another tracker is named among the parts.
+    """
+    if not (getattr(dataset, "by_video", False) if whole_video is None else whole_video):
+        raise typer.BadParameter("follows objects through whole videos: --whole-video", param_hint="--tracker")
+    if parts.get("tracker", tracker) != tracker:
+        raise typer.BadParameter(f"{tracker!r}, and --part tracker={parts['tracker']}", param_hint="--tracker")
+    return {**parts, "tracker": tracker}
 
 
 def _preset_for(dataset: str) -> str:
