@@ -123,12 +123,12 @@ def evaluate(
 def _ceiling(plan: Plan) -> Pipeline:
     """The pipeline of the ceiling: the stages of the preset, with the plan's parts, and its settings where they fit."""
     tuned = {key: value for key, value in plan.settings.items() if key.partition(".")[0] in _STAGES}
-    models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank)
-    parts: dict[str, Any] = dict(plan.parts)
+    models: dict[str, Any] = {"preset": plan.preset, "device": plan.device, "dtype": plan.dtype, **plan.parts}
+    models |= {"vocabulary": plan.vocabulary, "bank": plan.bank}
     try:
-        return build_pipeline(Oracle(), *models, **parts, **tuned)
+        return build_pipeline(Oracle(), **models, **tuned)
     except UnknownName:  # they are settings of the stages that a strategy brings itself
-        return build_pipeline(Oracle(), *models, **parts)
+        return build_pipeline(Oracle(), **models)
 
 
 def _run(
