@@ -213,3 +213,28 @@ def test_an_installation_without_clips_says_so(
     monkeypatch.setattr(OrchestraMotion, "shipped", tmp_path / "orchestra_motion")
     assert main(["eval", "--dataset", "orchestra_motion", "--preset", "toy"]) == 1
     assert "has no clips of the orchestra" in capsys.readouterr().err
+
+
+def test_another_audio_is_of_things_that_are_not_there(root: Path) -> None:
+    dataset = OrchestraMotion(root)
+    clips = {clip.name: clip for clip in dataset.clips()}
+    for name, script in dataset.scripts.items():
+        audio = dataset.other_audio(f"{name}/3")
+        assert audio is not None
+        (other, *_) = [n for n, clip in clips.items() if np.array_equal(clip.audio.waveform, audio.waveform)]
+        assert other.split("_0")[0] != name.split("_0")[0] or script.group == "off_screen"
+        assert clips[other].script.times.keys().isdisjoint(thing.label for thing in script.things)
+    assert OrchestraMotion(root, groups=["crossing"]).other_audio("crossing_000/0") is None
+
+
+def test_the_truth_of_a_clip_is_what_sounds_and_is_seen(root: Path) -> None:
+    dataset = OrchestraMotion(root)
+    clip, truth = dataset.clip("crossing_000"), dataset.video_truth("crossing_000/5")
+    assert truth.in_view == truth.heard == {"red": ((0.0, 3.0),), "blue": ((1.0, 2.0),)}
+    assert [sorted(masks) for masks in truth.objects] == [[1]] * 4 + [[1, 2]] * 4 + [[1]] * 4
+    for number, masks in enumerate(truth.objects):
+        np.testing.assert_array_equal(np.any(list(masks.values()), axis=0), clip.target(number))
+    off = dataset.video_truth("off_screen_000/0")
+    assert (off.in_view, list(off.heard)) == ({}, ["yellow"])
+    assert dataset.video_time("crossing_000/5") == 5 / FPS
+    np.testing.assert_array_equal(dataset.video_audio("crossing_000/5").waveform, clip.audio.waveform)
