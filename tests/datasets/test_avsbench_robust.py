@@ -41,6 +41,19 @@ def test_every_frame_comes_under_every_condition(tree, reader, base):
         assert np.array_equal(sample.audio.waveform, own.sample.audio.waveform) == (condition == "positive")
 
 
+def test_a_whole_video_has_the_audio_of_its_condition(tree):
+    dataset, plain = RobustS4(tree[0]), S4(tree[0])
+    for item in dataset:
+        condition, _, frame = item.partition("/")
+        audio, window = dataset.video_audio(item), dataset.load(item).sample.audio
+        assert dataset.video_time(item) == plain.video_time(frame) == dataset.moment(item)[1] + 0.5
+        at = dataset.moment(item)[1] * audio.sample_rate_hz
+        if at + window.waveform.shape[1] <= audio.waveform.shape[1]:
+            np.testing.assert_array_equal(audio.waveform[:, at : at + window.waveform.shape[1]], window.waveform)
+        own = plain.video_audio(frame)
+        assert np.array_equal(audio.waveform, own.waveform) == (condition == "positive")
+
+
 def test_the_conditions_of_a_frame_share_its_image(tree):
     dataset = RobustMS3(tree[0])
     images = [dataset.load(item).sample.image for item in list(dataset)[:8]]

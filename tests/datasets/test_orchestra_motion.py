@@ -201,7 +201,7 @@ def test_the_frozen_clips_are_all_there_and_small() -> None:
 
 def test_frames_are_evaluated_one_by_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["eval", "--dataset", "orchestra_motion", "--root", str(root), "--preset", "toy", "--json"]
-    assert main([*words, "--strategy", "audio_to_text", "--no-ablations"]) == 0
+    assert main([*words, "--strategy", "audio_to_text", "--no-ablations", "--frame-by-frame"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["rows"][0]["metrics"]["robust"]["n_positive"] > 30
     assert report["rows"][0]["metrics"]["robust"]["J"] > 0.5

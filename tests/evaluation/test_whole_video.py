@@ -1,4 +1,4 @@
-"""Whole videos: the numbers are right, the protocol stands wherever they do, and a video that fails costs that video."""
+"""Whole videos: the numbers are right, the protocol stands wherever they do, and a failure costs its video alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from evaluation_set import plan, rows
 from motion_clips import FPS, SECONDS, write_clips
 from toy_ms3 import write_ms3
 
+from zsavs.cli.main import main
 from zsavs.datasets.avsbench import MS3
 from zsavs.datasets.folder import Folder
 from zsavs.datasets.orchestra_motion import OrchestraMotion
@@ -73,9 +74,8 @@ def test_every_table_says_the_protocol(run: Path, videos: Path) -> None:
     assert text.startswith(f"protocol: {WHOLE_VIDEO}, with the tracker Associate\n")
     assert f"by suite avsbench, {WHOLE_VIDEO}:" in text
     page = (run / "report.html").read_text()
-    captions = re.findall(r"<table>\s*(?:<caption>(.*?)</caption>)?", page, re.S)
-    named = [caption for caption in captions if "Whole video seen." in caption]
-    assert len(named) >= 3, "results, suites, and the breakdown by sounding objects"
+    sections = page.partition("Best and worst cases")[0]
+    assert len(re.findall(r'<p class="caption">Whole video seen\.', sections)) == sections.count("<table>") == 3
     assert re.search(r"<title>[^<]*: whole video seen</title>", page)
     assert "must not stand as a number of single frames" in page
     published = (run / "report.md").read_text().partition("## Published numbers")[2].partition("\n## ")[0]
@@ -212,6 +212,27 @@ def test_the_ceiling_is_an_ablation_and_single_frames_have_none(clips: Path) -> 
     assert alone["dataset"]["done"] == 4
     assert set(rows(alone)["fused", "recorded"]["metrics"]) == {"robust"}
     assert "protocol" not in alone
+
+
+def test_the_command_line_answers_whole_videos(
+    videos: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["eval", "--preset", "toy", "--strategy", "audio_to_text", "--no-ablations"]
+    ms3 = [*words, "--dataset", "ms3", "--root", str(videos)]
+    assert main([*ms3, "--whole-video", "--tracker", "none", "--out", str(tmp_path)]) == 0
+    assert "protocol: whole video seen, with the tracker none" in capsys.readouterr().out
+    assert main([*ms3, "--out", str(tmp_path)]) == 1
+    assert "holds a run with other settings" in capsys.readouterr().err
+    motion = [*words, "--dataset", "orchestra_motion", "--root", str(clips), "--limit", "1"]
+    assert main([*motion, "--tracker", "associate"]) == 0
+    assert "by suite tracking, whole video seen:" in capsys.readouterr().out
+    for wrong, told in (
+        ([*ms3, "--tracker", "none"], "through whole videos: --whole-video"),
+        ([*motion, "--frame-by-frame", "--tracker", "none"], "through whole videos: --whole-video"),
+        ([*motion, "--tracker", "none", "--part", "tracker=associate"], "tracker=associate"),
+    ):
+        assert main(wrong) == 2
+        assert told in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_report_knows_the_ceiling_when_it_sees_it() -> None:

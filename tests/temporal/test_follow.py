@@ -13,6 +13,7 @@ import toy_video
 
 import zsavs
 from zsavs.errors import AudioError, ContractError, InputError
+from zsavs.media.video_file import VideoFrame
 from zsavs.pipeline import Pipeline
 from zsavs.temporal.video_result import VideoResult
 from zsavs.types import AudioClip, AVSample, Detections, Query
@@ -167,6 +168,21 @@ def test_a_file_is_answered_as_its_frames(pipe: Pipeline, answered: VideoResult,
     assert [track.runs for track in loaded.tracks] == [track.runs for track in result.tracks]
     assert len(list((tmp_path / "answer_masks").iterdir())) == 48
     assert loaded.to_coco()[0]["track_id"] in (1, 2)
+
+
+def test_frames_may_have_times_of_their_own(pipe: Pipeline, answered: VideoResult) -> None:
+    """With some of them left out, the others are what they were."""
+    kept = [number for number in range(toy_video.FPS * toy_video.SECONDS) if number not in (6, 7, 20)]
+    frames = toy_video.frames()
+    given = [VideoFrame(frames[number], number / toy_video.FPS) for number in kept]
+    result = pipe.video(given, toy_video.audio(), fps=toy_video.FPS, tracker="associate")
+    np.testing.assert_array_equal(result.frames, answered.frames[kept])
+    assert [(track.phrase, track.times) for track in result.tracks] == [(t.phrase, t.times) for t in answered.tracks]
+    for number, own in enumerate(kept):
+        np.testing.assert_array_equal(result.frame(number).mask, answered.frame(own).mask)
+    for wrong in (given[::-1], [given[0], frames[1]], [VideoFrame(frames[0], math.nan)]):
+        with pytest.raises(InputError, match="all need one, in order"):
+            pipe.video(wrong, toy_video.audio(), fps=4, tracker="none")
 
 
 def test_what_cannot_be_answered_is_said(pipe: Pipeline, tmp_path: Path) -> None:

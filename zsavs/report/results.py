@@ -20,7 +20,6 @@ _RECORDED = "recorded"
 TOLD = "told"
 _SOUNDS = (_RECORDED, "silent", "shuffled")
 _HEADINGS = {
-    "FPR_empty": "False-positive share where nothing sounds",
     "empty": "Empty answers",
     "false_positive_share": "False-positive share",
     "frames": "Frames",
