@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from evaluation_set import plan, rows
 from motion_clips import FPS, SECONDS, write_clips
-from toy_ms3 import write_ms3
+from toy_ms3 import SOUNDS, write_ms3
 
 from zsavs.cli.main import main
 from zsavs.datasets.avsbench import MS3
@@ -146,6 +146,33 @@ def test_a_frame_that_cannot_be_read_costs_that_frame(videos: Path, monkeypatch:
     assert report["dataset"]["failed"] == [{"item": "a_red/3", "error": "a_red/3: broken"}]
     assert report["dataset"]["done"] == 4
     assert rows(report)["fused", "recorded"]["fixed"]["J"] > 0.9, "each frame keeps its own time"
+
+
+def test_frames_of_a_clip_that_cannot_be_read_are_left_out_of_its_annotation(
+    clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = OrchestraMotion.load
+
+    def sometimes(self: OrchestraMotion, item: str) -> Any:
+        if item in ("crossing_000/0", "crossing_000/6"):
+            raise InputError("broken")
+        return load(self, item)
+
+    monkeypatch.setattr(OrchestraMotion, "load", sometimes)
+    dataset = OrchestraMotion(clips, groups=["crossing"])
+    report = evaluate(dataset, plan(strategies=("fused",), suites=None, audio=("recorded", "silent")))
+    tracking = rows(report)[CEILING, TOLD]["metrics"]["tracking"]
+    assert (tracking["J"], tracking["n_sounding"]) == (1, FPS * SECONDS - 2)
+
+
+def test_a_video_whose_items_are_listed_in_another_order_is_the_same(
+    run: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MS3, "__iter__", lambda self: iter([f"{name}/{k}" for k in (3, 1, 5, 2, 4) for name in SOUNDS]))
+    report = evaluate(MS3(videos), plan(**WHOLE), tmp_path)
+    for key, row in rows(report).items():
+        assert row["fixed"] == rows(report_of(run))[key]["fixed"]
+    evaluate(MS3(videos), plan(**WHOLE), tmp_path)
 
 
 def test_a_video_that_fails_costs_that_video(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

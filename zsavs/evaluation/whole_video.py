@@ -23,21 +23,21 @@ __all__ = ["VideoReader", "answer_video", "tells_truth", "update_tracking", "vid
 
 
 def videos_of(dataset: Dataset, items: Sequence[str]) -> list[list[int]]:
-    """The positions of each video's items, in order of the frames; videos in order of their first items.
+    """The positions of each video's items; videos in order of their first items.
 
     Raises:
         InputError: an item is no frame of a video, or the data set does not say what the whole video is.
     """
     moment = getattr(dataset, "moment", lambda item: None)
-    frames: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    videos: dict[str, list[int]] = defaultdict(list)
     for position, item in enumerate(items):
         at = moment(item)
         if at is None or not hasattr(dataset, "video_audio"):
             raise InputError(
                 f"the data set {dataset.name!r} has no whole videos; evaluate it frame by frame (--frame-by-frame)."
             )
-        frames[at[0]].append((at[1], position))
-    return [[position for _, position in sorted(of_video)] for of_video in frames.values()]
+        videos[at[0]].append(position)
+    return list(videos.values())
 
 
 def tells_truth(dataset: Any, items: Sequence[str]) -> bool:
@@ -72,18 +72,21 @@ class VideoReader(BatchReader):
         by_name, loaded, unreadable = self.load(positions)
         if not loaded:
             return Batch(by_name, loaded, unreadable, {})
+        images = {by_name[name]: item.sample.image for name, item in loaded}
+        first = loaded[0][0]
         try:
-            frames = {by_name[name]: VideoFrame(item.sample.image, self._time(name)) for name, item in loaded}
-            first = loaded[0][0]
+            times_s = {position: self._time(self.items[position]) for position in positions}
+            order = sorted(positions, key=times_s.__getitem__)
+            frames = {at: VideoFrame(images[at], times_s[at]) for at in order if at in images}
             audio = self._all_audio(first)
             kinds = {kind: self._of_kind(kind, by_name[first], audio) for kind in self.audio}
             truth = getattr(self.dataset, "video_truth", lambda item: None)(first)
+            if truth is not None:
+                objects = [of for at, of in zip(order, truth.objects, strict=True) if at in images]
+                truth = truth._replace(objects=objects)
         except Exception as error:
             failed = [{"item": name, "error": reason(error)} for name, _ in loaded]
             return Batch(by_name, [], [*unreadable, *failed], {})
-        if truth is not None and unreadable:  # frames of the annotation are those that were read
-            numbers = [k for k, position in enumerate(self.videos[self._number[by_name[first]]]) if position in frames]
-            truth = truth._replace(objects=[truth.objects[k] for k in numbers])
         return Batch(by_name, loaded, unreadable, {}, WholeVideo(frames, kinds, truth))
 
     def _time(self, item: str) -> float:
