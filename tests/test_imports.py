@@ -147,11 +147,13 @@ MAY_IMPORT: dict[str, set[str]] = {
 #: this.
 _SHARED = ("adapter", "audio_windows", "batching", "checkpoints", "detection", "device_copies", "file_adapter")
 _SHARED += (
+    "edgetam_files",
     "file_runtimes",
     "inputs",
     "label_space",
     "mask_logits",
     "outputs",
+    "prompted_masks",
     "pseudo_words",
     "runtime",
     "sam2_files",

@@ -40,6 +40,7 @@ ROLE_OF = {
     "mm_grounding_dino": "grounder",
     "owlv2": "grounder",
     "sam2": "segmenter",
+    "edgetam": "segmenter",
     "sam2_video": "tracker",
     "edgetam_video": "tracker",
 }

@@ -46,6 +46,11 @@ _GROUNDING_DINO = Checkpoint(
     processor="GroundingDinoProcessor",
 )
 
+_PROMPTED_MASKS = Checkpoint(
+    "Apache-2.0",
+    "mask_decoder.iou_token.weight",
+    {"multimask": False, "batch_size": 2, "prompts_at_once": 3},
+)
 _VIDEO_MEMORY = Checkpoint(
     "Apache-2.0",
     "memory_encoder.projection.weight",
@@ -82,11 +87,8 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         {"threshold": 0.31, "nms_iou": 0.6, "max_boxes": 3, "vote_iou": 0.7, "template": "one {}", "batch_size": 5},
         processor="Owlv2Processor",
     ),
-    "sam2": Checkpoint(
-        "Apache-2.0",
-        "mask_decoder.iou_token.weight",
-        {"multimask": False, "batch_size": 2, "prompts_at_once": 3},
-    ),
+    "sam2": _PROMPTED_MASKS,
+    "edgetam": _PROMPTED_MASKS,
     "sam2_video": _VIDEO_MEMORY,
     "edgetam_video": _VIDEO_MEMORY,
 }

@@ -15,7 +15,7 @@ from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
-from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.types import AudioClip, Query
 
@@ -59,6 +59,10 @@ PSEUDO_WORD_USES: Uses = {
 }
 JOINT_USES: Uses = {**AUDIO_USES, **IMAGE_USES, **TEXT_USES, **PSEUDO_WORD_USES}
 BOX_USES: Uses = {"boxes": _found}
+PROMPT_USES: Uses = {
+    "boxes": lambda part: part.segment(SAMPLES, PROPOSALS),
+    "points": lambda part: [logits for logits, _ in part.segment_points(SAMPLES, POINTS)],
+}
 
 
 def _followed(part: Any) -> list[np.ndarray]:
@@ -94,13 +98,8 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     "grounding_dino": (tiny_grounding_dino, BOX_USES),
     "mm_grounding_dino": (partial(tiny_grounding_dino, mm=True), BOX_USES),
     "owlv2": (tiny_owlv2, BOX_USES),
-    "sam2": (
-        tiny_sam2,
-        {
-            "boxes": lambda part: part.segment(SAMPLES, PROPOSALS),
-            "points": lambda part: [logits for logits, _ in part.segment_points(SAMPLES, POINTS)],
-        },
-    ),
+    "sam2": (tiny_sam2, PROMPT_USES),
+    "edgetam": (tiny_edgetam, PROMPT_USES),
     "sam2_video": (tiny_sam2_video, FOLLOW_USES),
     "edgetam_video": (tiny_edgetam_video, FOLLOW_USES),
 }

@@ -33,7 +33,7 @@ from zsavs.testing.tiny.files import (
     tiny_yolox_encoder,
 )
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
-from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.tracking.associate import Associate
 from zsavs.tracking.untracked import untracked
@@ -84,6 +84,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
     ("segmenter", "deeplab"): lambda: tiny_deeplab(segmenter=tiny_u2net(), min_fill=0.5),
+    ("segmenter", "edgetam"): tiny_edgetam,
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
     ("segmenter", "u2net"): tiny_u2net,

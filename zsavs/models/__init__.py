@@ -21,8 +21,10 @@ What adapters share:
 - :mod:`~zsavs.models.file_runtimes`: ONNX and LiteRT files as functions.
 - :mod:`~zsavs.models.label_space`: embeddings spanned by a classifier's labels.
 - :mod:`~zsavs.models.mask_logits`: from shares of a crop to the mask logits of a box.
+- :mod:`~zsavs.models.prompted_masks`: masks for boxes and points, by SAM 2 and its relatives.
 - :mod:`~zsavs.models.video_memory`: masks followed through frames by SAM 2 and its relatives.
 - :mod:`~zsavs.models.sam2_files`: the checkpoints of SAM 2, of which two adapters are loaded.
+- :mod:`~zsavs.models.edgetam_files`: the checkpoint of EdgeTAM, likewise.
 
 The adapters, and the files that carry their names in front:
 
@@ -41,6 +43,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
 - :mod:`~zsavs.models.sam2_video`: SAM 2, a tracker.
+- :mod:`~zsavs.models.edgetam`: EdgeTAM, a segmenter.
 - :mod:`~zsavs.models.edgetam_video`: EdgeTAM, a tracker.
 - :mod:`~zsavs.models.yamnet`: YAMNet, an audio tagger that says when.
 - :mod:`~zsavs.models.yamnet_features`: its log-mel patches.

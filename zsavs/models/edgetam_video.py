@@ -3,27 +3,11 @@ memory for videos in a fraction of the time, behind a RepViT image encoder."""
 
 from __future__ import annotations
 
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, needing
+from zsavs.models.edgetam_files import CARDS, DEFAULT
 from zsavs.models.sam2_files import COPIES
 from zsavs.models.video_memory import VideoMemorySegmenter
-from zsavs.storage.weights import WeightCard
 
 __all__ = ["CARDS", "DEFAULT", "EdgeTamVideoSegmenter"]
-
-DEFAULT = "yonigozlan/EdgeTAM-hf"
-
-CARDS: dict[str, WeightCard] = needing(
-    {
-        DEFAULT: WeightCard(
-            DEFAULT,
-            "Apache-2.0",
-            56,
-            "SA-1B, SA-V, DAVIS, MOSE and YouTube-VOS: images and videos with masks, with SAM 2 as the teacher",
-            verified="the licence of facebook/EdgeTAM, whose weights these are; the size by the paper's 13.9 M weights",
-        )
-    },
-    (*MODEL_FILES, *PREPROCESSOR_FILES),
-)
 
 
 class EdgeTamVideoSegmenter(VideoMemorySegmenter):

@@ -18,6 +18,7 @@ from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
+from zsavs.models.prompted_masks import float_prompts, square_pixels
 from zsavs.models.runtime import load_part
 from zsavs.storage.files import read_text
 from zsavs.storage.memo import Memo
@@ -82,7 +83,7 @@ class VideoMemorySegmenter(Adapter):
         check_counts(self, batch_size=batch_size)
         self.matcher = Matcher(min_overlap=min_overlap, min_similarity=min_similarity)
         super().__init__(model, card, device)
-        self.model = _float_memory(self.model)
+        self.model = float_prompts(self.model)
         self.image_processor = image_processor
         self.batch_size, self.min_overlap, self.min_similarity = batch_size, min_overlap, min_similarity
         self._features: Memo[tuple[list[torch.Tensor], torch.Tensor]] = Memo(max_items=_KEPT_FRAMES)
@@ -134,7 +135,7 @@ class VideoMemorySegmenter(Adapter):
     def _encode(self, images: list[NDArray[np.uint8]]) -> list[tuple[list[torch.Tensor], torch.Tensor]]:
         import torch
 
-        pixels = torch.cat(in_threads(self._prepare, images))
+        pixels = torch.cat(in_threads(lambda image: square_pixels(self.image_processor, image), images))
         with inference(self.family):
             dtype = next(self.model.vision_encoder.parameters()).dtype
             outputs = self.model.get_image_features(copy_to_device(pixels, self.device, dtype), return_dict=True)
@@ -143,13 +144,6 @@ class VideoMemorySegmenter(Adapter):
                 ([scale[:, i : i + 1].float().clone() for scale in outputs.fpn_hidden_states], places)
                 for i in range(len(images))
             ]
-
-    def _prepare(self, image: NDArray[np.uint8]) -> torch.Tensor:
-        """A frame in the model's square, (1, 3, S, S), normalised."""
-        pixels: torch.Tensor = self.image_processor(
-            images=[np.array(image)], return_tensors="pt", input_data_format="channels_last"
-        )["pixel_values"]
-        return pixels
 
 
 class _Walk:
@@ -242,18 +236,6 @@ class _Walk:
             each.pop("high_res_masks", None)  # were for the memory, which has them now
         for frame in [frame for frame in session.processed_frames if frame < self.frame]:
             del session.processed_frames[frame]
-
-
-def _float_memory(model: Any) -> Any:
-    """Bring all but the image encoder to float32, which is small beside it."""
-    import torch
-
-    dtype = next(model.vision_encoder.parameters()).dtype
-    if dtype != torch.float32:
-        model.float()
-        for part in (model.vision_encoder, model.mask_decoder.conv_s0, model.mask_decoder.conv_s1):
-            part.to(dtype)
-    return model
 
 
 def _model_type(folder: Path) -> str:

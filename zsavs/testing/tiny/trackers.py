@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zsavs.testing.tiny.encoders import seeded, tiny_card
+from zsavs.testing.tiny.segmenters import TINY_REPVIT
 
 if TYPE_CHECKING:
     from zsavs.models.edgetam_video import EdgeTamVideoSegmenter
@@ -93,18 +94,8 @@ def tiny_edgetam_video(seed: int = 1) -> EdgeTamVideoSegmenter:
 
     from zsavs.models.edgetam_video import EdgeTamVideoSegmenter
 
-    repvit = TimmWrapperConfig(
-        architecture="repvit_m1",
-        model_args={
-            "in_chans": 3,
-            "features_only": True,
-            "out_indices": [0, 1, 2, 3],
-            "embed_dim": [8, 16, 32, 64],
-            "depth": [1, 1, 1, 1],
-        },
-    )
     config = EdgeTamVideoConfig(
-        vision_config=EdgeTamVisionConfig(backbone_config=repvit, **_FEATURES),
+        vision_config=EdgeTamVisionConfig(backbone_config=TimmWrapperConfig(**TINY_REPVIT), **_FEATURES),
         memory_attention_mlp_hidden_size=16,
         memory_attention_rope_k_sizes=[4, 4],
         perceiver_resampler_num_latents=16,
