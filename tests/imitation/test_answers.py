@@ -22,6 +22,7 @@ from zsavs.models import checkpoints, runtime
 from zsavs.models.ast import AstTagger
 from zsavs.models.blip import BlipCaptioner
 from zsavs.models.clap import ClapEncoder
+from zsavs.models.edgetam import EdgeTamSegmenter
 from zsavs.models.grounding_dino import GroundingDinoGrounder
 from zsavs.models.imagebind import ImageBindEncoder
 from zsavs.models.owlv2 import Owlv2Grounder
@@ -30,6 +31,7 @@ from zsavs.models.whisper_captioner import PREFIXES, WhisperCaptioner
 from zsavs.types import Proposals
 
 ADAPTERS: dict[str, Any] = {"clap": ClapEncoder, "blip": BlipCaptioner, "ast": AstTagger, "sam2": Sam2Segmenter}
+ADAPTERS |= {"edgetam": EdgeTamSegmenter}
 ADAPTERS |= {"grounding_dino": GroundingDinoGrounder, "owlv2": Owlv2Grounder, "whisper": WhisperCaptioner}
 
 #: How far numbers of size 1 may be off: sums in another order.
@@ -109,15 +111,15 @@ def test_grounding_dino(source: str) -> None:
     assert np.ptp(was[:, -4:]) > 0.1
 
 
-@named("sam2")
-def test_sam2(source: str) -> None:
-    old = answers_to(source)
+@pytest.mark.parametrize("source", [source for source in SOURCES if "sam2" in source or "EdgeTAM" in source])
+def test_sam2_and_edgetam(source: str) -> None:
+    old, cls = answers_to(source), ADAPTERS[WRITTEN[source][0]]
     found = Proposals(np.array(BOXES, np.float32), np.ones(2, np.float32), np.arange(2))
     points = [[point] for point in POINTS]
     for several, kind in ((False, "box"), (True, "box of three")):
-        segmenter = Sam2Segmenter.load(checkpoint(source), multimask=several)
+        segmenter = cls.load(checkpoint(source), multimask=several)
         _compare_masks(segmenter.predict([SAMPLE], [found])[0], old, kind)
-    segmenter = Sam2Segmenter.load(checkpoint(source))
+    segmenter = cls.load(checkpoint(source))
     _compare_masks(segmenter.segment_points([SAMPLE], [points], full_size=False)[0], old, "point")
 
 

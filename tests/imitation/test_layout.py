@@ -21,6 +21,7 @@ GROUNDING_DINO = ["IDEA-Research/grounding-dino-tiny", "IDEA-Research/grounding-
 MM_GROUNDING_DINO = "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"
 SAM2 = ["facebook/sam2.1-hiera-tiny", "facebook/sam2.1-hiera-large"]
 OWLV2, WHISPER = "google/owlv2-base-patch16-ensemble", "MU-NLPC/whisper-tiny-audio-captioning"
+EDGETAM = "yonigozlan/EdgeTAM-hf"
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
 
@@ -43,7 +44,7 @@ def weights(source: str) -> set[str]:
 
 def test_all_are_here_and_small() -> None:
     assert set(WRITTEN) == set(SOURCES)
-    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 3_000_000
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 3_500_000
     assert {f"{source.rpartition('/')[2]}.npz" for source in SOURCES} == {
         path.name for path in (GOLDEN / "answers").iterdir()
     }
@@ -106,6 +107,21 @@ def test_sam2_is_the_model_of_videos_with_one_table_of_frequencies(source: str) 
     assert read(source)["multimask_max_pt_num"] == 1, "a box counts as two points"
 
 
+def test_edgetam_is_the_model_of_videos_with_its_table_twice_and_what_timm_says_of_repvit() -> None:
+    assert (read(EDGETAM)["model_type"], read(EDGETAM)["architectures"]) == ("edgetam_video", ["EdgeTamVideoModel"])
+    tables = {f"{owner}.positional_embedding" for owner in ("shared_image_embedding", "prompt_encoder.shared_embedding")}
+    assert {name for name in weights(EDGETAM) if name.endswith("positional_embedding")} == tables
+    assert any(name.startswith("spatial_perceiver.") for name in weights(EDGETAM))
+    assert {"processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"} <= files(EDGETAM)
+    assert "size" not in read(EDGETAM, "processor_config.json"), "it says nothing about images"
+    repvit = read(EDGETAM)["vision_config"]["backbone_config"]
+    assert (repvit["model_type"], repvit["architecture"], len(repvit["label_names"])) == (
+        "timm_wrapper",
+        "repvit_m1",
+        1000,
+    )
+
+
 @pytest.mark.parametrize("source", [OWLV2, WHISPER])
 def test_two_have_a_vocabulary_in_the_old_form_alone(source: str) -> None:
     assert {"vocab.json", "merges.txt", "added_tokens.json"} <= files(source)
@@ -125,7 +141,7 @@ def test_ast_has_its_weights_twice_and_names_with_commas() -> None:
     assert read(AST)["label2id"] == {name: int(place) for place, name in names.items()}
 
 
-@pytest.mark.parametrize("source", sorted({*SOURCES} - {*SAM2, AST}))
+@pytest.mark.parametrize("source", sorted({*SOURCES} - {*SAM2, AST, EDGETAM}))
 def test_the_tokenizer_is_as_large_as_the_model_expects(source: str) -> None:
     """BLIP's start mark, and a second one, lie behind the tokenizer's entries; so they do in the published files."""
     from transformers import AutoTokenizer

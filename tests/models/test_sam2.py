@@ -13,7 +13,7 @@ import torch
 from adapter_checkpoints import save
 from adapter_helpers import copy_with, noise, noise_images, random_states
 from detections import sample
-from PIL import Image
+from prompted_masks import LOGITS, best, boxed, changed, documented
 
 from zsavs import AVSample, Proposals
 from zsavs.errors import InputError, WeightsError
@@ -22,9 +22,6 @@ from zsavs.protocols import Segmenter
 from zsavs.testing import check_segmenter
 from zsavs.testing.tiny.segmenters import tiny_sam2
 
-#: Float32 rounding; toy logits reach about 2.
-LOGITS = 1e-4
-
 TABLE = "prompt_encoder.shared_embedding.positional_embedding"
 
 
@@ -32,33 +29,6 @@ def segmenter(**settings: Any) -> Sam2Segmenter:
     """A fresh toy segmenter, which remembers nothing yet."""
     made = tiny_sam2()
     return Sam2Segmenter(made.model, made.image_processor, card=made.card, **settings)
-
-
-def boxed(size_hw: tuple[int, int], count: int = 2, seed: int = 0) -> Proposals:
-    """Random boxes within an image."""
-    height, width = size_hw
-    corners = np.random.default_rng(seed).uniform(0.02, 0.98, (count, 2, 2)) * (width, height)
-    low, high = np.sort(corners, axis=1).transpose(1, 0, 2)
-    boxes = np.concatenate([low, high + 1e-3], axis=1).astype(np.float32)
-    return Proposals(boxes, np.ones(count, np.float32), np.arange(count))
-
-
-def documented(made: Sam2Segmenter, scene: AVSample, multimask: bool = True, **prompts: Any) -> Any:
-    """The calls that transformers documents, for one image: all masks (P, K, H, W) and their ratings (P, K)."""
-    from transformers import Sam2Processor
-
-    processor = Sam2Processor(made.image_processor)
-    inputs = processor(images=Image.fromarray(scene.image), return_tensors="pt", **prompts)
-    with torch.no_grad():
-        outputs = made.model(**inputs, multimask_output=multimask)
-    masks = processor.post_process_masks(outputs.pred_masks, inputs["original_sizes"], binarize=False)[0]
-    return masks.numpy(), outputs.iou_scores[0].numpy()
-
-
-def best(masks: np.ndarray, ratings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each prompt's masks the one rated best."""
-    each, chosen = np.arange(len(masks)), ratings.argmax(axis=1)
-    return masks[each, chosen], ratings[each, chosen]
 
 
 # ------------------------------------------------------------------------------------- parity
@@ -339,17 +309,6 @@ def test_nothing_handed_over_is_changed() -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save("sam2", tiny_sam2(), tmp_path_factory.mktemp("sam"))
-
-
-def changed(folder: Path, to: Path, drop: tuple[str, ...] = (), add: dict[str, torch.Tensor] | None = None) -> Path:
-    """A copy of a checkpoint with weights left out or added."""
-    from safetensors.torch import load_file
-    from safetensors.torch import save as packed
-
-    weights = load_file(folder / "model.safetensors") | (add or {})
-    for name in drop:
-        del weights[name]
-    return copy_with(folder, to, packed(weights, {"format": "pt"}))
 
 
 def test_an_image_processor_in_a_file_of_its_own_is_found_too(folder: Path, tmp_path: Path) -> None:

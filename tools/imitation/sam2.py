@@ -11,9 +11,21 @@ from tools.imitation.files import remove
 from tools.imitation.filling import fill
 from tools.imitation.inputs import BOXES, POINTS, image
 
-__all__ = ["answers", "write"]
+__all__ = ["PROMPTS", "SIDE", "WIDTH", "answers", "answers_of", "save_processor", "write"]
 
-_SIDE = 128
+#: Pixels of the model's square, and channels of what comes out of the image encoder.
+SIDE, WIDTH = 128, 16
+#: The parts that make masks of boxes and points.
+PROMPTS: dict[str, Any] = {
+    "prompt_encoder_config": {"hidden_size": WIDTH, "image_size": SIDE, "patch_size": 16, "mask_input_channels": 8},
+    "mask_decoder_config": {
+        "hidden_size": WIDTH,
+        "mlp_dim": 16,
+        "num_attention_heads": 2,
+        "iou_head_hidden_dim": 16,
+        "dynamic_multimask_via_stability": True,
+    },
+}
 
 
 def write(source: str, folder: Path) -> None:
@@ -23,7 +35,7 @@ def write(source: str, folder: Path) -> None:
     large = source.endswith("-large")
     hiera = {
         "hidden_size": 8,
-        "image_size": [_SIDE, _SIDE],
+        "image_size": [SIDE, SIDE],
         "num_attention_heads": 1,
         "blocks_per_stage": [1, 1, 3 if large else 2, 1],
         "embed_dim_per_stage": [8, 10, 12, 16],
@@ -32,51 +44,55 @@ def write(source: str, folder: Path) -> None:
         "global_attention_blocks": [3],
         "window_positional_embedding_background_size": [4, 4],
     }
-    width = 16
     config = transformers.Sam2VideoConfig(
         vision_config=transformers.Sam2VisionConfig(
             backbone_config=transformers.Sam2HieraDetConfig(**hiera),
             backbone_channel_list=[16, 12, 10, 8],
             backbone_feature_sizes=[[32, 32], [16, 16], [8, 8]],
-            fpn_hidden_size=width,
+            fpn_hidden_size=WIDTH,
         ),
-        prompt_encoder_config={"hidden_size": width, "image_size": _SIDE, "patch_size": 16, "mask_input_channels": 8},
-        mask_decoder_config={
-            "hidden_size": width,
-            "mlp_dim": 16,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": 16,
-            "dynamic_multimask_via_stability": True,
-        },
-        image_size=_SIDE,
-        memory_attention_hidden_size=width,
+        **PROMPTS,
+        image_size=SIDE,
+        memory_attention_hidden_size=WIDTH,
         memory_attention_num_layers=1,
         memory_attention_feed_forward_hidden_size=16,
         memory_attention_rope_feat_sizes=[8, 8],
-        memory_encoder_hidden_size=width,
+        memory_encoder_hidden_size=WIDTH,
         memory_encoder_output_channels=8,
-        mask_downsampler_embed_dim=width,
+        mask_downsampler_embed_dim=WIDTH,
         mask_downsampler_total_stride=4,
         memory_fuser_num_layers=1,
-        memory_fuser_embed_dim=width,
+        memory_fuser_embed_dim=WIDTH,
         memory_fuser_intermediate_dim=16,
     )
     fill(transformers.Sam2VideoModel(config)).save_pretrained(folder)
-    square = {"height": _SIDE, "width": _SIDE}
+    save_processor(folder)
+    remove(folder, "generation_config.json")
+
+
+def save_processor(folder: Path) -> None:
+    """Write what prepares images and videos, in three files."""
+    import transformers
+
+    square = {"height": SIDE, "width": SIDE}
     transformers.Sam2VideoProcessor(
         image_processor=transformers.Sam2ImageProcessorFast(size=square, mask_size={"height": 32, "width": 32}),
         video_processor=transformers.Sam2VideoVideoProcessor(size=square),
     ).save_pretrained(folder)
-    remove(folder, "generation_config.json")
 
 
 def answers(source: str, folder: Path) -> dict[str, Any]:
     """What the release itself makes of the files: masks and their ratings, for boxes and for points."""
+    return answers_of("Sam2Model", folder)
+
+
+def answers_of(model_class: str, folder: Path) -> dict[str, Any]:
+    """The same, by a class of transformers."""
     import torch
     import transformers
     from PIL import Image
 
-    model = transformers.Sam2Model.from_pretrained(folder).eval()
+    model = getattr(transformers, model_class).from_pretrained(folder).eval()
     processor = transformers.Sam2Processor.from_pretrained(folder)
     found: dict[str, Any] = {}
     boxes = {"input_boxes": [[list(box) for box in BOXES]]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from zsavs.errors import MissingWeights, WeightsError, first_line
 from zsavs.models.runtime import load_part
 from zsavs.storage.array_file import read_array
 from zsavs.storage.completeness import is_whole
+from zsavs.storage.files import read_text
 from zsavs.storage.weights import WeightCard, fetch_again
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "card_for",
     "check_tokenizer",
     "load_model",
+    "model_type",
     "needing",
 ]
 
@@ -138,6 +141,15 @@ def load_model(
             f"it is incomplete or belongs to another model. To replace it, {fetch_again(folder)}"
         )
     return model
+
+
+def model_type(folder: Path) -> str:
+    """What config.json says of the model ("sam2_video"); "" where it says nothing."""
+    try:
+        named = json.loads(read_text(folder / "config.json"))
+    except (OSError, ValueError):  # load_model says what is wrong with it
+        return ""
+    return str(named.get("model_type", "")) if isinstance(named, dict) else ""
 
 
 def bank_beside(folder: Path, kind: str) -> NDArray[np.float32] | None:

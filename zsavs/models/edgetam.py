@@ -19,3 +19,4 @@ class EdgeTamSegmenter(PromptedSegmenter):
 
     cards, default = CARDS, DEFAULT
     family, model_class, copies = "EdgeTAM", "EdgeTamModel", COPIES
+    model_types = ("edgetam_video", "edgetam")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zsavs.errors import InputError
+from zsavs.errors import InputError, WeightsError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import batches, in_batches, in_threads, inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model, model_type
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
@@ -57,9 +57,10 @@ class PromptedSegmenter(Adapter):
 
     files: ClassVar[tuple[str, ...]] = (*MODEL_FILES, *PREPROCESSOR_FILES)
     towers = ("vision_encoder",)
-    #: The family in words, and the class of transformers.
+    #: The family in words, the class of transformers, and what config.json may call such a model.
     family: ClassVar[str]
     model_class: ClassVar[str]
+    model_types: ClassVar[tuple[str, ...]]
     #: As for :func:`zsavs.models.checkpoints.load_model`.
     copies: ClassVar[Mapping[str, str]] = {}
 
@@ -88,8 +89,15 @@ class PromptedSegmenter(Adapter):
         """The model, whose image encoder is in ``dtype``, and its image processor.
 
         Raises:
-            MissingWeights, WeightsError: as :meth:`load`.
+            MissingWeights, WeightsError: as :meth:`load`, and where the checkpoint is of another family.
         """
+        # Each class of transformers would take the other's image encoder, and give its masks under a wrong name.
+        kind = model_type(folder)
+        if kind and kind not in cls.model_types:
+            raise WeightsError(
+                f"{folder}: a model of type {kind!r}, and no {cls.family} (type {' or '.join(map(repr, cls.model_types))}); "
+                "name the segmenter of its own family, as in segmenter='sam2:PATH'."
+            )
         return [load_model(cls.model_class, folder, dtype, copies=cls.copies), load_part("AutoImageProcessor", folder)]
 
     def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:

@@ -99,7 +99,7 @@ def import_transformers() -> Any:
 
 
 def explain_import_failure(error: Exception) -> BrokenInstallation:
-    """Word the failure of a model class to import.
+    """Word the failure of a model class to import, or of a model to find a package that it is made with.
 
     transformers imports torchaudio wherever it is installed, even for images; a torchaudio built for another torch
     then breaks every model class with a message that does not mention it.
@@ -114,6 +114,8 @@ def explain_import_failure(error: Exception) -> BrokenInstallation:
                 "the installed torchaudio does not fit the installed torch and breaks every model of transformers "
                 f"({first_line(broken)}); zsavs does not need it, run: pip uninstall torchaudio"
             )
+    if "timm" in str(error) and importlib.util.find_spec("timm") is None:
+        return BrokenInstallation("the model's image encoder is one of timm's, which is not installed; run: pip install timm")
     return BrokenInstallation(f"a model class of transformers cannot be imported: {first_line(error)}")
 
 

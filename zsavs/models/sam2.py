@@ -14,3 +14,4 @@ class Sam2Segmenter(PromptedSegmenter):
 
     cards, default = CARDS, DEFAULT
     family, model_class, copies = "SAM 2", "Sam2Model", COPIES
+    model_types = ("sam2_video", "sam2")

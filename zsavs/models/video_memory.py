@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,13 +13,12 @@ from numpy.typing import NDArray
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
 from zsavs.models.batching import in_batches, in_threads, inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model
+from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, load_model, model_type
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.inputs import check_counts
 from zsavs.models.outputs import check_finite
 from zsavs.models.prompted_masks import float_prompts, square_pixels
 from zsavs.models.runtime import load_part
-from zsavs.storage.files import read_text
 from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
 from zsavs.tracking.matching import Matcher
@@ -96,7 +94,7 @@ class VideoMemorySegmenter(Adapter):
             InputError: the checkpoint has no memory for videos; says which have one.
             MissingWeights, WeightsError: as :meth:`load`.
         """
-        kind = _model_type(folder)
+        kind = model_type(folder)
         if kind and kind != cls.model_type:
             raise InputError(
                 f"{folder}: a model of type {kind!r}, without the memory for videos that {cls.family} follows objects "
@@ -236,12 +234,3 @@ class _Walk:
             each.pop("high_res_masks", None)  # were for the memory, which has them now
         for frame in [frame for frame in session.processed_frames if frame < self.frame]:
             del session.processed_frames[frame]
-
-
-def _model_type(folder: Path) -> str:
-    """What config.json says of the model; "" where it says nothing."""
-    try:
-        named = json.loads(read_text(folder / "config.json"))
-    except (OSError, ValueError):  # load_model says what is wrong with it
-        return ""
-    return str(named.get("model_type", "")) if isinstance(named, dict) else ""

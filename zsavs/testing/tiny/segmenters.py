@@ -91,7 +91,21 @@ def tiny_edgetam(seed: int = 0) -> EdgeTamSegmenter:
     config.initializer_range = 0.2
     with seeded(seed):
         model = EdgeTamModel(config)
+        _settle(model.vision_encoder)
     return EdgeTamSegmenter(model, _processor(), card=tiny_card("tiny-edgetam", seed))
+
+
+def _settle(encoder: Any) -> None:
+    """Let the batch norms of an image encoder see noise, as in training: else next to nothing comes through them."""
+    import torch
+
+    norms = [layer for layer in encoder.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    for layer in norms:
+        layer.momentum = None  # the mean over all that it sees
+    encoder.train()
+    with torch.no_grad():
+        encoder(torch.randn(4, 3, _SIDE, _SIDE))
+    encoder.eval()
 
 
 def _processor() -> Any:
