@@ -7,7 +7,8 @@ Entry points are read when a name is asked for and imported when it is built. A 
 - a data set under ``zsavs.datasets``:    ``my_set = "my_package.my_set:MySet"``
 - a decomposition under ``zsavs.decompositions``: ``my_way = "my_package.my_way:MyWay"``
 
-A built-in name wins over a plug-in of the same name; a plug-in that cannot be imported is reported by name.
+``examples/plugin_package`` is such a package. A built-in name wins over a plug-in of the same name; a plug-in that
+cannot be imported is reported by name.
 """
 
 from __future__ import annotations
