@@ -2,6 +2,7 @@
 
     python benchmarks/full_size.py base IMAGE AUDIO
     python benchmarks/full_size.py large IMAGE AUDIO --strategy fused
+    python benchmarks/full_size.py base IMAGE AUDIO --segmenter edgetam
 
 Nothing is downloaded: the models are built from their configurations. So times and memory are those of the real
 checkpoints, and the answers mean nothing; thresholds are lowered so that every stage has work to do (three phrases,
@@ -30,6 +31,7 @@ from zsavs.build import strategies_of
 from zsavs.models.ast import AstTagger
 from zsavs.models.blip import BlipCaptioner
 from zsavs.models.clap import ClapEncoder
+from zsavs.models.edgetam import EdgeTamSegmenter
 from zsavs.models.grounding_dino import GroundingDinoGrounder
 from zsavs.models.open_clip import OpenClipEncoder
 from zsavs.models.sam2 import Sam2Segmenter
@@ -91,6 +93,12 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+def whole(tokenizer: Any, words: int) -> Any:
+    """A toy tokenizer with as many words as the text model has embeddings of, which adapters ask for."""
+    tokenizer.add_tokens([f"[unused{number}]" for number in range(len(tokenizer), words)], special_tokens=True)
+    return tokenizer
+
+
 def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     """Every part of a preset, at full size, with random weights; Grounding DINO is float32 whatever the dtype."""
     size = SIZES[preset]
@@ -102,7 +110,8 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
     clip, _, preprocess = open_clip.create_model_and_transforms(size["clip"], pretrained=None)
     blip = transformers.BlipForConditionalGeneration(transformers.BlipConfig(**size["blip"]))
     blip_processor = transformers.BlipProcessor(
-        transformers.BlipImageProcessor(size={"height": 384, "width": 384}), bert_tokenizer()
+        transformers.BlipImageProcessor(size={"height": 384, "width": 384}),
+        whole(bert_tokenizer(), blip.config.text_config.vocab_size),
     )
     ast = transformers.ASTForAudioClassification(transformers.ASTConfig(id2label=dict(enumerate(AUDIOSET))))
     dino = transformers.GroundingDinoForObjectDetection(transformers.GroundingDinoConfig(**size["grounding_dino"]))
@@ -113,7 +122,7 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
         "audio_text": ClapEncoder(
             clap,
             transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad"),
-            roberta_tokenizer(),
+            whole(roberta_tokenizer(), clap.config.text_config.vocab_size),
             card=tiny_card("clap", 0),
             **rest,
         ),
@@ -125,7 +134,7 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
         "grounder": GroundingDinoGrounder(
             dino,
             transformers.GroundingDinoImageProcessor(),
-            bert_tokenizer(),
+            whole(bert_tokenizer(), dino.config.text_config.vocab_size),
             card=tiny_card("grounding-dino", 0),
             box_threshold=0.0,
             nms_iou=1.0,
@@ -134,6 +143,17 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
         ),
         "segmenter": Sam2Segmenter(sam2, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), **rest),
     }
+
+
+def build_edgetam(device: str = "cpu", dtype: torch.dtype = torch.float32) -> EdgeTamSegmenter:
+    """EdgeTAM at full size; the default configuration of transformers names another image encoder (a ResNet-50)."""
+    repvit = transformers.TimmWrapperConfig(
+        architecture="repvit_m1",
+        model_args={"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
+    )
+    config = transformers.EdgeTamConfig(vision_config=transformers.EdgeTamVisionConfig(backbone_config=repvit))
+    model = transformers.EdgeTamModel(config).to(dtype)
+    return EdgeTamSegmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("edgetam", 0), device=device)
 
 
 def lowered(strategy: str) -> dict[str, Any]:
@@ -145,11 +165,15 @@ def lowered(strategy: str) -> dict[str, Any]:
     return {"caption": nouns, "cross_modal": clap | nouns, "fused": clap | {"min_seen": -1e3}}.get(strategy, clap)
 
 
-def measure(preset: str, image: str, audio: str, strategies: list[str], device: str = "cpu") -> dict[str, Any]:
+def measure(
+    preset: str, image: str, audio: str, strategies: list[str], device: str = "cpu", segmenter: str = ""
+) -> dict[str, Any]:
     """Build a preset, run each strategy once on fresh samples, and report seconds and gigabytes."""
     torch.manual_seed(0)
     begin = time.perf_counter()
     parts = build_parts(preset, device)
+    if segmenter == "edgetam":
+        parts["segmenter"] = build_edgetam(device)
     report: dict[str, Any] = {
         "preset": preset,
         "torch": torch.__version__,
@@ -190,9 +214,11 @@ def main() -> None:
     parser.add_argument("audio")
     parser.add_argument("--strategy", action="append", help="all if left out; may be given several times")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--segmenter", choices=["edgetam"], default="", help="in place of the preset's")
     arguments = parser.parse_args()
     names = arguments.strategy or strategies_of(arguments.preset)
-    print(json.dumps(measure(arguments.preset, arguments.image, arguments.audio, names, arguments.device)))
+    pair = arguments.image, arguments.audio
+    print(json.dumps(measure(arguments.preset, *pair, names, arguments.device, arguments.segmenter)))
 
 
 if __name__ == "__main__":
