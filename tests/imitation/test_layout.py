@@ -109,7 +109,9 @@ def test_sam2_is_the_model_of_videos_with_one_table_of_frequencies(source: str) 
 
 def test_edgetam_is_the_model_of_videos_with_its_table_twice_and_what_timm_says_of_repvit() -> None:
     assert (read(EDGETAM)["model_type"], read(EDGETAM)["architectures"]) == ("edgetam_video", ["EdgeTamVideoModel"])
-    tables = {f"{owner}.positional_embedding" for owner in ("shared_image_embedding", "prompt_encoder.shared_embedding")}
+    tables = {
+        f"{owner}.positional_embedding" for owner in ("shared_image_embedding", "prompt_encoder.shared_embedding")
+    }
     assert {name for name in weights(EDGETAM) if name.endswith("positional_embedding")} == tables
     assert any(name.startswith("spatial_perceiver.") for name in weights(EDGETAM))
     assert {"processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json"} <= files(EDGETAM)

@@ -115,7 +115,9 @@ def explain_import_failure(error: Exception) -> BrokenInstallation:
                 f"({first_line(broken)}); zsavs does not need it, run: pip uninstall torchaudio"
             )
     if "timm" in str(error) and importlib.util.find_spec("timm") is None:
-        return BrokenInstallation("the model's image encoder is one of timm's, which is not installed; run: pip install timm")
+        return BrokenInstallation(
+            "the model's image encoder is one of timm's, which is not installed; run: pip install timm"
+        )
     return BrokenInstallation(f"a model class of transformers cannot be imported: {first_line(error)}")
 
 
