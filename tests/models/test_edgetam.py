@@ -1,5 +1,6 @@
-"""EdgeTAM against the documented calls, in batches, and from the files of the model for videos; what all such segmenters
-do is tested with SAM 2."""
+"""EdgeTAM against the documented calls, in batches, and from the files of the model for videos.
+
+What all such segmenters do is tested with SAM 2."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from adapter_checkpoints import save
-from adapter_helpers import copy_with, noise, noise_images, random_states
+from adapter_helpers import noise, noise_images, random_states
 from detections import sample
 from prompted_masks import LOGITS, best, boxed, changed, documented
 

@@ -22,7 +22,7 @@ def write(source: str, folder: Path) -> None:
 
     repvit = _repvit()
     # To write its settings in short, and to read them, the release asks the hub for those of the image encoder.
-    with mock.patch.object(transformers.AutoConfig, "from_pretrained", lambda *_, **__: repvit):
+    with mock.patch.object(transformers.AutoConfig, "from_pretrained", return_value=repvit):
         config = transformers.EdgeTamVideoConfig(
             vision_config=transformers.EdgeTamVisionConfig(
                 backbone_config=repvit,
@@ -63,7 +63,7 @@ def answers(source: str, folder: Path) -> dict[str, Any]:
     """What the release itself makes of the files: masks and their ratings, for boxes and for points."""
     import transformers
 
-    with mock.patch.object(transformers.AutoConfig, "from_pretrained", lambda *_, **__: _repvit()):
+    with mock.patch.object(transformers.AutoConfig, "from_pretrained", return_value=_repvit()):
         return answers_of("EdgeTamModel", folder)
 
 

@@ -1,6 +1,6 @@
-"""EdgeTAM (Zhou et al., "EdgeTAM: On-Device Track Anything Model", CVPR 2025): masks for boxes and points as SAM 2 gives
-them, behind a RepViT image encoder, by the classes of transformers and timm. Images only; with the memory for videos:
-:mod:`zsavs.models.edgetam_video`."""
+"""EdgeTAM (Zhou et al., "EdgeTAM: On-Device Track Anything Model", CVPR 2025): masks for boxes and points as SAM 2
+gives them, behind a RepViT image encoder, by the classes of transformers and timm. Images only; with the memory for
+videos: :mod:`zsavs.models.edgetam_video`."""
 
 from __future__ import annotations
 

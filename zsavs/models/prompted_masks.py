@@ -34,8 +34,8 @@ _Decoded = tuple[NDArray[np.float32], NDArray[np.float32]]
 class PromptedSegmenter(Adapter):
     """Mask logits for boxes (:class:`zsavs.protocols.Segmenter`) and for points.
 
-    The image is squeezed into the model's square, as these models were trained. Its features stay in a memo for as long as
-    the image lives (the last 16 images), so that the second prompt costs only the small mask decoder.
+    The image is squeezed into the model's square, as these models were trained. Its features stay in a memo for as long
+    as the image lives (the last 16 images), so that the second prompt costs only the small mask decoder.
 
     Args:
         model: of the class that ``model_class`` names; it is moved, frozen and put into evaluation mode. If its image
@@ -94,9 +94,10 @@ class PromptedSegmenter(Adapter):
         # Each class of transformers would take the other's image encoder, and give its masks under a wrong name.
         kind = model_type(folder)
         if kind and kind not in cls.model_types:
+            own = " or ".join(map(repr, cls.model_types))
             raise WeightsError(
-                f"{folder}: a model of type {kind!r}, and no {cls.family} (type {' or '.join(map(repr, cls.model_types))}); "
-                "name the segmenter of its own family, as in segmenter='sam2:PATH'."
+                f"{folder}: a model of type {kind!r}, and no {cls.family} (type {own}); name the segmenter of its own "
+                "family, as in segmenter='sam2:PATH'."
             )
         return [load_model(cls.model_class, folder, dtype, copies=cls.copies), load_part("AutoImageProcessor", folder)]
 
