@@ -8,7 +8,7 @@ from zsavs.errors import BrokenInstallation
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.storage.weights import WeightCard
 
-__all__ = ["find_card", "known_cards", "plain_name"]
+__all__ = ["component_cards", "find_card", "known_cards", "plain_name"]
 
 #: What stands in front of a repository in the address of its page.
 _PAGES = ("huggingface.co/", "hf.co/")
@@ -22,12 +22,24 @@ def known_cards() -> dict[str, WeightCard]:
     cards: dict[str, WeightCard] = {}
     for role in ROLES:
         for name in list_components(role):
-            try:
-                component = find_component(role, name)
-            except BrokenInstallation:
-                continue
-            cards |= getattr(sys.modules[component.__module__], "CARDS", {})
+            cards |= component_cards(role, name)
     return cards
+
+
+def component_cards(role: str, name: str) -> dict[str, WeightCard]:
+    """Cards of the checkpoints that a component is known to load, by their names in it.
+
+    Returns:
+        Nothing for a component without weights, and for one of a package that cannot be imported.
+
+    Raises:
+        UnknownName: no such role or component.
+    """
+    try:
+        component = find_component(role, name)
+    except BrokenInstallation:
+        return {}
+    return dict(getattr(sys.modules[component.__module__], "CARDS", {}))
 
 
 def find_card(name: str) -> WeightCard | None:

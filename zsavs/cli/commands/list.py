@@ -37,16 +37,34 @@ _Kind = Annotated[
 
 
 def list_names(kind: _Kind = None, json: options.Json = False, verbose: options.Verbose = 0) -> None:
-    """List strategies, presets with their weights and licences, components and vocabularies."""
+    """List strategies, components and presets with their weights and licences, and vocabularies."""
     from zsavs.registry import list_components
 
     known = {kind: list_components(kind) for kind in ([kind] if kind else _kinds())}
     if json:
-        console.answer_json(known)
+        cards = {role: [{"component": name, **card.as_dict()} for name, card in _checkpoints(role)] for role in known}
+        console.answer_json({**known, "checkpoints": {role: found for role, found in cards.items() if found}})
     elif console.is_terminal():
         _draw(known)
     else:
         _print(known)
+
+
+def _checkpoints(role: str) -> list[tuple[str, WeightCard]]:
+    """The checkpoints that the components of a role are known to load, with their components; none for other kinds."""
+    from zsavs.build.known_cards import component_cards
+    from zsavs.registry import ROLES, list_components
+
+    names = list_components(role) if role in ROLES else ()
+    return [(name, card) for name in names for card in component_cards(role, name).values()]
+
+
+def _described(card: WeightCard) -> tuple[str, str, str, str]:
+    """Source, size, licence, and "gated" where the owner of the repository has to let people in."""
+    from zsavs.storage.weights import format_mb
+
+    gated = "gated" if getattr(card, "gate", "") else ""
+    return card.source, format_mb(card.size_mb) if card.size_mb else "unknown", card.licence, gated
 
 
 def _cards(preset: str) -> dict[str, WeightCard]:
@@ -56,16 +74,20 @@ def _cards(preset: str) -> dict[str, WeightCard]:
 
 
 def _draw(known: dict[str, list[str]]) -> None:
-    """The names as a table, and a table of each preset's weights."""
+    """The names as a table, and a table of the weights of each role and of each preset."""
     from zsavs.presets import PRESETS
     from zsavs.storage.weights import format_mb
 
     console.table({"kind": "bold cyan", "names": ""}, [(kind, ", ".join(names)) for kind, names in known.items()])
+    columns = {"component": "cyan", "weights": "", "MB": "", "licence": "", "gate": ""}
+    for role in known:
+        if rows := [(name, *_described(card)) for name, card in _checkpoints(role)]:
+            console.table(columns, rows, role)
     for name in known.get("preset", ()):
-        rows = [(role, card.source, format_mb(card.size_mb), card.licence) for role, card in _cards(name).items()]
+        weights = [(role, card.source, format_mb(card.size_mb), card.licence) for role, card in _cards(name).items()]
         title = f"{name}: {PRESETS[name].summary}"
-        if rows:
-            console.table({"role": "cyan", "weights": "", "MB": "", "licence": ""}, rows, title)
+        if weights:
+            console.table({"role": "cyan", "weights": "", "MB": "", "licence": ""}, weights, title)
         else:
             console.answer(title)
 
@@ -77,6 +99,9 @@ def _print(known: dict[str, list[str]]) -> None:
 
     for kind, names in known.items():
         console.answer(f"{kind}: {', '.join(names)}")
+        for name, card in _checkpoints(kind):
+            source, size, licence, gated = _described(card)
+            console.answer(f"  {name}: {source}, {size} MB, {licence}{gated and f', {gated}'}")
         for name in names if kind == "preset" else ():
             console.answer(f"  {name}: {PRESETS[name].summary}")
             cards = _cards(name)
