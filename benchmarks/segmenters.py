@@ -1,0 +1,64 @@
+"""Segmenters at full size, with random weights, on one image and nine boxes: what the image costs, and what the boxes.
+
+    python benchmarks/segmenters.py IMAGE
+
+Nothing is downloaded. Seconds are of the clock and, in brackets, of the processor, all threads together: on a machine
+that others use too the first are an upper bound. Prints a line for each segmenter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from full_size import build_edgetam
+
+from zsavs import AudioClip, AVSample, Proposals
+from zsavs.media.image_file import load_image
+from zsavs.models.sam2 import Sam2Segmenter
+from zsavs.testing.tiny.encoders import tiny_card
+
+
+def build_sam2() -> Sam2Segmenter:
+    """SAM 2.1 tiny, which is the default configuration of transformers."""
+    model = transformers.Sam2Model(transformers.Sam2Config())
+    return Sam2Segmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0))
+
+
+def seconds(work: Callable[[], Any]) -> str:
+    """How long something takes, by the clock and by the processor."""
+    clock, processor = time.perf_counter(), time.process_time()
+    work()
+    return f"{time.perf_counter() - clock:.2f} ({time.process_time() - processor:.2f})"
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("image")
+    image = load_image(parser.parse_args().image)
+    height, width = image.shape[:2]
+    corners = [[x, y, x + 0.3, y + 0.3] for y in (0.0, 0.3, 0.6) for x in (0.0, 0.3, 0.6)]
+    boxes = np.array(corners, np.float32) * np.array([width, height] * 2, np.float32)
+    nine = Proposals(boxes, np.ones(9, np.float32), np.arange(9))
+    one = Proposals(boxes[:1], np.ones(1, np.float32), np.zeros(1, np.int64))
+    silence = AudioClip(np.zeros((1, 16_000), np.float32), 16_000)
+    for build in (build_edgetam, build_sam2):
+        torch.manual_seed(0)
+        segmenter = build()
+        segmenter.segment([AVSample(image.copy(), silence)], [one])  # the first call costs more
+        sample = AVSample(image, silence)
+        told = seconds(lambda: segmenter.segment([sample], [one])), seconds(lambda: segmenter.segment([sample], [nine]))
+        size = sum(weights.numel() for weights in segmenter.model.parameters()) / 1e6
+        print(
+            f"{segmenter.family}: {size:.1f} M weights; an image and one box {told[0]} s, nine boxes more {told[1]} s"
+        )
+
+
+if __name__ == "__main__":
+    main()
