@@ -17,9 +17,11 @@ import numpy as np
 import torch
 import transformers
 from full_size import build_edgetam
+from numpy.typing import NDArray
 
 from zsavs import AudioClip, AVSample, Proposals
 from zsavs.media.image_file import load_image
+from zsavs.models.prompted_masks import PromptedSegmenter
 from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.testing.tiny.encoders import tiny_card
 
@@ -37,27 +39,30 @@ def seconds(work: Callable[[], Any]) -> str:
     return f"{time.perf_counter() - clock:.2f} ({time.process_time() - processor:.2f})"
 
 
+def measured(segmenter: PromptedSegmenter, image: NDArray[np.uint8]) -> str:
+    """A line: the size of a segmenter, and its seconds for the image with one box, and for nine boxes more."""
+    height, width = image.shape[:2]
+    corners = [[x, y, x + 0.3, y + 0.3] for y in (0.0, 0.3, 0.6) for x in (0.0, 0.3, 0.6)]
+    boxes = np.array(corners, np.float32) * np.array([width, height] * 2, np.float32)
+    nine = [Proposals(boxes, np.ones(9, np.float32), np.arange(9))]
+    one = [Proposals(boxes[:1], np.ones(1, np.float32), np.zeros(1, np.int64))]
+    silence = AudioClip(np.zeros((1, 16_000), np.float32), 16_000)
+    segmenter.segment([AVSample(image.copy(), silence)], one)  # the first call costs more
+    samples = [AVSample(image, silence)]
+    first = seconds(lambda: segmenter.segment(samples, one))
+    more = seconds(lambda: segmenter.segment(samples, nine))
+    size = sum(weights.numel() for weights in segmenter.model.parameters()) / 1e6
+    return f"{segmenter.family}: {size:.1f} M weights; an image and one box {first} s, nine boxes more {more} s"
+
+
 def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("image")
     image = load_image(parser.parse_args().image)
-    height, width = image.shape[:2]
-    corners = [[x, y, x + 0.3, y + 0.3] for y in (0.0, 0.3, 0.6) for x in (0.0, 0.3, 0.6)]
-    boxes = np.array(corners, np.float32) * np.array([width, height] * 2, np.float32)
-    nine = Proposals(boxes, np.ones(9, np.float32), np.arange(9))
-    one = Proposals(boxes[:1], np.ones(1, np.float32), np.zeros(1, np.int64))
-    silence = AudioClip(np.zeros((1, 16_000), np.float32), 16_000)
     for build in (build_edgetam, build_sam2):
         torch.manual_seed(0)
-        segmenter = build()
-        segmenter.segment([AVSample(image.copy(), silence)], [one])  # the first call costs more
-        sample = AVSample(image, silence)
-        told = seconds(lambda: segmenter.segment([sample], [one])), seconds(lambda: segmenter.segment([sample], [nine]))
-        size = sum(weights.numel() for weights in segmenter.model.parameters()) / 1e6
-        print(
-            f"{segmenter.family}: {size:.1f} M weights; an image and one box {told[0]} s, nine boxes more {told[1]} s"
-        )
+        print(measured(build(), image))
 
 
 if __name__ == "__main__":
