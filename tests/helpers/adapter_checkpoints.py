@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         processor="Owlv2Processor",
     ),
     "sam2": _PROMPTED_MASKS,
-    "edgetam": _PROMPTED_MASKS,
+    "edgetam": replace(_PROMPTED_MASKS, tolerance=1e-5),
     "sam2_video": _VIDEO_MEMORY,
     "edgetam_video": _VIDEO_MEMORY,
 }
