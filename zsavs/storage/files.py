@@ -81,15 +81,20 @@ def is_there(path: Path, *, folder: bool = False) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """Make a folder and see that a file can be written there: before the work whose result is to be, not after it.
+    """See that a file can be written in a folder, which need not exist yet: before the work whose result is to be there.
+
+    What is made to find out is removed again, so that work that fails leaves no empty folder behind.
 
     Raises:
         OutputError: none can, naming the folder and the reason.
     """
     try:
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for made in missing:
+            made.rmdir()
     except (OSError, ValueError) as error:
         raise _unwritten(folder, error) from error
 
