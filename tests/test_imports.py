@@ -119,7 +119,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "temporal": {"calibration", "draw", "media", "protocols", "report", "result", "storage", "tracking", "types"},
     "grounding": {"models", "protocols", "storage", "types"},
     "verification": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
-    "segmentation": {"protocols", "storage", "types"},
+    "segmentation": {"media", "models", "protocols", "storage", "types"},
     "composition": {"media", "types"},
     "pipeline": {"composition", "media", "models", "protocols", "result", "storage", "temporal", "types"},
     "presets": set(),

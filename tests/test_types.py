@@ -305,6 +305,30 @@ def test_a_sample_with_another_sound_shares_the_image_itself() -> None:
     assert other.image is sample.image
 
 
+def test_masks_of_regions_go_with_their_rows_and_stay_as_they_are() -> None:
+    boxes = np.array([[0, 0, 4, 4], [4, 4, 9, 9], [1, 1, 2, 2]], np.float32)
+    masks = np.arange(3 * 2 * 5).reshape(3, 2, 5) % 3 == 0
+    found = Proposals(boxes, np.ones(3), np.zeros(3, int), masks=masks)
+    assert found.masks is not None
+    assert not found.masks.flags.writeable
+    assert np.array_equal(found.rows([2, 0]).masks, masks[[2, 0]])
+    assert np.array_equal(found.rows(np.array([False, True, False])).masks, masks[1:2])
+    assert np.array_equal(replace(found, scores=np.zeros(3, np.float32)).masks, masks)
+    assert found.rows([]).masks is not None
+    assert found.rows([]).masks.shape == (0, 2, 5)
+    assert Proposals(boxes, np.ones(3), np.zeros(3, int)).rows([1]).masks is None
+
+
+@pytest.mark.parametrize(
+    "masks", [np.ones((3, 4, 5), bool), np.ones((2, 4, 5)), np.ones((2, 4), bool), np.ones((2, 0, 5), bool)]
+)
+def test_masks_that_are_none_are_refused(masks: Any) -> None:
+    boxes = np.array([[0, 0, 4, 4], [4, 4, 9, 9]], np.float32)
+    with pytest.raises(ContractError, match=r"masks: expected \(2, height, width\) booleans, got") as error:
+        Proposals(boxes, np.ones(2), np.zeros(2, int), masks=masks)
+    one_line(error)
+
+
 def test_labels_of_regions_go_with_their_rows() -> None:
     boxes = np.array([[0, 0, 4, 4], [4, 4, 9, 9]], np.float32)
     found = Proposals(boxes, np.array([0.5, 1.0]), np.array([0, 0]), labels=("dog", "cat"))

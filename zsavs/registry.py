@@ -104,6 +104,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "closer": "zsavs.segmentation.enlarged_crops:CloserLook",
         "deeplab": "zsavs.models.deeplab:DeepLabSegmenter",
         "edgetam": "zsavs.models.edgetam:EdgeTamSegmenter",
+        "from_grounder": "zsavs.segmentation.grounder_masks:FromGrounder",
         "sam2": "zsavs.models.sam2:Sam2Segmenter",
         "toy": "zsavs.testing.toy:ToySegmenter",
         "u2net": "zsavs.models.u2net:U2NetSegmenter",

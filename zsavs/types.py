@@ -253,9 +253,11 @@ class Proposals:
         selected: (R,) bool, whether the region goes into the result. Defaults to all.
         labels: R names that the grounder's own list of classes has for the regions, for segmenters that know classes;
             () where it has no such list.
+        masks: (R, h, w) bool, stretched over the image, of a grounder that segments what it finds, for the segmenter
+            ``from_grounder``; None of one that gives boxes alone.
 
     Raises:
-        ContractError: lengths disagree, a box is degenerate, or values are out of range.
+        ContractError: lengths disagree, a box is degenerate, values are out of range, or masks are no booleans.
     """
 
     boxes_xyxy: NDArray[np.float32]
@@ -264,6 +266,7 @@ class Proposals:
     evidence: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     selected: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     labels: tuple[str, ...] = ()
+    masks: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         boxes = checked_floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
@@ -283,6 +286,13 @@ class Proposals:
             )
         if len(self.labels) not in (0, count):
             raise ContractError(f"Proposals.labels: expected {count} names or none, got {len(self.labels)}.")
+        if self.masks is not None:
+            masks = np.asarray(self.masks)
+            if masks.dtype != np.bool_ or masks.ndim != 3 or len(masks) != count or (count and not masks.size):
+                raise ContractError(
+                    f"Proposals.masks: expected ({count}, height, width) booleans, got {masks.dtype} {masks.shape}."
+                )
+            object.__setattr__(self, "masks", frozen(masks))
         object.__setattr__(self, "boxes_xyxy", boxes)
         object.__setattr__(self, "scores", checked_unit_range(self.scores, (count,), "Proposals.scores"))
         object.__setattr__(self, "sources", frozen(sources.astype(np.int64)))
@@ -307,6 +317,7 @@ class Proposals:
             self.evidence[index],
             self.selected[index],
             tuple(self.labels[i] for i in index) if self.labels else (),
+            None if self.masks is None else self.masks[index],
         )
 
 

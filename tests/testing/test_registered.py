@@ -19,6 +19,7 @@ from zsavs.grounding.refined_boxes import RefinedBoxes
 from zsavs.grounding.segment_proposals import SegmentProposals
 from zsavs.registry import ROLES, list_components
 from zsavs.segmentation.enlarged_crops import CloserLook
+from zsavs.segmentation.grounder_masks import FromGrounder
 from zsavs.testing import toy
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
@@ -85,6 +86,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
     ("segmenter", "deeplab"): lambda: tiny_deeplab(segmenter=tiny_u2net(), min_fill=0.5),
     ("segmenter", "edgetam"): tiny_edgetam,
+    ("segmenter", "from_grounder"): lambda: FromGrounder(toy.ToySegmenter()),
     ("segmenter", "sam2"): tiny_sam2,
     ("segmenter", "toy"): toy.ToySegmenter,
     ("segmenter", "u2net"): tiny_u2net,

@@ -170,15 +170,17 @@ class Parts:
         Raises:
             InputError: it is named and not asked for, or asked for and not named within a preset.
         """
-        asked = role in inspect.signature(cls).parameters
-        if part.checkpoint and not asked:
+        asked = inspect.signature(cls).parameters.get(role)
+        if part.checkpoint and asked is None:
             raise InputError(f"{role} {part.name!r} loads nothing; leave out {':' + part.checkpoint!r} after its name.")
         if part.around or part.checkpoint:
             return {role: self._make(role, part.around or Part.named(part.checkpoint))}
-        if asked and self.plan.parts[role].name == part.name:
-            raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
-        if not asked:
+        if asked is None:
             return {}
+        if asked.default is None:  # none is named, and it can do without
+            return {role: None}
+        if self.plan.parts[role].name == part.name:
+            raise InputError(f"{role} {part.name!r} goes around another {role}; name one, {role}='{part.name}:NAME'.")
         return {role: self._present(role, self._of_the_preset(role, f"{role} {part.name!r}"))}
 
     def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:

@@ -152,7 +152,7 @@ def _mirrored(sample: AVSample, proposals: Proposals) -> tuple[AVSample, Proposa
     image = np.ascontiguousarray(sample.image[:, ::-1])
     boxes = proposals.boxes_xyxy[:, [2, 1, 0, 3]].copy()
     boxes[:, [0, 2]] = image.shape[1] - boxes[:, [0, 2]]
-    return replace(sample, image=image), replace(proposals, boxes_xyxy=boxes)
+    return replace(sample, image=image), replace(proposals, boxes_xyxy=boxes, masks=None)
 
 
 def _span(low: float, high: float, side: float, length: int) -> tuple[int, int]:

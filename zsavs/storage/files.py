@@ -81,7 +81,7 @@ def is_there(path: Path, *, folder: bool = False) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """See that a file can be written in a folder, which need not exist yet: before the work whose result is to be there.
+    """See that a file can be written in a folder, which need not exist yet: before the work whose result goes there.
 
     What is made to find out is removed again, so that work that fails leaves no empty folder behind.
 

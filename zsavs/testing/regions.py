@@ -24,10 +24,12 @@ def check_grounder(
 ) -> None:
     """Check a grounder: boxes lie in their image and answer a row of their query; the batch does not matter.
 
+    Nor does it for masks, where it gives any.
+
     Args:
         grounder: what to check.
         samples, queries: as many of one as of the other.
-        tolerance: on boxes in pixels and on scores.
+        tolerance: on boxes in pixels, on scores, and on the share of a mask's pixels.
 
     Raises:
         ContractError: what the grounder does otherwise.
@@ -116,6 +118,11 @@ def _same_proposals(one: Proposals, other: Proposals, tolerance: float, rule: st
     require(len(one) == len(other), f"{rule}; got {len(one)} and {len(other)} regions.")
     for name in ("boxes_xyxy", "scores", "sources", "evidence", "selected"):
         close(getattr(one, name).astype(np.float64), getattr(other, name).astype(np.float64), tolerance, rule)
+    require((one.masks is None) == (other.masks is None), f"{rule}; got masks and none.")
+    if one.masks is not None and other.masks is not None:
+        require(one.masks.shape == other.masks.shape, f"{rule}; got masks {one.masks.shape} and {other.masks.shape}.")
+        differ = float((one.masks != other.masks).mean()) if one.masks.size else 0.0
+        require(differ <= tolerance, f"{rule}; masks differ in {differ:.2%} of their pixels.")
 
 
 def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float64]:
