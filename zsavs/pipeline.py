@@ -51,6 +51,8 @@ class Pipeline:
         meta: what the parts are; goes into every result.
         tracker: follows what is found through the frames of a video; None for every frame by itself.
         trackers: builds another tracker by its name, for :meth:`video`.
+        components: all that the stages are made of, so far as they were built from names; says whose code and weights
+            a result comes from.
 
     Raises:
         ContractError: a part does not have the verb of its stage; an object is needed, not its class.
@@ -63,6 +65,7 @@ class Pipeline:
     meta: Mapping[str, Any] = field(default_factory=dict)
     tracker: Tracker | None = None
     trackers: Callable[[str], Tracker | None] | None = field(default=None, repr=False)
+    components: tuple[Any, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         for stage, verb in _VERBS.items():

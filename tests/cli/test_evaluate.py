@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import zsavs
 from zsavs.cli.main import main
@@ -79,13 +81,38 @@ def test_eval_says_how_many_failed_where_they_are_listed_and_tries_them_again_wh
     assert "1 of 4 items failed" in last
     assert str(tmp_path / "run" / "report.html") in last
     assert "--retry-failed" in last
-    (folder / "wav" / "1.wav").write_bytes(good)
     assert main(run) == 0
-    assert "1 of 4 items failed" in capsys.readouterr().err, "what is finished is not begun again"
+    said = capsys.readouterr()
+    assert "1 of 4 items failed" in said.err, "what is finished is not begun again"
+    assert "0 of 4 items computed now" in said.out
+    (folder / "wav" / "1.wav").write_bytes(good)
+    assert main(run) == 1, "and not answered for once it has changed"
+    assert "wav/1.wav: 8 bytes then" in capsys.readouterr().err
     assert main([*run, "--retry-failed"]) == 0
     said = capsys.readouterr()
     assert "failed" not in said.err
     assert "4 items;" in said.out
+    assert "4 of 4 items computed now" in said.out
+
+
+def test_eval_says_what_has_changed_and_computes_just_that_again(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["eval", "--root", str(folder), "--preset", "toy", "--methods", "fused", "--no-ablations"]
+    run += ["--batch-size", "1", "--out", str(tmp_path / "run")]
+    assert main(run) == 0
+    assert "4 of 4 items computed now" in capsys.readouterr().out
+    Image.new("L", (64, 64), 255).resize(Image.open(folder / "img" / "2.png").size).save(folder / "gt_seg" / "2.png")
+    assert main(run) == 1
+    said = capsys.readouterr().err
+    assert "gt_seg/2.png" in said
+    assert "--refresh" in said
+    assert main([*run, "--refresh", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["computed_now"] == 1
+    red = (np.asarray(Image.open(folder / "gt_seg" / "0.png")) > 0).mean()
+    assert report["rows"][0]["fixed"]["J"] == pytest.approx((3 + red) / 4, abs=0.02), "all of 2.png would be right now"
+    assert main([*run[:-2], "--refresh"]) == 2, "of no run"
 
 
 def test_eval_limit_and_batch_size_do_not_change_scores(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

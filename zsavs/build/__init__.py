@@ -4,6 +4,7 @@
 - :mod:`~zsavs.build.settable`: what can be set of strategies and parts, and which of several has which setting.
 - :mod:`~zsavs.build.shared_weights`: one copy of a model's weights for all pipelines of a process.
 - :mod:`~zsavs.build.pipelines`: components to a pipeline.
+- :mod:`~zsavs.build.pipeline_key`: what pipelines' answers depend on: code, data, weights, preset and labels.
 - :mod:`~zsavs.build.comparison`: several strategies over the same samples.
 - :mod:`~zsavs.build.one_call`: one call from files to a result.
 - :mod:`~zsavs.build.availability`: which checkpoints a preset needs, which are here, which strategies it has parts for.
@@ -15,10 +16,12 @@ from zsavs.build.availability import first_preset_here, missing_roles, missing_w
 from zsavs.build.comparison import compare
 from zsavs.build.one_call import segment
 from zsavs.build.parts import build_encoders, build_parts
+from zsavs.build.pipeline_key import NESTED, pipeline_key
 from zsavs.build.pipelines import build_pipeline
 from zsavs.build.settable import described_components, settable, settings_for, used_roles
 
 __all__ = [
+    "NESTED",
     "build_encoders",
     "build_parts",
     "build_pipeline",
@@ -27,6 +30,7 @@ __all__ = [
     "first_preset_here",
     "missing_roles",
     "missing_weights",
+    "pipeline_key",
     "preset_cards",
     "segment",
     "settable",

@@ -82,6 +82,8 @@ class Parts:
         self.built: dict[str, Any] = {}
         #: Parts that a loaded part of the same role goes around, by that role and their name.
         self.inner: dict[str, Any] = {}
+        #: Every component that was made, whatever it is a part of.
+        self.made: list[Any] = []
 
     def get(self, role: str, what: str = "a pipeline") -> Any:
         """The component for a role, shared with every other pipeline in this process that names the same one.
@@ -145,6 +147,11 @@ class Parts:
             raise MissingWeights(f"{error} All that the preset {self.preset!r} needs: {everything}") from error
 
     def _make(self, role: str, part: Part) -> Any:
+        component = self._new(role, part)
+        self.made.append(component)
+        return component
+
+    def _new(self, role: str, part: Part) -> Any:
         cls = find_component(role, part.name)
         if not hasattr(cls, "load"):  # made of other parts, not of a checkpoint
             return self.fill(cls, dict(part.settings), f"{role} {part.name!r}", self._inner(role, part, cls))

@@ -87,6 +87,7 @@ def build_pipeline(
             )
         if settings:
             raise UnknownName("setting of a strategy that is built already", next(iter(settings)), ROLES)
+    asked = chosen
     if stereo:  # within the decomposition, as every source has a direction of its own
         chosen = StereoPrior(chosen)
     if decomposer is not None:
@@ -109,7 +110,15 @@ def build_pipeline(
         "models": parts.cards(),
         "banks": parts.banks(),
     }
-    return Pipeline(chosen, **stages, meta=meta, tracker=tracker, trackers=functools.partial(parts.other, "tracker"))
+    components = (asked, decomposer, *parts.built.values(), *parts.made)
+    return Pipeline(
+        chosen,
+        **stages,
+        meta=meta,
+        tracker=tracker,
+        trackers=functools.partial(parts.other, "tracker"),
+        components=tuple(component for component in components if component is not None),
+    )
 
 
 def _decomposer(parts: Parts, strategy: Any, decomposition: str | Decomposer | None) -> Decomposer | None:

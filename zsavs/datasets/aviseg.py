@@ -98,6 +98,7 @@ class AVISeg(FrameReader):
         super().__init__(root, split, context_s)
         base = find_folder(self.root, ("", "datasets"), f"{split}.json")
         self._list, self._data = base / f"{split}.json", base / split
+        self.annotations = (self._list,)
         content = load_json(self._list)
         for key in ("videos", "categories", "annotations"):
             if not isinstance(content, dict) or not isinstance(content.get(key), list):

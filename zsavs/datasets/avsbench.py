@@ -38,6 +38,7 @@ class _AVSBenchObject(FrameReader):
         super().__init__(root, split, context_s)
         base = find_folder(self.root, ("", self.part, f"avsbench_data/{self.part}"), self.table)
         self._data, table = base / self.data, base / self.table
+        self.annotations = (table,)
         for key, video in self._listed(table):
             self._add(key, video, table)
         if not self._videos:

@@ -85,6 +85,7 @@ class Robust(Reader):
             raise InputError(f"{self.name}: no conditions; choose from {', '.join(CONDITIONS)}.")
         self._conditions = tuple(dict.fromkeys(conditions))
         self._frames: FrameReader = self.base(root, split=split, context_s=context_s)
+        self.annotations = self._frames.annotations
         self._last: tuple[str, Item | None] = "", None
         self._seed = seed
         self._audios = None if audios is None else need_folder(Path(audios).expanduser())
@@ -252,6 +253,7 @@ class RobustMS3(Robust):
                     f"{error} Off-screen sounds need AVSBench-semantic's list: give metadata=FILE, audios=FOLDER, or "
                     f"conditions without 'offscreen'."
                 ) from error
+        self.annotations += (self._metadata,)
         groups, _ = robust_groups(self.base.name)
         rows = read_table(self._metadata, ("vid", "a_obj", "label"))
         named = {vid: a_obj.split("_") for vid, a_obj, label in rows if label == "v1m"}

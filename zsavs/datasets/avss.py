@@ -96,6 +96,8 @@ class AVSS(FrameReader):
         if self._crops and image_size != target_size:
             raise InputError("frames of the split 'train' are cropped: give image_size and target_size the same value.")
         self._base = find_folder(self.root, AVSS_PLACES, "metadata.csv")
+        self.annotations = (self._base / "metadata.csv", self._base / "label2idx.json")
+        self.annotations += () if videos is None else (Path(videos).expanduser(),)
         self.classes = _classes(self._base / "label2idx.json")
         self._ids = {name: k for k, name in enumerate(self.classes)}
         self._table = np.where(np.arange(256) < len(self.classes), np.arange(256), -1).astype(np.int16)

@@ -160,6 +160,7 @@ class Reader(ABC):
         classes: names of the classes by id; empty for a data set of masks.
         shipped: the folder of the copy that comes with the package; None where there is none and a root is needed.
         by_video: whether an evaluation answers whole videos, where it is not told how.
+        annotations: the files that items and what is known of them were read from, when it was opened.
         options: what it was made with beside root and split, where that is not the default, as plain JSON values.
             Sizes, masks or boxes, seconds of context: what they change are the numbers.
 
@@ -175,6 +176,7 @@ class Reader(ABC):
     shipped: ClassVar[Path | None] = None
     by_video: ClassVar[bool] = False
     classes: tuple[str, ...] = ()
+    annotations: tuple[Path, ...] = ()
     options: Mapping[str, Any] = {}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -281,6 +283,14 @@ class Reader(ABC):
             InputError: there is no such item, or the audio cannot be read.
         """
         return None
+
+    def other_audio_files(self, item: str) -> tuple[Path, ...]:
+        """The files that :meth:`other_audio` reads.
+
+        Raises:
+            InputError: there is no such item.
+        """
+        return ()
 
     def sample_name(self, item: str) -> str:
         """The name that an item's sample carries.

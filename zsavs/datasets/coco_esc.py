@@ -70,6 +70,7 @@ class CocoEsc(Folder):
             if kind not in KINDS:
                 raise UnknownName(f"kind of pairs of the data set {self.name!r}", kind, KINDS)
         path = self.root / _LIST
+        self.annotations = (path,)
         listed = _read_list(path)
         _compare(path, "image", listed.keys() - self._items.keys())
         _compare(path, "row", self._items.keys() - listed.keys())

@@ -88,6 +88,7 @@ class Localisation(Reader):
         self._size = square_hw(target_size)
         name = self.lists[truth == "box"]
         self._list = find_folder(self.root, ("metadata", ""), name) / name
+        self.annotations = (self._list,)
         self._folders = [need_folder(folder) for folder in self._find_folders()]
         self._entries = {self._id(entry): entry for entry in self._read()}
         self._audio_files = AudioFiles()

@@ -106,6 +106,7 @@ class Orchestra(Reader):
             )
         super().__init__(root, split)
         path = find_folder(self.root, ("",), _LIST) / _LIST
+        self.annotations = (path,)
         self.groups: dict[str, str]
         self.scenes: Mapping[str, Scene]
         self.groups, self.scenes, everything = read_list(path, "scenes", groups, _scene)

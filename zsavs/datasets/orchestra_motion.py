@@ -179,6 +179,7 @@ class OrchestraMotion(Reader):
         super().__init__(root, split)
         self._context_s = check_context(context_s)
         path = find_folder(self.root, ("",), _LIST) / _LIST
+        self.annotations = (path,)
         self.groups: dict[str, str]
         self.scripts: Mapping[str, Script]
         self.groups, self.scripts, everything = read_list(path, "clips", groups, _script)
@@ -276,16 +277,23 @@ class OrchestraMotion(Reader):
         It is that of the first clip, half of the data set away, in which something sounds and nothing that is in the
         frames of this one, so that nothing is right by coincidence; None if there is no such clip.
         """
+        files = self.other_audio_files(item)
+        if not files:
+            return None
+        audio = self._audio_files(files[0])
+        wave = fit(audio.mono(), round(self.scripts[self.moment(item)[0]].duration_s * audio.sample_rate_hz))
+        return AudioClip(wave[None], audio.sample_rate_hz)
+
+    def other_audio_files(self, item: str) -> tuple[Path, ...]:
+        """The audio file of the clip that :meth:`other_audio` takes; see :meth:`Reader.other_audio_files`."""
         name, _ = self.moment(item)
-        names, script = list(self.scripts), self.scripts[name]
-        labels = {thing.label for thing in script.things}
+        names = list(self.scripts)
+        labels = {thing.label for thing in self.scripts[name].things}
         start = names.index(name) + max(1, len(names) // 2)
         for other in (names[(start + step) % len(names)] for step in range(len(names))):
             if other != name and self.scripts[other].times and not labels & self.scripts[other].times.keys():
-                audio = self.video_audio(f"{other}/0")
-                wave = fit(audio.mono(), round(script.duration_s * audio.sample_rate_hz))
-                return AudioClip(wave[None], audio.sample_rate_hz)
-        return None
+                return (self.files(f"{other}/0")[1],)
+        return ()
 
     def _clip_of(self, item: str) -> MotionClip:
         """The clip of an item; the last one is kept, as the frames of a clip come one after the other."""

@@ -54,6 +54,7 @@ class RefAVSNull(FrameReader):
         super().__init__(root, split, context_s)
         self._base = find_folder(self.root, ("", "REFAVS"), "metadata.csv")
         self._list: Path = self._base / "metadata.csv"
+        self.annotations = (self._list,)
         for uid, part in read_table(self._list, ("uid", "split")):
             # The column "vid" has the video that the clip was made of, which may be in another set as it is.
             clip, _, rest = uid.rpartition("_")[0].rpartition("_")

@@ -80,6 +80,7 @@ class VPO(Reader):
         self._audios = need_folder(self._audios if audios is None else Path(audios).expanduser())
         self._audio_files = AudioFiles()
         self._scenes: dict[str, _Scene] = {}
+        self.annotations = (self._base / self.tree / self.table,)
         self._read(self._base / self.tree / self.table)
         if not self._scenes:
             raise InputError(f"{self._base / self.tree / self.table}: no row of the split {split!r}.")

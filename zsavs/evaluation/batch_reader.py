@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,14 +11,18 @@ import numpy as np
 
 from zsavs.datasets.base import Dataset, Item, VideoTruth
 from zsavs.errors import InputError, ZsavsError
+from zsavs.evaluation.input_files import InputFiles
 from zsavs.evaluation.video_context import VideoContext
 from zsavs.media.video_file import VideoFrame
+from zsavs.storage.run_key import State
 from zsavs.types import AudioClip, AVSample
 
 __all__ = ["Batch", "BatchReader", "WholeVideo", "item_for_shuffled_audio", "reason"]
 
 
-def item_for_shuffled_audio(dataset: Dataset, items: Sequence[str], position: int) -> tuple[str, Item]:
+def item_for_shuffled_audio(
+    dataset: Dataset, items: Sequence[str], position: int, trying: Callable[[str], Any] = lambda item: None
+) -> tuple[str, Item]:
     """The item whose audio replaces that of another one when the audio is shuffled.
 
     It is half the data set away, where the same video or class is least likely, or the next one after that which can
@@ -28,6 +32,7 @@ def item_for_shuffled_audio(dataset: Dataset, items: Sequence[str], position: in
         dataset: where the items are.
         items: all ids, in order.
         position: of the item whose audio is replaced, from 0.
+        trying: called with each id before it is read.
 
     Returns:
         Id and item whose audio is used.
@@ -38,6 +43,7 @@ def item_for_shuffled_audio(dataset: Dataset, items: Sequence[str], position: in
     away = position + max(1, len(items) // 2)
     for step in range(len(items)):
         name = items[(away + step) % len(items)]
+        trying(name)
         try:
             return name, dataset.load(name)
         except Exception:
@@ -74,6 +80,8 @@ class Batch(NamedTuple):
         loaded: ids and items, without those that cannot be read.
         unreadable: for each of those a row with its id and the reason.
         samples: by kind of audio, the samples by position; those of the frames around the items too.
+        files: the states of all files that were read, from before they were.
+        beside: ids of other items that were read for this batch: for shuffled audio, or as frames around its own.
         video: in place of samples, the video that the items are frames of, where whole videos are answered.
     """
 
@@ -81,6 +89,8 @@ class Batch(NamedTuple):
     loaded: Sequence[tuple[str, Item]]
     unreadable: Sequence[dict[str, Any]]
     samples: Mapping[str, Mapping[int, AVSample]]
+    files: Mapping[str, State]
+    beside: Sequence[str] = ()
     video: WholeVideo | None = None
 
 
@@ -98,9 +108,13 @@ class BatchReader:
         self, dataset: Dataset, items: Sequence[str], audio: Sequence[str], video_context: VideoContext | None
     ) -> None:
         self.dataset, self.items, self.audio, self._video_context = dataset, items, audio, video_context
+        self._input_files = InputFiles(dataset, "shuffled" in audio)
+        #: The items that the batch is read from that is being read, and the states of their files.
+        self._read: dict[str, Mapping[str, State]] = {}
 
     def read(self, positions: Sequence[int]) -> Batch:
         """Read the items at some positions."""
+        self._read = {}
         by_name, loaded, unreadable = self.load(positions)
         recorded = {by_name[name]: item.sample for name, item in loaded}
         recorded |= self.context(recorded)
@@ -108,7 +122,17 @@ class BatchReader:
             audio: {position: self._with_audio(audio, position, sample) for position, sample in recorded.items()}
             for audio in self.audio
         }
-        return Batch(by_name, loaded, unreadable, samples)
+        return Batch(by_name, loaded, unreadable, samples, *self.noted(by_name))
+
+    def note(self, item: str) -> None:
+        """Note the states of an item's files, before they are read."""
+        if item not in self._read:
+            self._read[item] = self._input_files.states([item])
+
+    def noted(self, own: Container[str]) -> tuple[dict[str, State], list[str]]:
+        """The states of all files of a batch, and the items that are read for it beside its ``own``."""
+        files = {path: state for states in self._read.values() for path, state in states.items()}
+        return files, [item for item in self._read if item not in own]
 
     def load(self, positions: Sequence[int]) -> tuple[dict[str, int], list[tuple[str, Item]], list[dict[str, Any]]]:
         """The position of each id, the items that can be read, and a row for each of the others."""
@@ -116,6 +140,7 @@ class BatchReader:
         loaded: list[tuple[str, Item]] = []
         unreadable: list[dict[str, Any]] = []
         for name in by_name:
+            self.note(name)
             try:
                 loaded.append((name, self.dataset.load(name)))
             except Exception as error:  # a third party's data set may raise anything, and one item must not end the run
@@ -129,6 +154,7 @@ class BatchReader:
         frames = {other for position in positions for other in self._video_context.frames_around(position).values()}
         found = {}
         for other in sorted(frames - set(positions)):
+            self.note(self.items[other])
             with contextlib.suppress(Exception):
                 found[other] = self.dataset.load(self.items[other]).sample
         return found
@@ -140,5 +166,5 @@ class BatchReader:
         if audio == "silent":
             silence = AudioClip(np.zeros_like(sample.audio.waveform), sample.audio.sample_rate_hz)
             return replace(sample, audio=silence)
-        _, other = item_for_shuffled_audio(self.dataset, self.items, position)
+        _, other = item_for_shuffled_audio(self.dataset, self.items, position, self.note)
         return replace(sample, audio=other.sample.audio)

@@ -77,8 +77,9 @@ class BatchRunner:
         """Answer and score a batch.
 
         Returns:
-            Plain JSON values: ``items``, a row of scores or an error for each item, and ``states``, by strategy and
-            suite, of the suites after this batch alone, recorded audio only.
+            Plain JSON values: ``items``, a row of scores or an error for each item; ``states``, by strategy and suite,
+            of the suites after this batch alone, recorded audio only; ``files`` and ``beside``, what it was computed
+            from (:class:`~zsavs.evaluation.batch_reader.Batch`).
         """
         positions, loaded = batch.positions, batch.loaded
         rows = list(batch.unreadable)
@@ -101,6 +102,8 @@ class BatchRunner:
                 for (audio, strategy), of_strategy in scored.items()
                 if audio in self.counted
             },
+            "files": dict(batch.files),
+            "beside": list(batch.beside),
         }
 
     def answer(self, strategy: str, item: str) -> tuple[AVSample, AVSResult]:

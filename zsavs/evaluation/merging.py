@@ -13,6 +13,7 @@ from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.evaluation.run_files import read_batches, read_json, summing_up
 from zsavs.evaluation.summary import report_of, write_report
 from zsavs.evaluation.visuals import copy_cases, drawn_cases
+from zsavs.storage.run_key import sizes_only
 
 __all__ = ["merge"]
 
@@ -65,7 +66,8 @@ def _read_shards(folders: Sequence[str | os.PathLike[str]]) -> tuple[dict[str, A
     batches: dict[int, Any] = {}
     for folder in map(Path, folders):
         own = {**read_json(folder / "settings.json"), "shard": [0, 1]}
-        root = own.pop("root", None)  # a copy of the same data on every machine
+        root = own.pop("root", None)  # a copy of the same data on every machine, written there at another time
+        own |= {key: sizes_only(own[key]) for key in ("weights", "annotations") if isinstance(own.get(key), dict)}
         roots += [root] if root not in roots else []
         if settings is not None and own != settings:
             changed = [key for key in sorted({*own, *settings}) if own.get(key) != settings.get(key)]

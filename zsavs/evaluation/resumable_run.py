@@ -1,8 +1,9 @@
 """A run that can be resumed: whatever ends the process, finished batches stay in the run folder and are not run again.
 
-``settings.json`` says what is being run, ``batches.jsonl`` holds a line for each finished batch. A line is written in
-one piece and forced to the disk before the next batch begins; a line that a crash cut short is dropped when the run is
-resumed. A lock refuses a second process.
+``settings.json`` says what is being run, ``batches.jsonl`` holds a line for each finished batch, with the files that it
+was computed from. A line is written in one piece and forced to the disk before the next batch begins; a line that a
+crash cut short is dropped when the run is resumed. A lock refuses a second process. A run whose settings, code, weights
+or files are not what they were does not go on: it says what has changed, or computes that again (``refresh``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO, Self
 from zsavs.errors import OutputError, ResultFileError
 from zsavs.evaluation.run_files import read_batches, read_json
 from zsavs.storage.files import write_atomically
+from zsavs.storage.run_key import differences, listed
 
 __all__ = ["ResumableRun"]
 
@@ -29,6 +31,8 @@ class ResumableRun:
     Args:
         folder: made if it does not exist.
         settings: plain JSON values; a run is resumed only under the settings that it was begun with.
+        nested: the settings that are mappings, compared entry by entry.
+        refresh: where the settings are others, remove the finished batches and begin again.
 
     Attributes:
         folder: where the run is.
@@ -40,8 +44,15 @@ class ResumableRun:
         ResultFileError: a line of the run is damaged in the middle of the file.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        settings: Mapping[str, Any],
+        *,
+        nested: Sequence[str] = (),
+        refresh: bool = False,
+    ) -> None:
+        self.folder, self._nested, self._refresh = Path(folder), nested, refresh
         with self._writing("name another folder"):
             self.folder.mkdir(parents=True, exist_ok=True)
             # Without O_NONBLOCK, opening a pipe would wait until another process reads from it.
@@ -85,6 +96,26 @@ class ResumableRun:
                     f"{self.folder / 'batches.jsonl'}: batch {number} in it is none of this run; run the "
                     f"evaluation again in another folder."
                 )
+
+    def check_files(self, changed: Mapping[int, Sequence[str]]) -> None:
+        """Check that the files of the finished batches are what they were; with ``refresh``, remove the others.
+
+        Args:
+            changed: the batches whose files have changed, by number, with the differences.
+
+        Raises:
+            OutputError: there are some, and no ``refresh``; the message shows what has changed.
+        """
+        if changed and not self._refresh:
+            texts = list(dict.fromkeys(text for of_batch in changed.values() for text in of_batch))
+            items = sum(len(self.batches[number]["items"]) for number in changed)
+            raise OutputError(
+                f"{self.folder}: files have changed since this run read them ({listed(texts)}). Compute the "
+                f"{items} items again that were computed with them, and no others, with refresh (on the command line "
+                f"--refresh), or name another folder."
+            )
+        if changed:
+            self.drop(changed)
 
     def append(self, number: int, batch: Mapping[str, Any]) -> None:
         """Write a finished batch to the disk, under its number.
@@ -147,20 +178,24 @@ class ResumableRun:
         if not path.exists():
             if (self.folder / "batches.jsonl").exists():
                 raise OutputError(f"{self.folder}: holds batches without settings.json; name another folder.")
-            text = json.dumps(settings, indent=2, ensure_ascii=False).encode()
-            write_atomically(path, lambda file: file.write(text))
+            self._write_settings(path, settings)
             return
-        before = read_json(path)
-        changed = [
-            f"{key}: {before.get(key)!r} then, {settings.get(key)!r} now"
-            for key in sorted({*before, *settings})
-            if before.get(key) != settings.get(key)
-        ]
-        if changed:
+        changed = differences(read_json(path), settings, self._nested)
+        if changed and self._refresh:
+            # In this order: what is killed in between holds no batch of other settings.
+            write_atomically(self.folder / "batches.jsonl", lambda file: None)
+            self._write_settings(path, settings)
+        elif changed:
             raise OutputError(
-                f"{self.folder}: holds a run with other settings ({'; '.join(changed)}). Run it with the same "
-                f"settings to resume it, or name another folder."
+                f"{self.folder}: holds a run with other settings ({listed(changed)}). Run it with the same settings to "
+                f"resume it, compute all of it again with refresh (on the command line --refresh), or name another "
+                f"folder."
             )
+
+    @staticmethod
+    def _write_settings(path: Path, settings: Mapping[str, Any]) -> None:
+        text = json.dumps(settings, indent=2, ensure_ascii=False).encode()
+        write_atomically(path, lambda file: file.write(text))
 
     def _finished(self) -> dict[int, dict[str, Any]]:
         """Finished batches by number; cuts off a last line that was not written to its end."""

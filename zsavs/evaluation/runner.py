@@ -17,11 +17,12 @@ from zsavs.build import build_pipeline, settings_for
 from zsavs.datasets.base import Dataset
 from zsavs.errors import InputError, UnknownName
 from zsavs.evaluation.batch_runner import BatchRunner
+from zsavs.evaluation.input_files import InputFiles
 from zsavs.evaluation.oracle import Oracle
 from zsavs.evaluation.plan import AUDIO, CEILING, Plan, check_whole_videos
 from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.evaluation.run_files import summing_up
-from zsavs.evaluation.settings import run_settings
+from zsavs.evaluation.settings import KEY_NESTED, run_settings
 from zsavs.evaluation.summary import report_of, write_report
 from zsavs.evaluation.video_runner import VideoRunner
 from zsavs.evaluation.visuals import draw_cases
@@ -42,13 +43,17 @@ def evaluate(
     *,
     visuals: int = 0,
     retry_failed: bool = False,
+    refresh: bool = False,
     on_items: Callable[[int], Any] = lambda count: None,
 ) -> dict[str, Any]:
     """Run a plan over a data set, or resume a run that was interrupted.
 
     An item that cannot be read, or that a strategy cannot answer, is listed as failed and left out for every strategy.
-    It stays so when the run is resumed, unless ``retry_failed`` asks for it; other items whose shuffled audio or
-    smoothing had to do without such an item, as it could not be read, are left as they are.
+    It stays so when the run is resumed, unless ``retry_failed`` asks for it.
+
+    A run is resumed where all that its numbers come from is what it was: the plan, the source of every component, of
+    the data set and of the scoring, the preset, the labels, the weights, and for each finished batch the files of its
+    items, and of those whose audio was heard with them, by size and time of writing.
 
     Whole videos (``Plan.whole_video``) are a protocol of its own, "whole video seen", which every table of the report
     names: the annotated frames of a video go through :meth:`zsavs.pipeline.Pipeline.video` together, with all of its
@@ -62,14 +67,17 @@ def evaluate(
         out: the run folder; without one, nothing is stored.
         visuals: for each strategy, images of so many best and worst items are drawn into ``out/visuals``.
         retry_failed: run the batches of ``out`` in which an item failed again.
+        refresh: compute again what has changed since the run was begun: the batches with a file that has, and all of
+            them where anything else has.
         on_items: called with the number of items finished, at once with those of an earlier run.
 
     Returns:
-        The report, plain JSON values: see :func:`zsavs.evaluation.summary.report_of`.
+        The report, plain JSON values: see :func:`zsavs.evaluation.summary.report_of`; and in ``computed_now`` how many
+        of its items were computed by this call.
 
     Raises:
-        OutputError: the folder holds another run, such as one of a data set that has other items now, is in use, or
-            cannot be written.
+        OutputError: the folder holds another run, or one of files or code that have changed, and no ``refresh``; the
+            message shows the difference. Or it is in use, or cannot be written.
         ResultFileError: what the folder holds is damaged, or no batch of this run.
         InputError: no item could be evaluated, a suite does not suit the data set, or ``visuals`` without a folder.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
@@ -102,13 +110,15 @@ def evaluate(
         for number, result in _run(runner, batches):
             results[number] = json.loads(json.dumps(result))
             on_items(len(result["items"]))
-        return report_of(settings, results)
-    with ResumableRun(out, settings) as run:
+        return {**report_of(settings, results), "computed_now": sum(len(of["items"]) for of in results.values())}
+    with ResumableRun(out, settings, nested=KEY_NESTED, refresh=refresh) as run:
         run.check_items({number: [items[at] for at in positions] for number, positions in batches.items()})
         resumed = bool(run.batches)
         if retry_failed:
             run.drop([n for n, batch in run.batches.items() if any("error" in row for row in batch["items"])])
-        on_items(sum(len(batch["items"]) for batch in run.batches.values()))
+        run.check_files(InputFiles(dataset, "shuffled" in plan.audio).changed(run.batches))
+        before = sum(len(batch["items"]) for batch in run.batches.values())
+        on_items(before)
         for number, result in _run(runner, batches, done=run.batches):
             run.append(number, result)
             on_items(len(result["items"]))
@@ -117,7 +127,7 @@ def evaluate(
         if visuals:
             draw_cases(report, runner, run.folder)
         write_report(report, run.folder)
-    return report
+    return {**report, "computed_now": report["dataset"]["items"] - before}
 
 
 def _ceiling(plan: Plan) -> Pipeline:

@@ -1,6 +1,7 @@
 """The settings of a run: all that its numbers depend on. A run is resumed, and its shards are merged, under equal ones.
 
-They are the content of ``settings.json``.
+They are the content of ``settings.json``: the plan, and the key of what it runs (:mod:`zsavs.build.pipeline_key`). The
+files of the items stand with the batches that they went into (:mod:`zsavs.evaluation.input_files`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zsavs.build import NESTED, pipeline_key
 from zsavs.datasets.base import Dataset
-from zsavs.evaluation.plan import CEILING, WHOLE_VIDEO, Plan
+from zsavs.evaluation.input_files import InputFiles
+from zsavs.evaluation.plan import AUDIO, CEILING, WHOLE_VIDEO, Plan
 from zsavs.models.runtime import resolve_device
 from zsavs.pipeline import Pipeline
 from zsavs.version import __version__
 
-__all__ = ["run_settings"]
+__all__ = ["KEY", "KEY_NESTED", "run_settings"]
+
+#: The settings that are mappings, and the settings that say what the run was computed from, to compare and not to read.
+KEY_NESTED = (*NESTED, "annotations")
+KEY = (*KEY_NESTED, "labels")
+
+#: The code that scores, and that puts results together.
+_SCORING = ("zsavs.evaluation.batch_runner", "zsavs.evaluation.video_runner")
 
 
 def run_settings(
@@ -37,6 +47,9 @@ def run_settings(
         pipes: the pipeline of each strategy.
         suites: names of the metric suites.
         batches: of whole videos, how many there are in all shards; None for single frames.
+
+    Raises:
+        InputError: the source of a component was edited after this process had loaded it.
     """
     return {
         "zsavs": __version__,
@@ -55,6 +68,8 @@ def run_settings(
         "suites": list(suites),
         "models": {name: pipe.meta["models"] for name, pipe in pipes.items()},
         "banks": {name: pipe.meta["banks"] for name, pipe in pipes.items()},
+        **pipeline_key(pipes.values(), plan.preset, plan.vocabulary, (dataset, *_SCORING)),
+        "annotations": InputFiles(dataset, AUDIO[2] in plan.audio).annotations(),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from zsavs import report as page
 from zsavs.errors import InputError
 from zsavs.evaluation.plan import AUDIO, CEILING, TOLD
+from zsavs.evaluation.settings import KEY
 from zsavs.metrics import suites
 from zsavs.metrics.base_suite import Suite
 from zsavs.metrics.tracking_suite import Tracking
@@ -26,6 +27,9 @@ THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 
 #: The suites that are not opened by name.
 _VIDEO: dict[str, type[Suite]] = {Tracking.name: Tracking}
+
+#: Settings that stand elsewhere in the report, or are there to be compared and not to be read.
+_NOT_SHOWN = ("models", "zsavs", "classes", *KEY)
 
 _FIXED = ("J", "F", "false_positive_share", "empty")
 
@@ -92,7 +96,7 @@ def report_of(settings: Mapping[str, Any], batches: Mapping[int, Mapping[str, An
     return {
         "zsavs": settings["zsavs"],
         **protocol,
-        "settings": {key: value for key, value in settings.items() if key not in ("models", "zsavs", "classes")},
+        "settings": {key: value for key, value in settings.items() if key not in _NOT_SHOWN},
         "versions": {
             "python": platform.python_version(),
             **{n: version(n) for n in ("torch", "transformers", "numpy")},

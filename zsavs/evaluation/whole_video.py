@@ -69,9 +69,10 @@ class VideoReader(BatchReader):
 
     def read(self, positions: Sequence[int]) -> Batch:
         """Read the video whose items are at these positions; frames that cannot be read are left out."""
+        self._read = {}
         by_name, loaded, unreadable = self.load(positions)
         if not loaded:
-            return Batch(by_name, loaded, unreadable, {})
+            return Batch(by_name, loaded, unreadable, {}, *self.noted(by_name))
         images = {by_name[name]: item.sample.image for name, item in loaded}
         first = loaded[0][0]
         try:
@@ -86,8 +87,8 @@ class VideoReader(BatchReader):
                 truth = truth._replace(objects=objects)
         except Exception as error:
             failed = [{"item": name, "error": reason(error)} for name, _ in loaded]
-            return Batch(by_name, [], [*unreadable, *failed], {})
-        return Batch(by_name, loaded, unreadable, {}, WholeVideo(frames, kinds, truth))
+            return Batch(by_name, [], [*unreadable, *failed], {}, *self.noted(by_name))
+        return Batch(by_name, loaded, unreadable, {}, *self.noted(by_name), video=WholeVideo(frames, kinds, truth))
 
     def _time(self, item: str) -> float:
         time_s = self.dataset.video_time(item)  # type: ignore[attr-defined]
@@ -118,8 +119,10 @@ class VideoReader(BatchReader):
         count = len(self.videos)
         start = self._number[position] + max(1, count // 2)
         for step in range(count):
+            item = self.items[self.videos[(start + step) % count][0]]
+            self.note(item)
             try:
-                return self._all_audio(self.items[self.videos[(start + step) % count][0]])
+                return self._all_audio(item)
             except Exception:
                 continue
         raise InputError(f"the data set {self.dataset.name!r}: no audio can be read, so there is none to shuffle.")

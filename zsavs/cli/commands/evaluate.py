@@ -150,6 +150,18 @@ _RetryFailed = Annotated[
 ]
 
 
+_Refresh = Annotated[
+    bool,
+    typer.Option(
+        "--refresh",
+        metavar="",
+        help="compute again what has changed since the run of --out was begun: items whose files have, or all if the "
+        "strategies, their code, their models or their settings have",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
+
+
 def evaluate(
     dataset: _Dataset = "folder",
     root: _Root = None,
@@ -176,6 +188,7 @@ def evaluate(
     out: _Run = None,
     save_visuals: _Visuals = 0,
     retry_failed: _RetryFailed = False,
+    refresh: _Refresh = False,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -185,14 +198,15 @@ def evaluate(
     data = _open(dataset, root, split, option)
     if tracker is not None:
         parts = _with_tracker(parts, tracker, data, whole_video)
-    _check_out(out, save_visuals, retry_failed)
+    _check_out(out, save_visuals, retry_failed, refresh)
     preset = preset or _preset_for(dataset)
     models = Models(preset, device, dtype, _labels(vocabulary), bank, decomposition, stereo, parts)
     names = strategies(strategy, preset, parts)
     plan: dict[str, Any] = {"strategies": tuple(names), **asdict(with_settings(models, names, setting))}
     plan |= {"suites": suite and tuple(dict.fromkeys(suite)), "limit": limit, "batch_size": batch_size}
     plan |= {"smooth": smooth, "shard": share, "whole_video": whole_video}
-    report = _run(data, plan, not no_ablations, out, save_visuals, retry_failed)
+    again = {"retry_failed": retry_failed, "refresh": refresh}
+    report = _run(data, plan, not no_ablations, out, visuals=save_visuals, **again)
     _print(report, out, json)
 
 
@@ -229,11 +243,13 @@ def _open(name: str, root: str | None, split: str | None, given: list[str] | Non
     return reader(root, **parsing.dataset_options(reader, split, given))
 
 
-def _check_out(out: str | None, save_visuals: int, retry_failed: bool) -> None:
+def _check_out(out: str | None, save_visuals: int, retry_failed: bool, refresh: bool) -> None:
     if save_visuals and not out:
         raise typer.BadParameter("say where the images go: --save-visuals N --out RUN")
     if retry_failed and not out:
         raise typer.BadParameter("say which run to go on with: --retry-failed --out RUN")
+    if refresh and not out:
+        raise typer.BadParameter("say which run to compute again: --refresh --out RUN")
 
 
 def _labels(vocabulary: str | None) -> tuple[str, ...] | None:
@@ -243,9 +259,7 @@ def _labels(vocabulary: str | None) -> tuple[str, ...] | None:
     return None if vocabulary is None else load_vocabulary(vocabulary)
 
 
-def _run(
-    dataset: Any, plan: dict[str, Any], ablations: bool, out: str | None, visuals: int, retry_failed: bool
-) -> dict[str, Any]:
+def _run(dataset: Any, plan: dict[str, Any], ablations: bool, out: str | None, **how: Any) -> dict[str, Any]:
     """Evaluate with a progress bar; the report."""
     from zsavs.evaluation import Plan
     from zsavs.evaluation import evaluate as run
@@ -253,7 +267,7 @@ def _run(
 
     whole = Plan(**plan, audio=AUDIO if ablations else AUDIO[:1])
     with console.progress("evaluating", min(len(dataset), whole.limit or len(dataset))) as bar:
-        return run(dataset, whole, out, visuals=visuals, retry_failed=retry_failed, on_items=bar.advance)
+        return run(dataset, whole, out, **how, on_items=bar.advance)
 
 
 def _print(report: dict[str, Any], out: str | None, json: bool) -> None:
@@ -267,6 +281,7 @@ def _print(report: dict[str, Any], out: str | None, json: bool) -> None:
     if report["dataset"]["failed"]:
         _say_failed(report["dataset"], out)
     if out and not json:
+        console.answer(f"{report['computed_now']} of {report['dataset']['items']} items computed now")
         console.answer(f"wrote: {Path(out) / 'report.html'} and the run beside it")
 
 
