@@ -116,9 +116,9 @@ def touched_pixels(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float 
 
 def box_iou(boxes_xyxy: NDArray[np.float32], others_xyxy: NDArray[np.float32]) -> NDArray[np.float64]:
     """Intersection over union of each of N boxes (N, 4) with each of M others (M, 4), none degenerate: (N, M)."""
-    boxes, others = boxes_xyxy.astype(np.float64)[:, None], others_xyxy.astype(np.float64)[None]
-    low, high = np.maximum(boxes[..., :2], others[..., :2]), np.minimum(boxes[..., 2:], others[..., 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(each[..., 2:] - each[..., :2]).prod(axis=2) for each in (boxes, others)]
-    together: NDArray[np.float64] = shared / (areas[0] + areas[1] - shared)
+    x0, y0, x1, y1 = boxes_xyxy.astype(np.float64).T[..., None]
+    u0, v0, u1, v1 = others_xyxy.astype(np.float64).T[:, None]
+    widths, heights = np.minimum(x1, u1) - np.maximum(x0, u0), np.minimum(y1, v1) - np.maximum(y0, v0)
+    shared = np.clip(widths, 0, None) * np.clip(heights, 0, None)
+    together: NDArray[np.float64] = shared / ((x1 - x0) * (y1 - y0) + (u1 - u0) * (v1 - v0) - shared)
     return together

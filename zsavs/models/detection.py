@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 #: The most boxes or regions that are kept unless somebody sets another number: more than an image has of one kind.
 MOST = 100
 
+#: So many boxes are compared with all others at once.
+_NMS_BLOCK = 512
+
 
 class Found(NamedTuple):
     """The boxes of one phrase, (N, 4) x0 y0 x1 y1 in pixels, and their scores (N,) in [0, 1], best first.
@@ -125,13 +128,14 @@ def warn_of_left_out(what: str, setting: str, limit: int, left_out: Iterable[int
 
 def _suppressed(boxes_xyxy: NDArray[np.float32], nms_iou: float) -> list[int]:
     """Greedy non-maximum suppression: the numbers of the boxes that stay, of boxes that come best first."""
+    gone = np.zeros(len(boxes_xyxy), bool)
     kept: list[int] = []
-    remaining = np.arange(len(boxes_xyxy))
-    while len(remaining):
-        kept.append(int(remaining[0]))
-        overlap = box_iou(boxes_xyxy[remaining[:1]], boxes_xyxy[remaining])[0]
-        overlap[0] = np.inf
-        remaining = remaining[overlap <= nms_iou]
+    for start in range(0, len(boxes_xyxy), _NMS_BLOCK):  # a block of rows, as all pairs may be too many at once
+        covers = box_iou(boxes_xyxy[start : start + _NMS_BLOCK], boxes_xyxy[start:]) > nms_iou
+        for number, covered in enumerate(covers, start):
+            if not gone[number]:
+                kept.append(number)
+                gone[start:] |= covered
     return kept
 
 
