@@ -124,12 +124,15 @@ def test_sam2_and_edgetam(source: str) -> None:
 
 
 def _compare_masks(got: tuple[NDArray[Any], NDArray[Any]], old: dict[str, NDArray[Any]], kind: str) -> None:
-    """The best of each prompt's masks, the old ones stretched to the size of the new."""
+    """The best of each prompt's masks, the old ones stretched to the size of the new.
+
+    Logits of ten and more differ by their float32 sums, in another order on another processor.
+    """
     masks, ratings = torch.from_numpy(old[f"{kind} masks"]), old[f"{kind} ratings"]
     each, best = np.arange(len(ratings)), ratings.argmax(axis=1)
     wanted = torch.nn.functional.interpolate(masks[each, best][None], got[0].shape[1:], mode="bilinear")[0]
     np.testing.assert_allclose(got[1], ratings.max(axis=1), atol=1e-4)
-    np.testing.assert_allclose(got[0], wanted.numpy(), atol=1e-3)
+    np.testing.assert_allclose(got[0], wanted.numpy(), rtol=3e-4, atol=1e-3)
 
 
 @named("owlv2")
