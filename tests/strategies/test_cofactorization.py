@@ -108,7 +108,7 @@ def test_clap_averages_its_tokens(fusion: bool) -> None:
     frequencies, times, _ = grids[0].shape
     assert grids[2].shape[:2] == (frequencies, 3 * times), "three windows of 2 s, one after the other"
     with torch.inference_mode():
-        inputs = encoder._inputs([*encoder._features(clips[0])])
+        inputs = encoder._inputs([*encoder._filled(clips[0])])
         library = encoder.model.audio_model(**inputs).last_hidden_state[0]
     assert np.allclose(grids[0], library.permute(1, 2, 0).numpy(), atol=1e-6)
     alone = encoder.encode_audio_tokens([noise(5.0, seed=2)])[0]

@@ -29,6 +29,7 @@ What adapters share:
 The adapters, and the files that carry their names in front:
 
 - :mod:`~zsavs.models.clap`: CLAP, audio and text.
+- :mod:`~zsavs.models.clap_mel`: its log-mel spectrograms.
 - :mod:`~zsavs.models.open_clip`: CLIP and its relatives, images and text.
 - :mod:`~zsavs.models.open_clip_files`: the files that describe an open_clip model.
 - :mod:`~zsavs.models.open_clip_tokens`: the features that an open_clip model's embedding is pooled from.

@@ -15,6 +15,7 @@ from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
 from zsavs.models.batching import inference
 from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, check_tokenizer, needing
+from zsavs.models.clap_mel import ClapMel
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_phrases
 from zsavs.models.outputs import finite, normalise, unit_rows
@@ -101,6 +102,7 @@ class ClapEncoder(Adapter):
         check_counts(self, batch_size=batch_size)
         super().__init__(model, card, device)
         self.feature_extractor = feature_extractor
+        self.mel = ClapMel(feature_extractor, bool(model.config.audio_config.enable_fusion), self.device)
         self.tokenizer = tokenizer
         self.space = f"clap:{card.source}"
         self.batch_size = batch_size
@@ -163,44 +165,36 @@ class ClapEncoder(Adapter):
         return self._texts(check_phrases(phrases))
 
     def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
-        by_clip = answers_by_clip(clips, self._features, self._embed_windows, self.batch_size)
+        by_clip = answers_by_clip(clips, self._filled, self._embed_windows, self.batch_size)
         return [frozen(np.stack(windows)) for windows in by_clip]
 
     def _token_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
-        by_clip = answers_by_clip(clips, self._features, self._token_windows, self.batch_size)
+        by_clip = answers_by_clip(clips, self._filled, self._token_windows, self.batch_size)
         return [frozen(np.concatenate(windows, axis=1)) for windows in by_clip]
 
-    def _features(self, clip: AudioClip) -> Iterator[torch.Tensor]:
-        """Log-mel features of each window of a clip, (1, 1 or 4, frames, mel bins).
+    def _filled(self, clip: AudioClip) -> Iterator[torch.Tensor]:
+        """Each window of a clip, filled up to the model's length, (1, samples)."""
+        return map(self.mel.filled, mono_windows(clip, self.sample_rate_hz, self.window_s, self.hop_s))
 
-        One window for each call: given several, the fusion extractor marks one of them as long by a draw from numpy's
-        global generator. With a single one there is nothing to draw and the generator is left alone.
-        """
-        # Named here: an extractor of the other kind makes four spectrograms where the model takes one.
-        kind = "fusion" if self.model.config.audio_config.enable_fusion else "rand_trunc"
-        for window in mono_windows(clip, self.sample_rate_hz, self.window_s, self.hop_s):
-            extracted = self.feature_extractor(
-                window, truncation=kind, sampling_rate=self.sample_rate_hz, return_tensors="pt"
-            )
-            yield extracted["input_features"]
-
-    def _embed_windows(self, features: list[torch.Tensor]) -> NDArray[np.float32]:
+    def _embed_windows(self, windows: list[torch.Tensor]) -> NDArray[np.float32]:
         with inference(_MODEL):
-            return unit_rows(self.model.get_audio_features(**self._inputs(features)).pooler_output, _MODEL)
+            return unit_rows(self.model.get_audio_features(**self._inputs(windows)).pooler_output, _MODEL)
 
-    def _token_windows(self, features: list[torch.Tensor]) -> NDArray[np.float32]:
+    def _token_windows(self, windows: list[torch.Tensor]) -> NDArray[np.float32]:
         """(W, F, T, C) for W windows."""
         with inference(_MODEL):
-            out = self.model.audio_model(**self._inputs(features))
+            out = self.model.audio_model(**self._inputs(windows))
             return finite(out.last_hidden_state.permute(0, 2, 3, 1), _MODEL)
 
-    def _inputs(self, features: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+    def _inputs(self, windows: list[torch.Tensor]) -> dict[str, torch.Tensor]:
         import torch
 
-        # No window is longer than the model's, so fusion has nothing to fuse, whatever the extractor drew.
-        is_longer = torch.zeros(len(features), 1, dtype=torch.bool, device=self.device)
-        inputs = copy_to_device(torch.cat(features), self.device, self.model.dtype)
-        return {"input_features": inputs, "is_longer": is_longer}
+        # No window is longer than the model's, so fusion has nothing to fuse.
+        is_longer = torch.zeros(len(windows), 1, dtype=torch.bool, device=self.device)
+        return {
+            "input_features": copy_to_device(self.mel(windows), self.device, self.model.dtype),
+            "is_longer": is_longer,
+        }
 
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(
