@@ -323,6 +323,49 @@ def test_a_very_long_image_keeps_its_places() -> None:
     assert all(_stretched(image).flags.writeable for image in noise_images((10, 80), (10, 81)))
 
 
+@pytest.mark.parametrize(
+    ("image_size", "size", "seen"),
+    [
+        (64, (96, 128), (64, 85)),
+        (64, (128, 96), (85, 64)),
+        (64, (40, 200), (21, 107)),  # the long side is the limit: 64 * 1333 / 800
+        (160, (48, 64), (160, 213)),
+        (None, (48, 64), (96, 128)),  # as the toy's processor says
+    ],
+)
+def test_image_size_is_that_of_the_short_side(
+    image_size: int | None, size: tuple[int, int], seen: tuple[int, int]
+) -> None:
+    made = grounder(image_size=image_size)
+    shapes: list[tuple[int, ...]] = []
+    made.model.register_forward_pre_hook(
+        lambda _, args, kwargs: shapes.append(tuple(kwargs["pixel_values"].shape[2:])), with_kwargs=True
+    )
+    scene = sample(*size)
+    found = made.ground([scene], [query("dog")])[0]
+    assert shapes == [seen]
+    assert (found.boxes_xyxy <= [size[1], size[0], size[1], size[0]]).all()
+    assert found.boxes_xyxy.max() > max(size) / 2, "boxes are the image's, whatever was seen of it"
+
+
+def test_a_published_long_side_is_kept_to_the_published_ratio() -> None:
+    """800 by name is what the published processor does by itself."""
+    from transformers import GroundingDinoImageProcessor
+
+    named = grounder(image_size=800)
+    by_itself = GroundingDinoImageProcessor()
+    for size in ((480, 640), (300, 900), (900, 300)):
+        image = sample(*size).image.copy()
+        theirs = by_itself(images=[image], return_tensors="pt", input_data_format="channels_last")["pixel_values"]
+        ours: list[tuple[int, ...]] = []
+        handle = named.model.register_forward_pre_hook(
+            lambda _, args, kwargs, ours=ours: ours.append(tuple(kwargs["pixel_values"].shape)), with_kwargs=True
+        )
+        named.ground([AVSample(image, noise(0.01))], [query("dog")])
+        handle.remove()
+        assert ours == [tuple(theirs.shape)]
+
+
 def test_nothing_handed_over_is_changed() -> None:
     image = noise_images((40, 60))[0].copy()
     before = image.copy()
@@ -411,6 +454,7 @@ def test_numbers_that_are_none_are_an_error_not_an_empty_answer() -> None:
         {"nms_iou": float("nan")},
         {"max_boxes": 0},
         {"phrases_per_prompt": 0},
+        {"image_size": 31},
         {"batch_size": 0},
     ],
 )

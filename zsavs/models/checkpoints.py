@@ -32,6 +32,7 @@ __all__ = [
     "load_model",
     "model_type",
     "needing",
+    "read_config",
 ]
 
 #: What transformers reads a model from, in the words of :mod:`zsavs.storage.completeness`.
@@ -150,6 +151,25 @@ def model_type(folder: Path) -> str:
     except (OSError, ValueError):  # load_model says what is wrong with it
         return ""
     return str(named.get("model_type", "")) if isinstance(named, dict) else ""
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.json of a checkpoint says.
+
+    Raises:
+        MissingWeights: it cannot be read.
+        WeightsError: it is no JSON object.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(read_text(path))
+    except OSError as error:
+        raise MissingWeights(f"{path}: cannot be read. To replace it, {fetch_again(path)}") from error
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: is not JSON ({error}). To replace it, {fetch_again(path)}") from error
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path}: holds no configuration. To replace it, {fetch_again(path)}")
+    return config
 
 
 def bank_beside(folder: Path, kind: str) -> NDArray[np.float32] | None:

@@ -4,7 +4,7 @@ Object Detection", ECCV 2024), and MM Grounding DINO (Zhao et al., 2024), by the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,26 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zsavs.models.adapter import Adapter
-from zsavs.models.batching import in_batches, inference
+from zsavs.errors import InputError
+from zsavs.models.batching import inference
 from zsavs.models.checkpoints import BERT_TOKENIZER_FILES, MODEL_FILES, PREPROCESSOR_FILES, check_tokenizer, needing
-from zsavs.models.detection import MOST, Found, as_proposals, from_centres, keep_best, warn_of_left_out
+from zsavs.models.detection import MOST, Found, from_centres
 from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_copies
 from zsavs.models.grounding_dino_files import read_model
-from zsavs.models.grounding_dino_prompts import Prompt, Prompts
-from zsavs.models.inputs import check_counts, check_shares
+from zsavs.models.grounding_dino_prompts import GroundingDinoPrompts, TokenPrompt
+from zsavs.models.inputs import check_shares
 from zsavs.models.outputs import check_finite
+from zsavs.models.prompted_detection import PromptedGrounder
 from zsavs.models.runtime import load_part
-from zsavs.storage.memo import Memo
 from zsavs.storage.weights import WeightCard
-from zsavs.types import AVSample, Proposals, Query
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["CARDS", "DEFAULT", "GroundingDinoGrounder"]
-
-_NAME = "Grounding DINO"
 
 DEFAULT = "IDEA-Research/grounding-dino-tiny"
 
@@ -67,8 +64,13 @@ CARDS = needing(CARDS, _FILES)
 _MAX_ASPECT = 8
 _STRETCHED_SIDE = 2048
 
+#: Of ``image_size``: the coarsest features are of 64 pixels, and less than half of one is nothing to look at. The long
+#: side may have this many times as many pixels, as in the published 1333 to 800.
+_LEAST_SIDE = 32
+_LONG_PER_SHORT = 1333 / 800
 
-class GroundingDinoGrounder(Adapter):
+
+class GroundingDinoGrounder(PromptedGrounder[TokenPrompt]):
     """Boxes for each phrase of a query (:class:`zsavs.protocols.Grounder`).
 
     Phrases are lower-cased, and full stops and question marks, which the model takes for the end of a phrase, become
@@ -92,6 +94,9 @@ class GroundingDinoGrounder(Adapter):
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase; a warning says how many more there were.
         phrases_per_prompt: the most phrases in one prompt.
+        image_size: how many pixels of the short side the model sees, at least 32, with at most 5/3 as many of the long
+            side: an image that is longer gets fewer of both. None does as the checkpoint says (800 and 1333). Fewer
+            cost less time and find less that is small.
         batch_size: the most prompts in the model at once; a prompt takes some 1.5 GB.
 
     Raises:
@@ -100,7 +105,7 @@ class GroundingDinoGrounder(Adapter):
     """
 
     cards, default, files = CARDS, DEFAULT, _FILES
-    half_is_safe = False  # it moves boxes
+    family = "Grounding DINO"
     towers = ("model.backbone", "model.encoder")
 
     def __init__(
@@ -115,22 +120,27 @@ class GroundingDinoGrounder(Adapter):
         nms_iou: float = 0.7,
         max_boxes: int = MOST,
         phrases_per_prompt: int = 8,
+        image_size: int | None = None,
         batch_size: int = 2,
     ) -> None:
-        check_shares(self, box_threshold=box_threshold, nms_iou=nms_iou)
-        check_counts(self, max_boxes=max_boxes, phrases_per_prompt=phrases_per_prompt, batch_size=batch_size)
+        check_shares(self, box_threshold=box_threshold)
+        if image_size is not None and image_size < _LEAST_SIDE:
+            raise InputError(f"{type(self).__name__}: image_size must be at least {_LEAST_SIDE}, got {image_size}.")
         check_tokenizer(tokenizer, model.config.text_config.vocab_size, card.source)
         self.max_tokens = int(min(model.config.max_text_len, model.config.text_config.max_position_embeddings))
-        self.prompts = Prompts(tokenizer, self.max_tokens, phrases_per_prompt)
-        super().__init__(model, card, device)
+        super().__init__(
+            model,
+            GroundingDinoPrompts(tokenizer, self.max_tokens, phrases_per_prompt),
+            card=card,
+            device=device,
+            nms_iou=nms_iou,
+            max_boxes=max_boxes,
+            batch_size=batch_size,
+        )
         self.image_processor = image_processor
         self.tokenizer = tokenizer
         self.box_threshold = box_threshold
-        self.nms_iou = nms_iou
-        self.max_boxes = max_boxes
-        self.phrases_per_prompt = phrases_per_prompt
-        self.batch_size = batch_size
-        self._answers: Memo[dict[str, dict[str, Found]]] = Memo()
+        self.image_size = image_size
 
     @classmethod
     def read_parts(cls, folder: Path, dtype: torch.dtype) -> Sequence[Any]:
@@ -142,42 +152,14 @@ class GroundingDinoGrounder(Adapter):
         others = (load_part(name, folder) for name in ("AutoImageProcessor", "AutoTokenizer"))
         return [read_model(folder, dtype), *others]
 
-    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
-        """Candidate boxes for each sample, best first; none where the query is empty.
-
-        Raises:
-            WeightsError: the model returned NaN, or the device's memory is too small for one item.
-        """
-        cleaned = [[self.prompts.clean(phrase) for phrase in query.phrases] for query in queries]
-        # Strategies often ask the same of an image: what each prompt found is in the memo as long as the image lives.
-        answers = self._answers([sample.image for sample in samples], lambda new: [{} for _ in new])
-        work: dict[tuple[int, int], list[tuple[int, Prompt]]] = {}
-        for number, (sample, phrases) in enumerate(zip(samples, cleaned, strict=True)):
-            new = (prompt for prompt in self.prompts.of(phrases) if prompt.text not in answers[number])
-            work.setdefault(sample.size_hw, []).extend((number, prompt) for prompt in new)
-        for same_size in work.values():
-            found = in_batches(
-                lambda batch: self._detect([samples[n].image for n, _ in batch], [prompt for _, prompt in batch]),
-                same_size,
-                self.batch_size,
-            )
-            for (number, prompt), of_phrases in zip(same_size, found, strict=True):
-                answers[number][prompt.text] = dict(zip(prompt.phrases, of_phrases, strict=True))
-        by_phrase = [self._by_phrase(phrases, known) for phrases, known in zip(cleaned, answers, strict=True)]
-        warn_of_left_out(_NAME, "max_boxes", self.max_boxes, (each.left_out for rows in by_phrase for each in rows))
-        return [as_proposals(found) for found in by_phrase]
-
-    def _by_phrase(self, phrases: Sequence[str], answers: dict[str, dict[str, Found]]) -> list[Found]:
-        """What each phrase of one query found, out of what each prompt did."""
-        found = {"": Found.nothing()}  # "" stands for a phrase of which nothing is left to ask
-        for prompt in self.prompts.of(phrases):
-            found |= answers[prompt.text]
-        return [found[phrase] for phrase in phrases]
-
-    def _detect(self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[Prompt]) -> list[list[Found]]:
+    def _detect(self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[TokenPrompt]) -> list[list[Found]]:
         """Ask each prompt of the image beside it: for each prompt, what each of its phrases found."""
+        short = self.image_size
         pixels = self.image_processor(
-            images=[_stretched(image) for image in images], return_tensors="pt", input_data_format="channels_last"
+            images=[_stretched(image) for image in images],
+            return_tensors="pt",
+            input_data_format="channels_last",
+            **({"size": {"shortest_edge": short, "longest_edge": round(short * _LONG_PER_SHORT)}} if short else {}),
         )
         text = self.tokenizer(
             [prompt.text for prompt in prompts],
@@ -189,7 +171,7 @@ class GroundingDinoGrounder(Adapter):
             verbose=False,
         )
         inputs = {**pixels, **{name: text[name] for name in ("input_ids", "token_type_ids", "attention_mask")}}
-        with inference(_NAME):
+        with inference(self.family):
             dtypes = {"pixel_values": self.model.dtype}
             outputs = self.model(
                 **{name: copy_to_device(tensor, self.device, dtypes.get(name)) for name, tensor in inputs.items()}
@@ -198,25 +180,24 @@ class GroundingDinoGrounder(Adapter):
             probabilities: NDArray[np.float32] = copy_to_cpu(outputs.logits.float().sigmoid())
             boxes: NDArray[np.float32] = copy_to_cpu(outputs.pred_boxes.float())
             wait_for_copies(self.device)
-        check_finite(_NAME, probabilities, boxes)
+        check_finite(self.family, probabilities, boxes)
         found = []
         for image, prompt, centres, by_token in zip(images, prompts, boxes, probabilities, strict=True):
             boxes_xyxy = from_centres(centres, image.shape[:2])
-            found.append([self._found(boxes_xyxy, by_token[:, own], image.shape[:2]) for own in prompt.tokens])
+            # A phrase of characters that the tokenizer drops has no tokens, and finds nothing.
+            found.append(
+                [
+                    self._found(boxes_xyxy, by_token[:, own].mean(axis=1), image, self.box_threshold)
+                    if own
+                    else Found.nothing()
+                    for own in prompt.tokens
+                ]
+            )
         return found
 
-    def _found(self, boxes_xyxy: NDArray[np.float32], by_token: NDArray[np.float32], size_hw: tuple[int, int]) -> Found:
-        """The boxes of a phrase, out of (candidates, 4) and the probabilities of its tokens (candidates, tokens)."""
-        if not by_token.shape[1]:
-            return Found.nothing()
-        return keep_best(
-            boxes_xyxy,
-            by_token.mean(axis=1),
-            size_hw,
-            threshold=self.box_threshold,
-            nms_iou=self.nms_iou,
-            max_boxes=self.max_boxes,
-        )
+    def _alike(self, image: NDArray[np.uint8], prompt: TokenPrompt) -> Hashable:
+        """Of images of different sizes the padding would change the answer."""
+        return image.shape[:2]
 
 
 def _stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsavs.errors import BrokenInstallation, MissingWeights, WeightsError
-from zsavs.models.checkpoints import load_model
+from zsavs.errors import BrokenInstallation, WeightsError
+from zsavs.models.checkpoints import load_model, read_config
 from zsavs.models.runtime import import_transformers
-from zsavs.storage.files import read_text
-from zsavs.storage.weights import fetch_again
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +33,7 @@ def read_model(folder: Path, dtype: torch.dtype) -> Any:
         WeightsError: it cannot be read as a Grounding DINO.
         BrokenInstallation: it is an MM Grounding DINO, and transformers is too old to read that right.
     """
-    config = _read_config(folder)
+    config = read_config(folder)
     family = config.get("model_type")
     if family not in _CLASSES:
         raise WeightsError(
@@ -66,17 +63,3 @@ def _check_heads_can_be_separate() -> None:
             f"transformers {transformers.__version__} reads MM Grounding DINO wrongly (it ties the heads of the "
             f"decoder's layers); run: pip install 'transformers>=5.21,<6', or use IDEA-Research/grounding-dino-tiny."
         )
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    """What config.json of a checkpoint says."""
-    path = folder / "config.json"
-    try:
-        config = json.loads(read_text(path))
-    except OSError as error:
-        raise MissingWeights(f"{path}: cannot be read. To replace it, {fetch_again(path)}") from error
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: is not JSON ({error}). To replace it, {fetch_again(path)}") from error
-    if not isinstance(config, dict):
-        raise WeightsError(f"{path}: holds no configuration. To replace it, {fetch_again(path)}")
-    return config
