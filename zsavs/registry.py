@@ -86,6 +86,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "full_frame": "zsavs.grounding.full_frame:FullFrame",
         "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
         "objects": "zsavs.grounding.object_proposals:DetectorProposals",
+        "omdet": "zsavs.models.omdet:OmDetGrounder",
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
         "peaks": "zsavs.grounding.peaks:PeakRegions",
         "refined": "zsavs.grounding.refined_boxes:RefinedBoxes",

@@ -38,6 +38,7 @@ ROLE_OF = {
     "ast": "audio_tagger",
     "grounding_dino": "grounder",
     "mm_grounding_dino": "grounder",
+    "omdet": "grounder",
     "owlv2": "grounder",
     "sam2": "segmenter",
     "edgetam": "segmenter",

@@ -81,6 +81,12 @@ CHECKPOINTS: dict[str, Checkpoint] = {
     "ast": Checkpoint("BSD-3-Clause", "classifier.dense.weight", {"batch_size": 2, "hop_s": 0.5}),
     "grounding_dino": _GROUNDING_DINO,
     "mm_grounding_dino": _GROUNDING_DINO,
+    "omdet": Checkpoint(
+        "Apache-2.0",
+        "language_backbone.text_projection",
+        {"threshold": 0.31, "nms_iou": 0.6, "max_boxes": 3, "phrases_per_prompt": 2, "batch_size": 5},
+        processor="OmDetTurboProcessor",
+    ),
     "owlv2": Checkpoint(
         "Apache-2.0",
         "class_head.dense0.weight",

@@ -12,7 +12,7 @@ import torch
 
 from zsavs import testing
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
-from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
+from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
@@ -97,6 +97,7 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     ),
     "grounding_dino": (tiny_grounding_dino, BOX_USES),
     "mm_grounding_dino": (partial(tiny_grounding_dino, mm=True), BOX_USES),
+    "omdet": (tiny_omdet, BOX_USES),
     "owlv2": (tiny_owlv2, BOX_USES),
     "sam2": (tiny_sam2, PROMPT_USES),
     "edgetam": (tiny_edgetam, PROMPT_USES),

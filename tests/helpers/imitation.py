@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import open_clip
 import pytest
+import timm
 import torch
 
 from tools.imitation.filling import fill, numbers
+from tools.imitation.omdet import SMALL, SWIN
 from zsavs.build.availability import preset_cards
 from zsavs.models.imagebind import CARDS as IMAGEBIND_CARDS
 from zsavs.models.imagebind import DEFAULT as IMAGEBIND
@@ -60,9 +62,13 @@ def answers_to(source: str) -> dict[str, np.ndarray]:
 
 
 def shrink_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let open_clip describe the two published architectures as small as the imitated weights are."""
+    """Let open_clip and timm make the published architectures as small as the imitated weights are."""
     for architecture, _, _ in _OPEN_CLIP.values():
         monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, architecture, _SMALL)
+    make = timm.create_model
+    monkeypatch.setattr(
+        timm, "create_model", lambda name, **settings: make(name, **settings, **(SMALL if name == SWIN else {}))
+    )
 
 
 def lay_out_preset(preset: str, root: Path) -> dict[str, Path]:

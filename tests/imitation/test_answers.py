@@ -12,7 +12,15 @@ import torch
 from imagebind_golden import GOLDEN as IMAGEBIND_GOLDEN
 from imagebind_golden import SALT, unit
 from imagebind_golden import TEXTS as IMAGEBIND_TEXTS
-from imitation import IMAGEBIND_SIZES, SOURCES, answers_to, checkpoint, other_modalities, write_imagebind
+from imitation import (
+    IMAGEBIND_SIZES,
+    SOURCES,
+    answers_to,
+    checkpoint,
+    other_modalities,
+    shrink_architectures,
+    write_imagebind,
+)
 from numpy.typing import NDArray
 
 from tools.imitation.catalogue import SOURCES as WRITTEN
@@ -25,13 +33,14 @@ from zsavs.models.clap import ClapEncoder
 from zsavs.models.edgetam import EdgeTamSegmenter
 from zsavs.models.grounding_dino import GroundingDinoGrounder
 from zsavs.models.imagebind import ImageBindEncoder
+from zsavs.models.omdet import OmDetGrounder
 from zsavs.models.owlv2 import Owlv2Grounder
 from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.models.whisper_captioner import PREFIXES, WhisperCaptioner
 from zsavs.types import Proposals
 
 ADAPTERS: dict[str, Any] = {"clap": ClapEncoder, "blip": BlipCaptioner, "ast": AstTagger, "sam2": Sam2Segmenter}
-ADAPTERS |= {"edgetam": EdgeTamSegmenter}
+ADAPTERS |= {"edgetam": EdgeTamSegmenter, "omdet": OmDetGrounder}
 ADAPTERS |= {"grounding_dino": GroundingDinoGrounder, "owlv2": Owlv2Grounder, "whisper": WhisperCaptioner}
 
 #: How far numbers of size 1 may be off: sums in another order.
@@ -41,6 +50,11 @@ CLOSE = 2e-5
 PIXELS = 0.031
 
 SAMPLE = AVSample(image(), AudioClip(audio(16_000, 1.0)[None], 16_000), "imitation")
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink_architectures(monkeypatch)
 
 
 def named(part: str) -> Any:
@@ -133,6 +147,29 @@ def _compare_masks(got: tuple[NDArray[Any], NDArray[Any]], old: dict[str, NDArra
     wanted = torch.nn.functional.interpolate(masks[each, best][None], got[0].shape[1:], mode="bilinear")[0]
     np.testing.assert_allclose(got[1], ratings.max(axis=1), atol=1e-4)
     np.testing.assert_allclose(got[0], wanted.numpy(), rtol=3e-4, atol=1e-3)
+
+
+@named("omdet")
+def test_omdet(source: str) -> None:
+    grounder, old = OmDetGrounder.load(checkpoint(source), threshold=0.0), answers_to(source)
+    given = grounder.image_processor(images=image(), return_tensors="pt", input_data_format="channels_last")
+    # Its pixels are normalised before they are small: one step of 255 is a fiftieth.
+    np.testing.assert_allclose(given["pixel_values"].numpy(), old["pixels"], atol=PIXELS)
+    padded = {"padding": "max_length", "max_length": 77, "return_tensors": "pt"}
+    names, task = (grounder.tokenizer(texts, **padded) for texts in (list(TEXTS), f"Detect {', '.join(TEXTS)}."))
+    assert names["input_ids"].tolist() == old["names"].tolist()
+    assert task["input_ids"].tolist() == old["task"].tolist()
+    with torch.no_grad():
+        found = grounder.model(
+            pixel_values=torch.from_numpy(old["pixels"]),
+            **{f"classes_{name}": names[name] for name in ("input_ids", "attention_mask")},
+            **{f"tasks_{name}": task[name] for name in ("input_ids", "attention_mask")},
+            classes_structure=torch.tensor([len(TEXTS)]),
+        )
+    np.testing.assert_allclose(found.decoder_class_logits[0].numpy(), old["logits"], atol=1e-3)
+    np.testing.assert_allclose(found.decoder_coord_logits[0].numpy(), old["boxes"], atol=1e-4)
+    assert np.ptp(old["logits"]) > 1
+    assert np.ptp(old["boxes"]) > 0.1
 
 
 @named("owlv2")

@@ -22,6 +22,7 @@ MM_GROUNDING_DINO = "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3d
 SAM2 = ["facebook/sam2.1-hiera-tiny", "facebook/sam2.1-hiera-large"]
 OWLV2, WHISPER = "google/owlv2-base-patch16-ensemble", "MU-NLPC/whisper-tiny-audio-captioning"
 EDGETAM = "yonigozlan/EdgeTAM-hf"
+OMDET = "omlab/omdet-turbo-swin-tiny-hf"
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
 
@@ -122,6 +123,25 @@ def test_edgetam_is_the_model_of_videos_with_its_table_twice_and_what_timm_says_
         "repvit_m1",
         1000,
     )
+
+
+def test_omdet_names_its_image_encoder_by_its_name_in_timm() -> None:
+    said = read(OMDET)
+    assert (said["backbone"], said["backbone_config"]) == ("swin_tiny_patch4_window7_224", None)
+    assert said["backbone_kwargs"] == {
+        "always_partition": True,
+        "img_size": said["image_size"],
+        "out_indices": [1, 2, 3],
+    }
+    names = weights(OMDET)
+    assert any(name.startswith("vision_backbone.vision_backbone._backbone.layers_0.") for name in names)
+    assert any(name.startswith("language_backbone.model.text_model.encoder.") for name in names)
+    preprocessing = read(OMDET, "preprocessor_config.json")
+    assert (preprocessing["image_processor_type"], preprocessing["do_rescale"]) == ("DetrImageProcessor", False)
+    assert files(OMDET) == {
+        *("config.json", "model.safetensors", "preprocessor_config.json"),
+        *("merges.txt", "vocab.json", "special_tokens_map.json", "tokenizer_config.json"),
+    }
 
 
 @pytest.mark.parametrize("source", [OWLV2, WHISPER])

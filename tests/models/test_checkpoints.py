@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from zsavs.models.blip import BlipCaptioner
 from zsavs.models.checkpoints import check_tokenizer, load_model
 from zsavs.models.clap import DEFAULT, ClapEncoder
 from zsavs.models.grounding_dino import GroundingDinoGrounder
+from zsavs.models.omdet import OmDetGrounder
 from zsavs.models.open_clip import OpenClipEncoder
 from zsavs.models.owlv2 import Owlv2Grounder
 from zsavs.models.sam2 import CARDS as SAM2_CARDS
@@ -33,7 +33,7 @@ from zsavs.models.whisper_captioner import WhisperCaptioner
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.storage.completeness import lacking
 from zsavs.storage.weights import is_local, lacking_files
-from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
+from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap
 from zsavs.testing.tiny.joint import tiny_pe_av
 from zsavs.testing.tiny.tokenizers import clip_tokenizer
@@ -240,13 +240,14 @@ def test_a_mark_that_the_model_has_no_row_for_is_refused() -> None:
 def test_every_adapter_that_reads_texts_refuses_words_that_are_made_up() -> None:
     roberta, bert, clip = transformers.RobertaTokenizer(), transformers.BertTokenizer(), transformers.CLIPTokenizer()
     clap, blip, owl, dino, av = tiny_clap(), tiny_blip(), tiny_owlv2(), tiny_grounding_dino(), tiny_pe_av()
-    whisper: Any = USES["whisper"][0]()
+    omdet, whisper = tiny_omdet(), USES["whisper"][0]()
     blip.processor.tokenizer = bert
     made = [
         lambda: ClapEncoder(clap.model, clap.feature_extractor, roberta, card=clap.card),
         lambda: BlipCaptioner(blip.model, blip.processor, card=blip.card),
         lambda: Owlv2Grounder(owl.model, owl.image_processor, clip, card=owl.card),
         lambda: GroundingDinoGrounder(dino.model, dino.image_processor, bert, card=dino.card),
+        lambda: OmDetGrounder(omdet.model, omdet.image_processor, clip, card=omdet.card),
         lambda: type(av)(av.model, av.feature_extractor, av.video_processor, roberta, card=av.card),
         lambda: WhisperCaptioner(whisper.model, whisper.feature_extractor, roberta, card=whisper.card),
     ]

@@ -4,7 +4,6 @@ What all such segmenters do is tested with SAM 2."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from adapter_checkpoints import save
 from detections import sample
 from prompted_masks import LOGITS, best, boxed, changed, documented
+from timm_is_missing import without_timm
 
 from zsavs.errors import BrokenInstallation, WeightsError
 from zsavs.models.edgetam import CARDS, DEFAULT, EdgeTamSegmenter
@@ -117,16 +117,6 @@ def test_without_timm_the_package_is_named(
 ) -> None:
     name = "edgetam" if cls is EdgeTamSegmenter else "edgetam_video"
     folder = save(name, make(), tmp_path)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "timm" else find(name, *rest))
-    monkeypatch.setattr("transformers.utils.import_utils.BACKENDS_MAPPING", without_timm())
+    without_timm(monkeypatch)
     with pytest.raises(BrokenInstallation, match=r"timm's, which is not installed; run: pip install timm$"):
         cls.load(folder, device="cpu")
-
-
-def without_timm() -> Any:
-    """What transformers looks packages up in, where timm is not found."""
-    from transformers.utils import import_utils
-
-    found = dict(import_utils.BACKENDS_MAPPING)
-    return {**found, "timm": (lambda: False, found["timm"][1])}

@@ -45,7 +45,7 @@ def report_of_all_uses() -> dict[str, tuple[float, int]]:
 
 
 #: Uses whose answers are chosen among many that are about as good, so that rounding to bfloat16 changes the choice.
-CHOSEN = ("grounding_dino", "mm_grounding_dino", "owlv2")
+CHOSEN = ("grounding_dino", "mm_grounding_dino", "omdet", "owlv2")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.segmentation.grounder_masks import FromGrounder
 from zsavs.testing import toy
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
-from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_owlv2
+from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.files import (
     tiny_deeplab,
@@ -70,6 +70,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
     ("grounder", "peaks"): lambda: PeakRegions(tiny_sam2()),
     ("grounder", "refined"): lambda: RefinedBoxes(tiny_grounding_dino(), tiny_sam2()),
+    ("grounder", "omdet"): tiny_omdet,
     ("grounder", "owlv2"): tiny_owlv2,
     ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
     ("grounder", "toy"): toy.ToyGrounder,

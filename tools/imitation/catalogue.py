@@ -18,6 +18,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "facebook/sam2.1-hiera-tiny": ("sam2", "4.57.3"),
     "facebook/sam2.1-hiera-large": ("sam2", "4.57.3"),
     "yonigozlan/EdgeTAM-hf": ("edgetam", "4.57.3"),
+    "omlab/omdet-turbo-swin-tiny-hf": ("omdet", "4.57.3"),
     "google/owlv2-base-patch16-ensemble": ("owlv2", "4.40.2"),
     "MU-NLPC/whisper-tiny-audio-captioning": ("whisper", "4.30.2"),
 }

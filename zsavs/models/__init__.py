@@ -15,6 +15,8 @@ What adapters share:
 - :mod:`~zsavs.models.text_memo`: text embeddings computed once for each phrase.
 - :mod:`~zsavs.models.audio_windows`: audio clips as windows, and a model's answers by clip again.
 - :mod:`~zsavs.models.detection`: boxes and scores to proposals.
+- :mod:`~zsavs.models.prompted_detection`: boxes by a detector that reads the image with a text, prompt by prompt.
+- :mod:`~zsavs.models.prompts`: phrases to such texts.
 - :mod:`~zsavs.models.pseudo_words`: text towers that read words given as vectors.
 - :mod:`~zsavs.models.torch_compile`: torch.compile for the towers of a pipeline.
 - :mod:`~zsavs.models.file_adapter`: the class that adapters of single-file networks inherit, without torch.
@@ -41,6 +43,8 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.grounding_dino`: Grounding DINO, a phrase detector.
 - :mod:`~zsavs.models.grounding_dino_files`: a Grounding DINO from a folder, whichever of its two families it is of.
 - :mod:`~zsavs.models.grounding_dino_prompts`: several phrases in one prompt, and the tokens of each.
+- :mod:`~zsavs.models.omdet`: OmDet-Turbo, a phrase detector.
+- :mod:`~zsavs.models.omdet_files`: an OmDet-Turbo from a folder.
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
 - :mod:`~zsavs.models.sam2_video`: SAM 2, a tracker.

@@ -9,9 +9,10 @@ from zsavs.testing.tiny.tokenizers import bert_tokenizer, clip_tokenizer
 
 if TYPE_CHECKING:
     from zsavs.models.grounding_dino import GroundingDinoGrounder
+    from zsavs.models.omdet import OmDetGrounder
     from zsavs.models.owlv2 import Owlv2Grounder
 
-__all__ = ["tiny_grounding_dino", "tiny_owlv2"]
+__all__ = ["tiny_grounding_dino", "tiny_omdet", "tiny_owlv2"]
 
 
 def tiny_grounding_dino(seed: int = 0, *, mm: bool = False) -> GroundingDinoGrounder:
@@ -116,5 +117,77 @@ def tiny_owlv2(seed: int = 0) -> Owlv2Grounder:
         transformers.Owlv2ImageProcessor(size={"height": 64, "width": 64}),
         tokenizer,
         card=tiny_card("tiny-owlv2", seed),
+        threshold=0.0,
+    )
+
+
+def tiny_omdet(seed: int = 0) -> OmDetGrounder:
+    """OmDet-Turbo with two decoder layers and 24 candidate boxes; images are seen at 96 pixels, by a small ConvNeXt.
+
+    It keeps every box (threshold 0), as its scores mean nothing.
+
+    Args:
+        seed: of the weights.
+    """
+    import torch
+    import transformers
+
+    from zsavs.models.omdet import OmDetGrounder
+
+    tokenizer = clip_tokenizer(max_length=77)
+    with seeded(seed):
+        config = transformers.OmDetTurboConfig(
+            backbone_config={"model_type": "timm_backbone", "backbone": "test_convnext", "out_indices": [1, 2, 3]},
+            text_config={
+                "model_type": "clip_text_model",
+                "vocab_size": len(tokenizer),
+                "hidden_size": 24,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "intermediate_size": 16,
+                "max_position_embeddings": 77,
+                "initializer_factor": 4.0,  # wider than for training, so that phrases come out different
+                "bos_token_id": tokenizer.bos_token_id,
+                "eos_token_id": tokenizer.eos_token_id,
+            },
+            apply_layernorm_after_vision_backbone=False,  # which is for a Swin, whose channels come last
+            image_size=96,
+            encoder_in_channels=[32, 48, 64],
+            encoder_hidden_dim=16,
+            encoder_dim_feedforward=16,
+            encoder_attention_heads=2,
+            vision_features_channels=[16, 16, 16],
+            text_projection_in_dim=24,
+            text_projection_out_dim=24,
+            class_embed_dim=24,  # as wide as the decoder, it has no projection and fails
+            task_encoder_hidden_dim=16,
+            decoder_hidden_dim=16,
+            decoder_num_heads=2,
+            decoder_num_layers=2,
+            decoder_dim_feedforward=16,
+            num_queries=24,
+        )
+        model = transformers.OmDetTurboForObjectDetection(config)
+        # Untrained heads say nothing, and untrained convolutions leave nothing of an image: here boxes leave their
+        # places, and image and phrase decide a box's score.
+        for name, weights in model.named_parameters():
+            if "bbox_head" in name:
+                torch.nn.init.normal_(weights, std=0.2)
+            elif "class_head" in name or "text_projection" in name:
+                torch.nn.init.normal_(weights, std=0.3)
+            elif weights.ndim == 4:
+                torch.nn.init.kaiming_normal_(weights)
+        torch.nn.init.ones_(model.decoder.encoder_bbox_head.layers[-1].bias[2:])  # large enough to overlap
+    return OmDetGrounder(
+        model,
+        transformers.DetrImageProcessor(
+            do_rescale=False,
+            do_pad=False,
+            image_mean=[123.675, 116.28, 103.53],
+            image_std=[58.395, 57.12, 57.375],
+            size={"height": 96, "width": 96},
+        ),
+        tokenizer,
+        card=tiny_card("tiny-omdet", seed),
         threshold=0.0,
     )
