@@ -129,8 +129,10 @@ def test_a_full_disk_in_the_middle_of_a_run(scenes: Path, tmp_path: Path) -> Non
     done = bounded(
         "import resource; from zsavs.datasets.folder import Folder\n"
         "from zsavs.errors import OutputError; from zsavs.evaluation import Plan, evaluate\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size * 5 // 8}, {size * 5 // 8}))\n"
-        f"try:\n    evaluate(Folder(sys.argv[1]), {plan}, sys.argv[2])\n"
+        # From when the settings are written on, which are larger than so few batches.
+        "def fill(count):\n"
+        f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({size * 5 // 8}, {size * 5 // 8}))\n"
+        f"try:\n    evaluate(Folder(sys.argv[1]), {plan}, sys.argv[2], on_items=fill)\n"
         "except OutputError as error:\n    print('refused', error)\n",
         scenes,
         run,
