@@ -152,6 +152,69 @@ def test_a_batch_of_none_is_refused(size: int) -> None:
         zsavs.compare(example_samples(), ["fused"], preset="toy", batch_size=size)
 
 
+class Fragile(toy.ToyGrounder):
+    """A grounder that fails on one phrase."""
+
+    def ground(self, samples: Any, queries: Any) -> Any:
+        if any("blue" in query.phrases for query in queries):
+            raise ZeroDivisionError("a defect")
+        return super().ground(samples, queries)
+
+
+def coloured(*heard: str) -> list[AVSample]:
+    """Scenes with red and blue, in each of which one of them sounds."""
+    scenes = [toy.scene(("red", "blue"), (colour,), seed=number)[0] for number, colour in enumerate(heard)]
+    return [dataclasses.replace(scene, name=f"{number}.jpg") for number, scene in enumerate(scenes)]
+
+
+def test_map_leaves_out_what_fails_and_names_it(caplog: pytest.LogCaptureFixture) -> None:
+    pipe = dataclasses.replace(build(), grounder=Fragile())
+    samples = coloured("red", "blue", "red", "red", "blue")
+    with pytest.raises(ZeroDivisionError):
+        list(pipe.map(samples, batch_size=3))
+    results = list(pipe.map(samples, batch_size=3, on_error="skip"))
+    assert [result.meta["sample"] for result in results] == ["0.jpg", "2.jpg", "3.jpg"]
+    assert [result.phrases for result in results] == [("red",)] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        f"item {number} is left out: ZeroDivisionError: a defect" for number in (1, 4)
+    ]
+    failed: list[int] = []
+    assert len(list(pipe.map(samples, on_error=lambda position, error: failed.append(position)))) == 3
+    assert failed == [1, 4]
+    with pytest.raises(InputError, match="on_error must be"):
+        list(pipe.map(samples, on_error="ignore"))
+
+
+@pytest.mark.parametrize("load_ahead", [False, True])
+def test_map_reads_pairs_of_files_and_one_that_is_broken_costs_itself(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture, load_ahead: bool
+) -> None:
+    from PIL import Image
+
+    soundfile = pytest.importorskip("soundfile")
+    pairs = []
+    for number, sample in enumerate(coloured("red", "blue", "red")):
+        pairs.append((tmp_path / f"{number}.png", str(tmp_path / f"{number}.wav")))
+        Image.fromarray(sample.image).save(pairs[-1][0])
+        soundfile.write(pairs[-1][1], sample.audio.waveform.T, 16_000, subtype="FLOAT")
+    assert [result.phrases for result in build().map(pairs)] == [("red",), ("blue",), ("red",)]
+    pairs[1][0].write_bytes(b"no image")
+    results = list(build().map(pairs, batch_size=2, load_ahead=load_ahead, on_error="skip"))
+    assert [result.phrases for result in results] == [("red",), ("red",)]
+    assert f"item 1 is left out: {pairs[1][0]}" in caplog.text
+
+
+def test_an_error_of_the_iterable_itself_is_raised() -> None:
+    """What comes after it would be lost without a word."""
+
+    def stream() -> Iterator[AVSample]:
+        yield from coloured("red")
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        list(build().map(stream(), on_error="skip"))
+
+
 # ------------------------------------------------------------------------ swapping a stage
 def test_replacing_one_stage_keeps_the_others() -> None:
     pipe = build()

@@ -44,6 +44,7 @@ __all__ = [
     "WeightsError",
     "ZsavsError",
     "first_line",
+    "reason",
 ]
 
 
@@ -118,3 +119,9 @@ class ContractError(ZsavsError):
 def first_line(error: BaseException) -> str:
     """What a foreign exception says, in one line: its message's first, or its type where it has no message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def reason(error: BaseException) -> str:
+    """Why one of many items failed, in a line: our own errors as they are, others with their kind."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ZsavsError) else f"{type(error).__name__}: {text}"

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from os import PathLike
 from typing import Any, overload
 
@@ -20,6 +19,7 @@ from zsavs.media.video_file import VideoFrame
 from zsavs.models.torch_compile import compile_towers
 from zsavs.protocols import Grounder, Segmenter, Strategy, Tracker, Verifier
 from zsavs.result import AVSResult
+from zsavs.storage.isolation import OnError, answered, handler, read_in_batches
 from zsavs.storage.memo import Memo
 from zsavs.storage.prefetch import prefetch
 from zsavs.temporal.follow import FPS, Progress, follow
@@ -77,24 +77,36 @@ class Pipeline:
         """The result of one sample: a batch of one."""
         return self.batch([sample])[0]
 
-    def map(self, samples: Iterable[AVSample], batch_size: int = 8, *, load_ahead: bool = False) -> Iterator[AVSResult]:
+    def map(
+        self,
+        samples: Iterable[AVSample | tuple[str | PathLike[str], str | PathLike[str]]],
+        batch_size: int = 8,
+        *,
+        load_ahead: bool = False,
+        on_error: OnError = "raise",
+    ) -> Iterator[AVSResult]:
         """The results of many samples, lazily and in order, holding one batch at a time.
 
         Args:
-            samples: any iterable, also an endless one.
+            samples: any iterable, also an endless one, of samples, or of pairs of an image file and an audio file,
+                which are read when their batch comes.
             batch_size: samples that go through the models together, at least 1.
             load_ahead: take the next batch from ``samples`` in a thread while this one is worked on, and so hold two;
-                for an iterable that reads files as it goes.
+                for files, and for an iterable that reads files as it goes.
+            on_error: "raise", or "skip" to leave out what cannot be read or answered, which a warning names by its
+                position; or a function that is told the position, from 0, and the error. A result says in
+                ``meta["sample"]`` whose it is. An error of the iterable itself is raised: a generator has ended with
+                it, so that files which may be broken are best given as pairs.
 
         Raises:
             ContractError: a batch size that is no whole number from 1.
-            InputError: ``samples`` cannot be gone through.
+            InputError: ``samples`` cannot be gone through, or ``on_error`` is none of these.
         """
         check_batches(samples, batch_size)
-        iterator = iter(samples)
-        batches = iter(lambda: list(islice(iterator, batch_size)), [])
+        failed = handler(on_error)
+        batches = read_in_batches(samples, batch_size, as_sample, failed)
         for batch in prefetch(batches) if load_ahead else batches:
-            yield from self.batch(batch)
+            yield from answered(batch, self.batch, failed).values()
 
     # A text is an iterable of texts to mypy; here it is a file.
     @overload
@@ -264,10 +276,7 @@ class Pipeline:
             ContractError: a stage breaks its protocol.
         """
         for sample in samples:
-            if not isinstance(sample, AVSample):
-                raise InputError(
-                    f"expected a zsavs.AVSample, got {type(sample).__name__}; use AVSample.from_files(image, audio)."
-                )
+            _check_sample(sample)
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
         queries = _within(samples, clock.time("query", (ask or self._ask)(work)))
@@ -295,7 +304,7 @@ class Pipeline:
         return results
 
 
-def check_batches(samples: Iterable[AVSample], batch_size: int) -> None:
+def check_batches(samples: Iterable[Any], batch_size: int) -> None:
     """Check that ``samples`` are many, and ``batch_size`` is a number of them.
 
     Raises:
@@ -306,6 +315,26 @@ def check_batches(samples: Iterable[AVSample], batch_size: int) -> None:
         raise ContractError(f"batch_size must be at least 1, got {batch_size!r}; give a whole number.")
     if not isinstance(samples, Iterable):
         raise InputError(f"expected several zsavs.AVSample, got {type(samples).__name__}; put one into a list.")
+
+
+def as_sample(given: Any) -> AVSample:
+    """The sample that was given, or that of a pair of an image file and an audio file.
+
+    Raises:
+        InputError: it is neither.
+        ImageError, AudioError: a file cannot be read.
+    """
+    if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(one, str | PathLike) for one in given):
+        return AVSample.from_files(*given)
+    _check_sample(given)
+    return given  # type: ignore[no-any-return]
+
+
+def _check_sample(given: Any) -> None:
+    if not isinstance(given, AVSample):
+        raise InputError(
+            f"expected a zsavs.AVSample, got {type(given).__name__}; use AVSample.from_files(image, audio)."
+        )
 
 
 class _Clock:

@@ -31,6 +31,27 @@ def test_compare_is_the_same_pipelines_one_by_one() -> None:
         assert all(same_bits(one, other) for one, other in zip(together[name], alone, strict=True))
 
 
+def test_what_one_strategy_cannot_answer_is_left_out_for_all(caplog: pytest.LogCaptureFixture) -> None:
+    class Fragile(toy.ToyCaptioner):
+        def caption(self, items: Any) -> Any:
+            if any(image.shape[:2] == (50, 50) for image in items):
+                raise ZeroDivisionError("a defect")
+            return super().caption(items)
+
+    scenes = [
+        toy.scene(("red", "blue"), (heard,), size_hw=(side, 50))[0] for heard, side in (("red", 60), ("blue", 50))
+    ]
+    scenes += [toy.scene(("red", "blue"), ("blue",), size_hw=(70, 50))[0]]
+    run: dict[str, Any] = {"preset": "toy", "captioner": Fragile()}
+    with pytest.raises(ZeroDivisionError):
+        compare(scenes, ["fused", "cross_modal"], **run)
+    found = compare(scenes, ["fused", "cross_modal"], **run, on_error="skip")
+    told = [[phrase.split()[0] for r in results for phrase in r.phrases] for results in found.values()]
+    assert told == [["red", "blue"]] * 2
+    assert [result.score_map.shape for result in found["fused"]] == [(60, 50), (70, 50)]
+    assert "item 1 is left out: ZeroDivisionError: a defect" in caplog.text
+
+
 def test_compare_with_nothing() -> None:
     assert compare([], ["fused"], preset="toy") == {"fused": []}
     assert compare(example_samples(), [], preset="toy") == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from zsavs.build.pipelines import build_pipeline
 from zsavs.build.settable import settings_for
 from zsavs.decomposition import Decomposer
 from zsavs.errors import InputError
-from zsavs.pipeline import check_batches
+from zsavs.pipeline import as_sample, check_batches
 from zsavs.result import AVSResult
+from zsavs.storage.isolation import OnError, answered, handler, read_in_batches
 from zsavs.types import AVSample
 
 __all__ = ["compare"]
@@ -29,15 +29,18 @@ def compare(
     bank: str | Path | None = None,
     decomposition: str | Decomposer | None = None,
     stereo: bool = False,
+    on_error: OnError = "raise",
     **settings: Any,
 ) -> dict[str, list[AVSResult]]:
     """Run several strategies over the same samples in one pass; every image and sound is encoded once.
 
     Args:
-        samples: any iterable.
+        samples: any iterable of samples, or of pairs of an image file and an audio file.
         strategies: names.
         preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`build_pipeline`.
         batch_size: samples that go through the models together.
+        on_error: as for :meth:`zsavs.Pipeline.map`; what cannot be read, or one of the strategies cannot answer, is
+            left out for all of them, so that their results are of the same samples.
         settings: as for :func:`build_pipeline`; each strategy gets those that it has, and one at least has each.
 
     Returns:
@@ -55,9 +58,13 @@ def compare(
     own = settings_for(strategies, preset, settings)
     pipes = {name: build_pipeline(name, *models, **own[name]) for name in strategies}
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
-    iterator = iter(samples)
+    failed = handler(on_error)
     # Batch by batch, all strategies over one batch: the models remember the batch's features, not the data set's.
-    while batch := list(islice(iterator, batch_size)):
+    for batch in read_in_batches(samples, batch_size, as_sample, failed):
+        of_batch: dict[str, dict[int, AVSResult]] = {}
         for name, pipe in pipes.items():
-            results[name] += pipe.batch(batch)
+            of_batch[name] = answered(batch, pipe.batch, failed)
+            batch = [(position, sample) for position, sample in batch if position in of_batch[name]]
+        for name, found in of_batch.items():
+            results[name] += [found[position] for position, _ in batch]
     return results

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["add_labels", "describe", "write_answer", "write_sheet"]
 
 
-def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> Path:
+def write_sheet(cards: list[list[str | None]], path: Path, columns: int = 3) -> Path:
     """Put the cards of all pairs and strategies on one page.
 
     Args:
-        answers: what is told of each strategy's answer, by its name, for each pair.
+        cards: for each pair the file of each strategy's card; None leaves its place empty.
         path: the page, a PNG.
         columns: how many cards stand in a row.
 
@@ -29,8 +29,9 @@ def write_sheet(answers: list[dict[str, Any]], path: Path, columns: int = 3) -> 
     from zsavs import draw
     from zsavs.storage.files import write_png
 
-    cards = [Image.open(answer["files"]["card"]).convert("RGB") for own in answers for answer in own.values()]
-    page = draw.contact_sheet(cards, columns)
+    blank = Image.new("RGB", (640, 1), "white")
+    images = [Image.open(card).convert("RGB") if card else blank for own in cards for card in own]
+    page = draw.contact_sheet(images, columns)
     write_png(path, page)
     return path
 

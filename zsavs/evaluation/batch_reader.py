@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zsavs.datasets.base import Dataset, Item, VideoTruth
-from zsavs.errors import InputError, ZsavsError
+from zsavs.errors import InputError, reason
 from zsavs.evaluation.input_files import InputFiles
 from zsavs.evaluation.video_context import VideoContext
 from zsavs.media.video_file import VideoFrame
 from zsavs.storage.run_key import State
 from zsavs.types import AudioClip, AVSample
 
-__all__ = ["Batch", "BatchReader", "WholeVideo", "item_for_shuffled_audio", "reason"]
+__all__ = ["Batch", "BatchReader", "WholeVideo", "item_for_shuffled_audio"]
 
 
 def item_for_shuffled_audio(
@@ -49,13 +49,6 @@ def item_for_shuffled_audio(
         except Exception:
             continue
     raise InputError(f"the data set {dataset.name!r}: no item can be read, so there is no audio to shuffle.")
-
-
-def reason(error: Exception) -> str:
-    """Why an item could not be read, in a line: our own errors as they are, others with their kind."""
-    if isinstance(error, ZsavsError):
-        return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 class WholeVideo(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from zsavs.datasets.base import Dataset, VideoTruth
-from zsavs.errors import InputError
-from zsavs.evaluation.batch_reader import Batch, BatchReader, WholeVideo, reason
+from zsavs.errors import InputError, reason
+from zsavs.evaluation.batch_reader import Batch, BatchReader, WholeVideo
 from zsavs.media.activity import unite
 from zsavs.media.video_file import VideoFrame
 from zsavs.media.waveform import fit

@@ -7,6 +7,7 @@
 - :mod:`~zsavs.storage.rle`: masks as COCO's run lengths.
 - :mod:`~zsavs.storage.packed_maps`: the masks and score map of a saved result.
 - :mod:`~zsavs.storage.prefetch`: the next value, made while the caller works on this one.
+- :mod:`~zsavs.storage.isolation`: many values, of which a broken one costs itself alone.
 - :mod:`~zsavs.storage.run_key`: states of files and weights, and the difference between a run's key then and now.
 - :mod:`~zsavs.storage.source_code`: digests of components' source.
 - :mod:`~zsavs.storage.weights`: cards of checkpoints, and where their files are.

@@ -11,7 +11,7 @@ from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import Models, preset_here, strategies, with_settings
 from zsavs.cli.output import write_sheet
 from zsavs.cli.overrides import read_parts
-from zsavs.cli.pairs import Answers, Pair, answer_pairs, print_answers, read_pairs
+from zsavs.cli.pairs import Answers, Pair, answer_pairs, failures, print_answers, read_pairs
 
 __all__ = ["compare"]
 
@@ -41,8 +41,8 @@ def compare(
     label_set: options.LabelSet = None,
     json: options.Json = False,
     verbose: options.Verbose = 0,
-) -> None:
-    """Run several strategies on one image with its audio, or on several such pairs."""
+) -> int:
+    """Run several strategies on one image with its audio, or on several such pairs; one that fails costs itself."""
     pairs = read_pairs(parsing.pairs("compare", image, audio, img_path, wav_path, more), label_set)
     parts = read_parts(part)
     models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo, parts)
@@ -52,21 +52,34 @@ def compare(
     sheet = _write_sheet(pairs, names, told, Path(out))
     if json:
         console.answer_json(_for_json(pairs, told))
-        return
-    for pair, answers in zip(pairs, told, strict=True):
-        if len(pairs) > 1:
-            console.answer(f"{pair.image} + {pair.audio}")
-        print_answers(answers, models.preset)
-    if sheet is not None:
-        console.answer(f"side by side: {sheet}")
+    else:
+        for pair, answers in zip(pairs, told, strict=True):
+            if len(pairs) > 1:
+                console.answer(pair)
+            if pair.error:
+                console.answer(f"  failed: {pair.error}")
+            print_answers(answers, models.preset)
+        if sheet is not None:
+            console.answer(f"side by side: {sheet}")
+    failed = failures(pairs, told)
+    for line in failed:
+        console.say(f"failed: {line}")
+    if not failed:
+        return 0
+    good = sum("error" not in answer for answers in told for answer in answers.values())
+    return console.complain(f"{len(failed)} failed; the {good} other answers are written to {out}", 1)
 
 
 def _write_sheet(pairs: list[Pair], names: list[str], told: list[Answers], out: Path) -> Path | None:
     """Put all answers on one page: a row for each pair, or one pair's side by side; None for a single answer."""
+    rows = [[own.get(name, {}).get("files", {}).get("card") for name in names] for own in told]
+    rows = [cards for cards in rows if any(cards)]
+    if not rows:
+        return None
     if len(pairs) > 1:
-        return write_sheet(told, out / "compare.png", columns=len(names))
+        return write_sheet(rows, out / "compare.png", columns=len(names))
     if len(names) > 1:
-        return write_sheet(told, out / f"{pairs[0].stem}_compare.png")
+        return write_sheet([[card for card in rows[0] if card]], out / f"{pairs[0].stem}_compare.png")
     return None
 
 
@@ -75,6 +88,6 @@ def _for_json(pairs: list[Pair], told: list[Answers]) -> Any:
     if len(pairs) == 1:
         return told[0]
     return [
-        {"image": pair.image, "audio": pair.audio, "answers": answers}
+        {"image": pair.image, "audio": pair.audio, "answers": answers, **({"error": pair.error} if pair.error else {})}
         for pair, answers in zip(pairs, told, strict=True)
     ]
