@@ -17,6 +17,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Iterable, Iterator
+from importlib.abc import InspectLoader
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -169,7 +170,8 @@ def _check_loaded(code: Any, path: Path) -> None:
     data = path.read_bytes()
     try:
         tree = ast.parse(data)
-        now = {each.co_qualname: each for each in _nested(compile(data, str(path), "exec"))}
+        # Nothing of it is run.
+        now = {each.co_qualname: each for each in _nested(InspectLoader.source_to_code(data, str(path)))}
     except SyntaxError as error:
         raise InputError(f"{path}: cannot be read as Python ({error}); mend it, and start Python again.") from error
     edited = [
