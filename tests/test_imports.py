@@ -154,6 +154,7 @@ _SHARED += (
     "mask_logits",
     "outputs",
     "prompted_detection",
+    "pe_text",
     "prompted_masks",
     "prompts",
     "pseudo_words",

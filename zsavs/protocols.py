@@ -19,6 +19,7 @@ from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query
 
 __all__ = [
     "AudioCaptioner",
+    "AudioFrameEncoder",
     "AudioTagger",
     "AudioTextEncoder",
     "AudioTokenEncoder",
@@ -130,6 +131,24 @@ class AudioTextEncoder(TextEncoder, Protocol):
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         """The embeddings of N clips of any rate, length and channel count: (N, D), unit rows."""
+        ...
+
+
+@runtime_checkable
+class AudioFrameEncoder(AudioTextEncoder, Protocol):
+    """An encoder of audio and text that also says when: it embeds each of the short frames of a clip.
+
+    Attributes:
+        frame_s: length of a frame, and from one to the next, in seconds.
+    """
+
+    frame_s: float
+
+    def encode_audio_frames(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
+        """For each clip the embeddings of its frames: (F, D), unit rows in order of time, F at least 1.
+
+        Frame ``i`` begins at ``i * frame_s``; the last one may reach beyond the clip.
+        """
         ...
 
 

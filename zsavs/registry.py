@@ -52,6 +52,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",
         "imagebind": "zsavs.models.imagebind:ImageBindEncoder",
+        "pe_audio": "zsavs.models.pe_audio:PeAudioFrameEncoder",
         "pe_av": "zsavs.models.pe_av:PeAvEncoder",
         "toy": "zsavs.testing.toy:ToyAudioText",
         "yamnet": "zsavs.models.yamnet:YamnetEncoder",

@@ -32,6 +32,7 @@ ROLE_OF = {
     "clap_fusion": "audio_text",
     "open_clip": "image_text",
     "imagebind": "joint",
+    "pe_audio": "audio_text",
     "pe_av": "joint",
     "blip": "captioner",
     "whisper": "audio_captioner",

@@ -68,6 +68,12 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         {"batch_size": 2, "window_s": 2.0, "text": "sound", "max_text_tokens": 20},
         tolerance=1e-5,
     ),
+    "pe_audio": Checkpoint(
+        "Apache-2.0",
+        "audio_head.proj.weight",
+        {"batch_size": 2, "window_s": 2.0, "max_text_tokens": 20},
+        tolerance=1e-5,
+    ),
     "blip": Checkpoint(
         "BSD-3-Clause",
         "vision_model.post_layernorm.weight",

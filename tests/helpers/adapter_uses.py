@@ -14,7 +14,7 @@ from zsavs import testing
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
-from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
+from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.types import AudioClip, Query
@@ -89,6 +89,10 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     ),
     "imagebind": (tiny_imagebind, JOINT_USES),
     "pe_av": (tiny_pe_av, JOINT_USES),
+    "pe_audio": (
+        tiny_pe_audio,
+        {**AUDIO_USES, **TEXT_USES, "frames": lambda part: part.encode_audio_frames(CLIPS)},
+    ),
     "blip": (tiny_blip, {"captions": lambda part: part.caption(IMAGES)}),
     "whisper": (tiny_whisper, {"captions": lambda part: part.caption(CLIPS)}),
     "ast": (

@@ -35,6 +35,8 @@ from zsavs.models.grounding_dino import GroundingDinoGrounder
 from zsavs.models.imagebind import ImageBindEncoder
 from zsavs.models.omdet import OmDetGrounder
 from zsavs.models.owlv2 import Owlv2Grounder
+from zsavs.models.pe_audio import PeAudioFrameEncoder
+from zsavs.models.pe_av import PeAvEncoder
 from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.models.whisper_captioner import PREFIXES, WhisperCaptioner
 from zsavs.types import Proposals
@@ -42,6 +44,7 @@ from zsavs.types import Proposals
 ADAPTERS: dict[str, Any] = {"clap": ClapEncoder, "blip": BlipCaptioner, "ast": AstTagger, "sam2": Sam2Segmenter}
 ADAPTERS |= {"edgetam": EdgeTamSegmenter, "omdet": OmDetGrounder}
 ADAPTERS |= {"grounding_dino": GroundingDinoGrounder, "owlv2": Owlv2Grounder, "whisper": WhisperCaptioner}
+PE = {"facebook/pe-a-frame-base": PeAudioFrameEncoder, "facebook/pe-av-base": PeAvEncoder}
 
 #: How far numbers of size 1 may be off: sums in another order.
 CLOSE = 2e-5
@@ -185,6 +188,32 @@ def test_owlv2(source: str) -> None:
     np.testing.assert_allclose(found.pred_boxes[0].numpy(), old["boxes"], atol=CLOSE)
 
 
+@named("pe-a-frame")
+def test_pe_a_frame(source: str) -> None:
+    """Texts above all: the release that came out with the files left the text tower's last norm out."""
+    encoder, old = PeAudioFrameEncoder.load(checkpoint(source)), answers_to(source)
+    assert encoder._tokenize(list(TEXTS))["input_ids"].tolist() == old["ids"].tolist()
+    np.testing.assert_allclose(encoder.encode_text(TEXTS), unit(old["text"]), atol=CLOSE)
+    (frames,) = encoder.encode_audio_frames([clip(48_000, old)])
+    np.testing.assert_allclose(frames, unit(old["audio"][0]), atol=CLOSE)
+    assert np.abs(np.diff(frames, axis=0)).max(axis=1).min() > 0.01, "frames that are all alike would prove nothing"
+    with torch.no_grad():
+        tokens = encoder.feature_extractor(audio(48_000, 1.3), sampling_rate=48_000, return_tensors="pt")
+        logits = encoder.model(**tokens, **encoder._tokenize(list(TEXTS))).logits_audio_text
+    np.testing.assert_allclose(logits.numpy(), old["logits"], atol=1e-4)
+
+
+@named("pe-av")
+def test_pe_av(source: str) -> None:
+    old = answers_to(source)
+    for kind, row in (("sound", "text"), ("picture", "text of images")):
+        encoder = PeAvEncoder.load(checkpoint(source), text=kind)
+        np.testing.assert_allclose(encoder.encode_text(TEXTS), unit(old[row]), atol=CLOSE)
+    np.testing.assert_allclose(encoder.encode_audio([clip(48_000, old)]), unit(old["audio"][:1]), atol=CLOSE)
+    np.testing.assert_allclose(encoder.encode_image([image()]), unit(old["image"][:1]), atol=1e-3)
+    assert np.abs(old["text"][0] - old["text"][1]).max() > 0.05
+
+
 @named("whisper")
 def test_whisper(source: str) -> None:
     """And the code that lies in the repository is not run: it would end the process."""
@@ -209,7 +238,7 @@ def test_nothing_is_filled_with_random_numbers(source: str, monkeypatch: pytest.
         return loaded
 
     monkeypatch.setattr(checkpoints, "load_part", spied)
-    part = ADAPTERS[WRITTEN[source][0]].load(checkpoint(source))
+    part = (PE.get(source) or ADAPTERS[WRITTEN[source][0]]).load(checkpoint(source))
     assert len(reports) == 1
     copies = {"prompt_encoder.shared_embedding.positional_embedding"} if "sam2" in source else set()
     state = part.model.state_dict()

@@ -21,6 +21,7 @@ GROUNDING_DINO = ["IDEA-Research/grounding-dino-tiny", "IDEA-Research/grounding-
 MM_GROUNDING_DINO = "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det"
 SAM2 = ["facebook/sam2.1-hiera-tiny", "facebook/sam2.1-hiera-large"]
 OWLV2, WHISPER = "google/owlv2-base-patch16-ensemble", "MU-NLPC/whisper-tiny-audio-captioning"
+PE = ["facebook/pe-a-frame-base", "facebook/pe-av-base"]
 EDGETAM = "yonigozlan/EdgeTAM-hf"
 OMDET = "omlab/omdet-turbo-swin-tiny-hf"
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
@@ -144,6 +145,27 @@ def test_omdet_names_its_image_encoder_by_its_name_in_timm() -> None:
     }
 
 
+@pytest.mark.parametrize("source", PE)
+def test_pe_has_all_that_prepares_inputs_in_one_file(source: str) -> None:
+    assert files(source) == {
+        "config.json",
+        "model.safetensors",
+        "processor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    prepares = read(source, "processor_config.json")
+    assert prepares["feature_extractor"]["hop_length"] == 1920
+    assert ("video_processor" in prepares) == ("pe-av" in source)
+    assert read(source, "tokenizer_config.json")["tokenizer_class"] == "TokenizersBackend"
+    assert "text_model.final_norm.weight" in weights(source), "the norm that no head reads"
+
+
+def test_pe_av_has_what_its_towers_share_once() -> None:
+    assert not any(name.startswith(("audio_model.text_model", "video_model.text_model")) for name in weights(PE[1]))
+    assert not any(name.startswith("audio_video_encoder.embedder.audio_encoder") for name in weights(PE[1]))
+
+
 @pytest.mark.parametrize("source", [OWLV2, WHISPER])
 def test_two_have_a_vocabulary_in_the_old_form_alone(source: str) -> None:
     assert {"vocab.json", "merges.txt", "added_tokens.json"} <= files(source)
@@ -182,7 +204,7 @@ def test_imagebind_has_six_modalities(tmp_path: Path) -> None:
 
 
 def test_every_card_but_for_larger_relatives_is_imitated() -> None:
-    roles = ("audio_text", "captioner", "audio_tagger", "audio_captioner", "grounder", "segmenter")
+    roles = ("audio_text", "joint", "captioner", "audio_tagger", "audio_captioner", "grounder", "segmenter")
     cards: set[str] = set()
     for role in roles:
         for name in list_components(role):
@@ -190,6 +212,6 @@ def test_every_card_but_for_larger_relatives_is_imitated() -> None:
             cards |= {card.source for card in getattr(module, "CARDS", {}).values()}
     published = {source for source in cards if source.count("/") == 1 and not source.startswith("zsavs:")}
     relatives = {"facebook/sam2.1-hiera-small", "facebook/sam2.1-hiera-base-plus", "facebook/pe-av-small"}
-    relatives |= {"facebook/pe-av-base", "facebook/pe-av-large"}
+    relatives |= {"facebook/pe-av-large", "facebook/pe-a-frame-small", "facebook/pe-a-frame-large"}
     relatives |= {"MU-NLPC/whisper-small-audio-captioning", "MU-NLPC/whisper-large-v2-audio-captioning"}
     assert published - relatives == set(SOURCES)

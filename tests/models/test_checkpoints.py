@@ -35,7 +35,7 @@ from zsavs.storage.completeness import lacking
 from zsavs.storage.weights import is_local, lacking_files
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap
-from zsavs.testing.tiny.joint import tiny_pe_av
+from zsavs.testing.tiny.joint import tiny_pe_audio, tiny_pe_av
 from zsavs.testing.tiny.tokenizers import clip_tokenizer
 
 PHRASES = ["a dog", "rain on a roof", "zither"]
@@ -240,7 +240,7 @@ def test_a_mark_that_the_model_has_no_row_for_is_refused() -> None:
 def test_every_adapter_that_reads_texts_refuses_words_that_are_made_up() -> None:
     roberta, bert, clip = transformers.RobertaTokenizer(), transformers.BertTokenizer(), transformers.CLIPTokenizer()
     clap, blip, owl, dino, av = tiny_clap(), tiny_blip(), tiny_owlv2(), tiny_grounding_dino(), tiny_pe_av()
-    omdet, whisper = tiny_omdet(), USES["whisper"][0]()
+    omdet, pe, whisper = tiny_omdet(), tiny_pe_audio(), USES["whisper"][0]()
     blip.processor.tokenizer = bert
     made = [
         lambda: ClapEncoder(clap.model, clap.feature_extractor, roberta, card=clap.card),
@@ -249,6 +249,7 @@ def test_every_adapter_that_reads_texts_refuses_words_that_are_made_up() -> None
         lambda: GroundingDinoGrounder(dino.model, dino.image_processor, bert, card=dino.card),
         lambda: OmDetGrounder(omdet.model, omdet.image_processor, clip, card=omdet.card),
         lambda: type(av)(av.model, av.feature_extractor, av.video_processor, roberta, card=av.card),
+        lambda: type(pe)(pe.model, pe.feature_extractor, roberta, card=pe.card),
         lambda: WhisperCaptioner(whisper.model, whisper.feature_extractor, roberta, card=whisper.card),
     ]
     for make in made:

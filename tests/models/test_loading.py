@@ -170,7 +170,7 @@ def test_broken_checkpoints_are_one_clear_error(saved: Saved, tmp_path: Path) ->
 
 
 #: What is large before it has seen its weights where the config is another model's, of which it takes no sizes.
-LARGE = ("blip", "pe_av", "sam2")
+LARGE = ("blip", "pe_audio", "pe_av", "sam2")
 
 
 @functools.cache

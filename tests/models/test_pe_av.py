@@ -242,3 +242,17 @@ def test_the_repair_is_done_once_however_often() -> None:
     assert transformers.PeAudioVideoModel._tied_weights_keys == keys
     assert any(r"\.rope\." in key for key in keys)
     assert not any(r"\.rope\.pos_embed" in key for key in keys)
+
+
+def test_the_image_tower_has_the_outputs_that_its_configuration_names(encoder: PeAvEncoder, folder: Path) -> None:
+    """transformers 5.24 makes two of them, whatever is said: 1024 in the published files, which it then refuses."""
+    from transformers import PeAudioVideoConfig, PeAudioVideoModel
+
+    config = PeAudioVideoConfig()
+    tower = config.audio_video_config.video_config.vision_config
+    assert tower.num_labels == 2, "if not, with_all_outputs is no longer needed"
+    assert pe_av.with_all_outputs(config) is config
+    assert tower.num_labels == 1024
+    assert encoder.model.video_model.video_encoder.embedder.proj.in_features == 32
+    with pytest.raises(RuntimeError, match="mismatched_sizes"), pe_av.without_notes():
+        PeAudioVideoModel.from_pretrained(folder)

@@ -33,7 +33,7 @@ from zsavs.testing.tiny.files import (
     tiny_yolox_captioner,
     tiny_yolox_encoder,
 )
-from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_av
+from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.tracking.associate import Associate
@@ -46,6 +46,7 @@ from zsavs.verification.selection import TrustGrounder
 PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_text", "clap"): tiny_clap,
     ("audio_text", "imagebind"): tiny_imagebind,
+    ("audio_text", "pe_audio"): tiny_pe_audio,
     ("audio_text", "pe_av"): tiny_pe_av,
     ("audio_text", "toy"): toy.ToyAudioText,
     ("audio_text", "yamnet"): tiny_yamnet_encoder,

@@ -4,8 +4,8 @@
     python -m tools.imitation OUT --only blip           # those with "blip" in their names
     python -m tools.imitation OUT --environments DIR    # where the environments are made, or were
 
-Needs a package registry, once: transformers 4.30.2, 4.40.2 and 4.57.3 are installed into environments of their own.
-They find this environment's torch behind their own packages, as the releases of their time are gigabytes of CUDA.
+Needs a package registry, once: transformers 4.30.2, 4.40.2, 4.57.3 and 5.0.0 are installed into environments of their
+own. They find this environment's torch behind their own packages, as the releases of their time are gigabytes of CUDA.
 """
 
 from __future__ import annotations

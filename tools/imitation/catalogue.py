@@ -19,6 +19,8 @@ SOURCES: dict[str, tuple[str, str]] = {
     "facebook/sam2.1-hiera-large": ("sam2", "4.57.3"),
     "yonigozlan/EdgeTAM-hf": ("edgetam", "4.57.3"),
     "omlab/omdet-turbo-swin-tiny-hf": ("omdet", "4.57.3"),
+    "facebook/pe-a-frame-base": ("pe", "5.0.0"),
+    "facebook/pe-av-base": ("pe", "5.0.0"),
     "google/owlv2-base-patch16-ensemble": ("owlv2", "4.40.2"),
     "MU-NLPC/whisper-tiny-audio-captioning": ("whisper", "4.30.2"),
 }
@@ -26,5 +28,5 @@ SOURCES: dict[str, tuple[str, str]] = {
 #: By release: what is installed beside it.
 RELEASES: dict[str, tuple[str, ...]] = {
     release: (f"transformers=={release}", "numpy==1.26.4", "pillow", "scipy")
-    for release in ("4.30.2", "4.40.2", "4.57.3")
+    for release in ("4.30.2", "4.40.2", "4.57.3", "5.0.0")
 }

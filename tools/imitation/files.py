@@ -11,6 +11,7 @@ from tools.imitation.vocabulary import WORDS, byte_pairs, byte_symbols, word_pie
 
 __all__ = [
     "clip_vocabulary",
+    "modernbert_tokenizer",
     "remove",
     "roberta_vocabulary",
     "whisper_vocabulary",
@@ -55,6 +56,26 @@ def clip_vocabulary(folder: Path) -> int:
     ends = [f"{symbol}</w>" for symbol in symbols]
     words = [[*word[:-1], f"{word[-1]}</w>"] for word in WORDS]
     return _pairs(folder, words, [], [*symbols, *ends], ["<|startoftext|>", "<|endoftext|>"])
+
+
+def modernbert_tokenizer() -> Any:
+    """A tokenizer in the manner of ModernBERT, as transformers 5 keeps it: one file, its marks behind the words."""
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    merges = byte_pairs([["Ġ", *word] for word in WORDS])
+    entries = [*byte_symbols(), *("".join(pair) for pair in merges), "[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    places = {entry: place for place, entry in enumerate(entries)}
+    tokenizer = Tokenizer(models.BPE(places, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    marks = [("[CLS]", places["[CLS]"]), ("[SEP]", places["[SEP]"])]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=marks)
+    names = {f"{mark.lower()}_token": f"[{mark}]" for mark in ("UNK", "CLS", "SEP", "PAD", "MASK")}
+    inputs = ["input_ids", "attention_mask"]
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=8192, model_input_names=inputs, **names
+    )
 
 
 def _pairs(

@@ -51,6 +51,8 @@ _QUARTILES_APART = 1.349
 _FADING = 4
 #: A text for nothing that scores more than this, in standard deviations, takes what is above it from every label.
 _NOTHING = 2.5
+#: Frames that are scored at once: an hour has 90 000, each to be compared with all rivals.
+_ROWS_AT_ONCE = 4096
 
 
 class Usual(NamedTuple):
@@ -197,11 +199,17 @@ class AudioScorer(_Scorer):
         return np.asarray(heard.embeddings[best], np.float32)
 
     def timed(self, query: Query, heard: Heard) -> Query:
-        """The query with the times at which each of its rows is heard, for a clip that is longer than a window."""
-        if not len(query) or heard.whole:
+        """The query with the times at which each of its rows is heard, where the encoder can tell.
+
+        That is in a clip which is longer than a window, and in any clip by an encoder of frames.
+        """
+        if not len(query) or (heard.whole and heard.frames is None):
             return query
-        z = self.standardise(heard.embeddings, query.phrases)
-        return replace(query, times=tuple(times_of(row, heard.starts_s, heard.window_s, heard.active) for row in z.T))
+        rows, starts_s, length_s = heard.frames or (heard.embeddings, heard.starts_s, heard.window_s)
+        some = range(0, len(rows), _ROWS_AT_ONCE)
+        z = [self.standardise(rows[at : at + _ROWS_AT_ONCE].astype(np.float32), query.phrases) for at in some]
+        times = (times_of(row, starts_s, length_s, heard.active) for row in np.concatenate(z).T)
+        return replace(query, times=tuple(times))
 
 
 class ImageScorer(_Scorer):

@@ -37,6 +37,8 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.open_clip_tokens`: the features that an open_clip model's embedding is pooled from.
 - :mod:`~zsavs.models.imagebind`: ImageBind, a joint space.
 - :mod:`~zsavs.models.pe_av`: PE-AV, a joint space.
+- :mod:`~zsavs.models.pe_audio`: PE-A-Frame, audio and text, 25 times a second.
+- :mod:`~zsavs.models.pe_text`: the text tower of both.
 - :mod:`~zsavs.models.ast`: AST, an audio tagger.
 - :mod:`~zsavs.models.blip`: BLIP, an image captioner.
 - :mod:`~zsavs.models.whisper_captioner`: Whisper, an audio captioner.

@@ -16,12 +16,20 @@ from zsavs.errors import InputError, UnknownName
 from zsavs.models.adapter import Adapter
 from zsavs.models.audio_windows import answers_by_clip, mono_windows
 from zsavs.models.batching import in_batches, inference
-from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_FILES, check_tokenizer, needing
+from zsavs.models.checkpoints import (
+    MODEL_FILES,
+    PREPROCESSOR_FILES,
+    TOKENIZER_FILES,
+    check_tokenizer,
+    load_model,
+    needing,
+)
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_images, check_phrases
 from zsavs.models.outputs import normalise, unit_rows
+from zsavs.models.pe_text import first_tokens, leave_out_last_norm
 from zsavs.models.pseudo_words import differentiably, mean_of_tokens, with_place
-from zsavs.models.runtime import import_transformers
+from zsavs.models.runtime import import_transformers, load_part
 from zsavs.models.text_memo import TextMemo
 from zsavs.protocols import Pull
 from zsavs.storage.memo import Memo
@@ -80,6 +88,17 @@ def _repair(transformers: Any) -> None:
     }
 
 
+def with_all_outputs(config: Any) -> Any:
+    """A PE-AV configuration whose image tower has the outputs that it names, in place.
+
+    They are "num_classes" there, which became the number of labels up to transformers 5.0. In 5.24 it is read and not
+    used: the tower has two outputs, the default, and published weights are refused for their sizes.
+    """
+    vision = config.audio_video_config.video_config.vision_config
+    vision.num_labels = getattr(vision, "num_classes", vision.num_labels)
+    return config
+
+
 class PeAvEncoder(Adapter):
     """Audio clips, images and texts to embeddings in PE-AV's space (:class:`zsavs.protocols.JointEncoder`).
 
@@ -136,6 +155,7 @@ class PeAvEncoder(Adapter):
             raise UnknownName("text head of PE-AV", str(text), _TEXTS)
         check_tokenizer(tokenizer, model.config.text_config.vocab_size, card.source)
         super().__init__(model, card, device)
+        leave_out_last_norm(self.model.text_model)
         self.feature_extractor, self.video_processor, self.tokenizer = feature_extractor, video_processor, tokenizer
         self.space = f"pe_av:{card.source}" + ("" if text == "both" else f":{text}")
         self.batch_size, self.window_s, self.text = batch_size, window_s, text
@@ -152,9 +172,12 @@ class PeAvEncoder(Adapter):
         Raises:
             MissingWeights, WeightsError: as :meth:`load`.
         """
+        model, *others = cls.parts
         with without_notes():
             _repair(import_transformers())
-            return super().read_parts(folder, dtype)
+            config = with_all_outputs(load_part("PeAudioVideoConfig", folder))
+            whole = load_model(model, folder, dtype, config=config)
+        return [whole, *(load_part(name, folder) for name in others)]
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         """Embed N clips of any rate, length and channel count: (N, D), unit rows. None give (0, D).
@@ -212,7 +235,7 @@ class PeAvEncoder(Adapter):
         video = self.model.video_model
         frames = torch.cat([self._frame(image) for image in images])
         with inference(_MODEL):
-            # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.23).
+            # Not get_video_embeds, which asks for a method that the model does not have (transformers 5.24).
             encoded = video.video_encoder(pixel_values_videos=copy_to_device(frames, self.device, self.model.dtype))
             return unit_rows(video.video_head(encoded.pooler_output), _MODEL)
 
@@ -276,8 +299,8 @@ class PeAvEncoder(Adapter):
         from torch.nn import functional
 
         heads = {"sound": self.model.audio_model.text_audio_head, "picture": self.model.video_model.text_video_head}
-        # Not get_text_audio_embeds, which forgets to ask for the hidden states that it reads (transformers 5.23).
-        hidden = self.model.text_model(**inputs, output_hidden_states=True).hidden_states[-1][:, 0]
+        # Not get_text_audio_embeds, which asks for a method that the model does not have (transformers 5.24).
+        hidden = first_tokens(self.model.text_model, **inputs)
         read = [
             functional.normalize(head(hidden).float(), dim=-1)
             for name, head in heads.items()

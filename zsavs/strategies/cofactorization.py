@@ -16,12 +16,11 @@ from zsavs.algebra.factorization import factorise
 from zsavs.algebra.joint_factorization import Side, descend
 from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration.abstention import check_limits, evidence_to_query
-from zsavs.calibration.heard import HOP_S, WINDOW_S, Heard
+from zsavs.calibration.heard import Heard
 from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.decomposition.embedded_clip import EmbeddedClipEncoder
 from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.language.vocabulary import load_vocabulary
-from zsavs.media.activity import audible_windows
 from zsavs.protocols import AudioTokenEncoder, ImageTokenEncoder
 from zsavs.types import AudioClip, AVSample, Query
 
@@ -169,10 +168,9 @@ class Cofactorization:
 
     def _clearest(self, clip: AudioClip, heard: Heard) -> list[AudioClip]:
         """Of the audible windows those in which each of the best labels is heard best, in order of time."""
-        windows = [window for _, window in audible_windows(clip, WINDOW_S, HOP_S)]
         z = self.audio_scorer.standardise(heard.embeddings, self.vocabulary)  # (W, K)
         best = (-z.max(axis=0)).argsort(kind="stable")[: max(self.top_k, 1)]
-        return [windows[row] for row in sorted({int(z[:, label].argmax()) for label in best})]
+        return [heard.window(clip, row) for row in sorted({int(z[:, label].argmax()) for label in best})]
 
     def _query(self, audio: NDArray[np.float32], image: NDArray[np.float32]) -> Query:
         began = time.perf_counter()

@@ -29,7 +29,7 @@ def check_encoder(
 
     Unit float32 rows in one space, one for each item in order, none for none; the same bits twice; a batch equals its
     items one by one within ``tolerance``; mono equals dual mono exactly; different items and texts differ; a phrase's
-    embedding does not depend on its neighbours.
+    embedding does not depend on its neighbours. Of an :class:`AudioFrameEncoder` the same of each frame.
 
     Raises:
         ContractError: what the encoder does otherwise.
@@ -67,6 +67,26 @@ def check_encoder(
         clip = sides[1][1][0]
         same = np.array_equal(*(verb(encoder, "encode_audio")([one]) for one in mono_and_dual(clip)))
         require(same, "encode_audio: mono and dual mono give the same bits.")
+    if hasattr(encoder, "encode_audio_frames"):
+        _check_frames(encoder, sides[1][1], widths.pop(), tolerance)
+
+
+def _check_frames(encoder: Any, clips: Sequence[AudioClip], width: int, tolerance: float) -> None:
+    encode, frame_s = verb(encoder, "encode_audio_frames"), getattr(encoder, "frame_s", 0)
+    require(frame_s > 0, "an encoder of frames says how long they are in `frame_s`, in seconds.")
+    together, again = encode(clips), encode(clips)
+    require(len(together) == len(clips), f"encode_audio_frames: one array for each of {len(clips)} clips.")
+    for clip, rows, same in zip(clips, together, again, strict=True):
+        require(rows.dtype == np.float32 and rows.shape[1:] == (width,), f"encode_audio_frames: (F, {width}) float32.")
+        most = clip.duration_s / frame_s + 1
+        require(most - 2 < len(rows) <= most, f"encode_audio_frames: a frame for every {frame_s} s, got {len(rows)}.")
+        require(bool(np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-4)), "encode_audio_frames: unit rows.")
+        require(np.array_equal(rows, same), "encode_audio_frames: the same call twice gives the same bits.")
+        alone = encode([fresh(clip)])[0]
+        close(rows, alone, tolerance, "encode_audio_frames: a batch equals its clips one by one")
+    mono, dual = (encode([one])[0] for one in mono_and_dual(clips[0]))
+    require(np.array_equal(mono, dual), "encode_audio_frames: mono and dual mono give the same bits.")
+    require(encode([]) == [], "encode_audio_frames: no clips give no arrays.")
 
 
 def check_captioner(captioner: Captioner | AudioCaptioner, items: Sequence[Any] | None = None) -> None:
