@@ -46,7 +46,7 @@ def weights(source: str) -> set[str]:
 
 def test_all_are_here_and_small() -> None:
     assert set(WRITTEN) == set(SOURCES)
-    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 3_500_000
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file()) < 4_500_000
     assert {f"{source.rpartition('/')[2]}.npz" for source in SOURCES} == {
         path.name for path in (GOLDEN / "answers").iterdir()
     }
