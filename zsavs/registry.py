@@ -7,6 +7,8 @@ Entry points are read when a name is asked for and imported when it is built. A 
 - a data set under ``zsavs.datasets``:    ``my_set = "my_package.my_set:MySet"``
 - a decomposition under ``zsavs.decompositions``: ``my_way = "my_package.my_way:MyWay"``
 
+A strategy that is not installed is named by where it is, ``my_idea:MyIdea``.
+
 ``examples/plugin_package`` is such a package. A built-in name wins over a plug-in of the same name; a plug-in that
 cannot be imported is reported by name.
 """
@@ -17,7 +19,7 @@ import importlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from zsavs.errors import BrokenInstallation, UnknownName
+from zsavs.errors import BrokenInstallation, InputError, UnknownName, first_line
 from zsavs.language.vocabulary import vocabulary_names
 from zsavs.presets import PRESETS
 
@@ -183,12 +185,15 @@ def list_components(kind: str) -> list[str]:
 
 
 def find_component(kind: str, name: str) -> Any:
-    """Import the class behind a name.
+    """Import the class behind a name; of a strategy also behind "module:Class".
 
     Raises:
         UnknownName: no such kind, or nothing of that name.
+        InputError: a module that was named cannot be imported, or has no such strategy.
         BrokenInstallation: it is registered and cannot be imported.
     """
+    if kind == "strategy" and ":" in name:
+        return _strategy_at(name)
     home = _BUILT_IN.get(kind, {}).get(name)
     if home is None:
         # Only now, as it reads the metadata of every installed package.
@@ -206,6 +211,30 @@ def find_component(kind: str, name: str) -> Any:
             ) from error
     module, _, attribute = home.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def _strategy_at(place: str) -> Any:
+    """The class at "module:Class", which is somebody's own.
+
+    Raises:
+        InputError: the module cannot be imported, or what is there is no strategy; says which there are.
+    """
+    module, _, name = place.partition(":")
+    try:
+        home = importlib.import_module(module)
+    except Exception as error:  # it is somebody else's code
+        raise InputError(
+            f"strategy {place!r}: the module {module!r} cannot be imported ({type(error).__name__}: "
+            f"{first_line(error)}); give module:Class, from the folder that holds the module."
+        ) from error
+    found = getattr(home, name, None)
+    if not callable(getattr(found, "query", None)):
+        classes = [key for key, value in vars(home).items() if isinstance(value, type) and hasattr(value, "query")]
+        raise InputError(
+            f"strategy {place!r}: {module} has no class {name!r} with query(samples); it has: "
+            f"{', '.join(classes) or 'none'}."
+        )
+    return found
 
 
 def _plug_ins(kind: str) -> dict[str, EntryPoint]:

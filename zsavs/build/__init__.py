@@ -16,7 +16,7 @@ from zsavs.build.availability import first_preset_here, missing_roles, missing_w
 from zsavs.build.comparison import compare
 from zsavs.build.one_call import segment
 from zsavs.build.parts import build_encoders, build_parts
-from zsavs.build.pipeline_key import NESTED, pipeline_key
+from zsavs.build.pipeline_key import NESTED, described, pipeline_key
 from zsavs.build.pipelines import build_pipeline
 from zsavs.build.settable import described_components, settable, settings_for, used_roles
 
@@ -26,6 +26,7 @@ __all__ = [
     "build_parts",
     "build_pipeline",
     "compare",
+    "described",
     "described_components",
     "first_preset_here",
     "missing_roles",

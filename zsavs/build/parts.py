@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from zsavs.presets import PRESETS, Part, find_preset
 from zsavs.registry import ROLES, find_component
 
 __all__ = ["Parts", "build_encoders", "build_parts"]
+
+log = logging.getLogger(__name__)
 
 
 def build_parts(
@@ -78,6 +81,7 @@ class Parts:
         check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
+        self._own_labels = vocabulary is None
         self.bank = None if bank is None else UserBank(bank)  # read now, before any model is loaded
         self.built: dict[str, Any] = {}
         #: Parts that a loaded part of the same role goes around, by that role and their name.
@@ -193,7 +197,8 @@ class Parts:
     def fill(self, cls: Any, settings: dict[str, Any], what: str, inner: Mapping[str, Any] | None = None) -> Any:
         """Call a constructor: parameters named after a role get that component, ``vocabulary`` gets the labels.
 
-        One whose default is None is left out, unless the component is there for another part or is named.
+        One whose default is None is left out, unless the component is there for another part or is named. Labels that
+        are the preset's leave the default of somebody else's class as it is.
 
         Args:
             inner: by role, components that are not the pipeline's own.
@@ -205,15 +210,35 @@ class Parts:
         supplied = {**(inner or {})}
         asked = [name for name in parameters if name in ROLES and name not in supplied]
         supplied |= {name: self.get(name, what) for name in asked if not self._spared(name, parameters[name])}
-        if "vocabulary" in parameters:
-            supplied["vocabulary"] = self.vocabulary
-        if "silent" in parameters:
-            supplied["silent"] = self.plan.silent
+        labels = {"vocabulary": self.vocabulary, "silent": self.plan.silent}
+        supplied |= {
+            name: value
+            for name, value in labels.items()
+            if name in parameters and not (self._keeps(cls, name) and (name == "silent" or self._own_labels))
+        }
         free = [name for name in parameters if name not in supplied]
         for name in settings:
             if name not in free:
                 raise UnknownName(f"setting of {what}", name, [*free, *ROLES])
         return cls(**supplied, **settings)
+
+    def preset_settings(self, cls: Any) -> dict[str, Any]:
+        """Those of the preset's settings that a constructor takes, and that are its own to set."""
+        taken = inspect.signature(cls).parameters
+        return {
+            name: value for name, value in self.plan.settings.items() if name in taken and not self._keeps(cls, name)
+        }
+
+    def _keeps(self, cls: Any, name: str) -> bool:
+        """Whether a parameter has a default that somebody else has chosen, which no preset knows anything of."""
+        maker = next((base for base in getattr(cls, "__mro__", ()) if "__init__" in vars(base)), cls)
+        default = inspect.signature(cls).parameters[name].default
+        if default is inspect.Parameter.empty or maker.__module__.partition(".")[0] == "zsavs":
+            return False
+        log.info(
+            "%s keeps its own default %s=%.60r; the preset %r has another", cls.__name__, name, default, self.preset
+        )
+        return True
 
     def _spared(self, role: str, parameter: inspect.Parameter) -> bool:
         """Whether a part that a constructor can do without is not there anyway: neither built yet nor named."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zsavs.language.vocabulary import load_vocabulary
 from zsavs.pipeline import Pipeline
 from zsavs.presets import find_preset
 from zsavs.storage.run_key import weight_states
-from zsavs.storage.source_code import code_digests, digest
+from zsavs.storage.source_code import code_digests, digest, is_own_code
 
-__all__ = ["NESTED", "pipeline_key"]
+__all__ = ["NESTED", "described", "pipeline_key"]
 
 #: The entries of a key that are mappings, to be compared entry by entry.
 NESTED = ("code", "weights", "preset_parts", "preset_settings")
 
+#: How far within a component another one may lie; longer values and lists are known by a digest, or not looked into.
+_DEPTH, _LONG, _MANY = 3, 120, 64
 #: Modules that every pipeline runs.
 _EVERY = ("zsavs.pipeline", "zsavs.build.pipelines")
 
@@ -63,7 +69,67 @@ def pipeline_key(
 
 def _components(pipe: Pipeline) -> list[Any]:
     stages = (pipe.strategy, pipe.grounder, pipe.verifier, pipe.segmenter, pipe.tracker)
-    return [component for component in (*stages, *pipe.components) if component is not None]
+    known = [component for component in (*stages, *pipe.components) if component is not None]
+    return [*known, *(inner for component in known for inner in _held(component) if is_own_code(inner))]
+
+
+def described(component: Any) -> dict[str, Any]:
+    """What an object holds, as plain JSON values by the names of its attributes: its settings, as they are now.
+
+    Texts and numbers are as they are, private ones too; arrays, long values and lists of others by a digest. Private
+    lists and what was computed once (``cached_property``) are memory and no settings. Of another object, its own.
+    """
+    return _described(component, 0)
+
+
+def _described(component: Any, depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"class": f"{type(component).__module__}:{type(component).__qualname__}"}
+    for name, value in sorted(_attributes(component).items()):
+        if isinstance(value, bool | int | float | str | None):
+            found[name] = value if len(repr(value)) < _LONG else digest(repr(value).encode())
+        elif isinstance(value, np.ndarray):
+            found[name] = digest(f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes())
+        elif name.startswith("_"):
+            continue
+        elif isinstance(value, list | tuple | set | frozenset | Mapping):
+            texts = [
+                json.dumps(_plain(one), sort_keys=True)
+                for one in (value.items() if isinstance(value, Mapping) else value)
+            ]
+            found[name] = digest("\n".join(texts if isinstance(value, list | tuple) else sorted(texts)).encode())
+        elif callable(value) and hasattr(value, "__qualname__"):
+            found[name] = value.__qualname__
+        elif is_own_code(value) and depth < _DEPTH:
+            found[name] = _described(value, depth + 1)
+        else:
+            found[name] = type(value).__qualname__
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value in a list: plain ones as they are, others by their kind."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, bool | int | float | str | None) else type(value).__qualname__
+
+
+def _attributes(component: Any) -> dict[str, Any]:
+    """The attributes of an object, without those that it has computed for itself."""
+    return {
+        name: value
+        for name, value in getattr(component, "__dict__", {}).items()
+        if not isinstance(inspect.getattr_static(type(component), name, None), functools.cached_property)
+    }
+
+
+def _held(component: Any, depth: int = 0) -> Iterator[Any]:
+    """The objects that an object holds, and those that they hold."""
+    for value in _attributes(component).values():
+        for inner in value if isinstance(value, list | tuple) and len(value) < _MANY else (value,):
+            if hasattr(inner, "__dict__") and not isinstance(inner, type):
+                yield inner
+                if depth < _DEPTH and is_own_code(inner):
+                    yield from _held(inner, depth + 1)
 
 
 def _tables() -> dict[str, str]:

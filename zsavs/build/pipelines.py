@@ -37,7 +37,8 @@ def build_pipeline(
     """Build a pipeline from names. Nothing is downloaded; weights that are not here raise an error that says how.
 
     Args:
-        strategy: a name (``zsavs.list_components("strategy")``), or an object with ``query(samples)``.
+        strategy: a name (``zsavs.list_components("strategy")``), or where a class of your own is, "module:Class"; or an
+            object with ``query(samples)``. What the class has a default for, no preset sets.
         preset: names one checkpoint for each role (``zsavs.list_components("preset")``).
         device: "auto" (CUDA, then MPS, then the CPU), "cpu", "cuda", "cuda:1", "mps".
         dtype: "auto" (bfloat16 where the card computes in it and the model allows it), "float32", "bfloat16",
@@ -74,8 +75,7 @@ def build_pipeline(
     _say_limits(preset)
     decomposer = _decomposer(parts, wanted, decomposition)
     if isinstance(strategy, str):
-        taken = inspect.signature(wanted).parameters
-        settings = {**{name: value for name, value in parts.plan.settings.items() if name in taken}, **settings}
+        settings = {**parts.preset_settings(wanted), **settings}
         encoder = _component_encoder(decomposer, wanted, f"strategy {strategy!r}")
         name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}", encoder)
     else:
@@ -134,8 +134,9 @@ def _decomposer(parts: Parts, strategy: Any, decomposition: str | Decomposer | N
     cls = find_component("decomposition", decomposition)
     taken, what = inspect.signature(cls).parameters, f"decomposition {decomposition!r}"
     joint = "audio_text" in taken and _audio_role(strategy) == "joint"
-    settings = {name: value for name, value in parts.plan.settings.items() if name in taken}
-    decomposer: Decomposer = parts.fill(cls, settings, what, {"audio_text": parts.get("joint", what)} if joint else {})
+    decomposer: Decomposer = parts.fill(
+        cls, parts.preset_settings(cls), what, {"audio_text": parts.get("joint", what)} if joint else {}
+    )
     return decomposer
 
 

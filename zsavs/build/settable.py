@@ -19,11 +19,11 @@ _SUPPLIED = ("vocabulary", "silent", "card", "device", *ROLES)
 _STAGES = ("grounder", "verifier", "segmenter", "tracker")
 
 
-def settable(strategy: str, preset: str, parts: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+def settable(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
     """What can be set of a strategy, and under "role.name" of the parts that its pipeline is made of.
 
     Args:
-        strategy, preset: names.
+        strategy, preset: names; of a strategy that is an object, nothing can be set any more but its pipeline's parts.
         parts: by role, what stands in place of the preset's parts: "name", "name:checkpoint" or an object, of which
             nothing can be set any more.
 
@@ -33,32 +33,35 @@ def settable(strategy: str, preset: str, parts: Mapping[str, Any]) -> dict[str, 
     Raises:
         UnknownName, BrokenInstallation: as :func:`zsavs.build_pipeline`.
     """
-    known = dict(_own(find_component("strategy", strategy)))
+    known = dict(_own(find_component("strategy", strategy))) if isinstance(strategy, str) else {}
     for role, cls in _classes(strategy, preset, parts).items():
         known |= {f"{role}.{name}": parameter for name, parameter in _own(cls)}
     return known
 
 
-def used_roles(strategy: str, preset: str, parts: Mapping[str, Any]) -> set[str]:
+def used_roles(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> set[str]:
     """The roles of the parts that a strategy's pipeline is made of; arguments as for :func:`settable`."""
     return {*_classes(strategy, preset, parts), *(role for role in parts if role in _asked(strategy))}
 
 
-def settings_for(strategies: Sequence[str], preset: str, given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def settings_for(
+    strategies: Sequence[str] | Mapping[str, Any], preset: str, given: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """For each of several strategies, those of the given arguments of :func:`zsavs.build_pipeline` that it has.
 
     Args:
-        strategies, preset: names.
+        strategies, preset: names; or strategies by the names that they have here, each a name or an object.
         given: parts by role, settings of strategies by name, and settings of parts by "role.name".
 
     Raises:
         UnknownName: a setting that none of the strategies and none of their parts have.
     """
+    named = strategies if isinstance(strategies, Mapping) else {name: name for name in strategies}
     parts = {role: part for role, part in given.items() if role in ROLES}
     settings = {name: value for name, value in given.items() if name not in ROLES}
     if not settings:
-        return {strategy: dict(parts) for strategy in strategies}
-    known = {strategy: settable(strategy, preset, parts) for strategy in strategies}
+        return {name: dict(parts) for name in named}
+    known = {name: settable(strategy, preset, parts) for name, strategy in named.items()}
     for name in settings:
         if not any(name in own for own in known.values()):
             raise UnknownName(f"setting of {', '.join(strategies)}", name, {n for own in known.values() for n in own})
@@ -87,14 +90,16 @@ def _described(role: str, name: str) -> str:
     return f"{name} ({', '.join(checkpoints)})" if checkpoints else name
 
 
-def _asked(strategy: str) -> set[str]:
-    """The roles that a strategy's constructor asks for, and the stages after it."""
-    return {*_STAGES, *(name for name in inspect.signature(find_component("strategy", strategy)).parameters)} & {*ROLES}
+def _asked(strategy: str | Any) -> set[str]:
+    """The roles that a strategy's constructor asks for, and the stages after it; of one that is built, these alone."""
+    asked = inspect.signature(find_component("strategy", strategy)).parameters if isinstance(strategy, str) else ()
+    return {*_STAGES, *asked} & {*ROLES}
 
 
-def _classes(strategy: str, preset: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+def _classes(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> dict[str, Any]:
     """By role, the class of each part of a strategy's pipeline that is built from a name."""
-    plan, stages = find_preset(preset), getattr(find_component("strategy", strategy), "stages", {})
+    wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
+    plan, stages = find_preset(preset), getattr(wanted, "stages", {})
     classes: dict[str, Any] = {}
     waiting = sorted(_asked(strategy))
     while waiting:

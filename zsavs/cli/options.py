@@ -9,7 +9,7 @@ import typer
 
 from zsavs.cli import console
 from zsavs.cli.overrides import complete_part
-from zsavs.cli.parsing import place, text
+from zsavs.cli.parsing import place, strategy, text
 
 __all__ = [
     "DATA",
@@ -83,9 +83,9 @@ Strategies: TypeAlias = Annotated[
         "--methods",
         "--method",
         metavar="NAME",
-        parser=text,
+        parser=strategy,
         autocompletion=complete("strategy"),
-        help="one of 'zsavs list strategy'; give it several times for several; all if left out",
+        help="one of 'zsavs list strategy', or module:Class of your own; several times for several; all if left out",
         rich_help_panel=METHOD,
     ),
 ]

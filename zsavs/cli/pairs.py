@@ -127,7 +127,7 @@ def answer_pairs(
             bar.advance()
             bar.describe(f"running {name}")
             for pair, own in readable:
-                stem = pair.stem if len(names) == 1 else f"{pair.stem}_{name}"
+                stem = pair.stem if len(names) == 1 else f"{pair.stem}_{name.replace(':', '.')}"
                 try:
                     own[name] = _answer(pipe, pair.sample, out, stem, f"{name} · {models.preset}", label_set)
                 except OutputError:  # what cannot be written now cannot be written for the next pair either

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,19 @@ import typer
 
 from zsavs.errors import InputError, UnknownName
 
-__all__ = ["dataset_options", "moment", "not_negative", "number", "pairs", "place", "positive", "rate", "shard", "text"]
+__all__ = [
+    "dataset_options",
+    "moment",
+    "not_negative",
+    "number",
+    "pairs",
+    "place",
+    "positive",
+    "rate",
+    "shard",
+    "strategy",
+    "text",
+]
 
 
 def text(value: str) -> str:
@@ -23,6 +36,18 @@ def text(value: str) -> str:
         raise typer.BadParameter("must not be empty")
     if value.startswith("--"):
         raise typer.BadParameter(f"needs a value, and got the option {value}")
+    return value
+
+
+def strategy(value: str) -> str:
+    """The name of a strategy, or module:Class, of which modules in the working folder are found too, after all others.
+
+    Raises:
+        typer.BadParameter: as :func:`text`.
+    """
+    here = str(Path.cwd())
+    if ":" in text(value) and not {here, ""} & set(sys.path):
+        sys.path.append(here)
     return value
 
 

@@ -26,9 +26,10 @@ class Plan:
     """What is run; a run is resumed only under the same plan.
 
     Args:
-        strategies: names.
+        strategies: names, where classes of your own are ("my_idea:MyIdea"), or objects with ``query(samples)``. An
+            object is called by its class, by ``Class-2`` where there are several; what it holds is part of the key.
         preset, device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`zsavs.build_pipeline`, by name.
-        parts: by role, "name" or "name:checkpoint" in place of the preset's part.
+        parts: by role, "name" or "name:checkpoint" in place of the preset's part, or an object.
         settings: of the strategies and parts that have them, by name or "role.name", plain values.
         suites: names of metric suites beside J and F at 0.5; None for the data set's own.
         audio: some of "recorded", "silent" and "shuffled", see :data:`AUDIO`.
@@ -41,10 +42,10 @@ class Plan:
 
     Raises:
         UnknownName: a kind of audio that there is not.
-        InputError: no strategy, or a batch size, limit or shard that cannot be.
+        InputError: no strategy, one that cannot be asked, or a batch size, limit or shard that cannot be.
     """
 
-    strategies: tuple[str, ...]
+    strategies: tuple[str | Any, ...]
     preset: str = "base"
     device: str = "auto"
     dtype: str = "auto"
@@ -57,9 +58,9 @@ class Plan:
     smooth: float = 0.0
     whole_video: bool | None = None
     shard: tuple[int, int] = (0, 1)
-    decomposition: str | None = None
+    decomposition: str | Any | None = None
     stereo: bool = False
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +72,22 @@ class Plan:
             raise InputError(f"shard {part + 1}/{parts}: the first of n shards is 1/n and the last is n/n.")
         if self.batch_size < 1 or (self.limit is not None and self.limit < 1) or not self.strategies:
             raise InputError("an evaluation needs a strategy, and batch_size and limit of at least 1.")
+        for strategy in self.strategies:
+            if isinstance(strategy, type) or not (isinstance(strategy, str) or hasattr(strategy, "query")):
+                raise InputError(f"strategies: expected names, or objects with query(samples), got {strategy!r:.60}.")
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The strategies by the names that they have in the run."""
+        found: dict[str, Any] = {}
+        for strategy in self.strategies:
+            name = free = strategy if isinstance(strategy, str) else type(strategy).__name__
+            number = 1
+            while free in found and found[free] is not strategy:
+                number += 1
+                free = f"{name}-{number}"
+            found[free] = strategy
+        return found
 
     def batches(self, count: int, videos: Sequence[Sequence[int]] | None = None) -> dict[int, Sequence[int]]:
         """The batches of this shard.

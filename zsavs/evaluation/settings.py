@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zsavs.build import NESTED, pipeline_key
+from zsavs.build import NESTED, described, pipeline_key
 from zsavs.datasets.base import Dataset
 from zsavs.evaluation.input_files import InputFiles
 from zsavs.evaluation.plan import AUDIO, CEILING, WHOLE_VIDEO, Plan
@@ -23,7 +23,7 @@ from zsavs.version import __version__
 __all__ = ["KEY", "KEY_NESTED", "run_settings"]
 
 #: The settings that are mappings, and the settings that say what the run was computed from, to compare and not to read.
-KEY_NESTED = (*NESTED, "annotations")
+KEY_NESTED = (*NESTED, "annotations", "objects")
 KEY = (*KEY_NESTED, "labels")
 
 #: The code that scores, and that puts results together.
@@ -62,6 +62,10 @@ def run_settings(
         # Batches are stored by number: with another list, of the same length too, a number means other items.
         "items_digest": hashlib.blake2b(json.dumps(list(items)).encode(), digest_size=8).hexdigest(),
         **{key: value for key, value in vars(plan).items() if key not in ("suites", "whole_video")},
+        "strategies": list(plan.named),
+        "decomposition": plan.decomposition if isinstance(plan.decomposition, str | None) else "an object",
+        "parts": {role: part if isinstance(part, str) else type(part).__name__ for role, part in plan.parts.items()},
+        "objects": {name: described(given) for name, given in _objects(plan).items()},
         **({} if batches is None else _of_whole_videos(plan, pipes, batches)),
         # What "auto" came to: numbers differ between kinds of devices, and not between two cards that share the work.
         "device": resolve_device(plan.device).type,
@@ -73,8 +77,16 @@ def run_settings(
     }
 
 
+def _objects(plan: Plan) -> dict[str, Any]:
+    """What the plan has that is no name, by what it is for."""
+    given = {**plan.named, **plan.parts, "decomposition": plan.decomposition}
+    return {name: value for name, value in given.items() if not isinstance(value, str | None)}
+
+
 def _of_whole_videos(plan: Plan, pipes: Mapping[str, Pipeline], batches: int) -> dict[str, Any]:
     """The settings that only a run over whole videos has."""
     tracker = next(iter(pipes.values())).tracker
-    named = plan.parts.get("tracker") or ("none" if tracker is None else type(tracker).__name__)
+    named = plan.parts.get("tracker")
+    if not isinstance(named, str):
+        named = "none" if tracker is None else type(tracker).__name__
     return {"protocol": WHOLE_VIDEO, "tracker": named, "batches": batches, "ceiling": CEILING in pipes}

@@ -74,4 +74,4 @@ def _cases(report: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str
     for strategy, cases in report["cases"].items():
         for kind, chosen in cases.items():
             for k, case in enumerate(chosen, 1):
-                yield strategy, case, f"visuals/{strategy}_{kind}_{k}.png"
+                yield strategy, case, f"visuals/{strategy.replace(':', '.')}_{kind}_{k}.png"

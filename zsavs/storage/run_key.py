@@ -7,6 +7,7 @@ is made by :mod:`zsavs.storage.source_code`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -118,9 +119,15 @@ def _within(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             changed.append(_of_files(name, a, b))
         elif a is None or b is None:
             changed.append(f"{name} is {'new' if a is None else 'no longer used'}")
-        else:
+        elif _is_digest(a) and _is_digest(b):
             changed.append(f"{name} has changed")
+        else:
+            changed.append(f"{name}: {a!r} then, {b!r} now")
     return changed
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]+", value) is not None
 
 
 def _is_state(value: Any) -> bool:

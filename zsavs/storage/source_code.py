@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from zsavs.errors import InputError
 
-__all__ = ["code_digests", "digest"]
+__all__ = ["code_digests", "digest", "is_own_code"]
 
 #: What shows answers and changes none, and what names the components, each of which is looked at by itself.
 _LEFT_OUT = ("zsavs.cli", "zsavs.draw", "zsavs.presets", "zsavs.registry", "zsavs.report", "zsavs.version")
@@ -68,6 +68,17 @@ def code_digests(components: Iterable[Any]) -> dict[str, str]:
         for name in _imported(own, package):
             waiting.append(("zsavs" if name.startswith("zsavs.") else home, name))
     return dict(sorted(found.items()))
+
+
+def is_own_code(component: Any) -> bool:
+    """Whether the class of an object is of zsavs or of the user, and not of an installed package or of Python's."""
+    module = type(component).__module__
+    path = _file_of(module)
+    if module.partition(".")[0] == "zsavs":
+        return True
+    if path is None:  # typed in
+        return module == "__main__"
+    return not any(path.resolve().is_relative_to(place) for place in _of_others())
 
 
 def digest(data: bytes) -> str:

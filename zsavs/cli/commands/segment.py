@@ -22,9 +22,9 @@ _Strategy = Annotated[
         "--methods",
         "--method",
         metavar="NAME",
-        parser=parsing.text,
+        parser=parsing.strategy,
         autocompletion=options.complete("strategy"),
-        help="one of 'zsavs list strategy'; the preset's own if left out",
+        help="one of 'zsavs list strategy', or module:Class of your own; the preset's own if left out",
         rich_help_panel=options.METHOD,
     ),
 ]
