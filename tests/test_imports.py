@@ -152,6 +152,9 @@ _SHARED += (
     "inputs",
     "label_space",
     "mask_logits",
+    "native.clap",
+    "native.grounding_dino",
+    "native.sam2",
     "outputs",
     "prompted_detection",
     "pe_text",
@@ -163,6 +166,7 @@ _SHARED += (
     "text_memo",
     "torch_compile",
     "video_memory",
+    "weight_file",
 )
 SHARED_BY_MODELS = {f"zsavs.models.{name}" for name in _SHARED}
 

@@ -11,37 +11,13 @@ own. They find this environment's torch behind their own packages, as the releas
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.environments import ROOT, make_environment, run_in
 from tools.imitation.catalogue import RELEASES, SOURCES
 
-__all__ = ["make_environment", "write_all"]
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def make_environment(release: str, folder: Path) -> Path:
-    """Make the environment of a release of transformers, if it is not there; returns its python."""
-    home = folder.resolve() / f"transformers-{release}"
-    python = home / "bin" / "python"
-    done = home / "made"
-    if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *RELEASES[release]], check=True)
-        own = subprocess.run(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        Path(own, "torch_of_another.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-        done.touch()
-    return python
+__all__ = ["write_all"]
 
 
 def write_all(out: Path, environments: Path, sources: Sequence[str]) -> None:
@@ -50,13 +26,11 @@ def write_all(out: Path, environments: Path, sources: Sequence[str]) -> None:
     Raises:
         CalledProcessError: an environment could not be made, or a release did not do it.
     """
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
-    settings |= {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     for source in sources:
         module, release = SOURCES[source]
         print(f"{source}: tools/imitation/{module}.py, transformers {release}", flush=True)
-        command = [make_environment(release, environments), "-m", "tools.imitation.one", source, out.resolve()]
-        subprocess.run(command, cwd=ROOT, env=settings, check=True)
+        python = make_environment(environments / f"transformers-{release}", RELEASES[release])
+        run_in(python, "tools.imitation.one", source, out.resolve())
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ What adapters share:
 - :mod:`~zsavs.models.adapter`: the class that adapters inherit, which loads a checkpoint.
 - :mod:`~zsavs.models.runtime`: device, dtype, and one part of a model from a folder.
 - :mod:`~zsavs.models.checkpoints`: a transformers model from a folder, without gaps, and its card.
+- :mod:`~zsavs.models.weight_file`: a single file of weights, read without running anything in it.
+- :mod:`~zsavs.models.native`: single files as their authors publish them, for the classes of transformers.
 - :mod:`~zsavs.models.inputs`: checks of phrases, audio clips, images and settings.
 - :mod:`~zsavs.models.batching`: many items through a model in batches that fit.
 - :mod:`~zsavs.models.device_copies`: tensors to a device and back.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from zsavs.errors import UnknownName
+from zsavs.errors import UnknownName, WeightsError
 from zsavs.models.checkpoints import bank_beside, card_for, load_model
 from zsavs.models.runtime import load_part, resolve_device, resolve_dtype, to_device
 from zsavs.storage.weights import WeightCard, locate
@@ -66,7 +66,8 @@ class Adapter:
 
         Args:
             checkpoint: a key of the class's ``cards``, any other repository of its kind in the hub cache, or a folder;
-                left out, the class's ``default``.
+                for some classes the path of a file as its authors publish it, too (:mod:`zsavs.models.native`); left
+                out, the class's ``default``.
             revision: branch, tag or commit of a hub repository.
             device, dtype: see :mod:`zsavs.models.runtime`.
             settings: those of the class. A bank that is left out, or None, is the one beside the weights.
@@ -81,9 +82,10 @@ class Adapter:
         checkpoint = checkpoint if str(checkpoint) else cls.default
         folder = locate(checkpoint, revision, cls.files_of(checkpoint))
         where = resolve_device(device)
+        read = cls.read_file if folder.is_file() else cls.read_parts
         make: Callable[..., Self] = cls  # a subclass, whose constructor takes these
         return make(
-            *cls.read_parts(folder, resolve_dtype(dtype, where, half_is_safe=cls.half_is_safe)),
+            *read(folder, resolve_dtype(dtype, where, half_is_safe=cls.half_is_safe)),
             card=card_for(cls.cards, checkpoint, folder),
             device=str(where),
             **cls.with_banks(folder, settings),
@@ -106,6 +108,19 @@ class Adapter:
         """
         model, *others = cls.parts
         return [load_model(model, folder, dtype), *(load_part(name, folder) for name in others)]
+
+    @classmethod
+    def read_file(cls, path: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """As :meth:`read_parts`, from a single file as its authors publish it.
+
+        Raises:
+            WeightsError: it cannot be read as this model, and where the class reads no such files.
+            MissingWeights: what the file lacks, as a tokenizer, is not on this machine.
+        """
+        raise WeightsError(
+            f"{path}: a single file, where {cls.__name__} loads a folder made by save_pretrained, or a repository of "
+            f"the hub as {cls.default}; give one of these."
+        )
 
     @classmethod
     def check_settings(cls, settings: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, TOKENIZER_
 from zsavs.models.clap_mel import ClapMel
 from zsavs.models.device_copies import copy_to_device, token_inputs
 from zsavs.models.inputs import check_clips, check_counts, check_phrases
+from zsavs.models.native import clap as native
 from zsavs.models.outputs import finite, normalise, unit_rows
 from zsavs.models.text_memo import TextMemo
 from zsavs.storage.memo import Memo
@@ -116,6 +118,12 @@ class ClapEncoder(Adapter):
         self._grids: Memo[NDArray[np.float32]] = Memo()
         self.sound_bank = sound_bank
         self.temperature = math.exp(-float(model.logit_scale_a))
+
+    @classmethod
+    def read_file(cls, path: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """The model, its feature extractor and its tokenizer, from LAION's own file
+        (:func:`zsavs.models.native.clap.read`)."""
+        return native.read(path, dtype)
 
     def encode_audio(self, clips: Sequence[AudioClip]) -> NDArray[np.float32]:
         """Embed N clips of any rate, length and channel count: (N, D), unit rows.

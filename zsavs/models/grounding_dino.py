@@ -20,6 +20,7 @@ from zsavs.models.device_copies import copy_to_cpu, copy_to_device, wait_for_cop
 from zsavs.models.grounding_dino_files import read_model
 from zsavs.models.grounding_dino_prompts import GroundingDinoPrompts, TokenPrompt
 from zsavs.models.inputs import check_shares
+from zsavs.models.native import grounding_dino as native
 from zsavs.models.outputs import check_finite
 from zsavs.models.prompted_detection import PromptedGrounder
 from zsavs.models.runtime import load_part
@@ -151,6 +152,12 @@ class GroundingDinoGrounder(PromptedGrounder[TokenPrompt]):
         """
         others = (load_part(name, folder) for name in ("AutoImageProcessor", "AutoTokenizer"))
         return [read_model(folder, dtype), *others]
+
+    @classmethod
+    def read_file(cls, path: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """The model, its image processor and its tokenizer, from IDEA's own file
+        (:func:`zsavs.models.native.grounding_dino.read`)."""
+        return native.read(path, dtype)
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], prompts: Sequence[TokenPrompt]) -> list[list[Found]]:
         """Ask each prompt of the image beside it: for each prompt, what each of its phrases found."""

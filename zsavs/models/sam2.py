@@ -3,8 +3,16 @@ classes of transformers. Images only; with the memory for videos: :mod:`zsavs.mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsavs.models.native import sam2 as native
 from zsavs.models.prompted_masks import PromptedSegmenter
 from zsavs.models.sam2_files import CARDS, COPIES, DEFAULT
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["CARDS", "DEFAULT", "Sam2Segmenter"]
 
@@ -15,3 +23,8 @@ class Sam2Segmenter(PromptedSegmenter):
     cards, default = CARDS, DEFAULT
     family, model_class, copies = "SAM 2", "Sam2Model", COPIES
     model_types = ("sam2_video", "sam2")
+
+    @classmethod
+    def read_file(cls, path: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """The model and its image processor, from Meta's own file (:func:`zsavs.models.native.sam2.read`)."""
+        return native.read(path, dtype, cls.model_class)

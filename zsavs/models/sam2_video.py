@@ -3,8 +3,16 @@ classes of transformers: masks that are followed through frames."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsavs.models.native import sam2 as native
 from zsavs.models.sam2_files import CARDS, COPIES, DEFAULT
 from zsavs.models.video_memory import VideoMemorySegmenter
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["CARDS", "DEFAULT", "Sam2VideoSegmenter"]
 
@@ -20,3 +28,8 @@ class Sam2VideoSegmenter(VideoMemorySegmenter):
     family, model_class, model_type, copies = "SAM 2", "Sam2VideoModel", "sam2_video", COPIES
     #: The part of a preset, by role and name, whose checkpoint it takes where none is named.
     checkpoint_of = ("segmenter", "sam2")
+
+    @classmethod
+    def read_file(cls, path: Path, dtype: torch.dtype) -> Sequence[Any]:
+        """The model and its image processor, from Meta's own file (:func:`zsavs.models.native.sam2.read`)."""
+        return native.read(path, dtype, cls.model_class)

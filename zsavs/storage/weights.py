@@ -79,7 +79,7 @@ class WeightCard:
         return {name: value for name, value in values.items() if name != "sha256" or value}
 
     def at(self, folder: Path) -> WeightCard:
-        """The card of the files found in ``folder``: its commit where the hub cache names it, else its path.
+        """The card of what was found at ``folder``: its commit where the hub cache names it, else its path.
 
         Weights that ship with the package have the revision of the package. A file of the user's own has no checksum
         here, as loading does not compute it.
@@ -88,7 +88,8 @@ class WeightCard:
             return dataclasses.replace(self, revision=f"zsavs {__version__}")
         if folder.parent.name == "snapshots":
             return dataclasses.replace(self, revision=folder.name)
-        return dataclasses.replace(self, source=str(folder), revision="local folder", sha256="")
+        where = "local file" if folder.is_file() else "local folder"
+        return dataclasses.replace(self, source=str(folder), revision=where, sha256="")
 
 
 def format_mb(size_mb: float) -> str:

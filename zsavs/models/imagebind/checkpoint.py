@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsavs.errors import InputError, MissingWeights, WeightsError, first_line
 from zsavs.models.imagebind.config import HUGE, ImageBindConfig
+from zsavs.models.weight_file import read_content
 from zsavs.storage.completeness import is_whole
 from zsavs.storage.files import read_text
 from zsavs.storage.weights import WeightCard, file_places, locate
@@ -111,23 +111,10 @@ def read(path: Path, config: ImageBindConfig = HUGE) -> ImageBind:
         WeightsError: it is broken, or holds other weights than those of ``config``; says which.
     """
     import torch
-    from safetensors.torch import load_file
 
     from zsavs.models.imagebind.towers import ImageBind
 
-    try:
-        if path.suffix == ".safetensors":
-            weights = load_file(path)
-        else:
-            # Files from before torch 1.6 are no zip archives and cannot be mapped.
-            weights = torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
-    except Exception as error:
-        # Whatever the bytes of a broken or foreign file provoke in the unpickler.
-        reason = first_line(error)
-        raise WeightsError(
-            f"{path}: cannot be read as a file of weights ({type(error).__name__}: {reason}); "
-            f"it is broken or something else. Get it again from {_URL}"
-        ) from error
+    weights = read_content(path, f"get it again from {_URL}")
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
         raise WeightsError(f"{path}: holds no weights by name but a {type(weights).__name__}; {DEFAULT} does.")
     with torch.device("meta"):  # shapes without numbers: those come from the file

@@ -1,0 +1,51 @@
+"""Which packages say what a native checkpoint means, and what is installed beside each."""
+
+from __future__ import annotations
+
+__all__ = ["PACKAGES", "RECIPES"]
+
+#: By the name of a golden file: the module of this package that writes it, which is also the environment's name.
+RECIPES: dict[str, str] = {
+    "sam2.1_hiera": "sam2",
+    "sam2_hiera": "sam2",
+    "groundingdino": "grounding_dino",
+    "clap_unfused": "clap",
+    "clap_fused": "clap",
+    # Not small: of the published files, which nobody may ship, the names and the shapes.
+    "sam2.1_hiera_tiny": "sam2",
+    "sam2.1_hiera_small": "sam2",
+    "sam2.1_hiera_base_plus": "sam2",
+    "sam2.1_hiera_large": "sam2",
+    "sam2_hiera_tiny": "sam2",
+    "groundingdino_swint_ogc": "grounding_dino",
+    "groundingdino_swinb_cogcoor": "grounding_dino",
+    "630k-audioset-best": "clap",
+    "630k-audioset-fusion-best": "clap",
+    "music_audioset_epoch_15_esc_90.14": "clap",
+}
+
+#: By module: the package itself, which is installed without what it asks for, and what it needs of that here.
+PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sam2": ("sam2==1.1.0", ("setuptools", "numpy==1.26.4", "hydra-core==1.3.2", "iopath==0.1.10", "tqdm", "pillow")),
+    "grounding_dino": (
+        "groundingdino-py==0.4.0",
+        (
+            *(
+                "setuptools",
+                "numpy==1.26.4",
+                "transformers==4.30.2",
+                "timm==0.9.16",
+                "opencv-python-headless==4.10.0.84",
+            ),
+            *("supervision==0.6.0", "addict", "yapf", "pycocotools"),
+        ),
+    ),
+    "clap": (
+        "laion-clap==1.1.7",
+        (
+            *("numpy==1.26.4", "transformers==4.30.2", "librosa==0.10.2", "torchlibrosa==0.1.0", "soundfile", "ftfy"),
+            *("braceexpand", "webdataset", "wget", "wandb", "scipy", "scikit-learn", "pandas", "h5py", "tqdm", "regex"),
+            *("progressbar", "setuptools"),
+        ),
+    ),
+}
