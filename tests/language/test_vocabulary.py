@@ -157,8 +157,7 @@ def test_a_home_that_is_not_there() -> None:
 
 def test_labels_in_place_of_a_file_name() -> None:
     """A list on the command line, longer than a file name may be."""
-    with pytest.raises((VocabularyError, UnknownName), match="dog, cat"):
-        load_vocabulary("dog, cat, " * 60)
+    assert load_vocabulary("dog, cat, " * 60) == ("dog", "cat")
 
 
 def test_an_unknown_name_suggests() -> None:

@@ -168,10 +168,11 @@ Vocabulary: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--vocabulary",
-        metavar="FILE|NAME",
+        metavar="FILE|NAME|LABELS",
         parser=text,
         autocompletion=complete("vocabulary"),
-        help="labels to choose from: a text file with one a line, or one of 'zsavs list vocabulary'",
+        help="labels to choose from: a file with one a line, JSON or CSV; one of 'zsavs list vocabulary'; or the "
+        'labels themselves, "maracas, trumpet"',
         rich_help_panel=MODELS,
     ),
 ]

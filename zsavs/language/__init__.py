@@ -1,6 +1,7 @@
 """Words: vocabularies, prompt templates, noun phrases, and which phrase means which label.
 
 - :mod:`~zsavs.language.vocabulary`: lists of labels, shipped or yours.
+- :mod:`~zsavs.language.label_lists`: labels out of a text: lines, bullets, one line, JSON, tables.
 - :mod:`~zsavs.language.word_forms`: words in one form, whatever their case, hyphens, article and number.
 - :mod:`~zsavs.language.meanings`: which labels mean the same.
 - :mod:`~zsavs.language.prompts`: prompt templates, and the ensemble over them.

@@ -9,8 +9,9 @@ from importlib import resources
 from pathlib import Path
 
 from zsavs.errors import UnknownName, VocabularyError
+from zsavs.language.label_lists import is_inline_list, labels_in
 from zsavs.language.word_forms import key_of
-from zsavs.storage.files import read_text
+from zsavs.storage.files import is_there, read_text
 
 __all__ = ["clean", "load_vocabulary", "vocabulary_names"]
 
@@ -32,8 +33,10 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
     """Read a list of labels.
 
     Args:
-        vocabulary: a shipped name ("everyday", "avsbench", "vpo"), the path of a UTF-8 text file with one label a
-            line (blank lines and lines that start with # are skipped), or the labels themselves.
+        vocabulary: a shipped name ("everyday", "avsbench", "vpo"); the path of a UTF-8 file with one label a line
+            (blank lines and lines that start with # are skipped), or in another of the forms of
+            :func:`zsavs.language.label_lists.labels_in`; the labels in one text ("maracas, trumpet"); or the labels
+            themselves.
 
     Returns:
         The labels in order, white space folded, each once: of labels that are the same words in another case, number
@@ -41,7 +44,10 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         UnknownName: a name that is neither shipped nor a file.
-        VocabularyError: the file is not there or cannot be read, or no label is left.
+        VocabularyError: the file is not there or cannot be read, is of no form that is known, or no label is left.
+
+    >>> load_vocabulary("maracas, trumpet")
+    ('maracas', 'trumpet')
     """
     if not isinstance(vocabulary, (str, Path)):
         labels = list(vocabulary) if isinstance(vocabulary, Iterable) else [vocabulary]
@@ -50,15 +56,17 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
         return clean(labels, "the vocabulary")
     if str(vocabulary) in vocabulary_names():
         text = (resources.files("zsavs") / "data" / "vocabularies" / f"{vocabulary}.txt").read_text(encoding="utf-8")
-        return clean(_lines(text), str(vocabulary))
+        return clean(labels_in(text, str(vocabulary)), str(vocabulary))
     path = Path(vocabulary)
+    if isinstance(vocabulary, str) and is_inline_list(vocabulary) and not is_there(path):
+        return clean(labels_in(vocabulary, "the vocabulary"), "the vocabulary")
     try:
         text = read_text(path.expanduser())
     except FileNotFoundError as error:
         if path.suffix or "/" in str(vocabulary):
             raise VocabularyError(f"{path}: no such file; give a text file with one label a line.") from error
         raise UnknownName(
-            "vocabulary", str(vocabulary), vocabulary_names(), "Or give the path of a text file."
+            "vocabulary", str(vocabulary), vocabulary_names(), 'Or give the path of a text file, or labels: "dog, cat".'
         ) from error
     except UnicodeDecodeError as error:
         raise VocabularyError(f"{path}: not UTF-8 text; save the list as UTF-8, one label a line.") from error
@@ -67,7 +75,7 @@ def load_vocabulary(vocabulary: str | Path | Sequence[str]) -> tuple[str, ...]:
         raise VocabularyError(
             f"{str(path)[:60]}: cannot be read ({reason}); give a text file, one label a line."
         ) from error
-    return clean(_lines(text), str(path))
+    return clean(labels_in(text, str(path), path.suffix.lower()), str(path))
 
 
 def clean(labels: Iterable[str], where: str) -> tuple[str, ...]:
@@ -96,7 +104,3 @@ def clean(labels: Iterable[str], where: str) -> tuple[str, ...]:
     if repeated:
         log.info("%s: left out %d repeated labels", where, repeated)
     return tuple(kept.values())
-
-
-def _lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if not line.lstrip().startswith("#")]
