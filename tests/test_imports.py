@@ -163,6 +163,8 @@ _SHARED += (
     "pseudo_words",
     "runtime",
     "sam2_files",
+    "sam3_files",
+    "sam3_vision",
     "text_memo",
     "torch_compile",
     "video_memory",

@@ -68,8 +68,8 @@ def test_unknown_names_suggest() -> None:
         build(preset="bas")
     with pytest.raises(UnknownName, match=r"no kind of component named 'strategies'; did you mean 'strategy'"):
         list_components("strategies")
-    with pytest.raises(UnknownName, match=r"no segmenter named 'sam'; did you mean 'sam2'"):
-        build(segmenter="sam")
+    with pytest.raises(UnknownName, match=r"no segmenter named 'sm2'; did you mean 'sam2'"):
+        build(segmenter="sm2")
     with pytest.raises(UnknownName, match="no vocabulary named 'everday'; did you mean 'everyday'"):
         build(vocabulary="everday")
     with pytest.raises(UnknownName, match=r"no strategy named ''\. Choose from: .*audio_to_text"):

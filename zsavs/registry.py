@@ -93,6 +93,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "owlv2": "zsavs.models.owlv2:Owlv2Grounder",
         "peaks": "zsavs.grounding.peaks:PeakRegions",
         "refined": "zsavs.grounding.refined_boxes:RefinedBoxes",
+        "sam3": "zsavs.models.sam3:Sam3Grounder",
         "segments": "zsavs.grounding.segment_proposals:SegmentProposals",
         "toy": "zsavs.testing.toy:ToyGrounder",
         "toy_peaks": "zsavs.testing.toy:ToyPeaks",
@@ -110,6 +111,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "edgetam": "zsavs.models.edgetam:EdgeTamSegmenter",
         "from_grounder": "zsavs.segmentation.grounder_masks:FromGrounder",
         "sam2": "zsavs.models.sam2:Sam2Segmenter",
+        "sam3": "zsavs.models.sam3:Sam3Segmenter",
         "toy": "zsavs.testing.toy:ToySegmenter",
         "u2net": "zsavs.models.u2net:U2NetSegmenter",
     },
@@ -118,6 +120,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "edgetam_video": "zsavs.models.edgetam_video:EdgeTamVideoSegmenter",
         "none": "zsavs.tracking.untracked:untracked",
         "sam2_video": "zsavs.models.sam2_video:Sam2VideoSegmenter",
+        "sam3_video": "zsavs.models.sam3_video:Sam3VideoSegmenter",
     },
     "decomposition": {
         "nmf": "zsavs.decomposition.nmf:SpectrogramNMF",

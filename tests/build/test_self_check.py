@@ -41,10 +41,13 @@ ROLE_OF = {
     "mm_grounding_dino": "grounder",
     "omdet": "grounder",
     "owlv2": "grounder",
+    "sam3": "grounder",
     "sam2": "segmenter",
     "edgetam": "segmenter",
+    "sam3_segmenter": "segmenter",
     "sam2_video": "tracker",
     "edgetam_video": "tracker",
+    "sam3_video": "tracker",
 }
 OF_FILES: dict[str, tuple[str, Callable[[], Any]]] = {
     "yamnet": ("audio_tagger", files.tiny_yamnet),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 
 import pytest
 
@@ -12,13 +11,6 @@ import zsavs
 from zsavs.build.known_cards import known_cards
 from zsavs.cli.main import main
 from zsavs.storage.weights import WeightCard
-
-
-@dataclass(frozen=True)
-class Gated(WeightCard):
-    """The card of a gated repository."""
-
-    gate: str = ""
 
 
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +70,7 @@ def test_every_known_checkpoint_is_listed_with_its_licence(capsys: pytest.Captur
 def test_a_gate_and_a_size_that_nobody_knows_are_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    card = Gated("org/name", "Own", 0, "nothing", gate="your name and your country")
+    card = WeightCard("org/name", "Own", 0, "nothing", gate="your name and your country")
     monkeypatch.setattr("zsavs.models.deeplab.CARDS", {"org/name": card})
     assert main(["list", "segmenter"]) == 0
     assert "  deeplab: org/name, unknown MB, Own, gated\n" in capsys.readouterr().out

@@ -199,24 +199,6 @@ def test_equal_scores_keep_the_order_of_the_points() -> None:
     assert Points(*things).found().boxes_xyxy[:, 0].tolist() == [30, 0, 20]
 
 
-@pytest.mark.parametrize("nms_iou", [0.0, 0.3, 0.7])
-def test_suppression_is_that_of_every_pair_of_masks(nms_iou: float, rng: np.random.Generator) -> None:
-    masks = np.zeros((60, 20, 30), np.bool_)
-    for mask in masks:
-        (y0, x0), (h, w) = rng.integers(0, (15, 25)), rng.integers(1, 12, 2)
-        mask[y0 : y0 + h, x0 : x0 + w] = True
-    scores = rng.choice([0.5, 0.7, 0.9], len(masks)).astype(np.float32)
-    flat = masks.reshape(len(masks), -1).astype(float)
-    shared = flat @ flat.T
-    overlap = shared / (flat.sum(1)[:, None] + flat.sum(1) - shared)
-    wanted: list[int] = []
-    for row in np.argsort(-scores, kind="stable"):
-        if not (overlap[row, wanted] > nms_iou).any():
-            wanted.append(int(row))
-    assert 1 < len(wanted) < len(masks)
-    assert module._distinct(masks, scores, nms_iou) == wanted
-
-
 # ------------------------------------------------------------------- rows, batches, memory
 def test_every_region_is_offered_to_every_row() -> None:
     points = Points(box(0, 10, 0, 10, 0.85), box(20, 30, 20, 30, 0.95))

@@ -10,6 +10,8 @@ from typing import Any
 import transformers
 from adapter_uses import parts_of
 
+from zsavs.testing.tiny.tokenizers import clip_tokenizer
+
 __all__ = ["CHECKPOINTS", "Checkpoint", "save"]
 
 
@@ -22,6 +24,7 @@ class Checkpoint:
         weight: one of the model's weights, which no file may lack.
         settings: for each setting a value that is not its default.
         processor: the class of transformers that saves all that prepares inputs in one file; "" saves each by itself.
+        tokenizer: whether the published repository holds a tokenizer, which another adapter reads.
         tolerance: how far the answers of the loaded model may be off, as where in memory the weights lie decides the
             order of some sums.
     """
@@ -30,6 +33,7 @@ class Checkpoint:
     weight: str
     settings: Mapping[str, Any]
     processor: str = ""
+    tokenizer: bool = False
     tolerance: float = 0.0
 
 
@@ -99,10 +103,18 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         {"threshold": 0.31, "nms_iou": 0.6, "max_boxes": 3, "vote_iou": 0.7, "template": "one {}", "batch_size": 5},
         processor="Owlv2Processor",
     ),
+    "sam3": Checkpoint(
+        "SAM License",
+        "mask_decoder.mask_embedder.layers.0.weight",
+        {"threshold": 0.31, "nms_iou": 0.6, "max_boxes": 3, "batch_size": 5, "phrases_at_once": 2},
+        processor="Sam3Processor",
+    ),
     "sam2": _PROMPTED_MASKS,
     "edgetam": replace(_PROMPTED_MASKS, tolerance=1e-5),
+    "sam3_segmenter": replace(_PROMPTED_MASKS, licence="SAM License", tokenizer=True),
     "sam2_video": _VIDEO_MEMORY,
     "edgetam_video": _VIDEO_MEMORY,
+    "sam3_video": replace(_VIDEO_MEMORY, licence="SAM License", tokenizer=True),
 }
 
 
@@ -115,4 +127,6 @@ def save(name: str, part: Any, folder: Path) -> Path:
     else:
         for prepares in parts_of(part).values():
             prepares.save_pretrained(folder)
+    if CHECKPOINTS[name].tokenizer:
+        clip_tokenizer(max_length=32).save_pretrained(folder)
     return folder

@@ -15,6 +15,7 @@ from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
+from zsavs.testing.tiny.sam3 import tiny_sam3, tiny_sam3_segmenter, tiny_sam3_video
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.types import AudioClip, Query
@@ -103,10 +104,13 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     "mm_grounding_dino": (partial(tiny_grounding_dino, mm=True), BOX_USES),
     "omdet": (tiny_omdet, BOX_USES),
     "owlv2": (tiny_owlv2, BOX_USES),
+    "sam3": (tiny_sam3, BOX_USES),
     "sam2": (tiny_sam2, PROMPT_USES),
     "edgetam": (tiny_edgetam, PROMPT_USES),
+    "sam3_segmenter": (tiny_sam3_segmenter, PROMPT_USES),
     "sam2_video": (tiny_sam2_video, FOLLOW_USES),
     "edgetam_video": (tiny_edgetam_video, FOLLOW_USES),
+    "sam3_video": (tiny_sam3_video, FOLLOW_USES),
 }
 
 #: What a constructor takes after the model, by name of the attribute that keeps it.

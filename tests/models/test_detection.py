@@ -8,7 +8,7 @@ import torch
 from adapter_helpers import imported_by
 from torchvision.ops import batched_nms, box_convert
 
-from zsavs.models.detection import Found, as_proposals, clip, from_centres, keep_best
+from zsavs.models.detection import Found, as_proposals, clip, distinct_masks, from_centres, keep_best
 
 SIZE = (60, 80)
 
@@ -141,3 +141,21 @@ def test_proposals_join_the_rows_best_first() -> None:
 
 def test_importing_is_light() -> None:
     assert not {"torch", "torchvision"} & imported_by("zsavs.models.detection")
+
+
+@pytest.mark.parametrize("nms_iou", [0.0, 0.3, 0.7])
+def test_suppression_by_masks_is_that_of_every_pair(nms_iou: float, rng: np.random.Generator) -> None:
+    masks = np.zeros((60, 20, 30), np.bool_)
+    for mask in masks:
+        (y0, x0), (h, w) = rng.integers(0, (15, 25)), rng.integers(1, 12, 2)
+        mask[y0 : y0 + h, x0 : x0 + w] = True
+    scores = rng.choice([0.5, 0.7, 0.9], len(masks)).astype(np.float32)
+    flat = masks.reshape(len(masks), -1).astype(float)
+    shared = flat @ flat.T
+    overlap = shared / (flat.sum(1)[:, None] + flat.sum(1) - shared)
+    wanted: list[int] = []
+    for row in np.argsort(-scores, kind="stable"):
+        if not (overlap[row, wanted] > nms_iou).any():
+            wanted.append(int(row))
+    assert 1 < len(wanted) < len(masks)
+    assert distinct_masks(masks, scores, nms_iou) == wanted

@@ -130,7 +130,9 @@ def test_dtype_auto_is_half_precision_only_where_that_is_safe(saved: Saved, monk
         "zsavs.models.adapter.resolve_device", lambda name: torch.device("cuda" if name == "auto" else "cpu")
     )
     loaded = saved.cls.load(saved.folder, **settings_of(saved.part))
-    if saved.name in ("grounding_dino", "mm_grounding_dino", "omdet", "owlv2"):  # half precision moves boxes
+    if (
+        saved.name in ("grounding_dino", "mm_grounding_dino", "omdet", "owlv2") or "sam3" in saved.name
+    ):  # it moves boxes
         assert {weight.dtype for weight in loaded.model.parameters()} == {torch.float32}
     else:
         assert of_towers(loaded) == {torch.bfloat16}
@@ -198,7 +200,8 @@ def test_another_models_config_is_refused(name: str, tmp_path: Path) -> None:
 
 def test_weights_that_the_file_lacks_are_not_made_up(saved: Saved, tmp_path: Path) -> None:
     weights = saved.weights()
-    del weights[saved.known.weight]
+    (stored,) = [name for name in weights if name.endswith(saved.known.weight)]  # some have a prefix in the file
+    del weights[stored]
     with pytest.raises(WeightsError, match=f"1 weights.*{re.escape(saved.known.weight)}"):
         saved.load(copy_with(saved.folder, tmp_path / "gap", packed(weights, {"format": "pt"})))
 

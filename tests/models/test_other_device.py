@@ -45,7 +45,7 @@ def report_of_all_uses() -> dict[str, tuple[float, int]]:
 
 
 #: Uses whose answers are chosen among many that are about as good, so that rounding to bfloat16 changes the choice.
-CHOSEN = ("grounding_dino", "mm_grounding_dino", "omdet", "owlv2")
+CHOSEN = ("grounding_dino", "mm_grounding_dino", "omdet", "owlv2", "sam3 ")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,8 @@ def test_a_batch_waits_for_the_device_no_oftener_than_it_needs_to(report: dict[s
     assert (waits["sam2 boxes"], waits["sam2 points"]) == (1, 2)
     # Three batches of images, each with its boxes and its scores, and the texts, whose mask is looked at twice.
     assert waits["owlv2 boxes"] == 3 * 2 + 3
+    # Five images, each with its scores, its masks and these stretched, and ten waits within transformers; the texts.
+    assert waits["sam3 boxes"] == 5 * (3 + 10) + 3
 
 
 def what_it_finds() -> dict[str, Any]:

@@ -20,13 +20,14 @@ from zsavs.models.edgetam_video import EdgeTamVideoSegmenter
 from zsavs.models.sam2_video import Sam2VideoSegmenter
 from zsavs.models.video_memory import VideoMemorySegmenter, _Walk
 from zsavs.protocols import Tracker
+from zsavs.testing.tiny.sam3 import tiny_sam3_video
 from zsavs.testing.tiny.segmenters import tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.types import Detections
 
 HEIGHT, WIDTH = 96, 128
-#: Both families; EdgeTAM's weights are such that objects are in sight.
-MAKERS = pytest.mark.parametrize("make", [tiny_sam2_video, tiny_edgetam_video])
+#: All families; their weights are such that objects are in sight.
+MAKERS = pytest.mark.parametrize("make", [tiny_sam2_video, tiny_edgetam_video, tiny_sam3_video])
 
 Made = VideoMemorySegmenter
 
@@ -69,8 +70,9 @@ def documented(
     made: Made, images: Sequence[NDArray[np.uint8]], start: int, mask: NDArray[np.bool_], *, reverse: bool = False
 ) -> dict[int, NDArray[np.bool_]]:
     """The calls that transformers documents, with the whole video in one session: the mask in each frame."""
-    size = {"height": 128, "width": 128}
-    processor = transformers.Sam2VideoProcessor(made.image_processor, transformers.Sam2VideoVideoProcessor(size=size))
+    images_as = {name: getattr(made.image_processor, name) for name in ("size", "image_mean", "image_std")}
+    videos_as = transformers.Sam2VideoVideoProcessor(**images_as)
+    processor = transformers.Sam2VideoProcessor(made.image_processor, videos_as)
     session = processor.init_video_session(video=list(images), inference_device="cpu")
     processor.add_inputs_to_inference_session(session, frame_idx=start, obj_ids=[1], input_masks=[mask])
     answer = {}
@@ -207,9 +209,8 @@ def _detections(*masks: NDArray[np.bool_]) -> Detections:
 @MAKERS
 def test_only_the_image_encoder_is_in_half_precision(make: Any, tmp_path: Path) -> None:
     made = make()
-    name = "sam2_video" if isinstance(made, Sam2VideoSegmenter) else "edgetam_video"
-    half = type(made).load(save(name, made, tmp_path), device="cpu", dtype="bfloat16")
-    assert {weight.dtype for weight in half.model.vision_encoder.parameters()} == {torch.bfloat16}
+    half = type(made).load(save(make.__name__.removeprefix("tiny_"), made, tmp_path), device="cpu", dtype="bfloat16")
+    assert {weight.dtype for weight in half.model.get_submodule(half.towers[0]).parameters()} == {torch.bfloat16}
     assert {weight.dtype for weight in half.model.memory_encoder.parameters()} == {torch.float32}
     for one, other in zip(half.encode(clip(2))[0][0], made.encode(clip(2))[0][0], strict=True):
         assert one.dtype == torch.float32

@@ -34,6 +34,7 @@ from zsavs.testing.tiny.files import (
     tiny_yolox_encoder,
 )
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
+from zsavs.testing.tiny.sam3 import tiny_sam3, tiny_sam3_segmenter, tiny_sam3_video
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.tracking.associate import Associate
@@ -73,6 +74,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("grounder", "refined"): lambda: RefinedBoxes(tiny_grounding_dino(), tiny_sam2()),
     ("grounder", "omdet"): tiny_omdet,
     ("grounder", "owlv2"): tiny_owlv2,
+    ("grounder", "sam3"): tiny_sam3,
     ("grounder", "segments"): lambda: SegmentProposals(tiny_sam2(), points_per_side=4, min_iou=0, min_stability=0),
     ("grounder", "toy"): toy.ToyGrounder,
     ("grounder", "toy_peaks"): toy.ToyPeaks,
@@ -90,12 +92,14 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("segmenter", "edgetam"): tiny_edgetam,
     ("segmenter", "from_grounder"): lambda: FromGrounder(toy.ToySegmenter()),
     ("segmenter", "sam2"): tiny_sam2,
+    ("segmenter", "sam3"): tiny_sam3_segmenter,
     ("segmenter", "toy"): toy.ToySegmenter,
     ("segmenter", "u2net"): tiny_u2net,
     ("tracker", "associate"): lambda: Associate(toy.ToyImageText()),
     ("tracker", "edgetam_video"): tiny_edgetam_video,
     ("tracker", "none"): untracked,
     ("tracker", "sam2_video"): tiny_sam2_video,
+    ("tracker", "sam3_video"): tiny_sam3_video,
 }
 
 CHECKS: dict[str, Callable[[Any], None]] = {

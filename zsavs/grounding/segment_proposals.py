@@ -18,7 +18,7 @@ from zsavs.grounding.checks import check_counts, check_shares, is_number
 from zsavs.grounding.class_agnostic import propose_for_every_phrase
 from zsavs.grounding.mask_boxes import mask_boxes
 from zsavs.grounding.point_segmenter import PointSegmenter, check_point_segmenter
-from zsavs.models.detection import MOST, Found, keep_best
+from zsavs.models.detection import MOST, Found, distinct_masks, keep_best
 from zsavs.storage.memo import Memo, shared_memo
 from zsavs.types import AVSample, Proposals, Query
 
@@ -109,7 +109,7 @@ class SegmentProposals:
         for start in range(0, len(samples), _IMAGES_AT_ONCE):
             some = samples[start : start + _IMAGES_AT_ONCE]
             for sample, (masks, scores) in zip(some, self._masks(some), strict=True):
-                kept = _distinct(masks, scores, self.nms_iou)
+                kept = distinct_masks(masks, scores, self.nms_iou)
                 boxes = mask_boxes(masks[kept], sample.size_hw)
                 found.append(
                     keep_best(boxes, scores[kept], sample.size_hw, nms_iou=self.nms_iou, max_boxes=self.max_regions)
@@ -167,17 +167,3 @@ def _checked(
     if not (np.isfinite(logits).all() and np.isfinite(ratings).all()):
         raise ContractError("segment_points: logits and ratings must be finite, found NaN or infinity.")
     return logits, ratings
-
-
-def _distinct(masks: NDArray[np.bool_], scores: NDArray[np.float32], nms_iou: float) -> list[int]:
-    """Rows of the masks (M, h, w) that no better one overlaps by more than ``nms_iou``, best first."""
-    areas = masks.sum(axis=(1, 2))
-    kept: list[int] = []
-    for row in map(int, np.argsort(-scores, kind="stable")):
-        # Two masks overlap by the ratio of their areas at the most, so that the pixels of few pairs are compared.
-        small, large = np.minimum(areas[kept], areas[row]), np.maximum(areas[kept], areas[row])
-        rivals = np.array(kept, np.int64)[small > nms_iou * large]
-        shared = (masks[rivals] & masks[row]).sum(axis=(1, 2))
-        if not (shared > nms_iou * (areas[rivals] + areas[row] - shared)).any():
-            kept.append(row)
-    return kept

@@ -29,6 +29,8 @@ What adapters share:
 - :mod:`~zsavs.models.video_memory`: masks followed through frames by SAM 2 and its relatives.
 - :mod:`~zsavs.models.sam2_files`: the checkpoints of SAM 2, of which two adapters are loaded.
 - :mod:`~zsavs.models.edgetam_files`: the checkpoint of EdgeTAM, likewise.
+- :mod:`~zsavs.models.sam3_files`: the checkpoint of SAM 3, of which three adapters are loaded.
+- :mod:`~zsavs.models.sam3_vision`: the image encoder that these three share.
 
 The adapters, and the files that carry their names in front:
 
@@ -54,6 +56,8 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.sam2_video`: SAM 2, a tracker.
 - :mod:`~zsavs.models.edgetam`: EdgeTAM, a segmenter.
 - :mod:`~zsavs.models.edgetam_video`: EdgeTAM, a tracker.
+- :mod:`~zsavs.models.sam3`: SAM 3, a phrase detector that segments what it finds, and a segmenter.
+- :mod:`~zsavs.models.sam3_video`: SAM 3, a tracker.
 - :mod:`~zsavs.models.yamnet`: YAMNet, an audio tagger that says when.
 - :mod:`~zsavs.models.yamnet_features`: its log-mel patches.
 - :mod:`~zsavs.models.yolox`: YOLOX, a detector of COCO's classes.

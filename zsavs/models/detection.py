@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zsavs.media.regions import box_iou
 from zsavs.types import Proposals
 
-__all__ = ["MOST", "Found", "as_proposals", "clip", "from_centres", "keep_best", "warn_of_left_out"]
+__all__ = ["MOST", "Found", "as_proposals", "clip", "distinct_masks", "from_centres", "keep_best", "warn_of_left_out"]
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +136,26 @@ def _suppressed(boxes_xyxy: NDArray[np.float32], nms_iou: float) -> list[int]:
             if not gone[number]:
                 kept.append(number)
                 gone[start:] |= covered
+    return kept
+
+
+def distinct_masks(masks: NDArray[np.bool_], scores: NDArray[np.float32], nms_iou: float) -> list[int]:
+    """Greedy non-maximum suppression by masks: rows that no better one overlaps by more than ``nms_iou``, best first.
+
+    Args:
+        masks: (M, h, w); one that is empty overlaps with none.
+        scores: (M,); equal ones keep their order.
+        nms_iou: in [0, 1]; 1 keeps all.
+    """
+    areas = masks.sum(axis=(1, 2))
+    kept: list[int] = []
+    for row in map(int, np.argsort(-scores, kind="stable")):
+        # Two masks overlap by the ratio of their areas at the most, so that the pixels of few pairs are compared.
+        small, large = np.minimum(areas[kept], areas[row]), np.maximum(areas[kept], areas[row])
+        rivals = np.array(kept, np.int64)[small > nms_iou * large]
+        shared = (masks[rivals] & masks[row]).sum(axis=(1, 2))
+        if not (shared > nms_iou * (areas[rivals] + areas[row] - shared)).any():
+            kept.append(row)
     return kept
 
 

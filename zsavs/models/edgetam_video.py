@@ -14,4 +14,5 @@ class EdgeTamVideoSegmenter(VideoMemorySegmenter):
     """EdgeTAM as a tracker. See :class:`~zsavs.models.video_memory.VideoMemorySegmenter` for its arguments."""
 
     cards, default = CARDS, DEFAULT
-    family, model_class, model_type, copies = "EdgeTAM", "EdgeTamVideoModel", "edgetam_video", COPIES
+    family, model_class, copies = "EdgeTAM", "EdgeTamVideoModel", COPIES
+    model_types = ("edgetam_video",)

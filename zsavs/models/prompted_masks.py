@@ -77,12 +77,17 @@ class PromptedSegmenter(Adapter):
     ) -> None:
         check_counts(self, batch_size=batch_size, prompts_at_once=prompts_at_once)
         super().__init__(model, card, device)
-        self.model = float_prompts(self.model)
+        self.model = self.in_float(self.model)
         self.image_processor = image_processor
         self.multimask = multimask
         self.batch_size = batch_size
         self.prompts_at_once = prompts_at_once
         self._features: Memo[list[torch.Tensor]] = Memo(max_items=16)
+
+    @staticmethod
+    def in_float(model: Any) -> Any:
+        """The model, all but its image encoder in float32."""
+        return float_prompts(model)
 
     @classmethod
     def read_parts(cls, folder: Path, dtype: torch.dtype) -> Sequence[Any]:

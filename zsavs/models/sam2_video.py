@@ -25,7 +25,8 @@ class Sam2VideoSegmenter(VideoMemorySegmenter):
     """
 
     cards, default, files = CARDS, DEFAULT, CARDS[DEFAULT].files
-    family, model_class, model_type, copies = "SAM 2", "Sam2VideoModel", "sam2_video", COPIES
+    family, model_class, copies = "SAM 2", "Sam2VideoModel", COPIES
+    model_types = ("sam2_video",)
     #: The part of a preset, by role and name, whose checkpoint it takes where none is named.
     checkpoint_of = ("segmenter", "sam2")
 

@@ -60,10 +60,10 @@ class VideoMemorySegmenter(Adapter):
     files: ClassVar[tuple[str, ...]] = (*MODEL_FILES, *PREPROCESSOR_FILES)
     towers = ("vision_encoder",)
     looks = "pivots"
-    #: The family in words; the class of transformers, and its name in config.json.
+    #: The family in words, the class of transformers, and what config.json may call such a model.
     family: ClassVar[str]
     model_class: ClassVar[str]
-    model_type: ClassVar[str]
+    model_types: ClassVar[tuple[str, ...]]
     #: As for :func:`zsavs.models.checkpoints.load_model`.
     copies: ClassVar[Mapping[str, str]] = {}
 
@@ -81,10 +81,15 @@ class VideoMemorySegmenter(Adapter):
         check_counts(self, batch_size=batch_size)
         self.matcher = Matcher(min_overlap=min_overlap, min_similarity=min_similarity)
         super().__init__(model, card, device)
-        self.model = float_prompts(self.model)
+        self.model = self.in_float(self.model)
         self.image_processor = image_processor
         self.batch_size, self.min_overlap, self.min_similarity = batch_size, min_overlap, min_similarity
         self._features: Memo[tuple[list[torch.Tensor], torch.Tensor]] = Memo(max_items=_KEPT_FRAMES)
+
+    @staticmethod
+    def in_float(model: Any) -> Any:
+        """The model, all but its image encoder in float32."""
+        return float_prompts(model)
 
     @classmethod
     def read_parts(cls, folder: Path, dtype: torch.dtype) -> Sequence[Any]:
@@ -95,10 +100,11 @@ class VideoMemorySegmenter(Adapter):
             MissingWeights, WeightsError: as :meth:`load`.
         """
         kind = model_type(folder)
-        if kind and kind != cls.model_type:
+        if kind and kind not in cls.model_types:
+            own = " or ".join(map(repr, cls.model_types))
             raise InputError(
                 f"{folder}: a model of type {kind!r}, without the memory for videos that {cls.family} follows objects "
-                f"with (type {cls.model_type!r}). These have one: {', '.join(cls.with_memory())}. Name it after a "
+                f"with (type {own}). These have one: {', '.join(cls.with_memory())}. Name it after a "
                 "colon, as in tracker='NAME:CHECKPOINT', or use tracker='associate', which needs none."
             )
         model = load_model(cls.model_class, folder, dtype, copies=cls.copies)

@@ -47,7 +47,7 @@ class WeightCard:
     Args:
         source: hub repository ``org/name``; the address of a file (``https://...``); ``zsavs:nano/clap`` and the like
             for weights that ship with the package.
-        licence: SPDX name of the weights' licence.
+        licence: SPDX name of the weights' licence, or its own name where it has none.
         size_mb: size of the files to fetch in units of 10**6 bytes, as the parameters count it; 0 where it is not
             known. The size that is offered for a single file must be within 1 % of it.
         trained_on: the data the weights have seen, in a few words.
@@ -55,6 +55,9 @@ class WeightCard:
         verified: where the licence was read; "from memory" asks the reader to look before relying on it.
         sha256: of a single file, 64 lowercase hexadecimal digits; what is fetched must have it, and a download that
             broke off goes on where it was. Loading does not compute it again.
+        gate: what the owner of a gated repository asks for before anybody may fetch it, in a few words; "" where
+            anybody may.
+        terms: what a licence asks that has no SPDX name, in a sentence; "" where its name says all.
         files: what the loader needs of a repository or a folder, each a text as in
             :mod:`zsavs.storage.completeness`; empty where it is not known, and then any weights will do.
     """
@@ -66,6 +69,8 @@ class WeightCard:
     revision: str = "main"
     verified: str = "model card"
     sha256: str = ""
+    gate: str = ""
+    terms: str = ""
     files: tuple[str, ...] = ()
 
     @property
@@ -74,9 +79,10 @@ class WeightCard:
         return "NC" in self.licence.upper().split("-")
 
     def as_dict(self) -> dict[str, str | float]:
-        """Plain dictionary, for reports and ``result.meta``; without ``sha256`` where there is none, and ``files``."""
+        """Plain dictionary, for reports and ``result.meta``; without ``files``, and without ``sha256``, ``gate`` and
+        ``terms`` where there are none."""
         values = {name: value for name, value in dataclasses.asdict(self).items() if name != "files"}
-        return {name: value for name, value in values.items() if name != "sha256" or value}
+        return {name: value for name, value in values.items() if name not in ("sha256", "gate", "terms") or value}
 
     def at(self, folder: Path) -> WeightCard:
         """The card of what was found at ``folder``: its commit where the hub cache names it, else its path.

@@ -63,7 +63,7 @@ def _described(card: WeightCard) -> tuple[str, str, str, str]:
     """Source, size, licence, and "gated" where the owner of the repository has to let people in."""
     from zsavs.storage.weights import format_mb
 
-    gated = "gated" if getattr(card, "gate", "") else ""
+    gated = "gated" if card.gate else ""
     return card.source, format_mb(card.size_mb) if card.size_mb else "unknown", card.licence, gated
 
 

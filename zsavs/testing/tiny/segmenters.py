@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from zsavs.models.edgetam import EdgeTamSegmenter
     from zsavs.models.sam2 import Sam2Segmenter
 
-__all__ = ["TINY_REPVIT", "tiny_edgetam", "tiny_sam2"]
+__all__ = ["TINY_PROMPTS", "TINY_REPVIT", "tiny_edgetam", "tiny_sam2"]
 
 _SIDE, _WIDTH = 128, 32
 _FEATURES: dict[str, Any] = {
@@ -29,7 +29,8 @@ TINY_REPVIT: dict[str, Any] = {
         "depth": [1, 1, 1, 1],
     },
 }
-_PROMPTS: dict[str, Any] = {
+#: The parts that make masks of boxes and points.
+TINY_PROMPTS: dict[str, Any] = {
     "prompt_encoder_config": {"hidden_size": _WIDTH, "image_size": _SIDE, "patch_size": 16},
     "mask_decoder_config": {
         "hidden_size": _WIDTH,
@@ -67,7 +68,7 @@ def tiny_sam2(seed: int = 0) -> Sam2Segmenter:
             },
             **_FEATURES,
         },
-        **_PROMPTS,
+        **TINY_PROMPTS,
     )
     config.initializer_range = 0.2  # wider than for training, so that prompts and places come out different
     with seeded(seed):
@@ -86,7 +87,7 @@ def tiny_edgetam(seed: int = 0) -> EdgeTamSegmenter:
     from zsavs.models.edgetam import EdgeTamSegmenter
 
     config = EdgeTamConfig(
-        vision_config=EdgeTamVisionConfig(backbone_config=TimmWrapperConfig(**TINY_REPVIT), **_FEATURES), **_PROMPTS
+        vision_config=EdgeTamVisionConfig(backbone_config=TimmWrapperConfig(**TINY_REPVIT), **_FEATURES), **TINY_PROMPTS
     )
     config.initializer_range = 0.2
     with seeded(seed):

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from zsavs.models.edgetam_video import EdgeTamVideoSegmenter
     from zsavs.models.sam2_video import Sam2VideoSegmenter
 
-__all__ = ["tiny_edgetam_video", "tiny_sam2_video"]
+__all__ = ["TINY_MEMORY", "tiny_edgetam_video", "tiny_sam2_video"]
 
 #: The memory's features have 64 channels by its code, and pointers to objects have to be wider.
 _WIDTH = 128
-_MEMORY: dict[str, Any] = {
+TINY_MEMORY: dict[str, Any] = {
     "image_size": 128,
     "num_maskmem": 3,
     "max_object_pointers_in_encoder": 4,
@@ -69,7 +69,7 @@ def tiny_sam2_video(seed: int = 0) -> Sam2VideoSegmenter:
     config = Sam2VideoConfig(
         vision_config={"model_type": "sam2_vision_model", "backbone_config": hiera, **_FEATURES},
         memory_attention_feed_forward_hidden_size=16,
-        **_MEMORY,
+        **TINY_MEMORY,
     )
     config.initializer_range = 0.2  # wider than for training, so that masks and places come out different
     with seeded(seed):
@@ -102,7 +102,7 @@ def tiny_edgetam_video(seed: int = 1) -> EdgeTamVideoSegmenter:
         perceiver_resampler_num_latents_2d=16,
         perceiver_resampler_mlp_intermediate_size=32,
         perceiver_resampler_num_layers=1,
-        **_MEMORY,
+        **TINY_MEMORY,
     )
     config.initializer_range = 0.2
     with seeded(seed):
