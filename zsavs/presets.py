@@ -154,6 +154,20 @@ PRESETS: dict[str, Preset] = {
             "tracker": Part("associate"),
         },
     ),
+    "sam3": Preset(
+        "base, with SAM 3 as grounder, segmenter and tracker; its repository is GATED, its licence the SAM License",
+        {
+            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
+            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
+            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
+            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
+            "grounder": Part("sam3", "facebook/sam3"),
+            "verifier": Part("clip"),
+            # The grounder's masks; of grounders that give none, such as those that look at every region, its own.
+            "segmenter": Part("from_grounder", around=Part("sam3", "facebook/sam3")),
+            "tracker": Part("sam3_video", "facebook/sam3"),
+        },
+    ),
     "toy": Preset(
         "no weights at all: a world of humming colours, for teaching and tests (zsavs.testing.toy)",
         {

@@ -78,7 +78,7 @@ def lay_out_preset(preset: str, root: Path) -> dict[str, Path]:
     to; and open_clip's names load after :func:`shrink_architectures` alone.
 
     Args:
-        preset: "base", "large" or "imagebind".
+        preset: "base", "large", "imagebind" or "sam3".
         root: a folder, made where it is not there.
 
     Returns:

@@ -38,11 +38,13 @@ from zsavs.models.owlv2 import Owlv2Grounder
 from zsavs.models.pe_audio import PeAudioFrameEncoder
 from zsavs.models.pe_av import PeAvEncoder
 from zsavs.models.sam2 import Sam2Segmenter
+from zsavs.models.sam3 import Sam3Grounder, Sam3Segmenter
+from zsavs.models.sam3_video import Sam3VideoSegmenter
 from zsavs.models.whisper_captioner import PREFIXES, WhisperCaptioner
-from zsavs.types import Proposals
+from zsavs.types import Proposals, Query
 
 ADAPTERS: dict[str, Any] = {"clap": ClapEncoder, "blip": BlipCaptioner, "ast": AstTagger, "sam2": Sam2Segmenter}
-ADAPTERS |= {"edgetam": EdgeTamSegmenter, "omdet": OmDetGrounder}
+ADAPTERS |= {"edgetam": EdgeTamSegmenter, "omdet": OmDetGrounder, "sam3": Sam3Grounder}
 ADAPTERS |= {"grounding_dino": GroundingDinoGrounder, "owlv2": Owlv2Grounder, "whisper": WhisperCaptioner}
 PE = {"facebook/pe-a-frame-base": PeAudioFrameEncoder, "facebook/pe-av-base": PeAvEncoder}
 
@@ -214,6 +216,33 @@ def test_pe_av(source: str) -> None:
     assert np.abs(old["text"][0] - old["text"][1]).max() > 0.05
 
 
+@named("facebook/sam3")
+def test_sam3(source: str) -> None:
+    grounder, old = Sam3Grounder.load(checkpoint(source), threshold=0.0, nms_iou=1.0), answers_to(source)
+    pixels = grounder.image_processor(images=image(), return_tensors="pt", input_data_format="channels_last")
+    np.testing.assert_allclose(pixels["pixel_values"].numpy(), old["pixels"], atol=1e-5)
+    assert grounder._tokens(TEXTS)["input_ids"].tolist() == old["ids"].tolist()
+    (found,) = grounder.ground([SAMPLE], [Query(TEXTS, np.ones(len(TEXTS), np.float32))])
+    assert np.ptp(old["scores"]) > 0.01, "scores that are all alike would prove nothing"
+    assert found.masks is not None
+    height, width = SAMPLE.size_hw
+    for row in range(len(TEXTS)):
+        order = np.argsort(-old["scores"][row], kind="stable")
+        shares = torch.from_numpy(old["masks"][row][order]).sigmoid()
+        masks = (torch.nn.functional.interpolate(shares[None], SAMPLE.size_hw, mode="bilinear")[0] > 0.5).numpy()
+        boxes = np.clip(old["boxes"][row][order] * ([width, height] * 2), 0, [width, height] * 2)
+        there = masks.any(axis=(1, 2)) & (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+        mine = found.sources == row
+        assert mine.sum() == there.sum() > 0
+        np.testing.assert_allclose(found.scores[mine], old["scores"][row][order][there], atol=1e-4)
+        np.testing.assert_allclose(found.boxes_xyxy[mine], boxes[there], atol=1e-2)
+        assert (found.masks[mine] != masks[there]).mean() < 1e-3
+    boxed = Proposals(np.array(BOXES, np.float32), np.ones(2, np.float32), np.arange(2))
+    segmenter = Sam3Segmenter.load(checkpoint(source), multimask=False)
+    _compare_masks(segmenter.predict([SAMPLE], [boxed])[0], old, "box")
+    assert segmenter.model.vision_encoder.backbone is grounder.model.vision_encoder.backbone, "loaded once"
+
+
 @named("whisper")
 def test_whisper(source: str) -> None:
     """And the code that lies in the repository is not run: it would end the process."""
@@ -227,8 +256,14 @@ def test_whisper(source: str) -> None:
     np.testing.assert_allclose(found.logits[0].numpy(), old["logits"], atol=1e-3)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_nothing_is_filled_with_random_numbers(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("source", "adapter"),
+    [
+        *((source, PE.get(source) or ADAPTERS[WRITTEN[source][0]]) for source in SOURCES),
+        *(("facebook/sam3", adapter) for adapter in (Sam3Segmenter, Sam3VideoSegmenter)),
+    ],
+)
+def test_nothing_is_filled_with_random_numbers(source: str, adapter: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the library reports as missing is a table of positions, or the copy that the adapter makes itself."""
     reports: list[Any] = []
 
@@ -238,7 +273,7 @@ def test_nothing_is_filled_with_random_numbers(source: str, monkeypatch: pytest.
         return loaded
 
     monkeypatch.setattr(checkpoints, "load_part", spied)
-    part = (PE.get(source) or ADAPTERS[WRITTEN[source][0]]).load(checkpoint(source))
+    part = adapter.load(checkpoint(source))
     assert len(reports) == 1
     copies = {"prompt_encoder.shared_embedding.positional_embedding"} if "sam2" in source else set()
     state = part.model.state_dict()

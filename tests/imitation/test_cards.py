@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from zsavs.models import ast, blip, clap, edgetam, grounding_dino, omdet, open_clip, owlv2, sam2, whisper_captioner
+from zsavs.models import (
+    ast,
+    blip,
+    clap,
+    edgetam,
+    grounding_dino,
+    omdet,
+    open_clip,
+    owlv2,
+    sam2,
+    sam3,
+    whisper_captioner,
+)
 from zsavs.storage.weights import WeightCard
 
 CARDS: dict[str, WeightCard] = {
     card.source: card
-    for module in (ast, blip, clap, edgetam, grounding_dino, omdet, open_clip, owlv2, sam2, whisper_captioner)
+    for module in (ast, blip, clap, edgetam, grounding_dino, omdet, open_clip, owlv2, sam2, sam3, whisper_captioner)
     for card in module.CARDS.values()
 }
 #: Of the file of weights that is fetched, in units of 10**6 bytes; the licence tag; the commit that was seen, if any.
@@ -26,6 +38,7 @@ PUBLISHED = {
     "facebook/sam2.1-hiera-large": (897.9, "Apache-2.0", ""),
     "yonigozlan/EdgeTAM-hf": (55.8, "Apache-2.0", "c266ce5"),
     "omlab/omdet-turbo-swin-tiny-hf": (461.7, "Apache-2.0", "dfd82f0"),
+    "facebook/sam3": (3439.7, "SAM License", "7778a7a"),
     "google/owlv2-base-patch16-ensemble": (619.9, "Apache-2.0", "cfd3195"),
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": (605.2, "MIT", ""),
     "laion/CLIP-ViT-L-14-laion2B-s32B-b82K": (1710.6, "MIT", ""),

@@ -23,6 +23,7 @@ SAM2 = ["facebook/sam2.1-hiera-tiny", "facebook/sam2.1-hiera-large"]
 OWLV2, WHISPER = "google/owlv2-base-patch16-ensemble", "MU-NLPC/whisper-tiny-audio-captioning"
 PE = ["facebook/pe-a-frame-base", "facebook/pe-av-base"]
 EDGETAM = "yonigozlan/EdgeTAM-hf"
+SAM3 = "facebook/sam3"
 OMDET = "omlab/omdet-turbo-swin-tiny-hf"
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
@@ -166,6 +167,19 @@ def test_pe_av_has_what_its_towers_share_once() -> None:
     assert not any(name.startswith("audio_video_encoder.embedder.audio_encoder") for name in weights(PE[1]))
 
 
+def test_sam3_is_detector_and_tracker_in_one_with_two_pyramids_behind_one_image_encoder() -> None:
+    assert (read(SAM3)["model_type"], read(SAM3)["architectures"]) == ("sam3_video", ["Sam3VideoModel"])
+    parts = {name.partition(".")[0] for name in weights(SAM3)}
+    assert parts == {"detector_model", "tracker_model", "tracker_neck"}
+    encoders = {name.partition("backbone")[0] for name in weights(SAM3) if ".backbone." in name}
+    assert encoders == {"detector_model.vision_encoder."}
+    for part in ("detector_config", "tracker_config"):
+        assert read(SAM3)[part]["vision_config"]["scale_factors"] == [4.0, 2.0, 1.0, 0.5], "the last is read by nothing"
+    assert {"vocab.json", "merges.txt", "tokenizer.json", "processor_config.json"} <= files(SAM3)
+    assert "preprocessor_config.json" not in files(SAM3)
+    assert read(SAM3, "processor_config.json")["image_processor"]["image_processor_type"] == "Sam3ImageProcessorFast"
+
+
 @pytest.mark.parametrize("source", [OWLV2, WHISPER])
 def test_two_have_a_vocabulary_in_the_old_form_alone(source: str) -> None:
     assert {"vocab.json", "merges.txt", "added_tokens.json"} <= files(source)
@@ -191,6 +205,7 @@ def test_the_tokenizer_is_as_large_as_the_model_expects(source: str) -> None:
     from transformers import AutoTokenizer
 
     config = read(source)
+    config = config.get("detector_config", config)
     size = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
     behind = 2 if source in (BLIP_BASE, BLIP_LARGE) else 0
     assert len(AutoTokenizer.from_pretrained(checkpoint(source))) == size - behind

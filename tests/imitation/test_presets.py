@@ -17,7 +17,7 @@ from zsavs.build.availability import missing_weights, preset_cards, strategies_o
 from zsavs.storage.weights import is_address
 
 SAMPLE = AVSample(image(), AudioClip(audio(16_000, 2.0)[None], 16_000), "imitation")
-PRESETS = ["base", "large", "imagebind"]
+PRESETS = ["base", "large", "imagebind", "sam3"]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "facebook/pe-a-frame-base": ("pe", "5.0.0"),
     "facebook/pe-av-base": ("pe", "5.0.0"),
     "google/owlv2-base-patch16-ensemble": ("owlv2", "4.40.2"),
+    "facebook/sam3": ("sam3", "5.0.0"),
     "MU-NLPC/whisper-tiny-audio-captioning": ("whisper", "4.30.2"),
 }
 
