@@ -24,6 +24,18 @@ def test_download_shows_size_and_licence_and_fetches_nothing_on_a_dry_run(capsys
     assert "Apache-2.0" in said
 
 
+def test_a_gated_repository_is_shown_with_what_its_licence_and_its_owner_ask(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["download", "sam3", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("facebook/sam3 (revision main)") == 1, "one repository, whatever roles it has"
+    assert re.search(r"^  SAM License: .*no military", said, re.M)
+    assert re.search(
+        r"^  gated: ask for access at https://huggingface\.co/facebook/sam3 \(it asks for your", said, re.M
+    )
+
+
 def test_download_without_a_network_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", "base"]) == 1
     said = capsys.readouterr()

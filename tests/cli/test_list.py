@@ -40,6 +40,7 @@ def test_a_terminal_gets_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     said = capsys.readouterr().out
     assert re.search(r"role +weights +MB +licence", said)
     assert re.search(r"segmenter +facebook/sam2\.1-hiera-tiny +156 +Apache-2\.0", said)
+    assert re.search(r"tracker +facebook/sam3 +3440 +SAM License +gated", said)
     assert "toy: no weights at all" in said
     monkeypatch.setenv("COLUMNS", "40")
     assert main(["list", "preset"]) == 0
@@ -52,8 +53,12 @@ def test_each_component_is_listed_with_what_it_loads(capsys: pytest.CaptureFixtu
     assert lines[0] == f"segmenter: {', '.join(zsavs.list_components('segmenter'))}"
     assert "  edgetam: yonigozlan/EdgeTAM-hf, 56 MB, Apache-2.0" in lines
     assert "  sam2: facebook/sam2.1-hiera-large, 898 MB, Apache-2.0" in lines
+    assert main(["list", "grounder"]) == 0
+    assert "  sam3: facebook/sam3, 3440 MB, SAM License, gated\n" in capsys.readouterr().out
     assert main(["list", "tracker", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["checkpoints"]["tracker"]
+    (gated,) = [card for card in found if card["component"] == "sam3_video"]
+    assert "date of birth" in gated["gate"]
     (card,) = [card for card in found if card["component"] == "edgetam_video"]
     assert (card["source"], card["size_mb"], card["licence"]) == ("yonigozlan/EdgeTAM-hf", 56, "Apache-2.0")
     assert main(["list", "strategy", "--json"]) == 0

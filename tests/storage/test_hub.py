@@ -301,6 +301,23 @@ def test_a_gated_repository_says_where_to_ask_and_how_to_log_in(hub: LocalHub, s
     assert all(times == 1 for times in hub.times_whole().values())
 
 
+def test_a_gated_repository_with_a_card_says_what_is_asked_and_what_the_hub_answered(hub: LocalHub) -> None:
+    hub.put("org/gated", FILES)
+    hub.gated["org/gated"] = 403
+    card = WeightCard("org/gated", "Own License", 0.4, "", gate="your name and your country", terms="no harm is done")
+    said: list[str] = []
+    with pytest.raises(MissingWeights) as raised:
+        download(card, said.append)
+    message = str(raised.value)
+    assert "It says: Access to org/gated is restricted. Ask for access" in message
+    assert "https://huggingface.co/org/gated (it asks for your name and your country), log in with: hf auth" in message
+    assert message.endswith("zsavs list preset")
+    assert "\n" not in message
+    assert said[1] == "  Own License: no harm is done"
+    assert said[2].startswith("  gated: ask for access at https://huggingface.co/org/gated (it asks for your name and")
+    assert "hf auth login" in said[2]
+
+
 def test_a_token_that_is_no_longer_valid(hub: LocalHub) -> None:
     hub.fail("config.json", status=403)
     with pytest.raises(MissingWeights, match=r"config\.json: .* does not let you have it .*hf auth login"):

@@ -245,6 +245,12 @@ def test_every_preset_names_known_checkpoints() -> None:
                 assert card.licence == "CC-BY-NC-SA-4.0", "the one that is not, and its preset says so"
                 assert "NON-COMMERCIAL" in PRESETS[name].summary
                 continue
+            if name == "sam3" and card.source == "facebook/sam3":
+                assert (card.licence, bool(card.gate), bool(card.terms)) == ("SAM License", True, True)
+                assert "GATED" in PRESETS[name].summary
+                assert "SAM License" in PRESETS[name].summary
+                continue
+            assert not card.gate, "whoever has no account can have it"
             if card.source.startswith("https://"):
                 assert len(card.sha256) == 64, "a single file is pinned"
             else:

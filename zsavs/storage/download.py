@@ -22,6 +22,7 @@ from pathlib import Path
 from zsavs.errors import MissingWeights, WeightsError
 from zsavs.storage.files import is_there
 from zsavs.storage.hub import Listing, fetch_repository, list_repository
+from zsavs.storage.hub_errors import LOGIN
 from zsavs.storage.single_file import fetch_file
 from zsavs.storage.weights import (
     SHIPPED,
@@ -34,7 +35,7 @@ from zsavs.storage.weights import (
     locate,
 )
 
-__all__ = ["describe", "download", "download_all", "find_mirror", "has_to_be_accepted", "unknown_card"]
+__all__ = ["conditions", "describe", "download", "download_all", "find_mirror", "has_to_be_accepted", "unknown_card"]
 
 _UNKNOWN = "not known to zsavs"
 
@@ -93,6 +94,17 @@ def describe(card: WeightCard) -> str:
             raise
         return f"{_header(card)}; the hub could not be asked what is missing"
     return f"{_header(card)}; {_said_of(listing)}" if listing else _header(card)
+
+
+def conditions(card: WeightCard) -> list[str]:
+    """What a licence of its own asks, and who is let into a gated repository and how: a line for each, or none."""
+    lines = [f"  {card.licence}: {card.terms}"] if card.terms else []
+    if card.gate:
+        lines.append(
+            f"  gated: ask for access at https://huggingface.co/{card.source} (it asks for {card.gate}), and log in "
+            f"with: {LOGIN}"
+        )
+    return lines
 
 
 def _header(card: WeightCard) -> str:
@@ -170,6 +182,8 @@ def download_all(
     listings: list[Listing | None] = []
     for card in cards:
         say(_header(card))
+        for line in conditions(card):
+            say(line)
         listing = _listing(card, mirror)
         if listing:
             say(f"  {_said_of(listing)}")

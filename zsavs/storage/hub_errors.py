@@ -7,14 +7,15 @@ import errno
 from zsavs.errors import MissingWeights, WeightsError, first_line
 from zsavs.storage.weights import WeightCard, cache_folder
 
-__all__ = ["explained", "may_pass"]
+__all__ = ["LOGIN", "explained", "may_pass"]
 
 #: Answers of a server that may do better a moment later; so may those from 500 on.
 _BUSY = (408, 429)
 #: What a disk fails with that is full.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-_LOGIN = "hf auth login  (or set HF_TOKEN)"
+#: How to say who one is.
+LOGIN = "hf auth login  (or set HF_TOKEN)"
 _KEPT = "what is here is kept, and the same command fetches only what is missing"
 
 
@@ -70,14 +71,18 @@ def explained(error: Exception, card: WeightCard, endpoint: str | None, name: st
     if isinstance(cause, HFValidationError):
         return MissingWeights(f"{card.source}: no name of a hub repository; give org/name, or a preset.")
     if isinstance(cause, GatedRepoError):
+        answer = getattr(cause, "server_message", None)  # that a request waits for an answer, or was refused
+        says = f" It says: {first_line(Exception(answer)).rstrip('.')}." if answer else ""
+        asks = f" (it asks for {card.gate})" if card.gate else ""
         return MissingWeights(
-            f"{what}: the repository is gated, and its owner lets you in first. Ask for access at "
-            f"https://huggingface.co/{card.source}, log in with: {_LOGIN}, and run the same command again; {_KEPT}."
+            f"{what}: the repository is gated, and its owner lets you in first.{says} Ask for access at "
+            f"https://huggingface.co/{card.source}{asks}, log in with: {LOGIN}, and run the same command again; "
+            f"{_KEPT}. Without access, take a preset that does without it: zsavs list preset"
         )
     if isinstance(cause, RepositoryNotFoundError):
         return MissingWeights(
             f"{card.source}: {hub} has no such repository, or it is private ({reason}). Check the name; if it is "
-            f"private, log in with: {_LOGIN}."
+            f"private, log in with: {LOGIN}."
         )
     if isinstance(cause, RevisionNotFoundError):
         return MissingWeights(
@@ -86,7 +91,7 @@ def explained(error: Exception, card: WeightCard, endpoint: str | None, name: st
         )
     if _status(cause) in (401, 403):
         return MissingWeights(
-            f"{what}: {hub} does not let you have it ({reason}). Log in again with: {_LOGIN}, or unset a HF_TOKEN that "
+            f"{what}: {hub} does not let you have it ({reason}). Log in again with: {LOGIN}, or unset a HF_TOKEN that "
             f"is no longer valid; {_KEPT}."
         )
     if isinstance(cause, EntryNotFoundError) and not isinstance(cause, LocalEntryNotFoundError):

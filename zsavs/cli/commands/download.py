@@ -47,7 +47,7 @@ def download(
     name: _Name, dry_run: _DryRun = False, accept_license: _AcceptLicense = False, verbose: options.Verbose = 0
 ) -> int:
     """Fetch the weights of a preset; shows size and licence first."""
-    from zsavs.storage.download import describe, download_all, has_to_be_accepted
+    from zsavs.storage.download import conditions, describe, download_all, has_to_be_accepted
     from zsavs.storage.weights import format_mb
 
     cards = _cards(name)
@@ -59,6 +59,8 @@ def download(
     if dry_run:
         for card in cards:
             console.answer(describe(card))
+            for line in conditions(card):
+                console.answer(line)
         return 0
     accepted = accept_license or _accepts([card for card in cards if has_to_be_accepted(card)])
     try:

@@ -67,6 +67,11 @@ def _described(card: WeightCard) -> tuple[str, str, str, str]:
     return card.source, format_mb(card.size_mb) if card.size_mb else "unknown", card.licence, gated
 
 
+def _line(card: WeightCard) -> str:
+    source, size, licence, gated = _described(card)
+    return f"{source}, {size} MB, {licence}{gated and f', {gated}'}"
+
+
 def _cards(preset: str) -> dict[str, WeightCard]:
     from zsavs.build.availability import preset_cards
 
@@ -76,7 +81,6 @@ def _cards(preset: str) -> dict[str, WeightCard]:
 def _draw(known: dict[str, list[str]]) -> None:
     """The names as a table, and a table of the weights of each role and of each preset."""
     from zsavs.presets import PRESETS
-    from zsavs.storage.weights import format_mb
 
     console.table({"kind": "bold cyan", "names": ""}, [(kind, ", ".join(names)) for kind, names in known.items()])
     columns = {"component": "cyan", "weights": "", "MB": "", "licence": "", "gate": ""}
@@ -84,10 +88,10 @@ def _draw(known: dict[str, list[str]]) -> None:
         if rows := [(name, *_described(card)) for name, card in _checkpoints(role)]:
             console.table(columns, rows, role)
     for name in known.get("preset", ()):
-        weights = [(role, card.source, format_mb(card.size_mb), card.licence) for role, card in _cards(name).items()]
+        weights = [(role, *_described(card)) for role, card in _cards(name).items()]
         title = f"{name}: {PRESETS[name].summary}"
         if weights:
-            console.table({"role": "cyan", "weights": "", "MB": "", "licence": ""}, weights, title)
+            console.table({"role": "cyan", "weights": "", "MB": "", "licence": "", "gate": ""}, weights, title)
         else:
             console.answer(title)
 
@@ -95,16 +99,14 @@ def _draw(known: dict[str, list[str]]) -> None:
 def _print(known: dict[str, list[str]]) -> None:
     """The same in lines, for a file or a pipe."""
     from zsavs.presets import PRESETS
-    from zsavs.storage.weights import format_mb
 
     for kind, names in known.items():
         console.answer(f"{kind}: {', '.join(names)}")
         for name, card in _checkpoints(kind):
-            source, size, licence, gated = _described(card)
-            console.answer(f"  {name}: {source}, {size} MB, {licence}{gated and f', {gated}'}")
+            console.answer(f"  {name}: {_line(card)}")
         for name in names if kind == "preset" else ():
             console.answer(f"  {name}: {PRESETS[name].summary}")
             cards = _cards(name)
             width = max(map(len, cards), default=0)
             for role, card in cards.items():
-                console.answer(f"    {role:>{width}}: {card.source}, {format_mb(card.size_mb)} MB, {card.licence}")
+                console.answer(f"    {role:>{width}}: {_line(card)}")
