@@ -22,8 +22,8 @@ CARDS: dict[str, WeightCard] = needing(
             verified="LICENSE of github.com/facebookresearch/sam3, commit 7778a7a; gate by a stored copy of its hub "
             "page; size by the architecture's weights",
             gate="your name, date of birth, country, affiliation and job title, and that you accept the SAM License",
-            terms="Meta's own licence, of 19 November 2025: free of charge, commercial use and changes are allowed; "
-            "it is passed on with whatever you pass on; publications acknowledge SAM; no reverse engineering; no "
+            terms="Meta's own licence, of 19 November 2025: free of charge, changes allowed, no line at commercial "
+            "use; it is passed on with whatever you pass on; publications acknowledge SAM; no reverse engineering; no "
             "military, nuclear, espionage or weapons use, nothing under ITAR or sanctions; Meta may change it, and it "
             "ends if you sue over it",
         )
