@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,17 @@ SIGLIP_LIKE: dict[str, Any] = {
 }
 
 
-def export(config: dict[str, Any], folder: Path, tokenizer: Any = None) -> Path:
-    """Write random weights as open_clip exports a model: a description, the weights, a tokenizer."""
+def export(
+    config: dict[str, Any], folder: Path, tokenizer: Any = None, fill: Callable[[Any], Any] = lambda model: model
+) -> Path:
+    """Write random weights as open_clip exports a model: a description, the weights, a tokenizer.
+
+    Args:
+        config: what open_clip_config.json says.
+        folder: made where it is not there.
+        tokenizer: of transformers, for a description that names one.
+        fill: gives the model other weights.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     if tokenizer is not None:
@@ -54,6 +64,7 @@ def export(config: dict[str, Any], folder: Path, tokenizer: Any = None) -> Path:
         for parameter in model.parameters():
             if not parameter.any():  # zeros, as biases begin: a wrong one would not show
                 torch.nn.init.normal_(parameter, std=0.1)
+        fill(model)
     weights = {key: value.contiguous() for key, value in model.state_dict().items()}
     (folder / "open_clip_model.safetensors").write_bytes(save(weights))
     return folder

@@ -208,5 +208,8 @@ def test_importing_is_light_and_the_cards_are_whole() -> None:
             continue
         published = open_clip.get_pretrained_cfg(*name.split("/"))
         assert published["hf_hub"] == f"{card.source}/"
-        assert card.licence == "MIT"
+        assert card.licence == {"webli": "Apache-2.0", "dfndr2b": "apple-amlr", "meta": "Apache-2.0"}.get(
+            name.partition("/")[2], "MIT"
+        )
+        assert card.is_restricted == name.startswith("MobileCLIP")
         assert card.size_mb > 0

@@ -158,6 +158,7 @@ def test_offline_means_offline(server: Callable[[Any], list[str]], monkeypatch: 
         ("Apache-2.0", False),
         ("CC-BY-SA-4.0", False),
         ("NCSA", False),
+        ("apple-amlr", True),
     ],
 )
 def test_which_licences_have_to_be_accepted(licence: str, restricted: bool) -> None:

@@ -159,9 +159,24 @@ def test_the_grid_covers_the_whole_of_a_long_image() -> None:
     assert np.abs(one - two)[:, 0].max() > 1e-3
 
 
-def test_a_tower_that_attends_has_no_tokens() -> None:
+@pytest.mark.parametrize("pool", ["map", "token"])
+def test_a_timm_transformers_token_alone_gives_what_its_pool_makes_of_it(pool: str) -> None:
+    """With one patch in all, and no mark before it, there is nothing else to attend to or to read."""
+    torch.manual_seed(0)
+    visual = TimmModel("test_vit", 64, 160, pool=pool, proj="none" if pool == "map" else "linear").eval()
+    cut = tower(visual)
+    pixels = torch.randn(2, 3, *cut.side(2.0))
+    with torch.inference_mode():
+        grid = cut.tokens(pixels)
+        assert grid.shape == (2, 10, 10, 64), "positions are learned for one size, whatever the scale"
+        features = visual.trunk.forward_features(pixels)
+        alone = visual.head(visual.trunk.forward_head(features[:, 5:6]))
+        assert torch.allclose(cut.project(grid.flatten(1, 2)[:, 5 - visual.trunk.num_prefix_tokens]), alone, atol=1e-5)
+
+
+def test_a_tower_that_pools_in_no_known_way_has_no_tokens() -> None:
     with pytest.raises(InputError, match=r"does not average.*open_clip:ViT-B-32"):
-        tower(TimmModel("test_vit", 64, 160, pool="map", proj="none"))
+        tower(TimmModel("resnet10t", 16, 64, pool="rot_attn", proj=""))
     with pytest.raises(InputError, match="scale is a number above 0"):
         tiny_open_clip().encode_image_tokens(noise_images((4, 4)), 0)
 

@@ -35,7 +35,11 @@ __all__ = ["CARDS", "DEFAULT", "OpenClipEncoder"]
 DEFAULT = "ViT-B-32/laion2b_s34b_b79k"
 
 _LAION_2B = "LAION-2B: 2 billion English image-text pairs from the web"
+_WEBLI = "WebLI: images with texts in many languages, and captions and masks of other models (from memory)"
+_DFN = "DFNDR-2B: English image-text pairs with captions and embeddings of other models (from memory)"
+_META = "5.4 billion image-text pairs and 22 million videos with captions (from memory)"
 _READ = "licence tag of the hub page, as listed elsewhere"
+_BY_SIZE = "size by the architecture's weights"
 
 #: open_clip's own; beside them lie others, named as transformers names them and written for it.
 _WEIGHTS = ("open_clip_model.safetensors | open_clip_pytorch_model.safetensors | open_clip_pytorch_model.bin",)
@@ -53,7 +57,52 @@ CARDS: dict[str, WeightCard] = {
         "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", "MIT", 1710, _LAION_2B, verified=_READ
     ),
 }
-# Architecture and tokenizer are within open_clip.
+#: With a tokenizer of their own, Gemma's.
+CARDS |= {
+    f"{name}/webli": WeightCard(
+        f"timm/{name}",
+        "Apache-2.0",
+        size_mb,
+        _WEBLI,
+        verified=f"licence tag of a relative's hub page, a stored copy; {_BY_SIZE}",
+        files=(*_WEIGHTS, *TOKENIZER_FILES),
+    )
+    for name, size_mb in (
+        ("ViT-B-32-SigLIP2-256", 1507),
+        ("ViT-B-16-SigLIP2", 1501),
+        ("ViT-L-16-SigLIP2-256", 3526),
+        ("ViT-SO400M-14-SigLIP2", 4542),
+    )
+}
+CARDS |= {
+    f"{name}/dfndr2b": WeightCard(
+        f"timm/{name}-OpenCLIP",
+        "apple-amlr",
+        size_mb,
+        _DFN,
+        verified=f"LICENSE in Apple's own repository of a relative: for scientific research alone; {_BY_SIZE}",
+    )
+    for name, size_mb in (
+        ("MobileCLIP2-S0", 299),
+        ("MobileCLIP2-S2", 397),
+        ("MobileCLIP2-B", 599),
+        ("MobileCLIP2-S3", 996),
+        ("MobileCLIP2-S4", 1782),
+        ("MobileCLIP2-L-14", 1711),
+    )
+}
+CARDS |= {
+    f"{name}/meta": WeightCard(
+        f"timm/{name}", "Apache-2.0", size_mb, _META, verified=f"LICENSE.PE of Meta's own repository; {_BY_SIZE}"
+    )
+    for name, size_mb in (
+        ("PE-Core-T-16-384", 278),
+        ("PE-Core-S-16-384", 349),
+        ("PE-Core-B-16", 1791),
+        ("PE-Core-L-14-336", 2685),
+    )
+}
+# Architecture and tokenizer of the others are within open_clip.
 CARDS = needing(CARDS, _WEIGHTS)
 
 #: Images this many times longer than wide are cut to it before they are scaled up to a square's height.
@@ -62,6 +111,10 @@ _MAX_ASPECT = 32
 
 class OpenClipEncoder(Adapter):
     """Images and texts to embeddings in the space of a CLIP-like model (:class:`zsavs.protocols.ImageTokenEncoder`).
+
+    ``temperature`` is what the model divided cosines by in training. One that was trained with sigmoids (SigLIP) has a
+    bias too, which no difference of labels shows: of labels that exclude each other, the odds of its sigmoids are those
+    of the softmax at this temperature.
 
     Args:
         model: an open_clip model; it is moved, frozen and put into evaluation mode.
@@ -170,8 +223,8 @@ class OpenClipEncoder(Adapter):
         """The features that the model pools over each image: N arrays (h, w, C), its last features row by row.
 
         They lie before the head (:meth:`project_image_tokens`). Where the model pools by averaging, the projected mean
-        over the grid at scale 1 is :meth:`encode_image` of a square image; where it reads a class token, patches
-        come out of the same last norm and head, which were not trained for them.
+        over the grid at scale 1 is :meth:`encode_image` of a square image; where it reads a class token, or attends to
+        its patches, these come out of the same last norm, pool and head, which were not trained for single ones.
 
         The image is squeezed into a square whatever the checkpoint's transform does, so that the grid covers it.
 

@@ -173,10 +173,23 @@ def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[
         preprocess = image_transform_v2(PreprocessCfg(**settings), is_train=False)
     with _reading(files.weights):
         open_clip.load_checkpoint(model, str(files.weights), strict=True, weights_only=True)
+    _fuse(model.visual)
     tokenizer, folder = _tokenizer(files)
     if folder is not None:
         check_tokenizer(tokenizer.tokenizer, _words(model), str(folder))
     return model, preprocess, tokenizer
+
+
+def _fuse(visual: Any) -> None:
+    """Join the branches that an image tower was trained with into single convolutions (FastViT, in MobileCLIP).
+
+    It computes the same, to rounding, in half the time; other towers have no such branches.
+    """
+    from open_clip.timm_model import TimmModel
+    from timm.utils.model import reparameterize_model
+
+    if isinstance(visual, TimmModel):
+        visual.trunk = reparameterize_model(visual.trunk, inplace=True)
 
 
 def _words(model: Any) -> int:

@@ -36,7 +36,7 @@ def tower(visual: Any) -> Tower:
     """The image tower of an open_clip model, cut in two.
 
     Raises:
-        InputError: it pools by attention, or in no way known here, so that single tokens mean nothing.
+        InputError: it pools in no way known here, so that single tokens mean nothing.
     """
     from open_clip.timm_model import TimmModel
     from open_clip.transformer import VisionTransformer
@@ -46,11 +46,13 @@ def tower(visual: Any) -> Tower:
         kind = f"timm's {type(visual.trunk).__name__}"
         if _averages(visual):
             return _Convolutional(visual)
+        if _reads_tokens(visual):
+            return _TimmTransformer(visual)
     elif isinstance(visual, VisionTransformer) and visual.attn_pool is None and visual.pool_type in ("tok", "avg"):
         return _Transformer(visual)
     raise InputError(
-        f"encode_image_tokens: the image tower ({kind}) does not average, nor read a class token, and has no tokens "
-        "to compare with text; use a ViT of OpenAI's kind or a convolutional timm model with average pooling, "
+        f"encode_image_tokens: the image tower ({kind}) does not average, read a class token or attend to its tokens, "
+        "and has none to compare with text; use a ViT or a convolutional timm model with average pooling, "
         "as image_text='open_clip:ViT-B-32/laion2b_s34b_b79k'."
     )
 
@@ -80,6 +82,41 @@ class _Convolutional:
     def project(self, rows: torch.Tensor) -> torch.Tensor:
         # A grid of one cell, which pooling leaves as it is: what comes between pooling and head stays in its place.
         projected: torch.Tensor = self.visual.head(self.visual.trunk.forward_head(rows[:, :, None, None]))
+        return projected
+
+
+def _reads_tokens(visual: Any) -> bool:
+    """Whether a timm tower is a transformer that reads a class token, or attends to its tokens wherever they are."""
+    from timm.models import Eva, VisionTransformer
+
+    trunk = visual.trunk
+    if not isinstance(trunk, (Eva, VisionTransformer)) or "pool" in visual.head._modules:
+        return False
+    return trunk.global_pool == "token" or (trunk.global_pool == "map" and trunk.attn_pool.pos_embed is None)
+
+
+class _TimmTransformer:
+    """A timm transformer, as of SigLIP, PE-Core and MobileCLIP2-B.
+
+    Where it reads a class token, a patch is taken for one. Where it pools by attention, a patch is what the pool makes
+    of it alone: with nothing else to attend to, its value goes through, as in Zhou et al., "Extract Free Dense Labels
+    from CLIP", ECCV 2022.
+    """
+
+    def __init__(self, visual: Any) -> None:
+        self.visual = visual
+
+    def side(self, scale: float) -> tuple[int, int]:
+        height, width = self.visual.image_size
+        return int(height), int(width)
+
+    def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        trunk = self.visual.trunk
+        features: torch.Tensor = trunk.forward_features(pixels)[:, trunk.num_prefix_tokens :]
+        return features.reshape(len(pixels), *trunk.patch_embed.grid_size, -1)
+
+    def project(self, rows: torch.Tensor) -> torch.Tensor:
+        projected: torch.Tensor = self.visual.head(self.visual.trunk.forward_head(rows[:, None]))
         return projected
 
 

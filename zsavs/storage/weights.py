@@ -36,6 +36,9 @@ __all__ = [
 #: Checkpoints inside the package are named after their folder in zsavs/data: "zsavs:nano/clap".
 SHIPPED = "zsavs:"
 
+#: Licences for research alone whose names do not say so.
+_RESEARCH_ONLY = ("apple-amlr",)
+
 #: What counts as weights where nobody says what the loader needs.
 _ANY_WEIGHTS = (" | ".join(f"*{suffix}" for suffix in FORMATS),)
 
@@ -76,7 +79,7 @@ class WeightCard:
     @property
     def is_restricted(self) -> bool:
         """Whether the licence keeps commercial users out, so that it has to be accepted before anything is fetched."""
-        return "NC" in self.licence.upper().split("-")
+        return "NC" in self.licence.upper().split("-") or self.licence.lower() in _RESEARCH_ONLY
 
     def as_dict(self) -> dict[str, str | float]:
         """Plain dictionary, for reports and ``result.meta``; without ``files``, and without ``sha256``, ``gate`` and

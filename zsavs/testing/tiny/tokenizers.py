@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["bert_tokenizer", "clip_tokenizer", "roberta_tokenizer"]
+__all__ = ["bert_tokenizer", "clip_tokenizer", "gemma_tokenizer", "roberta_tokenizer"]
 
 #: One token each, so that a prompt of a few words fits into the shortest text tower (16 tokens).
 _WORDS = (
@@ -159,3 +159,33 @@ def clip_tokenizer(max_length: int = 16, words: Sequence[str] = ()) -> PreTraine
         bos_token="<|startoftext|>",
         eos_token="<|endoftext|>",
     )
+
+
+def gemma_tokenizer(max_length: int = 64) -> PreTrainedTokenizerFast:
+    """Gemma's tokenizer as SigLIP 2 has it: <pad> 0, <eos> 1 at the end of a text, no mark at its beginning.
+
+    Common words are a token each; others are spelt in letters and bytes, as there.
+
+    Args:
+        max_length: the most tokens of a text, its end included.
+    """
+    from transformers import GemmaTokenizer
+
+    marks = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    pieces = [*marks, *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *string.ascii_letters]
+    merges: dict[tuple[str, str], None] = {}
+    for word in dict.fromkeys(_WORDS.split()):
+        spelt = "▁"
+        for letter in word:
+            merges.setdefault((spelt, letter))
+            spelt += letter
+    vocabulary = {piece: place for place, piece in enumerate(dict.fromkeys([*pieces, *map("".join, merges)]))}
+    tokenizer: PreTrainedTokenizerFast = GemmaTokenizer(
+        vocab=vocabulary,
+        merges=list(merges),
+        add_bos_token=False,
+        add_eos_token=True,
+        padding_side="right",
+        model_max_length=max_length,
+    )
+    return tokenizer
