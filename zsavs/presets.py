@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zsavs.errors import UnknownName
@@ -48,6 +48,7 @@ class Preset:
         settings: of strategies, for those that have them, unless others are given.
         strategy: the one that is run where nobody names one.
         limits: what the user has to know before trusting an answer; said once, when the preset is first built.
+        on_cpu: by role, the parts that stand in place of those of ``parts`` where the models run on a CPU.
     """
 
     summary: str
@@ -57,6 +58,11 @@ class Preset:
     settings: Mapping[str, Any] = field(default_factory=dict)
     strategy: str = "cross_modal"
     limits: str = ""
+    on_cpu: Mapping[str, Part] = field(default_factory=dict)
+
+    def for_cpu(self) -> Preset:
+        """The preset as it is on a CPU."""
+        return replace(self, parts={**self.parts, **self.on_cpu})
 
 
 #: All that the nano detector knows; asked for everything at once, it finds regions of any kind.
@@ -68,6 +74,19 @@ _ORCHESTRA = (
 #: Chosen as the settings below.
 _NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25, "vote_iou": 0.7})
 _NANO_SAM2 = Part("sam2", "zsavs:nano/sam2", {"multimask": False})
+
+#: A laptop's size. On a CPU Grounding DINO takes most of a pair's time.
+_BASE = {
+    "audio_text": Part("clap", "laion/clap-htsat-unfused"),
+    "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
+    "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
+    "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
+    "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
+    "verifier": Part("clip"),
+    "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
+    "tracker": Part("associate"),
+}
+_BASE_ON_CPU = {"grounder": Part("omdet", "omlab/omdet-turbo-swin-tiny-hf")}
 
 PRESETS: dict[str, Preset] = {
     "nano": Preset(
@@ -115,17 +134,9 @@ PRESETS: dict[str, Preset] = {
         limits="preset pocket finds the 80 classes of COCO and nothing else; for any phrase: zsavs download base",
     ),
     "base": Preset(
-        "a laptop's size: CLAP, AST, CLIP ViT-B/32, BLIP base, Grounding DINO tiny, SAM 2.1 tiny",
-        {
-            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
-            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
-            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
-            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
-            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
-            "verifier": Part("clip"),
-            "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
-            "tracker": Part("associate"),
-        },
+        "a laptop's size: CLAP, AST, CLIP ViT-B/32, BLIP base, Grounding DINO tiny, on a CPU OmDet-Turbo, SAM 2.1 tiny",
+        _BASE,
+        on_cpu=_BASE_ON_CPU,
     ),
     "large": Preset(
         "for a GPU: larger CLAP, AST, CLIP ViT-L/14, BLIP large, Grounding DINO base, SAM 2.1 large",
@@ -142,17 +153,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "imagebind": Preset(
         "base, and ImageBind's joint space; the licence of its weights is NON-COMMERCIAL (CC-BY-NC-SA-4.0)",
-        {
-            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
-            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
-            "joint": Part("imagebind", "imagebind_huge.pth"),
-            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
-            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
-            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
-            "verifier": Part("clip"),
-            "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
-            "tracker": Part("associate"),
-        },
+        {**_BASE, "joint": Part("imagebind", "imagebind_huge.pth")},
+        on_cpu=_BASE_ON_CPU,
     ),
     "sam3": Preset(
         "base, with SAM 3 as grounder, segmenter and tracker; its repository is GATED, its licence the SAM License",

@@ -75,7 +75,7 @@ def test_without_a_preset_no_small_world_answers(sample: AVSample) -> None:
 
 def test_the_best_preset_that_is_here_answers(sample: AVSample, monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"base"}
-    monkeypatch.setattr("zsavs.build.availability.missing_weights", lambda name: () if name in here else ("a card",))
+    monkeypatch.setattr("zsavs.build.availability.missing_weights", lambda name, _: () if name in here else ("a card",))
     asked: list[str] = []
     build_toy = build("fused")
     monkeypatch.setattr(one_call, "build_pipeline", lambda strategy, preset, **_: asked.append(preset) or build_toy)

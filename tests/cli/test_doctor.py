@@ -88,7 +88,7 @@ def test_a_preset_says_which_files_of_a_begun_checkpoint_are_missing(
     )
     (base,) = [line for line in lines if "preset base" in line]
     others = sum(card.size_mb for card in missing_weights("base") if card.source != CLAP)
-    assert f"lacks 6 checkpoints, 1 of them incomplete, {others + 3.5:.0f} MB: zsavs download base" in base
+    assert f"lacks 7 checkpoints, 1 of them incomplete, {others + 3.5:.0f} MB: zsavs download base" in base
 
 
 def test_missing_weights_are_said_to_be_as_large_as_the_checkpoint(

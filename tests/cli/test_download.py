@@ -52,7 +52,7 @@ def test_small_sizes_are_shown_with_their_decimals(
         "tagger": WeightCard("https://example.org/a.pt", "MIT", 3.66, ""),
         "joint": WeightCard("o/n", "MIT", 0.1, ""),
     }
-    monkeypatch.setattr(availability, "preset_cards", lambda _: cards)
+    monkeypatch.setattr(availability, "preset_cards", lambda *_: cards)
     assert main(["download", "base", "--dry-run"]) == 0
     said = capsys.readouterr().out
     assert "base: 2 checkpoints, about 3.76 MB in all\n" in said

@@ -11,7 +11,7 @@ import pytest
 from imitation import IMAGEBIND, lay_out_preset, shrink_architectures, small_imagebind_card
 from local_hub import LocalHub, in_place_of_the_network
 
-from zsavs.build.availability import missing_weights
+from zsavs.build.availability import missing_weights, preset_cards
 from zsavs.cli.main import main
 from zsavs.datasets.photographs import shipped_photographs
 
@@ -57,4 +57,5 @@ def test_download_segment_and_verify(
     assert told == capsys.readouterr().out
     assert "miss" in told
     assert "zsavs doctor --deep" in told
-    assert all(source in told or source.startswith("https://") for source in made)
+    taken = {card.source for card in preset_cards(preset, "auto").values()}
+    assert all(source in told or source.startswith("https://") for source in taken)

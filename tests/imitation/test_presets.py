@@ -54,6 +54,9 @@ def test_a_preset_answers(preset: str, tmp_path: Path, cache: Path) -> None:
         assert result.masks.shape[1:] == SAMPLE.size_hw
         assert np.isfinite(result.score_map).all()
         assert len(result.phrases) == len(result.masks)
+        if name == "fused":
+            detector = "GroundingDinoGrounder" if preset == "large" else "OmDetGrounder"
+            assert result.meta["models"]["grounder"]["component"] == detector
 
 
 def test_a_folder_of_the_layout_loads_as_it_is(tmp_path: Path, cache: Path) -> None:

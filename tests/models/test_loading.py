@@ -278,7 +278,7 @@ def test_every_registered_adapter_is_used_here(role: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_checkpoint_of_a_preset_has_a_card_with_a_licence(preset: str) -> None:
-    for role, part in PRESETS[preset].parts.items():
+    for role, part in (*PRESETS[preset].parts.items(), *PRESETS[preset].on_cpu.items()):
         cls = find_component(role.partition(".")[0], part.name)
         if cls in classes().values():
             card = cls.cards[part.checkpoint or cls.default]

@@ -1,6 +1,7 @@
 """From names to pipelines.
 
 - :mod:`~zsavs.build.parts`: names to components, by preset and by what is named in place of its parts.
+- :mod:`~zsavs.build.plans`: a preset as it is on a device.
 - :mod:`~zsavs.build.settable`: what can be set of strategies and parts, and which of several has which setting.
 - :mod:`~zsavs.build.shared_weights`: one copy of a model's weights for all pipelines of a process.
 - :mod:`~zsavs.build.pipelines`: components to a pipeline.

@@ -6,7 +6,9 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
+from zsavs.build.plans import plan_for
 from zsavs.errors import MissingWeights
+from zsavs.models.runtime import resolve_device
 from zsavs.presets import FOR_OWN_FILES, Part, find_preset
 from zsavs.registry import ROLES, find_component, list_components
 from zsavs.storage.completeness import approximate_mb
@@ -23,25 +25,39 @@ __all__ = [
 ]
 
 
-def preset_cards(name: str) -> dict[str, WeightCard]:
+def preset_cards(name: str, device: str = "") -> dict[str, WeightCard]:
     """Role to weight card, for the roles of a preset that load a checkpoint; a second one of a role by its own name.
 
+    Args:
+        name: of the preset.
+        device: for the parts that the preset takes there; for those of any device if left out.
+
     Raises:
-        UnknownName: no such preset.
+        UnknownName: no such preset, or no such device on this machine.
     """
     cards: dict[str, WeightCard] = {}
-    for role, part, card in components_with_weights(name):
+    for role, part, card in components_with_weights(name, device):
         cards[role if role not in cards else f"{role} {part.name}"] = card
     return cards
 
 
-def components_with_weights(name: str) -> Iterator[tuple[str, Part, WeightCard]]:
+def components_with_weights(name: str, device: str = "") -> Iterator[tuple[str, Part, WeightCard]]:
     """The parts of a preset that load a checkpoint, and those that they go around: role, part and its weight card.
 
+    Args:
+        name, device: as for :func:`preset_cards`.
+
     Raises:
-        UnknownName: no such preset.
+        UnknownName: as :func:`preset_cards`.
     """
-    for role, part in find_preset(name).parts.items():
+    plan = plan_for(name, device) if device else find_preset(name)
+    yield from _of_roles(plan.parts)
+    if not device:
+        yield from _of_roles(plan.on_cpu)
+
+
+def _of_roles(parts: Mapping[str, Part]) -> Iterator[tuple[str, Part, WeightCard]]:
+    for role, part in parts.items():
         kind = role.partition(".")[0]
         for each in _with_inner(kind, part):
             cls = find_component(kind, each.name)
@@ -58,10 +74,29 @@ def _with_inner(kind: str, part: Part) -> Iterator[Part]:
         yield from _with_inner(kind, Part.named(part.checkpoint))
 
 
-def missing_weights(name: str) -> list[WeightCard]:
-    """Cards of the checkpoints of a preset that are not on this machine, or not with all their files, each once."""
+def missing_weights(name: str, device: str = "auto") -> list[WeightCard]:
+    """Cards of the checkpoints of a preset that are not on this machine, or not with all their files, each once.
+
+    Args:
+        name: of the preset.
+        device: where it is to run.
+
+    Returns:
+        None at all where those are here that the preset takes on that device; else all that ``zsavs download`` would
+        fetch, for any device.
+
+    Raises:
+        UnknownName: as :func:`preset_cards`.
+    """
     cards = {card.source: card for card in preset_cards(name).values()}
-    return [card for card in cards.values() if not is_local(card.source, card.revision, card.files)]
+    missing = [card for card in cards.values() if not is_local(card.source, card.revision, card.files)]
+    plan, lacking = find_preset(name), {card.source for card in missing}
+    on_cpu = {card.source for _, _, card in _of_roles(plan.on_cpu)}
+    on_gpu = {card.source for _, _, card in _of_roles({role: plan.parts[role] for role in plan.on_cpu})}
+    # torch, which knows what "auto" is, is asked only where it matters.
+    if lacking and (lacking <= on_cpu or lacking <= on_gpu):
+        return missing if lacking <= (on_cpu if resolve_device(device).type == "cpu" else on_gpu) else []
+    return missing
 
 
 def mb_to_fetch(card: WeightCard) -> float:
@@ -70,18 +105,19 @@ def mb_to_fetch(card: WeightCard) -> float:
     return card.size_mb if lacks is None else approximate_mb(lacks, card.size_mb)
 
 
-def first_preset_here(names: Sequence[str] = FOR_OWN_FILES) -> str:
+def first_preset_here(names: Sequence[str] = FOR_OWN_FILES, device: str = "auto") -> str:
     """The first of some presets whose weights are all on this machine.
 
     Args:
         names: of presets, the best first; those for a user's own files if left out.
+        device: where it is to run.
 
     Raises:
         MissingWeights: none is here; offers the two smallest, each with its size and its command.
     """
     missing = {}
     for name in names:
-        missing[name] = missing_weights(name)
+        missing[name] = missing_weights(name, device)
         if not missing[name]:
             return name
     sizes = {name: sum(map(mb_to_fetch, cards)) for name, cards in missing.items()}

@@ -55,7 +55,7 @@ def compare(
         raise InputError(f"compare takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
     check_batches(samples, batch_size)
     models = (preset, device, dtype, vocabulary, bank, decomposition, stereo)
-    own = settings_for(strategies, preset, settings)
+    own = settings_for(strategies, preset, settings, device)
     pipes = {name: build_pipeline(name, *models, **own[name]) for name in strategies}
     results: dict[str, list[AVSResult]] = {name: [] for name in pipes}
     failed = handler(on_error)

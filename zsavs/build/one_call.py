@@ -88,7 +88,7 @@ def segment(
     if audio is None:
         raise AudioError("an image needs an audio file or a zsavs.AudioClip beside it; a video alone has both.")
     sample = _sample(image, audio)  # what cannot be read is told before any model is loaded
-    preset = preset or first_preset_here()
+    preset = preset or first_preset_here(device=settings.get("device", "auto"))
     return _pipeline(strategy or find_preset(preset).strategy, preset, settings)(sample)
 
 
@@ -98,7 +98,7 @@ def _segment_video(path: Any, audio: Any, strategy: str | None, preset: str | No
     if not is_video(path) and Path(path).is_file():
         raise AudioError(f"{path}: no video; an image needs an audio file beside it: zsavs.segment(image, audio).")
     probe_video(path)  # what cannot be read is told before any model is loaded
-    preset = preset or first_preset_here()
+    preset = preset or first_preset_here(device=settings.get("device", "auto"))
     of_video = {name: settings[name] for name in _OF_VIDEO if name in settings}
     rest = {name: value for name, value in settings.items() if name not in of_video}
     return _pipeline(strategy or find_preset(preset).strategy, preset, rest).video(path, audio, **of_video)

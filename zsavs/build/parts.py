@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from zsavs.build.plans import plan_for
 from zsavs.build.settable import described_components
 from zsavs.build.shared_weights import loaded_once
 from zsavs.calibration.bank import source_of
@@ -18,6 +19,7 @@ from zsavs.language.vocabulary import load_vocabulary
 from zsavs.models.runtime import check_names
 from zsavs.presets import PRESETS, Part, find_preset
 from zsavs.registry import ROLES, find_component
+from zsavs.storage.weights import is_local
 
 __all__ = ["Parts", "build_encoders", "build_parts"]
 
@@ -75,10 +77,10 @@ class Parts:
         bank: str | Path | None = None,
         tuned: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self.preset, self.plan, self.overrides, self.stages = preset, find_preset(preset), overrides, stages
+        check_names(device, dtype)
+        self.preset, self.plan, self.overrides, self.stages = preset, plan_for(preset, device), overrides, stages
         #: By role, settings of the part that come before the preset's.
         self.tuned = tuned or {}
-        check_names(device, dtype)
         self.device, self.dtype = device, dtype
         self.vocabulary = load_vocabulary(self.plan.vocabulary if vocabulary is None else vocabulary)
         self._own_labels = vocabulary is None
@@ -148,7 +150,20 @@ class Parts:
             everything = f"zsavs download {self.preset}"
             if everything in str(error):  # said already, for a part of this part
                 raise
-            raise MissingWeights(f"{error} All that the preset {self.preset!r} needs: {everything}") from error
+            hint = self._other_than_on_cpu(role, part)
+            raise MissingWeights(f"{error} All that the preset {self.preset!r} needs: {everything}{hint}") from error
+
+    def _other_than_on_cpu(self, role: str, part: Part) -> str:
+        """Where a part is the preset's on a CPU alone, and the other one is on this machine, that one in words."""
+        own, other = self.plan.on_cpu.get(role), find_preset(self.preset).parts.get(role)
+        if own is None or other is None or part.name != own.name:
+            return ""
+        if not is_local(other.checkpoint, files=find_component(role, other.name).files_of(other.checkpoint)):
+            return ""
+        return (
+            f". What it takes on a GPU is here and works on a CPU, too, slowly: --part {role}={other.name}, in Python "
+            f'{role}="{other.name}"'
+        )
 
     def _make(self, role: str, part: Part) -> Any:
         component = self._new(role, part)

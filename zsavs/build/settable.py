@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from zsavs.build.plans import plan_for
 from zsavs.errors import InputError, UnknownName, ZsavsError
-from zsavs.presets import Part, find_preset
+from zsavs.presets import Part
 from zsavs.registry import ROLES, find_component, list_components
 
 __all__ = ["described_components", "settable", "settings_for", "split_settings", "used_roles"]
@@ -19,13 +20,16 @@ _SUPPLIED = ("vocabulary", "silent", "card", "device", *ROLES)
 _STAGES = ("grounder", "verifier", "segmenter", "tracker")
 
 
-def settable(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
+def settable(
+    strategy: str | Any, preset: str, parts: Mapping[str, Any], device: str = "auto"
+) -> dict[str, inspect.Parameter]:
     """What can be set of a strategy, and under "role.name" of the parts that its pipeline is made of.
 
     Args:
         strategy, preset: names; of a strategy that is an object, nothing can be set any more but its pipeline's parts.
         parts: by role, what stands in place of the preset's parts: "name", "name:checkpoint" or an object, of which
             nothing can be set any more.
+        device: where the models run; some presets take another part on a CPU.
 
     Returns:
         Name to the parameter of the constructor, with its annotation and its default.
@@ -34,24 +38,25 @@ def settable(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> dict
         UnknownName, BrokenInstallation: as :func:`zsavs.build_pipeline`.
     """
     known = dict(_own(find_component("strategy", strategy))) if isinstance(strategy, str) else {}
-    for role, cls in _classes(strategy, preset, parts).items():
+    for role, cls in _classes(strategy, preset, parts, device).items():
         known |= {f"{role}.{name}": parameter for name, parameter in _own(cls)}
     return known
 
 
-def used_roles(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> set[str]:
+def used_roles(strategy: str | Any, preset: str, parts: Mapping[str, Any], device: str = "auto") -> set[str]:
     """The roles of the parts that a strategy's pipeline is made of; arguments as for :func:`settable`."""
-    return {*_classes(strategy, preset, parts), *(role for role in parts if role in _asked(strategy))}
+    return {*_classes(strategy, preset, parts, device), *(role for role in parts if role in _asked(strategy))}
 
 
 def settings_for(
-    strategies: Sequence[str] | Mapping[str, Any], preset: str, given: Mapping[str, Any]
+    strategies: Sequence[str] | Mapping[str, Any], preset: str, given: Mapping[str, Any], device: str = "auto"
 ) -> dict[str, dict[str, Any]]:
     """For each of several strategies, those of the given arguments of :func:`zsavs.build_pipeline` that it has.
 
     Args:
         strategies, preset: names; or strategies by the names that they have here, each a name or an object.
         given: parts by role, settings of strategies by name, and settings of parts by "role.name".
+        device: where the models run.
 
     Raises:
         UnknownName: a setting that none of the strategies and none of their parts have.
@@ -61,7 +66,7 @@ def settings_for(
     settings = {name: value for name, value in given.items() if name not in ROLES}
     if not settings:
         return {name: dict(parts) for name in named}
-    known = {name: settable(strategy, preset, parts) for name, strategy in named.items()}
+    known = {name: settable(strategy, preset, parts, device) for name, strategy in named.items()}
     for name in settings:
         if not any(name in own for own in known.values()):
             raise UnknownName(f"setting of {', '.join(strategies)}", name, {n for own in known.values() for n in own})
@@ -96,10 +101,10 @@ def _asked(strategy: str | Any) -> set[str]:
     return {*_STAGES, *asked} & {*ROLES}
 
 
-def _classes(strategy: str | Any, preset: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+def _classes(strategy: str | Any, preset: str, parts: Mapping[str, Any], device: str) -> dict[str, Any]:
     """By role, the class of each part of a strategy's pipeline that is built from a name."""
     wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
-    plan, stages = find_preset(preset), getattr(wanted, "stages", {})
+    plan, stages = plan_for(preset, device), getattr(wanted, "stages", {})
     classes: dict[str, Any] = {}
     waiting = sorted(_asked(strategy))
     while waiting:

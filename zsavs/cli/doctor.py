@@ -7,7 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from zsavs.build.availability import mb_to_fetch, missing_weights
+from zsavs.build.availability import mb_to_fetch, missing_weights, preset_cards
 from zsavs.presets import PRESETS
 from zsavs.storage.completeness import approximate_mb
 from zsavs.storage.weights import cache_folder, format_mb, lacking_files
@@ -58,7 +58,9 @@ def _preset(name: str) -> list[str]:
     """What a preset lacks: how many checkpoints, and of each that is begun, which files."""
     missing = missing_weights(name)
     if not missing:
-        return [f"ok  preset {name} is present"]
+        elsewhere = [card.source for card in preset_cards(name).values() if lacking_files(card) != []]
+        also = f"; for any other device it lacks {', '.join(elsewhere)}: zsavs download {name}" if elsewhere else ""
+        return [f"ok  preset {name} is present{also}"]
     megabytes = format_mb(sum(map(mb_to_fetch, missing)))
     begun = [(card, lacks) for card in missing if (lacks := lacking_files(card))]
     of_these = f", {len(begun)} of them incomplete" if begun else ""

@@ -35,7 +35,7 @@ class Models:
         from zsavs.build import settings_for
 
         common = {key: value for key, value in vars(self).items() if key not in ("parts", "settings")}
-        own = settings_for(names, self.preset, {**self.settings, **self.parts})
+        own = settings_for(names, self.preset, {**self.settings, **self.parts}, self.device)
         return {name: {**common, **own[name]} for name in names}
 
 
@@ -51,11 +51,11 @@ def with_settings(models: Models, names: Sequence[str], given: Sequence[str] | N
         typer.BadParameter: a text that cannot be read.
         UnknownName: no such setting.
     """
-    settings = read_settings(given, names, models.preset, models.parts)
+    settings = read_settings(given, names, models.preset, models.parts, models.device)
     if models.parts:
         from zsavs.build import used_roles
 
-        used = set().union(*(used_roles(name, models.preset, models.parts) for name in names))
+        used = set().union(*(used_roles(name, models.preset, models.parts, models.device) for name in names))
         for role in models.parts.keys() - used:
             console.say(
                 f"warning: --part {role}={models.parts[role]} changes nothing: no {role} is asked for by "
@@ -64,15 +64,18 @@ def with_settings(models: Models, names: Sequence[str], given: Sequence[str] | N
     return replace(models, settings=settings)
 
 
-def preset_here() -> str:
+def preset_here(device: str) -> str:
     """The best preset for a user's own files whose weights are all on this machine, which is said.
+
+    Args:
+        device: where it is to run.
 
     Raises:
         MissingWeights: the weights of none are there.
     """
     from zsavs.build.availability import first_preset_here
 
-    name = first_preset_here()
+    name = first_preset_here(device=device)
     console.say(f"using preset {name}")
     return name
 

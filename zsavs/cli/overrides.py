@@ -63,7 +63,11 @@ def read_parts(given: Sequence[str] | None) -> dict[str, str]:
 
 
 def read_settings(
-    given: Sequence[str] | None, strategies: Sequence[str], preset: str, parts: Mapping[str, str]
+    given: Sequence[str] | None,
+    strategies: Sequence[str],
+    preset: str,
+    parts: Mapping[str, str],
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Settings by their name, or by "role.name" for those of a part.
 
@@ -71,6 +75,7 @@ def read_settings(
         given: texts NAME=VALUE.
         strategies, preset: that are run.
         parts: that stand in place of the preset's, by role.
+        device: where the models run.
 
     Raises:
         typer.BadParameter: a text of another form, or a value of another kind than the setting's.
@@ -82,7 +87,7 @@ def read_settings(
 
     known: dict[str, inspect.Parameter] = {}
     for strategy in strategies:
-        known = {**settable(strategy, preset, parts), **known}
+        known = {**settable(strategy, preset, parts, device), **known}
     settings: dict[str, Any] = {}
     for text in given:
         name, value = _halves(text, "--set", "NAME=VALUE, for example top_k=5 or grounder.threshold=0.2")

@@ -85,7 +85,7 @@ def evaluate(
     if visuals and out is None:
         raise InputError("images of the best and worst items are kept in the run folder: name one (--out RUN).")
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
-    own = settings_for(plan.named, plan.preset, {**plan.settings, **plan.parts})
+    own = settings_for(plan.named, plan.preset, {**plan.settings, **plan.parts}, plan.device)
     pipes = {name: build_pipeline(strategy, *models, **own[name]) for name, strategy in plan.named.items()}
     suites = plan.suites if plan.suites is not None else (dataset.suite,)
     items = list(dataset)

@@ -69,7 +69,7 @@ def calibrate(
     if not audio and not images:
         raise typer.BadParameter("give your own files: --audio DIR, --images DIR, or both")
     parts = read_parts(part)
-    preset = preset or preset_here()
+    preset = preset or preset_here(device)
     try:
         with console.progress("embedding") as bar:
             banks = make_banks(

@@ -45,7 +45,7 @@ def compare(
     """Run several strategies on one image with its audio, or on several such pairs; one that fails costs itself."""
     pairs = read_pairs(parsing.pairs("compare", image, audio, img_path, wav_path, more), label_set)
     parts = read_parts(part)
-    models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo, parts)
+    models = Models(preset or preset_here(device), device, dtype, vocabulary, bank, decomposition, stereo, parts)
     names = strategies(strategy, models.preset, parts)
     models = with_settings(models, names, setting)
     told = answer_pairs(pairs, names, models, out, label_set)

@@ -43,14 +43,21 @@ _AcceptLicense = Annotated[
 ]
 
 
+_CpuOnly = Annotated[bool, typer.Option("--cpu-only", metavar="", help="leave out what a preset takes on a GPU alone")]
+
+
 def download(
-    name: _Name, dry_run: _DryRun = False, accept_license: _AcceptLicense = False, verbose: options.Verbose = 0
+    name: _Name,
+    dry_run: _DryRun = False,
+    cpu_only: _CpuOnly = False,
+    accept_license: _AcceptLicense = False,
+    verbose: options.Verbose = 0,
 ) -> int:
     """Fetch the weights of a preset; shows size and licence first."""
     from zsavs.storage.download import conditions, describe, download_all, has_to_be_accepted
     from zsavs.storage.weights import format_mb
 
-    cards = _cards(name)
+    cards = _cards(name, "cpu" if cpu_only else "")
     if not cards:
         console.answer(f"{name}: nothing to fetch, it has no weights")
     elif len(cards) > 1:
@@ -70,8 +77,9 @@ def download(
     return 0
 
 
-def _cards(name: str) -> list[WeightCard]:
-    """The checkpoints of a preset, each once; or the one of a repository, of the address of a file, or of a tag.
+def _cards(name: str, device: str) -> list[WeightCard]:
+    """The checkpoints that a preset takes on a device ("" for any), each once; or the one of a repository, of the
+    address of a file, or of a tag.
 
     Raises:
         UnknownName: it is none of these.
@@ -84,7 +92,7 @@ def _cards(name: str) -> list[WeightCard]:
 
     plain = plain_name(name)
     if plain.lower() in PRESETS:
-        return list({card.source: card for card in preset_cards(plain.lower()).values()}.values())
+        return list({card.source: card for card in preset_cards(plain.lower(), device).values()}.values())
     if card := find_card(name):
         return [card]
     if is_address(plain):

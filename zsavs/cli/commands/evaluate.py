@@ -199,7 +199,7 @@ def evaluate(
     if tracker is not None:
         parts = _with_tracker(parts, tracker, data, whole_video)
     _check_out(out, save_visuals, retry_failed, refresh)
-    preset = preset or _preset_for(dataset)
+    preset = preset or _preset_for(dataset, device)
     models = Models(preset, device, dtype, _labels(vocabulary), bank, decomposition, stereo, parts)
     names = strategies(strategy, preset, parts)
     plan: dict[str, Any] = {"strategies": tuple(names), **asdict(with_settings(models, names, setting))}
@@ -223,9 +223,9 @@ def _with_tracker(parts: dict[str, str], tracker: str, dataset: Any, whole_video
     return {**parts, "tracker": tracker}
 
 
-def _preset_for(dataset: str) -> str:
+def _preset_for(dataset: str, device: str) -> str:
     """The preset that answers where none is named: that of its scenes for the orchestra, else the best one here."""
-    return "nano" if dataset in ("orchestra", "orchestra_motion") else preset_here()
+    return "nano" if dataset in ("orchestra", "orchestra_motion") else preset_here(device)
 
 
 def _open(name: str, root: str | None, split: str | None, given: list[str] | None) -> Any:

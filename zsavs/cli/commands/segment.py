@@ -142,7 +142,7 @@ def segment(
         of_video.refuse_for_an_image()
         pairs = read_pairs(parsing.pairs("segment", image, audio, img_path, wav_path), label_set)
     parts = read_parts(part)
-    models = Models(preset or preset_here(), device, dtype, vocabulary, bank, decomposition, stereo, parts)
+    models = Models(preset or preset_here(device), device, dtype, vocabulary, bank, decomposition, stereo, parts)
     strategy = strategy or find_preset(models.preset).strategy
     models = with_settings(models, [strategy], setting)
     if video:
