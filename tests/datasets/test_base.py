@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import pickle
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from fixtures_datasets import Tree, make_all
 from fixtures_videos import make_aviseg, make_ref_avs
+from PIL import Image
 
 from zsavs.datasets import Dataset, Target
 from zsavs.datasets.aviseg import AVISeg
@@ -224,6 +226,22 @@ def test_a_check_counts_and_compares(root):
     assert "20 of 3700" in str(report)
     assert "complete" in str(report)
     assert report.to_json()["splits"][2]["found"] == {"items": 20, "groups": 4, "empty": 1}
+    assert test.full == 0
+
+
+def test_a_check_counts_full_targets(root, tmp_path):
+    """A mask that is read the wrong way is often full."""
+    flat = shutil.copytree(root / "flat", tmp_path / "flat")
+    masks = sorted((flat / "gt_seg").iterdir())
+    size = Image.open(masks[0]).size
+    Image.new("L", size, 255).save(masks[0])
+    report = check(Folder, flat, decode=True)
+    assert report.splits[0].full == 1
+    assert report.to_json()["splits"][0]["full"] == 1
+    heading, row = str(report).splitlines()[1:3]
+    assert heading.split() == ["split", "items", "groups", "empty", "full", "files"]
+    assert row.split()[4] == "1"
+    assert str(check(Folder, flat)).splitlines()[2].split()[3:5] == ["-", "-"]
 
 
 def test_a_check_of_a_complete_data_set_is_ok(root):

@@ -241,6 +241,39 @@ def test_a_mask_may_have_any_mode_that_shows_it(tmp_path):
         assert large.mean() == pytest.approx(mask.mean(), abs=0.06), name
 
 
+def test_a_mask_that_is_told_by_its_alpha_is_read_by_it(tmp_path):
+    """Whatever the colours are, also those that nobody sees."""
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:4, 2:7] = 1
+    rng = np.random.default_rng(0)
+    photograph = rng.integers(0, 256, (6, 8, 3), np.uint8)
+    white, black = np.full((6, 8, 3), 255, np.uint8), np.zeros((6, 8, 3), np.uint8)
+    ring = np.full((6, 8), 255, np.uint8)
+    ring[0, 0] = 0
+    soft = 255 * mask
+    soft[0, 2:7], soft[1, 2:7] = 40, 200
+    images = {
+        "all white": np.dstack([white, 255 * mask]),
+        "all black": np.dstack([black, 255 * mask]),
+        "cut out": np.dstack([photograph * mask[..., None], 255 * mask]),
+        "cut out of what is still there": np.dstack([photograph, 255 * mask]),
+        "soft edges": np.dstack([photograph, soft]),
+        "half transparent": np.dstack([white, 90 * mask]),
+        "grey": np.dstack([white[..., 0], 255 * mask]),
+        "a corner is missing": np.dstack([255 * np.dstack([mask] * 3), ring]),
+        "opaque": np.dstack([255 * np.dstack([mask] * 3), 255 + 0 * mask]),
+        "all transparent": np.dstack([255 * np.dstack([mask] * 3), 0 * mask]),
+    }
+    for name, values in images.items():
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+        for any_value in (False, True):
+            if name == "soft edges" and any_value:
+                continue
+            found = read_mask(tmp_path / f"{name}.png", any_value=any_value)
+            assert np.array_equal(found, mask == 1), (name, any_value)
+        assert read_mask(tmp_path / f"{name}.png", (24, 32)).mean() == pytest.approx(mask.mean(), abs=0.06), name
+
+
 def test_a_mask_that_would_be_taken_for_empty_is_refused(tmp_path):
     Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "ones.png")
     with pytest.raises(ImageError, match="no value above 1"):

@@ -25,6 +25,7 @@ class SplitCheck:
     Args:
         split: its name.
         found: items and groups in the lists; items with an empty target if everything was decoded.
+        full: likewise items whose target is every pixel, which a mask that is read the wrong way often is.
         published: the published numbers, None where there are none.
         missing: number of files that the lists name and that are not there.
         broken: number of items that cannot be decoded, or for which a condition has no audio.
@@ -37,6 +38,7 @@ class SplitCheck:
     missing: int = 0
     broken: int = 0
     problems: tuple[str, ...] = ()
+    full: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -67,13 +69,19 @@ class CheckReport:
         return {"dataset": self.dataset, "root": self.root, "ok": self.ok, "splits": splits}
 
     def __str__(self) -> str:
-        lines = [f"{self.dataset} in {self.root}", f"{'split':<8}{'items':>18}{'groups':>18}{'empty':>18}  files"]
+        lines = [
+            f"{self.dataset} in {self.root}",
+            f"{'split':<8}{'items':>18}{'groups':>18}{'empty':>18}{'full':>8}  files",
+        ]
         for split in self.splits:
             counts = (_compared(f, p) for f, p in zip(split.found, split.published, strict=True))
+            full = "-" if split.full is None else str(split.full)
             files = "complete" if not split.missing else f"{split.missing} missing"
             files = "not opened" if split.found.items is None else files
             broken = f", {split.broken} broken items" if split.broken else ""
-            lines.append(f"{split.split:<8}" + "".join(f"{text:>18}" for text in counts) + f"  {files}{broken}")
+            lines.append(
+                f"{split.split:<8}" + "".join(f"{text:>18}" for text in counts) + f"{full:>8}  {files}{broken}"
+            )
             lines += [f"  {problem}" for problem in split.problems]
         return "\n".join(lines)
 
@@ -93,7 +101,7 @@ def check(
     Args:
         dataset: a reader, for example ``zsavs.datasets.avsbench.S4``.
         root: the folder.
-        decode: read every item as well, and count empty targets; takes as long as it takes.
+        decode: read every item as well, and count empty and full targets; takes as long as it takes.
         on_item: called after each item.
         options: for the reader; ``split`` checks only that one.
     """
@@ -117,7 +125,7 @@ def _check_split(
     except InputError as error:
         return SplitCheck(split, Counts(), published, problems=(str(error),))
     problems: list[str] = []
-    missing = broken = empty = 0
+    missing = broken = empty = full = 0
     before: set[Path] = set()
     for item in reader:
         try:
@@ -128,14 +136,15 @@ def _check_split(
             missing, before = missing + len(fresh), set(files)
             problems += [f"{path}: missing" for path in fresh]
             if decode and not absent:
-                empty += not reader.load(item).target.mask.any()
+                mask = reader.load(item).target.mask
+                empty, full = empty + (not mask.any()), full + bool(mask.all())
         except InputError as error:
             broken += 1
             problems.append(str(error))
         problems = list(dict.fromkeys(problems))[:_EXAMPLES]
         on_item()
     found = Counts(len(reader), reader.group_count(), empty if decode else None)
-    return SplitCheck(split, found, published, missing, broken, tuple(problems))
+    return SplitCheck(split, found, published, missing, broken, tuple(problems), full if decode else None)
 
 
 def _compared(found: int | None, published: int | None) -> str:

@@ -15,7 +15,8 @@ class Folder(PairReader):
     """``ROOT/img/NAME.jpg``, ``ROOT/wav/NAME.wav``, ``ROOT/gt_seg/NAME.png``; the layout of BAaV's evaluation.
 
     ``image`` is read as ``img``. A mask pixel of 128 or more is foreground, as masks may be JPEG; in a palette or
-    one-bit mask every index but 0 is.
+    one-bit mask every index but 0 is, and where alpha tells the mask what is not transparent
+    (:func:`zsavs.datasets.masks.read_mask`).
 
     Args:
         root: the folder.

@@ -40,8 +40,10 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
     """A binary mask, (H, W) bool.
 
     In a palette ("P") or one-bit image every index but 0 is foreground, whatever its colour. In a grey or colour
-    image it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Alpha is ignored. A
-    mask of another size than ``size_hw`` is resized with the bicubic filter, and thresholded afterwards.
+    image it is a value of at least 128 in any channel, or with ``any_value`` every value but 0. Where alpha is not the
+    same everywhere it tells the mask, whatever the colours are, as in an object that was cut out: transparent is
+    background. Only black and one other colour among what is not transparent still tell it between them. A mask of
+    another size than ``size_hw`` is resized with the bicubic filter, and thresholded afterwards.
 
     Args:
         path: the file.
@@ -60,7 +62,7 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
             raise ImageError(f"{path}: a mask of mode {image.mode!r}; save it as 8-bit grey with values 0 and 255.")
         values = np.asarray(image)
         if values.ndim == 3:
-            values = values[..., : len(image.getbands()) - ("A" in image.getbands())].max(axis=2)
+            values = _by_alpha(values) if "A" in image.getbands() else values.max(axis=2)
         lossless = image.format not in ("JPEG", "MPO")
     if indexed or any_value:
         grey = np.where(values != 0, 255, 0).astype(np.uint8)
@@ -74,6 +76,21 @@ def read_mask(path: Path, size_hw: Size | None = None, *, any_value: bool = Fals
     if size_hw is not None and grey.shape != size_hw:
         grey = np.asarray(Image.fromarray(grey).resize(size_hw[::-1], Image.Resampling.BICUBIC))
     return grey >= MASK_LEVEL
+
+
+def _by_alpha(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The grey values of a mask (H, W, colours and alpha): its colours where they tell it, else its alpha."""
+    colours, alpha = values[..., :-1], values[..., -1]
+    grey: NDArray[np.uint8] = colours.max(axis=2)
+    if alpha.min() == alpha.max():
+        return grey
+    seen = colours[alpha > 0]
+    others = seen[seen.any(axis=1)]
+    if 0 < len(others) < len(seen) and (others == others[0]).all():  # black, and one other colour
+        return np.where(alpha > 0, grey, 0).astype(np.uint8)
+    if len(np.unique(alpha)) == 2 and alpha.min() == 0:  # however transparent the mask is
+        return np.where(alpha > 0, 255, 0).astype(np.uint8)
+    return alpha
 
 
 def read_ids(path: Path, table: NDArray[np.int16], size_hw: Size | None = None) -> NDArray[np.uint8]:

@@ -44,7 +44,10 @@ _Split = Annotated[
 _Decode = Annotated[
     bool,
     typer.Option(
-        "--decode", metavar="", help="read every item too, and count empty targets", rich_help_panel=options.DATA
+        "--decode",
+        metavar="",
+        help="read every item too, and count empty and full targets",
+        rich_help_panel=options.DATA,
     ),
 ]
 
