@@ -153,6 +153,7 @@ _SHARED += (
     "label_space",
     "mask_logits",
     "native.clap",
+    "native.families",
     "native.grounding_dino",
     "native.sam2",
     "outputs",

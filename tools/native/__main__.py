@@ -28,9 +28,9 @@ def write_all(out: Path, environments: Path, names: Sequence[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         module = RECIPES[name]
-        package, needs = PACKAGES[module]
-        print(f"{name}: tools/native/{module}.py, {package}", flush=True)
-        python = make_environment(environments / module, needs, ("--no-deps", "--no-build-isolation", package))
+        packages, needs = PACKAGES[module]
+        print(f"{name}: tools/native/{module}.py, {', '.join(packages)}", flush=True)
+        python = make_environment(environments / module, needs, ("--no-deps", "--no-build-isolation", *packages))
         run_in(python, "tools.native.one", name, out.resolve())
 
 

@@ -26,7 +26,7 @@ def write(name: str, out: Path) -> None:
         shapes = {key: [str(t.dtype)[6:], list(t.shape)] for key, t in module.published(name).state_dict().items()}
         (out / f"{name}.json.gz").write_bytes(gzip.compress(json.dumps(shapes).encode(), mtime=0))
         return
-    package = PACKAGES[RECIPES[name]][0].partition("==")[0]
+    package = PACKAGES[RECIPES[name]][0][0].partition("==")[0]
     content = {"package": f"{package} {version(package)}", "torch": torch.__version__.partition("+")[0]}
     content |= module.write(name)
     (out / f"{name}.json").write_text(json.dumps(_plain(content)) + "\n", encoding="utf-8")

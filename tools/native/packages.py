@@ -24,26 +24,24 @@ RECIPES: dict[str, str] = {
     "music_audioset_epoch_15_esc_90.14": "clap",
 }
 
-#: By module: the package itself, which is installed without what it asks for, and what it needs of that here.
-PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "sam2": ("sam2==1.1.0", ("setuptools", "numpy==1.26.4", "hydra-core==1.3.2", "iopath==0.1.10", "tqdm", "pillow")),
+#: By module: the package itself and others that are installed without what they ask for, which is another torch; and
+#: what is needed of that here.
+PACKAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "sam2": (
+        ("sam2==1.1.0",),
+        ("setuptools", "numpy==1.26.4", "hydra-core==1.3.2", "iopath==0.1.10", "tqdm", "pillow"),
+    ),
     "grounding_dino": (
-        "groundingdino-py==0.4.0",
+        ("groundingdino-py==0.4.0", "timm==0.9.16"),
         (
-            *(
-                "setuptools",
-                "numpy==1.26.4",
-                "transformers==4.30.2",
-                "timm==0.9.16",
-                "opencv-python-headless==4.10.0.84",
-            ),
+            *("setuptools", "numpy==1.26.4", "transformers==4.30.2", "opencv-python-headless==4.10.0.84"),
             *("supervision==0.6.0", "addict", "yapf", "pycocotools"),
         ),
     ),
     "clap": (
-        "laion-clap==1.1.7",
+        ("laion-clap==1.1.7", "torchlibrosa==0.1.0", "torchaudio==2.11.0"),
         (
-            *("numpy==1.26.4", "transformers==4.30.2", "librosa==0.10.2", "torchlibrosa==0.1.0", "soundfile", "ftfy"),
+            *("numpy==1.26.4", "transformers==4.30.2", "librosa==0.10.2", "soundfile", "ftfy"),
             *("braceexpand", "webdataset", "wget", "wandb", "scipy", "scikit-learn", "pandas", "h5py", "tqdm", "regex"),
             *("progressbar", "setuptools"),
         ),

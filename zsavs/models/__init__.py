@@ -38,6 +38,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.clap_mel`: its log-mel spectrograms.
 - :mod:`~zsavs.models.open_clip`: CLIP and its relatives, images and text.
 - :mod:`~zsavs.models.open_clip_files`: the files that describe an open_clip model.
+- :mod:`~zsavs.models.open_clip_architecture`: which model a file of open_clip's weights alone is of.
 - :mod:`~zsavs.models.open_clip_tokens`: the features that an open_clip model's embedding is pooled from.
 - :mod:`~zsavs.models.imagebind`: ImageBind, a joint space.
 - :mod:`~zsavs.models.pe_av`: PE-AV, a joint space.

@@ -176,6 +176,9 @@ class OpenClipEncoder(Adapter):
             checkpoint: one of
                 "ARCHITECTURE/TAG", names of ``open_clip.list_pretrained()``, the weights in the hub cache;
                 "ARCHITECTURE" with ``weights``;
+                "ARCHITECTURE/TAG@FILE" or "ARCHITECTURE@FILE", the same in one word;
+                a file of weights, where its name, its shapes or an ``open_clip_config.json`` beside it say of what
+                (:mod:`zsavs.models.open_clip_architecture`);
                 "org/name", a repository with ``open_clip_config.json`` in the hub cache;
                 a folder with ``open_clip_config.json`` and weights.
             revision: branch, tag or commit of a hub repository.

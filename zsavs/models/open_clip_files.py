@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 
 from zsavs.errors import BrokenInstallation, MissingWeights, UnknownName, WeightsError, ZsavsError, first_line
 from zsavs.models.checkpoints import check_tokenizer
+from zsavs.models.open_clip_architecture import published_as
 from zsavs.models.runtime import quiet
+from zsavs.models.weight_file import numbers_of_numpy, read_weights
 from zsavs.storage.completeness import is_whole, lacking
 from zsavs.storage.files import read_text
 from zsavs.storage.weights import fetch_again, locate
@@ -81,12 +84,19 @@ def find(
         MissingWeights: a file is not on this machine.
         WeightsError: the description cannot be read.
     """
+    named, at, file = str(checkpoint).partition("@")
+    if at and named.partition("/")[0] in _open_clip().list_models():
+        checkpoint, weights = named, Path(file).expanduser()
     if weights is not None and not weights.is_file():
         raise MissingWeights(f"{weights}: no such file; give the path of a weight file.")
     architecture, _, tag = str(checkpoint).partition("/")
     if not Path(checkpoint).expanduser().exists() and architecture in _open_clip().list_models():
         return _find_tag(architecture, tag, revision, weights, needs)
     folder = locate(checkpoint, revision, needs)
+    if folder.is_file():  # the weights alone, as they were published or trained
+        if not (folder.parent / _CONFIG).is_file():
+            return _find_tag(*published_as(folder, _open_clip()), revision, folder, needs)
+        folder, weights = folder.parent, folder
     model_cfg, preprocess_cfg = _read_config(folder)
     return ModelFiles(
         str(weights or checkpoint), weights or folder, weights or _weights_in(folder), model_cfg, preprocess_cfg
@@ -171,8 +181,7 @@ def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[
         settings["size"] = model.visual.image_size
         set_model_preprocess_cfg(model, settings)
         preprocess = image_transform_v2(PreprocessCfg(**settings), is_train=False)
-    with _reading(files.weights):
-        open_clip.load_checkpoint(model, str(files.weights), strict=True, weights_only=True)
+    _load_weights(open_clip, model, files.weights)
     _fuse(model.visual)
     tokenizer, folder = _tokenizer(files)
     if folder is not None:
@@ -190,6 +199,25 @@ def _fuse(visual: Any) -> None:
 
     if isinstance(visual, TimmModel):
         visual.trunk = reparameterize_model(visual.trunk, inplace=True)
+
+
+def _load_weights(open_clip: Any, model: Any, path: Path) -> None:
+    """Give a model the weights of a file.
+
+    open_clip stretches tables of positions that are of another size, without a word; here that is another model's file.
+
+    Raises:
+        WeightsError: the file is broken, or not of this model, naming the first weight that does not fit.
+    """
+    weights, own = read_weights(path, fetch_again(path)), model.state_dict()
+    for name, tensor in weights.items():
+        if name in own and tensor.numel() != own[name].numel():
+            raise WeightsError(
+                f"{path}: {name} is {tuple(tensor.shape)}, where the model has {tuple(own[name].shape)}; the file "
+                "belongs to another model."
+            )
+    with _reading(path), numbers_of_numpy():
+        open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
 
 
 def _words(model: Any) -> int:
@@ -250,9 +278,10 @@ def _reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise MissingWeights(f"{path}: a file is missing ({error}). To replace it, {fetch_again(path)}") from error
     except Exception as error:
-        reason = first_line(error)
+        unfit = re.search(r"(Missing|Unexpected) key\(s\) in state_dict: \"([^\"]+)\"", str(error))
+        reason = f"{unfit[1].lower()} weight {unfit[2]}" if unfit else f"{type(error).__name__}: {first_line(error)}"
         raise WeightsError(
-            f"{path}: cannot be loaded as an open_clip model ({type(error).__name__}: {reason}). "
+            f"{path}: cannot be loaded as an open_clip model ({reason}). "
             f"The file is broken or belongs to another model; to replace it, {fetch_again(path)}"
         ) from error
 

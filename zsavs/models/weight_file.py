@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from zsavs.errors import WeightsError, first_line
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["read_content", "read_weights"]
+__all__ = ["numbers_of_numpy", "read_content", "read_weights"]
 
 #: Under which name a checkpoint of a training run holds the weights, beside what the run noted for itself.
 _UNDER = ("model", "state_dict", "model_state_dict")
@@ -32,6 +33,15 @@ class _Noted:
 
     def __setstate__(self, state: object) -> None:
         pass
+
+
+@contextlib.contextmanager
+def numbers_of_numpy() -> Iterator[None]:
+    """Let ``torch.load`` with ``weights_only=True`` put a stand-in for each number of numpy's; nothing of it is run."""
+    import torch
+
+    with torch.serialization.safe_globals([(_Noted, name) for name in _NUMPY]):
+        yield
 
 
 def read_weights(path: Path, again: str = "") -> dict[str, torch.Tensor]:
@@ -83,13 +93,14 @@ def read_content(path: Path, again: str) -> Any:
 
     if _is_program(path):
         raise WeightsError(
-            f"{path}: is a program (TorchScript) and no file of weights, and zsavs runs no code of a file; {again}."
+            f"{path}: is a program (TorchScript) and no file of weights, and zsavs runs no code of a file; get the "
+            "same weights as safetensors."
         )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         # Files from before torch 1.6 are no zip archives and cannot be mapped.
-        with torch.serialization.safe_globals([(_Noted, name) for name in _NUMPY]):
+        with numbers_of_numpy():
             return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True)
     except Exception as error:
         # Whatever the bytes of a broken or foreign file provoke in the unpickler.
