@@ -28,7 +28,7 @@ from zsavs.temporal.frames import answer_where_heard, frames_with_audio
 from zsavs.temporal.smoothed_queries import SmoothedQueries
 from zsavs.temporal.smoothing import Smoother
 from zsavs.temporal.video_result import VideoResult
-from zsavs.types import AudioClip, AVSample, Proposals, Query
+from zsavs.types import AudioClip, AVSample, Proposals, Query, as_sample
 from zsavs.version import __version__
 
 __all__ = ["Pipeline"]
@@ -276,7 +276,10 @@ class Pipeline:
             ContractError: a stage breaks its protocol.
         """
         for sample in samples:
-            _check_sample(sample)
+            if not isinstance(sample, AVSample):
+                raise InputError(
+                    f"expected a zsavs.AVSample, got {type(sample).__name__}; use AVSample.from_files(image, audio)."
+                )
         work = [_working_size(sample) for sample in samples]
         clock = _Clock(len(samples))
         queries = _within(samples, clock.time("query", (ask or self._ask)(work)))
@@ -296,7 +299,7 @@ class Pipeline:
                     score_map=composed.score_map,
                     queries=Query(query.phrases, query.weights, times=query.times),
                     timings=timings,
-                    meta={"zsavs": __version__, "sample": sample.name, **self.meta, **_noted(query)},
+                    meta={"zsavs": __version__, **_files_of(sample), **self.meta, **_noted(query)},
                     frame=sample.image,
                     audio=sample.audio,
                 )
@@ -315,26 +318,6 @@ def check_batches(samples: Iterable[Any], batch_size: int) -> None:
         raise ContractError(f"batch_size must be at least 1, got {batch_size!r}; give a whole number.")
     if not isinstance(samples, Iterable):
         raise InputError(f"expected several zsavs.AVSample, got {type(samples).__name__}; put one into a list.")
-
-
-def as_sample(given: Any) -> AVSample:
-    """The sample that was given, or that of a pair of an image file and an audio file.
-
-    Raises:
-        InputError: it is neither.
-        ImageError, AudioError: a file cannot be read.
-    """
-    if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(one, str | PathLike) for one in given):
-        return AVSample.from_files(*given)
-    _check_sample(given)
-    return given  # type: ignore[no-any-return]
-
-
-def _check_sample(given: Any) -> None:
-    if not isinstance(given, AVSample):
-        raise InputError(
-            f"expected a zsavs.AVSample, got {type(given).__name__}; use AVSample.from_files(image, audio)."
-        )
 
 
 class _Clock:
@@ -373,6 +356,11 @@ def _answering(stage: str, queries: list[Query], proposals: list[Proposals]) -> 
         if len(found) and found.sources.max() >= len(query):
             raise ContractError(f"{stage}: a region answers row {found.sources.max()} of a query of {len(query)} rows.")
     return proposals
+
+
+def _files_of(sample: AVSample) -> dict[str, str]:
+    """The names of a sample and of its audio file, where it has one, as entries of the result's meta."""
+    return {"sample": sample.name, **({"audio": sample.audio.source} if sample.audio.source else {})}
 
 
 def _noted(query: Query) -> dict[str, Any]:

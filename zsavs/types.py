@@ -20,7 +20,17 @@ from zsavs.media.activity import Times
 from zsavs.media.arrays import as_array, checked_floats, checked_unit_range, frozen, row_numbers
 from zsavs.media.audio_clip import AudioClip
 
-__all__ = ["AVSample", "AudioClip", "Detections", "Evidence", "Proposals", "Query", "Times", "note_of_left_out"]
+__all__ = [
+    "AVSample",
+    "AudioClip",
+    "Detections",
+    "Evidence",
+    "Proposals",
+    "Query",
+    "Times",
+    "as_sample",
+    "note_of_left_out",
+]
 
 #: What is told of a source's times in words; a result has all of them.
 _MOST_TIMES = 4
@@ -110,6 +120,12 @@ class AVSample:
     def __repr__(self) -> str:
         height, width = self.size_hw
         return f"AVSample({self.name or 'unnamed'}, {height}x{width}, {self.audio!r})"
+
+
+def as_sample(given: Any) -> Any:
+    """The sample of a pair of an image file and an audio file, read now; what is no such pair, as it is."""
+    pair = isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(one, str | PathLike) for one in given)
+    return AVSample.from_files(*given) if pair else given
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def test_compare_puts_several_pairs_on_one_page_a_row_each(
     sheet = np.asarray(Image.open(tmp_path / "out" / "compare.png"))
     assert said[-1] == f"side by side: {tmp_path / 'out' / 'compare.png'}"
     assert sheet.shape[1] == 16 + 2 * (640 + 16), "two strategies side by side"
-    cards = [Image.open(tmp_path / "out" / f"{stem}_fused_card.png") for stem in ("scene", "scene-2")]
+    cards = [Image.open(tmp_path / "out" / f"{stem}_fused_card.png") for stem in ("scene", "scene_red")]
     heights = [round(card.height * 640 / card.width) for card in cards]
     assert sheet.shape[0] == sum(heights) + 3 * 16, "two pairs, one above the other"
     assert main([*run, "--json"]) == 0

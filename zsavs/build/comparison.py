@@ -10,10 +10,10 @@ from zsavs.build.pipelines import build_pipeline
 from zsavs.build.settable import settings_for
 from zsavs.decomposition import Decomposer
 from zsavs.errors import InputError
-from zsavs.pipeline import as_sample, check_batches
+from zsavs.pipeline import check_batches
 from zsavs.result import AVSResult
 from zsavs.storage.isolation import OnError, answered, handler, read_in_batches
-from zsavs.types import AVSample
+from zsavs.types import AVSample, as_sample
 
 __all__ = ["compare"]
 

@@ -9,6 +9,7 @@
 - :mod:`~zsavs.cli.model_choice`: which models and strategies a command runs.
 - :mod:`~zsavs.cli.pairs`: an image with its audio, read and answered by each strategy.
 - :mod:`~zsavs.cli.videos`: a video, answered by one strategy.
+- :mod:`~zsavs.cli.naming`: what the files of an answer are called.
 - :mod:`~zsavs.cli.output`: an answer in lines, and the files that are written of it.
 - :mod:`~zsavs.cli.console`: stdout, stderr, tables and the progress bar.
 - :mod:`~zsavs.cli.demo`: ``zsavs demo``.

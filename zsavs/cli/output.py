@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,20 @@ if TYPE_CHECKING:
     from zsavs.result import AVSResult
     from zsavs.types import AVSample, Query
 
-__all__ = ["add_labels", "describe", "write_answer", "write_sheet"]
+__all__ = ["add_labels", "describe", "write_answer", "write_json", "write_sheet"]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write what is told of some answers.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    from zsavs.storage.files import write_atomically
+
+    # A file name that is no UTF-8 reaches us with lone surrogates, which stand as \\udcXX then.
+    text = json.dumps(value, indent=1)
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_sheet(cards: list[list[str | None]], path: Path, columns: int = 3) -> Path:

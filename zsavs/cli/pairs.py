@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zsavs.cli import console
 from zsavs.cli.model_choice import Models
+from zsavs.cli.naming import free_stem, inputs_of, named_after
 from zsavs.cli.output import add_labels, describe, write_answer
 from zsavs.errors import OutputError, reason
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from zsavs.pipeline import Pipeline
     from zsavs.types import AVSample
 
-__all__ = ["Answers", "Pair", "answer_pairs", "failures", "print_answers", "read_pairs"]
+__all__ = ["Answers", "Pair", "answer_pairs", "failures", "name_pairs", "print_answers", "read_pairs"]
 
 #: What is told of each strategy's answer to one pair, by the strategy's name; ``{"error": why}`` where there is none.
 Answers: TypeAlias = dict[str, dict[str, Any]]
@@ -28,16 +29,21 @@ class Pair:
 
     Args:
         image, audio: their files, as they were given.
-        stem: what the names of the files that are written begin with.
         sample: what the strategies get; None where a file cannot be read.
         error: why, in that case.
+        stem: what the names of the files that are written begin with, see :func:`name_pairs`.
     """
 
     image: str
     audio: str
-    stem: str
     sample: AVSample | None
     error: str = ""
+    stem: str = ""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Where its files are, as entries of a JSON file."""
+        return inputs_of(image=self.image, audio=self.audio)
 
     def __str__(self) -> str:
         return f"{self.image} + {self.audio}"
@@ -59,32 +65,33 @@ def read_pairs(files: Sequence[tuple[str, str]], label_set: str | None) -> list[
 
     if label_set:
         find_label_set(label_set)
-    stems = _stems([image for image, _ in files])
-    return [_read(*pair, stem, alone=len(files) == 1) for pair, stem in zip(files, stems, strict=True)]
+    return [_read(*pair, alone=len(files) == 1) for pair in files]
 
 
-def _read(image: str, audio: str, stem: str, alone: bool) -> Pair:
+def name_pairs(pairs: Sequence[Pair], names: Sequence[str], out: str) -> list[Pair]:
+    """The pairs with the stem of their files in the folder ``out``, where no answer to another pair is replaced."""
+    endings, taken = endings_of(names), set[str]()
+    endings += ["_compare"] if len(names) > 1 else []
+    return [
+        replace(pair, stem=free_stem(Path(out), named_after(pair.image, pair.audio), pair.inputs, taken, endings))
+        for pair in pairs
+    ]
+
+
+def endings_of(names: Sequence[str]) -> list[str]:
+    """What is added to a pair's stem for the answer of each strategy: nothing where there is but one."""
+    return [""] if len(names) == 1 else [f"_{name.replace(':', '.')}" for name in names]
+
+
+def _read(image: str, audio: str, alone: bool) -> Pair:
     from zsavs.types import AVSample
 
     try:
-        return Pair(image, audio, stem, AVSample.from_files(image, audio))
+        return Pair(image, audio, AVSample.from_files(image, audio))
     except Exception as error:
         if alone:
             raise
-        return Pair(image, audio, stem, None, reason(error))
-
-
-def _stems(images: Sequence[str]) -> list[str]:
-    """The name of each image, with a number where several are called the same."""
-    taken: list[str] = []
-    for image in images:
-        stem = free = Path(image).stem
-        number = 1
-        while free in taken:
-            number += 1
-            free = f"{stem}-{number}"
-        taken.append(free)
-    return taken
+        return Pair(image, audio, None, reason(error))
 
 
 def answer_pairs(
@@ -96,7 +103,7 @@ def answer_pairs(
         pairs: what is asked about.
         names: the strategies.
         models: what they are built with.
-        out: folder for the files.
+        out: folder for the files, named by :func:`name_pairs`.
         label_set: the classes of the label map that is written too.
 
     Returns:
@@ -114,7 +121,7 @@ def answer_pairs(
     told: list[Answers] = [{} for _ in pairs]
     readable = [(pair, own) for pair, own in zip(pairs, told, strict=True) if pair.sample is not None]
     with console.progress("loading models", len(names) * (1 + len(readable))) as bar:
-        for name in names:
+        for name, ending in zip(names, endings_of(names), strict=True):
             try:
                 pipe = build_pipeline(name, **own_arguments[name])
             except Exception as error:
@@ -127,9 +134,8 @@ def answer_pairs(
             bar.advance()
             bar.describe(f"running {name}")
             for pair, own in readable:
-                stem = pair.stem if len(names) == 1 else f"{pair.stem}_{name.replace(':', '.')}"
                 try:
-                    own[name] = _answer(pipe, pair.sample, out, stem, f"{name} · {models.preset}", label_set)
+                    own[name] = _answer(pipe, pair, out, f"{pair.stem}{ending}", f"{name} · {models.preset}", label_set)
                 except OutputError:  # what cannot be written now cannot be written for the next pair either
                     raise
                 except Exception as error:
@@ -140,13 +146,12 @@ def answer_pairs(
     return told
 
 
-def _answer(
-    pipe: Pipeline, sample: AVSample | None, out: str, stem: str, title: str, label_set: str | None
-) -> dict[str, Any]:
-    """Ask about a sample, and write the files of the answer; what is told of it."""
-    assert sample is not None, "it was read"
-    result = pipe(sample)
-    told = write_answer(result, sample, out, stem, title)
+def _answer(pipe: Pipeline, pair: Pair, out: str, stem: str, title: str, label_set: str | None) -> dict[str, Any]:
+    """Ask about a pair, and write the files of the answer; what is told of it."""
+    assert pair.sample is not None, "it was read"
+    result = pipe(pair.sample)
+    result = replace(result, meta={**result.meta, **pair.inputs})
+    told = {"image": pair.image, "audio": pair.audio, **write_answer(result, pair.sample, out, stem, title)}
     if label_set:
         add_labels(told, result, pipe.verifier, label_set, out, stem)
     return told

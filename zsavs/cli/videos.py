@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import typer
 
 from zsavs.cli import console
 from zsavs.cli.model_choice import Models
+from zsavs.cli.naming import free_stem, inputs_of, named_after
 
 if TYPE_CHECKING:
     from zsavs.temporal.video_result import VideoResult
@@ -117,7 +118,8 @@ def answer_video(
     from zsavs.build import build_pipeline
     from zsavs.storage.files import check_folder
 
-    stem = Path(path).stem
+    inputs = inputs_of(video=path, audio=audio)
+    stem = free_stem(Path(out), named_after(path, path), inputs, set())
     masks, show, codec = options.masks or _MASKS, options.show or _SHOW, options.codec or _CODEC
     with console.progress("loading models") as bar:
         pipe = build_pipeline(name, **models.for_each([name])[name])
@@ -132,6 +134,7 @@ def answer_video(
             tracker=options.tracker,
             progress=bar.report,
         )
+        result = replace(result, meta={**result.meta, **inputs})
         data = result.save(out, stem, masks)  # before the video, which takes longer and may fail
         beside = {f"{stem}.json": "every track with its times, scores, boxes and masks"}
         bar.start_over("writing the video")
@@ -146,6 +149,7 @@ def _told(result: VideoResult, files: dict[str, Path]) -> dict[str, Any]:
     called = names(result)
     times = result.queries.times or ((),) * len(result.queries)
     return {
+        **{kind: result.meta[kind] for kind in ("video", "audio") if kind in result.meta},
         "frames": len(result),
         "tracks": [
             {

@@ -9,9 +9,10 @@ import typer
 
 from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import Models, preset_here, strategies, with_settings
-from zsavs.cli.output import write_sheet
+from zsavs.cli.naming import free_stem
+from zsavs.cli.output import write_json, write_sheet
 from zsavs.cli.overrides import read_parts
-from zsavs.cli.pairs import Answers, Pair, answer_pairs, failures, print_answers, read_pairs
+from zsavs.cli.pairs import Answers, Pair, answer_pairs, failures, name_pairs, print_answers, read_pairs
 
 __all__ = ["compare"]
 
@@ -48,6 +49,7 @@ def compare(
     models = Models(preset or preset_here(device), device, dtype, vocabulary, bank, decomposition, stereo, parts)
     names = strategies(strategy, models.preset, parts)
     models = with_settings(models, names, setting)
+    pairs = name_pairs(pairs, names, out)
     told = answer_pairs(pairs, names, models, out, label_set)
     sheet = _write_sheet(pairs, names, told, Path(out))
     if json:
@@ -71,16 +73,26 @@ def compare(
 
 
 def _write_sheet(pairs: list[Pair], names: list[str], told: list[Answers], out: Path) -> Path | None:
-    """Put all answers on one page: a row for each pair, or one pair's side by side; None for a single answer."""
+    """Put all answers on one page, with a JSON file of them beside it; None for a single answer.
+
+    It has a row for each pair, or one pair's answers side by side, and replaces no page of other pairs.
+    """
     rows = [[own.get(name, {}).get("files", {}).get("card") for name in names] for own in told]
     rows = [cards for cards in rows if any(cards)]
     if not rows:
         return None
+    if len(pairs) == len(names) == 1:
+        return None
     if len(pairs) > 1:
-        return write_sheet(rows, out / "compare.png", columns=len(names))
-    if len(names) > 1:
-        return write_sheet([[card for card in rows[0] if card]], out / f"{pairs[0].stem}_compare.png")
-    return None
+        inputs = [pair.inputs for pair in pairs]
+        path = out / f"{free_stem(out, 'compare', inputs, set())}.png"
+        value: Any = [{**own, "answers": answers} for own, answers in zip(inputs, told, strict=True)]
+    else:
+        rows = [[card for card in rows[0] if card]]
+        path = out / f"{pairs[0].stem}_compare.png"
+        value = {"meta": pairs[0].inputs, "answers": told[0]}
+    write_json(path.with_suffix(".json"), value)
+    return write_sheet(rows, path, columns=len(names) if len(pairs) > 1 else 3)
 
 
 def _for_json(pairs: list[Pair], told: list[Answers]) -> Any:

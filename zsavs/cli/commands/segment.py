@@ -9,7 +9,7 @@ import typer
 from zsavs.cli import console, options, parsing
 from zsavs.cli.model_choice import Models, preset_here, with_settings
 from zsavs.cli.overrides import read_parts
-from zsavs.cli.pairs import answer_pairs, print_answers, read_pairs
+from zsavs.cli.pairs import answer_pairs, name_pairs, print_answers, read_pairs
 from zsavs.cli.videos import VideoOptions, answer_video, check_video, describe_video, looks_like_video
 from zsavs.presets import find_preset
 
@@ -140,7 +140,8 @@ def segment(
         check_video(video, out, of_video, label_set)
     else:
         of_video.refuse_for_an_image()
-        pairs = read_pairs(parsing.pairs("segment", image, audio, img_path, wav_path), label_set)
+        files = parsing.pairs("segment", image, audio, img_path, wav_path)
+        pairs = read_pairs(files, label_set)
     parts = read_parts(part)
     models = Models(preset or preset_here(device), device, dtype, vocabulary, bank, decomposition, stereo, parts)
     strategy = strategy or find_preset(models.preset).strategy
@@ -152,7 +153,7 @@ def segment(
         else:
             console.answer("\n  ".join([f"{strategy} ({models.preset})", *describe_video(answer)]))
         return
-    (answers,) = answer_pairs(pairs, [strategy], models, out, label_set)
+    (answers,) = answer_pairs(name_pairs(pairs, [strategy], out), [strategy], models, out, label_set)
     if json:
         console.answer_json(answers[strategy])
     else:
