@@ -6,15 +6,14 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import soundfile
 from motion_clips import write_clips
 from orchestra_scenes import GROUPS, write_scenes
+from page_reader import PageReader
 from PIL import Image
 
 from zsavs import presets
@@ -28,25 +27,6 @@ from zsavs.media.video_file import probe_video
 from zsavs.report.blocks import Audio, Page, Section
 from zsavs.report.render import render
 from zsavs.result import AVSResult
-
-
-class PageReader(HTMLParser):
-    """Tags with their attributes, and the text."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def links(self, tag: str, attribute: str = "src") -> list[str]:
-        return [unquote(attributes[attribute] or "") for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")

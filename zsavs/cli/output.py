@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from zsavs.result import AVSResult
     from zsavs.types import AVSample, Query
 
-__all__ = ["add_labels", "describe", "write_answer", "write_json", "write_sheet"]
+__all__ = ["add_labels", "describe", "listed", "write_answer", "write_json", "write_sheet"]
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -128,13 +128,16 @@ def add_labels(
         row["class"] = classes.classes[found] if found else None
 
 
-def describe(answer: dict[str, Any]) -> list[str]:
-    """An answer in lines: what was heard, what was found where, and the files."""
+def listed(rows: list[dict[str, Any]], number: str) -> str:
+    """Phrases that are told as a list, each with its number, "weight" or "score", and when it is heard, if known."""
     from zsavs.types import when
 
-    named = [f"{row['phrase']} {row['weight']:.2f}{when(row.get('times_s', ()))}" for row in answer["heard"]]
-    heard = ", ".join(named) or "nothing it knows"
-    lines = [f"heard: {heard}"]
+    return ", ".join(f"{row['phrase']} {row[number]:.2f}{when(row.get('times_s', ()))}" for row in rows)
+
+
+def describe(answer: dict[str, Any]) -> list[str]:
+    """An answer in lines: what was heard, what was found where, and the files."""
+    lines = [f"heard: {listed(answer['heard'], 'weight') or 'nothing it knows'}"]
     for row in answer["objects"]:
         x0, y0, x1, y1 = (int(x) for x in row["box_xyxy"])
         kind = f" ({row['class'] or 'no class of ' + answer['label_set']})" if "class" in row else ""

@@ -2,6 +2,7 @@
 
 - :mod:`~zsavs.cli.demo.scenes`: an image with its sound, and what is true of them.
 - :mod:`~zsavs.cli.demo.clip`: a clip of things that move, as a video with a page of its own.
+- :mod:`~zsavs.cli.demo.own_pair`: the page of a user's own image with its audio.
 - :mod:`~zsavs.cli.demo.fetching`: the weights for photographs, fetched after a question.
 - :mod:`~zsavs.cli.demo.page`: what is shown of scenes and photographs.
 """
