@@ -40,8 +40,21 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every connection and name look-up, whatever library asks; local sockets of the machine itself included."""
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection and name look-up, whatever library asks; local sockets of the machine itself included.
+
+    A test that is marked ``network`` may connect to a server of its own on this machine, and to nothing else.
+    """
+    if request.node.get_closest_marker("network"):
+        connect = socket.socket.connect
+
+        def only_here(own: socket.socket, address: Any) -> None:
+            if address[0] != "127.0.0.1":
+                raise NetworkTouchedError(f"tests touch no network; somebody asked for {address}")
+            connect(own, address)
+
+        monkeypatch.setattr(socket.socket, "connect", only_here)
+        return
 
     def refuse(*args: Any, **_: Any) -> Any:
         raise NetworkTouchedError(f"tests touch no network; somebody asked for {args[1:] or args}")

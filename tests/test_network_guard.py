@@ -22,3 +22,11 @@ def test_a_name_lookup_is_refused() -> None:
 def test_a_library_is_refused() -> None:
     with pytest.raises(NetworkTouchedError):
         urllib.request.urlopen("http://example.org", timeout=1)
+
+
+@pytest.mark.network
+def test_a_marked_test_reaches_this_machine_alone() -> None:
+    with pytest.raises(NetworkTouchedError), socket.socket() as sock:
+        sock.connect(("192.0.2.1", 9))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()

@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query
+from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query, Scene, Translation
 
 __all__ = [
     "AudioCaptioner",
@@ -35,6 +35,7 @@ __all__ = [
     "TextEncoder",
     "TimedAudioTagger",
     "Tracker",
+    "Translator",
     "Verifier",
 ]
 
@@ -264,4 +265,19 @@ class AudioCaptioner(Protocol):
 
     def caption(self, items: Sequence[AudioClip]) -> list[str]:
         """One caption for each clip of any rate, length and channel count."""
+        ...
+
+
+@runtime_checkable
+class Translator(Protocol):
+    """Translates what is heard into what to look for: "siren" into "ambulance", where one is seen.
+
+    Attributes:
+        wordings: in how many ways it can be asked, at least 1.
+    """
+
+    wordings: int
+
+    def translate(self, scenes: Sequence[Scene], wording: int = 0) -> list[Translation]:
+        """One translation for each scene, asked in the way of number ``wording`` (from 0)."""
         ...

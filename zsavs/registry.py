@@ -33,6 +33,7 @@ ROLES = (
     "captioner",
     "audio_tagger",
     "audio_captioner",
+    "translator",
     "grounder",
     "verifier",
     "segmenter",
@@ -50,6 +51,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "joint_embedding": "zsavs.strategies.joint_embedding:JointEmbedding",
         "text_bridged": "zsavs.strategies.text_bridged:TextBridged",
         "textual_inversion": "zsavs.strategies.textual_inversion:TextualInversion",
+        "translated": "zsavs.strategies.translated:Translated",
     },
     "audio_text": {
         "clap": "zsavs.models.clap:ClapEncoder",
@@ -84,6 +86,11 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "audio_captioner": {
         "toy": "zsavs.testing.toy:ToyAudioCaptioner",
         "whisper": "zsavs.models.whisper_captioner:WhisperCaptioner",
+    },
+    "translator": {
+        "chat": "zsavs.translation.chat:ChatTranslator",
+        "openai": "zsavs.translation.endpoint:EndpointTranslator",
+        "rules": "zsavs.translation.rules:RuleTranslator",
     },
     "grounder": {
         "full_frame": "zsavs.grounding.full_frame:FullFrame",
@@ -172,7 +179,7 @@ def list_components(kind: str) -> list[str]:
 
     Args:
         kind: "strategy", "preset", "vocabulary", "decomposition", "dataset", or a role: "audio_text", "image_text",
-            "joint", "captioner", "audio_tagger", "audio_captioner", "grounder", "verifier", "segmenter",
+            "joint", "captioner", "audio_tagger", "audio_captioner", "translator", "grounder", "verifier", "segmenter",
             "tracker".
 
     Raises:

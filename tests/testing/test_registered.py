@@ -22,6 +22,7 @@ from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.segmentation.grounder_masks import FromGrounder
 from zsavs.testing import toy
 from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
+from zsavs.testing.tiny.chat import tiny_chat
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.files import (
@@ -39,9 +40,20 @@ from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.tracking.associate import Associate
 from zsavs.tracking.untracked import untracked
+from zsavs.translation.chat import ChatTranslator
+from zsavs.translation.endpoint import EndpointTranslator
+from zsavs.translation.rules import RuleTranslator
 from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.joint_rescoring import JointVerifier
 from zsavs.verification.selection import TrustGrounder
+
+
+def told(translator: EndpointTranslator) -> EndpointTranslator:
+    """An endpoint whose server names a dog, whatever it is asked."""
+    reply = '{"sources": [{"phrase": "dog", "heard": "Bark", "reason": "it is seen"}]}'
+    setattr(translator, "ask", lambda chat: (reply, 7))  # noqa: B010
+    return translator
+
 
 #: A part for every registered name. A new component is added here, or the first test fails.
 PARTS: dict[tuple[str, str], Callable[[], Any]] = {
@@ -67,6 +79,9 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_tagger", "yamnet"): tiny_yamnet,
     ("audio_captioner", "toy"): toy.ToyAudioCaptioner,
     ("audio_captioner", "whisper"): tiny_whisper,
+    ("translator", "chat"): lambda: ChatTranslator(tiny_chat, "tiny"),
+    ("translator", "openai"): lambda: told(EndpointTranslator("model", "http://localhost:9/v1")),
+    ("translator", "rules"): RuleTranslator,
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
     ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
@@ -109,6 +124,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "captioner": testing.check_captioner,
     "audio_tagger": testing.check_audio_tagger,
     "audio_captioner": lambda made: testing.check_captioner(made, [s.audio for s in testing.example_samples()]),
+    "translator": testing.check_translator,
     "grounder": testing.check_grounder,
     "verifier": testing.check_verifier,
     "segmenter": testing.check_segmenter,
@@ -120,6 +136,7 @@ OPEN = {"min_z": -3.0, "max_gap": 1e6, "top_k": 4}
 #: The same for strategies that hear without similarities; random words name nothing visible.
 OPEN_BY_STRATEGY: dict[str, dict[str, Any]] = {
     "classify": {"min_probability": 0.0, "top_k": 4},
+    "translated": {"min_probability": 0.0, "top_k": 4},
     "caption": {"nouns": lambda caption: [*caption.split()[:1], *WORDS], "top_k": 4},
 }
 WORDS = ("dog", "cat", "piano", "siren")

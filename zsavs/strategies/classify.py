@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Classify:
         min_share: the share of the surest label's probability that a label must have, in [0, 1]; 0 for none. The weak
             labels beside a clear one are mostly confusions with it.
         table: labels and their phrases, in place of AudioSet's or beside them
-            (:class:`zsavs.language.sound_sources.LabelPhrases`).
+            (:class:`zsavs.language.sound_sources.LabelPhrases`); or what gives a label's phrase, "" for none.
 
     Raises:
         InputError: ``top_k``, ``min_probability`` or ``min_share`` is out of range.
@@ -54,7 +54,7 @@ class Classify:
         top_k: int = 3,
         min_probability: float = 0.25,
         min_share: float = 0.0,
-        table: str | Path | Mapping[str, str | None] | None = None,
+        table: str | Path | Mapping[str, str | None] | Callable[[str], str] | None = None,
     ) -> None:
         if top_k < 0 or not 0 <= min_probability <= 1 or not 0 <= min_share <= 1:
             raise InputError(
@@ -62,7 +62,7 @@ class Classify:
                 f"{min_probability} and {min_share}."
             )
         self.audio_tagger = audio_tagger
-        self.phrase_of = LabelPhrases(table)
+        self.phrase_of = table if callable(table) else LabelPhrases(table)
         self.top_k, self.min_probability, self.min_share = top_k, min_probability, min_share
 
     @functools.cached_property
