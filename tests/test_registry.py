@@ -30,6 +30,7 @@ def test_what_can_be_asked_for() -> None:
         "joint_embedding",
         "text_bridged",
         "textual_inversion",
+        "translated",
     } == set(list_components("strategy"))
     assert {"base", "large", "toy"} <= set(list_components("preset"))
     assert "everyday" in list_components("vocabulary")

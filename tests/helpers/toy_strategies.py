@@ -11,6 +11,7 @@ from zsavs.strategies.fused import Fused
 from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.strategies.text_bridged import TextBridged
 from zsavs.strategies.textual_inversion import TextualInversion
+from zsavs.strategies.translated import Translated
 from zsavs.testing import toy
 
 COLOURS = tuple(toy.COLOURS)
@@ -26,5 +27,6 @@ STRATEGIES = {
     "joint_embedding": JointEmbedding(JOINT, COLOURS),
     "text_bridged": TextBridged(JOINT, COLOURS),
     "textual_inversion": TextualInversion(JOINT, COLOURS),
+    "translated": Translated(toy.ToyTagger(), toy.ToyCaptioner()),
     "cofactorization": Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=()),
 }
