@@ -13,6 +13,7 @@ from zsavs.strategies.text_bridged import TextBridged
 from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.strategies.translated import Translated
 from zsavs.testing import toy
+from zsavs.translation.rules import RuleTranslator
 
 COLOURS = tuple(toy.COLOURS)
 AUDIO_TEXT, IMAGE_TEXT, JOINT = toy.ToyAudioText(), toy.ToyImageText(), toy.ToyJoint()
@@ -27,6 +28,6 @@ STRATEGIES = {
     "joint_embedding": JointEmbedding(JOINT, COLOURS),
     "text_bridged": TextBridged(JOINT, COLOURS),
     "textual_inversion": TextualInversion(JOINT, COLOURS),
-    "translated": Translated(toy.ToyTagger(), toy.ToyCaptioner()),
+    "translated": Translated(toy.ToyTagger(), toy.ToyCaptioner(), RuleTranslator()),
     "cofactorization": Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=()),
 }

@@ -12,6 +12,7 @@ import zsavs
 from zsavs.errors import InputError
 from zsavs.strategies.translated import Translated
 from zsavs.testing import toy
+from zsavs.translation.rules import RuleTranslator
 from zsavs.types import AudioClip, AVSample, Scene, Sought, Translation
 
 SAMPLE = AVSample(np.zeros((8, 8, 3), np.uint8), AudioClip(np.ones((1, 16_000), np.float32), 16_000))
@@ -61,7 +62,7 @@ def test_the_score_is_the_labels_times_the_share_of_wordings() -> None:
 
 
 def test_with_the_rules_what_is_seen_says_what_to_look_for() -> None:
-    (query,) = Translated(Tags(Siren=0.8, Echo=0.5), Says()).query([SAMPLE])
+    (query,) = Translated(Tags(Siren=0.8, Echo=0.5), Says(), RuleTranslator()).query([SAMPLE])
     assert query.phrases == ("ambulance",)
     np.testing.assert_allclose(query.weights, [0.8])
 
@@ -85,4 +86,4 @@ def test_it_runs_in_a_preset() -> None:
 @pytest.mark.parametrize("settings", [{"top_k": -1}, {"min_agreement": 1.5}, {"min_probability": 2.0}])
 def test_settings_out_of_range(settings: dict[str, float]) -> None:
     with pytest.raises(InputError):
-        Translated(Tags(siren=0.5), Says(), **settings)  # type: ignore[arg-type]
+        Translated(Tags(siren=0.5), Says(), RuleTranslator(), **settings)  # type: ignore[arg-type]

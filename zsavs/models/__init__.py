@@ -34,6 +34,7 @@ What adapters share:
 
 The adapters, and the files that carry their names in front:
 
+- :mod:`~zsavs.models.chat`: an instruct model, asked in turns.
 - :mod:`~zsavs.models.clap`: CLAP, audio and text.
 - :mod:`~zsavs.models.clap_mel`: its log-mel spectrograms.
 - :mod:`~zsavs.models.open_clip`: CLIP and its relatives, images and text.

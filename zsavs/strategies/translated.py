@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from zsavs.calibration.tags import TagListener
 from zsavs.errors import InputError
 from zsavs.language.meanings import Meanings
 from zsavs.media.activity import Times, unite
 from zsavs.protocols import AudioTagger, Captioner, Translator
-from zsavs.strategies.classify import Classify
-from zsavs.translation.rules import RuleTranslator
 from zsavs.types import AVSample, Query, Scene, Translation
 
 __all__ = ["Translated"]
@@ -29,8 +28,8 @@ class Translated:
     OpenAVS (arXiv 2505.01448) turns audio into text, lets a language model translate it into a prompt for a segmenter,
     with a description of the image beside it, and asks for consistency over models, prompts and frames. Their code is
     closed; this follows the abstract. Here the audio's text is a tagger's labels, the translator is asked once in each
-    of its wordings, and a source's score is its label's probability times the share of the wordings that name it. With
-    the rules as translator, the default, nobody is asked and every share is 1.
+    of its wordings, and a source's score is its label's probability times the share of the wordings that name it. Rules
+    have one wording, in which every share is 1.
 
     A source that fewer than ``min_agreement`` of the wordings name is left out; a clip without an audible label is not
     translated. The result's notes hold what was seen, what was asked and what was replied.
@@ -38,7 +37,7 @@ class Translated:
     Args:
         audio_tagger: gives probabilities for a fixed list of labels.
         captioner: captions images.
-        translator: translates; None for the rules.
+        translator: translates.
         top_k: the most sources, at least 0.
         min_probability, min_share: of a label that is heard, as for :class:`~zsavs.strategies.classify.Classify`.
         min_agreement: the share of the wordings that have to name a source, in [0, 1].
@@ -51,7 +50,7 @@ class Translated:
         self,
         audio_tagger: AudioTagger,
         captioner: Captioner,
-        translator: Translator | None = None,
+        translator: Translator,
         *,
         top_k: int = 3,
         min_probability: float = 0.25,
@@ -62,16 +61,21 @@ class Translated:
             raise InputError(
                 f"translated: top_k must be at least 0 and min_agreement in [0, 1], got {top_k} and {min_agreement}."
             )
-        self.hearing = Classify(
-            audio_tagger, top_k=_TAGS, min_probability=min_probability, min_share=min_share, table=str
+        self.tags = TagListener(
+            "translated",
+            audio_tagger,
+            str,  # a label is its own phrase
+            top_k=_TAGS,
+            min_probability=min_probability,
+            min_share=min_share,
         )
         self.captioner = captioner
-        self.translator = RuleTranslator() if translator is None else translator
+        self.translator = translator
         self.top_k, self.min_agreement = top_k, min_agreement
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """What the translator names for each sample's audio and image."""
-        tags = self.hearing.query(samples)  # 1. audio to text: labels, and when
+        tags = self.tags.listen([sample.audio for sample in samples])  # 1. audio to text: labels, and when
         heard = [number for number, query in enumerate(tags) if len(query)]
         captions = self.captioner.caption([samples[number].image for number in heard])  # 2. image to text
         queries = [Query.nothing() for _ in samples]
