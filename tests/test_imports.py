@@ -246,7 +246,7 @@ def test_no_strategy_imports_another_or_a_model(module: str) -> None:
 
 
 def test_nothing_but_the_command_line_knows_a_model_by_name() -> None:
-    """Presets and the registry name models, as data; stages see verbs only. A translator may be a model's other side."""
+    """Presets and the registry name models, as data; stages see verbs only. Translators may ask models."""
     for module in MODULES:
         if wing(module) not in ("models", "testing", "cli", "translation"):
             for _, imported in imports(module):
