@@ -171,6 +171,7 @@ PRESETS: dict[str, Preset] = {
             "verifier": Part("clip"),
             # The grounder's masks; of grounders that give none, such as those that look at every region, its own.
             "segmenter": Part("from_grounder", around=Part("sam3", "facebook/sam3")),
+            "translator": Part("rules"),
             "tracker": Part("sam3_video", "facebook/sam3"),
         },
     ),

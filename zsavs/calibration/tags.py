@@ -30,10 +30,10 @@ class TagListener:
         what: the strategy, for messages.
         audio_tagger: gives probabilities for a fixed list of labels.
         phrase_of: a label's phrase; "" for a label that gives no row.
-        top_k, min_probability, min_share: as for :class:`zsavs.strategies.classify.Classify`.
+        min_probability, min_share: as for :class:`zsavs.strategies.classify.Classify`.
 
     Raises:
-        InputError: ``top_k``, ``min_probability`` or ``min_share`` is out of range.
+        InputError: ``min_probability`` or ``min_share`` is out of range.
     """
 
     def __init__(
@@ -42,17 +42,15 @@ class TagListener:
         audio_tagger: AudioTagger,
         phrase_of: Callable[[str], str],
         *,
-        top_k: int,
         min_probability: float,
         min_share: float,
     ) -> None:
-        if top_k < 0 or not 0 <= min_probability <= 1 or not 0 <= min_share <= 1:
+        if not 0 <= min_probability <= 1 or not 0 <= min_share <= 1:
             raise InputError(
-                f"{what}: top_k must be at least 0, min_probability and min_share in [0, 1], got {top_k}, "
-                f"{min_probability} and {min_share}."
+                f"{what}: min_probability and min_share must be in [0, 1], got {min_probability} and {min_share}."
             )
         self.audio_tagger, self.phrase_of = audio_tagger, phrase_of
-        self.top_k, self.min_probability, self.min_share = top_k, min_probability, min_share
+        self.min_probability, self.min_share = min_probability, min_share
 
     @functools.cached_property
     def _phrases(self) -> NDArray[np.str_]:
@@ -60,12 +58,12 @@ class TagListener:
         assert isinstance(self.audio_tagger, TimedAudioTagger)
         return np.array([self.phrase_of(label) for label in self.audio_tagger.labels])
 
-    def listen(self, clips: Sequence[AudioClip]) -> list[Query]:
-        """A query for each of N clips, with times where the tagger has any or the clip is longer than a window."""
+    def listen(self, clips: Sequence[AudioClip], top_k: int) -> list[Query]:
+        """A query for each of N clips, of at most ``top_k`` rows; with times where they can be had."""
         if not isinstance(self.audio_tagger, TimedAudioTagger):
-            return self._by_windows(clips)
+            return self._by_windows(clips, top_k)
         tagged = self.audio_tagger.tag(clips)  # 1. labels with probabilities
-        queries = [self._query(labels) for labels in tagged]
+        queries = [self._query(labels, top_k) for labels in tagged]
         by_window = self.audio_tagger.tag_windows(clips)
         return [
             replace(query, times=self._times(self.audio_tagger, query, windows, clip.duration_s))
@@ -74,7 +72,7 @@ class TagListener:
             for query, windows, clip in zip(queries, by_window, clips, strict=True)
         ]
 
-    def _by_windows(self, clips: Sequence[AudioClip]) -> list[Query]:
+    def _by_windows(self, clips: Sequence[AudioClip], top_k: int) -> list[Query]:
         """For a tagger that does not say when: the audible windows of each clip, tagged one by one."""
         windows = [audible_windows(clip, WINDOW_S, HOP_S) for clip in clips]
         tagged = iter(self.audio_tagger.tag([window for each in windows for _, window in each]))
@@ -82,7 +80,7 @@ class TagListener:
         for clip, each in zip(clips, windows, strict=True):
             by_window = [dict(next(tagged)) for _ in each]
             largest = {label: max(tags[label] for tags in by_window) for label in by_window[0]}
-            query = self._query(sorted(largest.items(), key=lambda tag: -tag[1]))
+            query = self._query(sorted(largest.items(), key=lambda tag: -tag[1]), top_k)
             if len(query) and clip.duration_s > WINDOW_S:
                 of_phrase = {
                     phrase: [label for label in largest if self.phrase_of(label) == phrase] for phrase in query.phrases
@@ -99,7 +97,7 @@ class TagListener:
             queries.append(query)
         return queries
 
-    def _query(self, labels: Sequence[tuple[str, float]]) -> Query:
+    def _query(self, labels: Sequence[tuple[str, float]], top_k: int) -> Query:
         heard: dict[str, float] = {}
         least = self.min_share * max((probability for _, probability in labels), default=0.0)
         for label, probability in labels:
@@ -108,7 +106,7 @@ class TagListener:
                 heard[phrase] = max(probability, heard.get(phrase, 0.0))
         heard.pop("", None)  # labels without a visible source
         things = most_specific(heard)  # 4. one phrase for each source
-        return Query(tuple(things), np.array(list(things.values()), np.float32)).top(self.top_k)
+        return Query(tuple(things), np.array(list(things.values()), np.float32)).top(top_k)
 
     def _times(
         self, tagger: TimedAudioTagger, query: Query, by_window: NDArray[np.float32], duration_s: float

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from zsavs.calibration.tags import TagListener
+from zsavs.errors import InputError
 from zsavs.language.sound_sources import LabelPhrases
 from zsavs.protocols import AudioTagger
 from zsavs.types import AVSample, Query
@@ -49,16 +50,18 @@ class Classify:
         min_share: float = 0.0,
         table: str | Path | Mapping[str, str | None] | Callable[[str], str] | None = None,
     ) -> None:
+        if top_k < 0:
+            raise InputError(f"classify: top_k must be at least 0, got {top_k}.")
+        self.top_k = top_k
         self.phrase_of = table if callable(table) else LabelPhrases(table)
         self.tags = TagListener(
             "classify",
             audio_tagger,
             self.phrase_of,
-            top_k=top_k,
             min_probability=min_probability,
             min_share=min_share,
         )
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """The visible sources of each clip's tags, whatever the image shows; with times, where the tagger has any."""
-        return self.tags.listen([sample.audio for sample in samples])
+        return self.tags.listen([sample.audio for sample in samples], self.top_k)

@@ -65,7 +65,6 @@ class Translated:
             "translated",
             audio_tagger,
             str,  # a label is its own phrase
-            top_k=_TAGS,
             min_probability=min_probability,
             min_share=min_share,
         )
@@ -75,7 +74,7 @@ class Translated:
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """What the translator names for each sample's audio and image."""
-        tags = self.tags.listen([sample.audio for sample in samples])  # 1. audio to text: labels, and when
+        tags = self.tags.listen([sample.audio for sample in samples], _TAGS)  # 1. audio to text: labels, and when
         heard = [number for number, query in enumerate(tags) if len(query)]
         captions = self.captioner.caption([samples[number].image for number in heard])  # 2. image to text
         queries = [Query.nothing() for _ in samples]
