@@ -16,7 +16,24 @@ from zsavs.media.activity import active_times, audible_windows, unite
 from zsavs.protocols import AudioTagger, TimedAudioTagger
 from zsavs.types import AudioClip, Query, Times
 
-__all__ = ["TagListener"]
+__all__ = ["TagListener", "check_tagging"]
+
+
+def check_tagging(what: str, top_k: int, min_probability: float, min_share: float) -> None:
+    """Refuse settings of a strategy that hears tags.
+
+    Args:
+        what: the strategy.
+        top_k, min_probability, min_share: as for :class:`zsavs.strategies.classify.Classify`.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+    if top_k < 0 or not 0 <= min_probability <= 1 or not 0 <= min_share <= 1:
+        raise InputError(
+            f"{what}: top_k must be at least 0, min_probability and min_share in [0, 1], got {top_k}, "
+            f"{min_probability} and {min_share}."
+        )
 
 
 class TagListener:
@@ -27,28 +44,19 @@ class TagListener:
     (:func:`zsavs.language.sound_sources.most_specific`).
 
     Args:
-        what: the strategy, for messages.
         audio_tagger: gives probabilities for a fixed list of labels.
         phrase_of: a label's phrase; "" for a label that gives no row.
         min_probability, min_share: as for :class:`zsavs.strategies.classify.Classify`.
-
-    Raises:
-        InputError: ``min_probability`` or ``min_share`` is out of range.
     """
 
     def __init__(
         self,
-        what: str,
         audio_tagger: AudioTagger,
         phrase_of: Callable[[str], str],
         *,
         min_probability: float,
         min_share: float,
     ) -> None:
-        if not 0 <= min_probability <= 1 or not 0 <= min_share <= 1:
-            raise InputError(
-                f"{what}: min_probability and min_share must be in [0, 1], got {min_probability} and {min_share}."
-            )
         self.audio_tagger, self.phrase_of = audio_tagger, phrase_of
         self.min_probability, self.min_share = min_probability, min_share
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from zsavs.calibration.tags import TagListener
-from zsavs.errors import InputError
+from zsavs.calibration.tags import TagListener, check_tagging
 from zsavs.language.sound_sources import LabelPhrases
 from zsavs.protocols import AudioTagger
 from zsavs.types import AVSample, Query
@@ -50,12 +49,10 @@ class Classify:
         min_share: float = 0.0,
         table: str | Path | Mapping[str, str | None] | Callable[[str], str] | None = None,
     ) -> None:
-        if top_k < 0:
-            raise InputError(f"classify: top_k must be at least 0, got {top_k}.")
+        check_tagging("classify", top_k, min_probability, min_share)
         self.top_k = top_k
         self.phrase_of = table if callable(table) else LabelPhrases(table)
         self.tags = TagListener(
-            "classify",
             audio_tagger,
             self.phrase_of,
             min_probability=min_probability,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zsavs.calibration.tags import TagListener
+from zsavs.calibration.tags import TagListener, check_tagging
 from zsavs.errors import InputError
 from zsavs.language.meanings import Meanings
 from zsavs.media.activity import Times, unite
@@ -57,12 +57,10 @@ class Translated:
         min_share: float = 0.0,
         min_agreement: float = 0.5,
     ) -> None:
-        if top_k < 0 or not 0 <= min_agreement <= 1:
-            raise InputError(
-                f"translated: top_k must be at least 0 and min_agreement in [0, 1], got {top_k} and {min_agreement}."
-            )
+        check_tagging("translated", top_k, min_probability, min_share)
+        if not 0 <= min_agreement <= 1:
+            raise InputError(f"translated: min_agreement must be in [0, 1], got {min_agreement}.")
         self.tags = TagListener(
-            "translated",
             audio_tagger,
             str,  # a label is its own phrase
             min_probability=min_probability,
