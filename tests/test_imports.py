@@ -113,7 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tracking": {"algebra", "language", "protocols", "storage", "types"},
     "models": {"language", "media", "protocols", "storage", "tracking", "types"},
     "calibration": {"algebra", "language", "media", "protocols", "storage", "types"},
-    "translation": {"language", "models", "storage", "types"},
+    "translation": {"language", "models", "protocols", "storage"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "types"},
     "report": {"draw", "storage"},

@@ -10,12 +10,12 @@ the same ``space``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query, Scene, Translation
+from zsavs.types import AudioClip, AVSample, Detections, Proposals, Query
 
 __all__ = [
     "AudioCaptioner",
@@ -30,11 +30,14 @@ __all__ = [
     "JointEncoder",
     "PseudoWordEncoder",
     "Pull",
+    "Scene",
     "Segmenter",
+    "Sought",
     "Strategy",
     "TextEncoder",
     "TimedAudioTagger",
     "Tracker",
+    "Translation",
     "Translator",
     "Verifier",
 ]
@@ -266,6 +269,28 @@ class AudioCaptioner(Protocol):
     def caption(self, items: Sequence[AudioClip]) -> list[str]:
         """One caption for each clip of any rate, length and channel count."""
         ...
+
+
+class Scene(NamedTuple):
+    """What a translator is told: tags or captions of the audio with weights in [0, 1], and a caption of the image."""
+
+    heard: tuple[tuple[str, float], ...]
+    seen: str = ""
+
+
+class Sought(NamedTuple):
+    """One source to look for: its phrase, which of ``Scene.heard`` it makes, and why, in a sentence."""
+
+    phrase: str
+    heard: str
+    reason: str
+
+
+class Translation(NamedTuple):
+    """What to look for, one entry for each source, or none; and how that came about, in plain JSON values."""
+
+    sources: tuple[Sought, ...]
+    notes: Mapping[str, Any]
 
 
 @runtime_checkable

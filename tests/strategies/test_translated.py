@@ -11,10 +11,11 @@ import pytest
 import zsavs
 from zsavs.errors import InputError
 from zsavs.metrics.functional import jaccard
+from zsavs.protocols import Scene, Sought, Translation
 from zsavs.strategies.translated import Translated
 from zsavs.testing import toy
 from zsavs.translation.rules import RuleTranslator
-from zsavs.types import AudioClip, AVSample, Scene, Sought, Translation
+from zsavs.types import AudioClip, AVSample
 
 SAMPLE = AVSample(np.zeros((8, 8, 3), np.uint8), AudioClip(np.ones((1, 16_000), np.float32), 16_000))
 

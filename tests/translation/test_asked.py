@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from zsavs.errors import InputError
+from zsavs.protocols import Scene
 from zsavs.translation.asked import AskedTranslator
 from zsavs.translation.prompts import WORDINGS, Message, clean, question
-from zsavs.types import Scene
 
 SCENE = Scene((("Siren", 0.9),), "an ambulance on a street")
 GOOD = '{"sources": [{"phrase": "ambulance", "heard": "Siren", "reason": "it has one"}]}'

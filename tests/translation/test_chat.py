@@ -9,10 +9,10 @@ import torch
 
 from zsavs.errors import MissingWeights, WeightsError
 from zsavs.models.chat import ChatModel
+from zsavs.protocols import Scene
 from zsavs.testing.tiny.chat import tiny_chat
 from zsavs.testing.tiny.encoders import tiny_card
 from zsavs.translation.chat import ChatTranslator
-from zsavs.types import Scene
 
 CHAT = [{"role": "system", "content": "help"}, {"role": "user", "content": "what do you hear?"}]
 

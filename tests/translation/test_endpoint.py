@@ -11,8 +11,8 @@ import pytest
 from chat_server import Answer, chat_server
 
 from zsavs.errors import InputError, WeightsError
+from zsavs.protocols import Scene
 from zsavs.translation.endpoint import KEY, EndpointTranslator
-from zsavs.types import Scene
 
 pytestmark = pytest.mark.network
 

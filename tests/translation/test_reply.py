@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zsavs.protocols import Sought
 from zsavs.translation.reply import Malformed, read_reply
-from zsavs.types import Sought
 
 HEARD = ("Siren", "Male speech, man speaking")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from zsavs.protocols import Scene
 from zsavs.translation.rules import RuleTranslator
-from zsavs.types import Scene
 
 
 def phrases(seen: str, *heard: str) -> list[str]:

@@ -13,8 +13,8 @@ from zsavs.calibration.tags import TagListener, check_tagging
 from zsavs.errors import InputError
 from zsavs.language.meanings import Meanings
 from zsavs.media.activity import Times, unite
-from zsavs.protocols import AudioTagger, Captioner, Translator
-from zsavs.types import AVSample, Query, Scene, Translation
+from zsavs.protocols import AudioTagger, Captioner, Scene, Translation, Translator
+from zsavs.types import AVSample, Query
 
 __all__ = ["Translated"]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from zsavs.protocols import Translator
+from zsavs.protocols import Scene, Translator
 from zsavs.testing.requirements import require
-from zsavs.types import Scene
 
 __all__ = ["EXAMPLE_SCENES", "check_translator"]
 

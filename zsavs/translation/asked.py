@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zsavs.errors import InputError
+from zsavs.protocols import Scene, Translation
 from zsavs.translation.prompts import WORDINGS, Message, question, repair
 from zsavs.translation.reply import Malformed, read_reply
 from zsavs.translation.reply_cache import ReplyCache
 from zsavs.translation.rules import RuleTranslator
-from zsavs.types import Scene, Translation
 
 __all__ = ["AskedTranslator"]
 

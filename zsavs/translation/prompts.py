@@ -13,7 +13,7 @@ import re
 from importlib import resources
 from typing import NamedTuple
 
-from zsavs.types import Scene
+from zsavs.protocols import Scene
 
 __all__ = ["WORDINGS", "Message", "clean", "question", "repair"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from zsavs.language.word_forms import key_of
+from zsavs.protocols import Sought
 from zsavs.translation.prompts import clean
-from zsavs.types import Sought
 
 __all__ = ["Malformed", "read_reply"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from zsavs.language.noun_phrases import noun_phrases
 from zsavs.language.sound_sources import LabelPhrases, kinds_of, most_specific
 from zsavs.language.word_forms import as_words, in_singular, key_of
-from zsavs.types import Scene, Sought, Translation
+from zsavs.protocols import Scene, Sought, Translation
 
 __all__ = ["RuleTranslator"]
 
