@@ -28,6 +28,7 @@ def test_what_can_be_asked_for() -> None:
         "cross_modal",
         "fused",
         "joint_embedding",
+        "pivot",
         "text_bridged",
         "textual_inversion",
         "translated",

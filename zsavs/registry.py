@@ -49,6 +49,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "cross_modal": "zsavs.strategies.cross_modal:CrossModal",
         "fused": "zsavs.strategies.fused:Fused",
         "joint_embedding": "zsavs.strategies.joint_embedding:JointEmbedding",
+        "pivot": "zsavs.strategies.pivot:Pivot",
         "text_bridged": "zsavs.strategies.text_bridged:TextBridged",
         "textual_inversion": "zsavs.strategies.textual_inversion:TextualInversion",
         "translated": "zsavs.strategies.translated:Translated",
@@ -110,6 +111,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "verifier": {
         "clip": "zsavs.verification.clip_rescoring:ClipVerifier",
         "joint": "zsavs.verification.joint_rescoring:JointVerifier",
+        "pivot_box": "zsavs.verification.pivot_box:PivotBox",
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
     },
     "segmenter": {

@@ -9,6 +9,7 @@ from zsavs.strategies.cofactorization import Cofactorization
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
 from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.pivot import Pivot
 from zsavs.strategies.text_bridged import TextBridged
 from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.strategies.translated import Translated
@@ -28,6 +29,7 @@ STRATEGIES = {
     "joint_embedding": JointEmbedding(JOINT, COLOURS),
     "text_bridged": TextBridged(JOINT, COLOURS),
     "textual_inversion": TextualInversion(JOINT, COLOURS),
+    "pivot": Pivot(toy.ToyTagger(), toy.ToyCaptioner(), RuleTranslator(), COLOURS),
     "translated": Translated(toy.ToyTagger(), toy.ToyCaptioner(), RuleTranslator()),
     "cofactorization": Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=()),
 }

@@ -12,10 +12,12 @@ import zsavs
 from zsavs.errors import InputError
 from zsavs.metrics.functional import jaccard
 from zsavs.protocols import Scene, Sought, Translation
+from zsavs.strategies.pivot import Pivot
 from zsavs.strategies.translated import Translated
 from zsavs.testing import toy
 from zsavs.translation.rules import RuleTranslator
-from zsavs.types import AudioClip, AVSample
+from zsavs.types import AudioClip, AVSample, Proposals, Query
+from zsavs.verification.pivot_box import PivotBox
 
 SAMPLE = AVSample(np.zeros((8, 8, 3), np.uint8), AudioClip(np.ones((1, 16_000), np.float32), 16_000))
 
@@ -33,8 +35,11 @@ class Tags:
 class Says:
     """A captioner with one caption."""
 
+    def __init__(self, sentence: str = "an ambulance on a street") -> None:
+        self.sentence = sentence
+
     def caption(self, items: Sequence[np.ndarray]) -> list[str]:
-        return ["an ambulance on a street"] * len(items)
+        return [self.sentence] * len(items)
 
 
 class Votes:
@@ -89,3 +94,23 @@ def test_it_runs_in_a_preset() -> None:
 def test_settings_out_of_range(settings: dict[str, float]) -> None:
     with pytest.raises(InputError):
         Translated(Tags(siren=0.5), Says(), RuleTranslator(), **settings)  # type: ignore[arg-type]
+
+
+def test_pivot_maps_to_classes_and_keeps_one_region_for_each() -> None:
+    strategy = Pivot(Tags(Bark=0.8, Echo=0.5), Says("two brown dogs on the grass"), RuleTranslator(), ("dog", "cat"))
+    (query,) = strategy.query([SAMPLE])
+    assert query.phrases == ("dog",)
+    np.testing.assert_allclose(query.weights, [0.8])
+    boxes = np.array([[0, 0, 4, 4], [4, 4, 8, 8], [0, 4, 4, 8]], np.float32)
+    found = Proposals(boxes, np.array([0.5, 0.9, 0.9], np.float32), np.zeros(3, np.int64))
+    (verified,) = PivotBox().verify([SAMPLE], [query], [found])
+    assert verified.selected is not None
+    assert verified.selected.tolist() == [False, True, False]
+    assert not len(PivotBox().verify([SAMPLE], [Query.nothing()], [Proposals.nothing()])[0])
+
+
+def test_pivot_asks_once_whatever_the_wordings() -> None:
+    votes = Votes(["cat"], ["dog"])
+    (query,) = Pivot(Tags(siren=0.8), Says(), votes, ("cat",)).query([SAMPLE])
+    assert query.phrases == ("cat",)
+    assert len(votes.scenes) == 1

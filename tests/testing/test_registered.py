@@ -45,6 +45,7 @@ from zsavs.translation.endpoint import EndpointTranslator
 from zsavs.translation.rules import RuleTranslator
 from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.joint_rescoring import JointVerifier
+from zsavs.verification.pivot_box import PivotBox
 from zsavs.verification.selection import TrustGrounder
 
 
@@ -101,6 +102,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("verifier", "joint"): lambda: JointVerifier(
         with_banks(tiny_imagebind(), "picture_bank"), ("red", "blue", "dog"), silent=("tree",)
     ),
+    ("verifier", "pivot_box"): PivotBox,
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
     ("segmenter", "deeplab"): lambda: tiny_deeplab(segmenter=tiny_u2net(), min_fill=0.5),
@@ -136,6 +138,7 @@ OPEN = {"min_z": -3.0, "max_gap": 1e6, "top_k": 4}
 #: The same for strategies that hear without similarities; random words name nothing visible.
 OPEN_BY_STRATEGY: dict[str, dict[str, Any]] = {
     "classify": {"min_probability": 0.0, "top_k": 4},
+    "pivot": {"min_probability": 0.0, "top_k": 4},
     "translated": {"min_probability": 0.0, "top_k": 4},
     "caption": {"nouns": lambda caption: [*caption.split()[:1], *WORDS], "top_k": 4},
 }

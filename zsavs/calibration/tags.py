@@ -16,7 +16,10 @@ from zsavs.media.activity import active_times, audible_windows, unite
 from zsavs.protocols import AudioTagger, TimedAudioTagger
 from zsavs.types import AudioClip, Query, Times
 
-__all__ = ["TagListener", "check_tagging"]
+__all__ = ["MOST_TAGS", "TagListener", "check_tagging"]
+
+#: The most tags of a clip that a translator is told.
+MOST_TAGS = 8
 
 
 def check_tagging(what: str, top_k: int, min_probability: float, min_share: float) -> None:

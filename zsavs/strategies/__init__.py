@@ -11,6 +11,7 @@ supply them, and settings with defaults.
 - :mod:`~zsavs.strategies.classify`: BAaV (a): audio tags to a detector.
 - :mod:`~zsavs.strategies.caption`: BAaV (b): the audio's caption to a detector.
 - :mod:`~zsavs.strategies.textual_inversion`: BAaV (c): the token embedding of a word W*, optimised to match the audio.
+- :mod:`~zsavs.strategies.pivot`: AL-Ref-SAM2: tags pruned with what is seen, one box for each.
 - :mod:`~zsavs.strategies.translated`: tags and an image's caption, translated into what to look for (OpenAVS).
 - :mod:`~zsavs.strategies.joint_embedding`: OWOD-BIND: region embeddings against the audio embedding.
 - :mod:`~zsavs.strategies.text_bridged`: TAViS: query decomposition and text-bridged alignment.
