@@ -85,6 +85,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "yamnet": "zsavs.models.yamnet:YamnetTagger",
     },
     "audio_captioner": {
+        "qwen_audio": "zsavs.models.qwen_audio:QwenAudioCaptioner",
         "toy": "zsavs.testing.toy:ToyAudioCaptioner",
         "whisper": "zsavs.models.whisper_captioner:WhisperCaptioner",
     },

@@ -15,7 +15,8 @@ from adapter_helpers import COMMIT, into_hub_cache, noise, random_states, tone
 from zsavs import AudioClip
 from zsavs.cli.main import main
 from zsavs.errors import AudioError, InputError, MissingWeights
-from zsavs.models.whisper_captioner import CARDS, PREFIXES, WhisperCaptioner, _join
+from zsavs.models.audio_windows import joined_captions
+from zsavs.models.whisper_captioner import CARDS, PREFIXES, WhisperCaptioner
 from zsavs.protocols import AudioCaptioner
 from zsavs.testing.tiny.audio import tiny_whisper
 from zsavs.testing.tiny.encoders import tiny_card
@@ -146,15 +147,15 @@ def test_a_long_sound_is_described_window_by_window() -> None:
     pieces = [AudioClip(wave[:, start * 16_000 : (start + 2) * 16_000], 16_000) for start in (0, 2, 3)]
     parts = fresh().caption(pieces)
     assert len(set(parts)) > 1
-    assert fresh().caption([sound]) == [_join(parts)]
+    assert fresh().caption([sound]) == [joined_captions(parts)]
     assert len([*fresh(hop_s=1.0)._features(sound)]) == 4
 
 
 def test_each_sentence_is_said_once() -> None:
-    assert _join(["A dog barks."]) == "A dog barks."
-    assert _join(["A dog barks.", "A dog barks.", "Rain falls. A dog barks."]) == "A dog barks. Rain falls"
-    assert _join(["", ""]) == ""
-    assert _join(["", "Rain"]) == "Rain"
+    assert joined_captions(["A dog barks."]) == "A dog barks."
+    assert joined_captions(["A dog barks.", "A dog barks.", "Rain falls. A dog barks."]) == "A dog barks. Rain falls"
+    assert joined_captions(["", ""]) == ""
+    assert joined_captions(["", "Rain"]) == "Rain"
 
 
 def test_a_batch_gives_what_its_clips_give_one_by_one_in_any_order() -> None:

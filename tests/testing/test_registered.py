@@ -21,7 +21,7 @@ from zsavs.registry import ROLES, list_components
 from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.segmentation.grounder_masks import FromGrounder
 from zsavs.testing import toy
-from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
+from zsavs.testing.tiny.audio import tiny_ast, tiny_qwen_audio, tiny_whisper
 from zsavs.testing.tiny.chat import tiny_chat
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
@@ -78,6 +78,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("audio_tagger", "ast"): tiny_ast,
     ("audio_tagger", "toy"): toy.ToyTagger,
     ("audio_tagger", "yamnet"): tiny_yamnet,
+    ("audio_captioner", "qwen_audio"): tiny_qwen_audio,
     ("audio_captioner", "toy"): toy.ToyAudioCaptioner,
     ("audio_captioner", "whisper"): tiny_whisper,
     ("translator", "chat"): lambda: ChatTranslator(tiny_chat, "tiny"),

@@ -47,6 +47,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.pe_text`: the text tower of both.
 - :mod:`~zsavs.models.ast`: AST, an audio tagger.
 - :mod:`~zsavs.models.blip`: BLIP, an image captioner.
+- :mod:`~zsavs.models.qwen_audio`: Qwen2-Audio as an audio captioner.
 - :mod:`~zsavs.models.whisper_captioner`: Whisper, an audio captioner.
 - :mod:`~zsavs.models.grounding_dino`: Grounding DINO, a phrase detector.
 - :mod:`~zsavs.models.grounding_dino_files`: a Grounding DINO from a folder, whichever of its two families it is of.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,7 @@ from zsavs.types import AudioClip
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["answers_by_clip", "checked_hop", "mono_windows"]
+__all__ = ["answers_by_clip", "checked_hop", "joined_captions", "mono_windows"]
 
 R = TypeVar("R")
 
@@ -86,3 +86,12 @@ def answers_by_clip(
         answers += in_batches(compute, alike, batch_size)
     remaining = iter(answers)
     return [[next(remaining) for _ in range(count)] for count in counts]
+
+
+def joined_captions(captions: Sequence[str]) -> str:
+    """The captions of a clip's windows as one, each sentence once."""
+    if len(captions) == 1:
+        return captions[0]
+    sentences = (sentence.strip() for caption in captions for sentence in caption.split(". "))
+    once = dict.fromkeys(sentence.rstrip(".") for sentence in sentences if sentence.rstrip("."))
+    return ". ".join(once)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from zsavs.errors import InputError
 from zsavs.models.adapter import Adapter
-from zsavs.models.audio_windows import answers_by_clip, checked_hop, mono_windows
+from zsavs.models.audio_windows import answers_by_clip, checked_hop, joined_captions, mono_windows
 from zsavs.models.batching import inference
 from zsavs.models.checkpoints import MODEL_FILES, PREPROCESSOR_FILES, check_tokenizer, needing
 from zsavs.models.device_copies import copy_to_device
@@ -170,7 +170,7 @@ class WhisperCaptioner(Adapter):
 
     def _describe_all(self, clips: list[AudioClip]) -> list[str]:
         by_clip = answers_by_clip(clips, self._features, self._describe, self.batch_size)
-        return [_join(captions) for captions in by_clip]
+        return [joined_captions(captions) for captions in by_clip]
 
     def _features(self, clip: AudioClip) -> Iterator[torch.Tensor]:
         """Log-mel features of each window of a clip, padded with silence: (1, mel bins, frames)."""
@@ -215,12 +215,3 @@ class WhisperCaptioner(Adapter):
         if self.prefix:
             tokens += self.tokenizer(self.prefix, add_special_tokens=False)["input_ids"]
         return tokens
-
-
-def _join(captions: Sequence[str]) -> str:
-    """The captions of a clip's windows as one, each sentence once."""
-    if len(captions) == 1:
-        return captions[0]
-    sentences = (sentence.strip() for caption in captions for sentence in caption.split(". "))
-    once = dict.fromkeys(sentence.rstrip(".") for sentence in sentences if sentence.rstrip("."))
-    return ". ".join(once)

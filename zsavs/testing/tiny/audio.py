@@ -9,9 +9,10 @@ from zsavs.testing.tiny.tokenizers import roberta_tokenizer
 
 if TYPE_CHECKING:
     from zsavs.models.ast import AstTagger
+    from zsavs.models.qwen_audio import QwenAudioCaptioner
     from zsavs.models.whisper_captioner import WhisperCaptioner
 
-__all__ = ["tiny_ast", "tiny_whisper"]
+__all__ = ["tiny_ast", "tiny_qwen_audio", "tiny_whisper"]
 
 #: What the toy tagger can say: AudioSet's names, one with a comma, one of nothing visible.
 LABELS = ("Speech", "Male speech, man speaking", "Dog", "Cat", "Piano", "Siren", "Train", "Silence")
@@ -83,3 +84,55 @@ def tiny_whisper(seed: int = 0) -> WhisperCaptioner:
         model = WhisperForConditionalGeneration(config)
     extractor = WhisperFeatureExtractor(feature_size=16, chunk_length=2)
     return WhisperCaptioner(model, extractor, tokenizer, card=tiny_card("tiny-whisper", seed), max_new_tokens=8)
+
+
+def tiny_qwen_audio(seed: int = 0) -> QwenAudioCaptioner:
+    """A Qwen2-Audio of some 70 000 weights: 16 kHz, windows of 2 s, captions of random word pieces, at most 8 of them.
+
+    Args:
+        seed: of the weights.
+    """
+    from transformers import (
+        Qwen2AudioConfig,
+        Qwen2AudioEncoderConfig,
+        Qwen2AudioForConditionalGeneration,
+        Qwen2AudioProcessor,
+        Qwen2Config,
+        WhisperFeatureExtractor,
+    )
+
+    from zsavs.models.qwen_audio import QwenAudioCaptioner
+
+    tokenizer = roberta_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]})
+    tokenizer.padding_side = "left"
+    text = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=512,
+        # Wide enough that different sounds are described differently.
+        initializer_range=0.5,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    hearing = Qwen2AudioEncoderConfig(
+        num_mel_bins=16,
+        encoder_layers=1,
+        encoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        d_model=16,
+        max_source_positions=100,  # the encoder halves the 200 frames of 2 s
+        initializer_range=0.5,
+    )
+    config = Qwen2AudioConfig(
+        audio_config=hearing, text_config=text, audio_token_index=tokenizer.convert_tokens_to_ids("<|AUDIO|>")
+    )
+    with seeded(seed):
+        model = Qwen2AudioForConditionalGeneration(config)
+    processor = Qwen2AudioProcessor(WhisperFeatureExtractor(feature_size=16, chunk_length=2), tokenizer)
+    return QwenAudioCaptioner(model, processor, card=tiny_card("tiny-qwen-audio", seed), max_new_tokens=8)
