@@ -89,7 +89,7 @@ def test_nothing_is_an_answer() -> None:
     assert len(nothing) == 0
     assert nothing.masks.shape == (0, HEIGHT, WIDTH)
     assert not nothing.mask.any()
-    assert nothing.to_coco() == []
+    assert nothing.to_coco()["annotations"] == []
     assert same(nothing, AVSResult.load(nothing.to_json()))
     assert repr(nothing) == "AVSResult(0 masks, 5x7)"
 
@@ -178,14 +178,15 @@ def test_when_each_source_sounds_comes_back_exactly(times: Any) -> None:
 
 def test_coco_annotations() -> None:
     one = result()
-    first, second = one.to_coco(image_id=42)
+    first, second = one.to_coco()["annotations"]
     assert first["bbox"] == [2.0, 1.0, 4.0, 3.0], "x, y, width, height"
     assert first["area"] == 12
     assert second["area"] == 2
     assert (first["id"], second["id"]) == (1, 2)
-    assert first["image_id"] == second["image_id"] == 42
-    assert one.to_coco()[0]["image_id"] == 0
-    assert (first["category_name"], second["category_name"]) == one.phrases
+    (image,) = one.to_coco()["images"]
+    assert first["image_id"] == second["image_id"] == image["id"]
+    named = {row["id"]: row["name"] for row in one.to_coco()["categories"]}
+    assert (named[first["category_id"]], named[second["category_id"]]) == one.phrases
     assert first["score"] == pytest.approx(0.9)
     for annotation, mask in zip((first, second), one.masks, strict=True):
         assert np.array_equal(naive_decode(annotation["segmentation"]), mask)
@@ -196,7 +197,7 @@ def test_coco_annotations() -> None:
 def test_coco_api_reads_the_masks_if_it_is_here() -> None:
     api = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed (zsavs[coco])")
     one = result()
-    for annotation, mask in zip(one.to_coco(), one.masks, strict=True):
+    for annotation, mask in zip(one.to_coco()["annotations"], one.masks, strict=True):
         code = api.frPyObjects(annotation["segmentation"], HEIGHT, WIDTH)
         assert np.array_equal(api.decode(code).astype(bool), mask)
         assert api.area(code) == annotation["area"]

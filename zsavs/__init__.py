@@ -20,6 +20,8 @@ from zsavs.version import __version__
 if TYPE_CHECKING:
     from zsavs.build import build_pipeline, compare, segment
     from zsavs.errors import ZsavsError
+    from zsavs.formats.coco import to_coco
+    from zsavs.formats.export import export
     from zsavs.pipeline import Pipeline
     from zsavs.registry import list_components
     from zsavs.result import AVSResult
@@ -38,8 +40,10 @@ __all__ = [
     "__version__",
     "build_pipeline",
     "compare",
+    "export",
     "list_components",
     "segment",
+    "to_coco",
 ]
 
 _HOMES = {
@@ -53,8 +57,10 @@ _HOMES = {
     "ZsavsError": "errors",
     "build_pipeline": "build",
     "compare": "build",
+    "export": "formats.export",
     "list_components": "registry",
     "segment": "build",
+    "to_coco": "formats.coco",
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.media.arrays import frozen
 from zsavs.storage import rle
 from zsavs.storage.files import png, read_text, write_atomically, write_png
-from zsavs.storage.packed_maps import MAX_BYTES, checked_size, decode_masks, pack_map, unpack_map
+from zsavs.storage.packed_maps import MAX_BYTES, UNREADABLE, checked_size, decode_masks, pack_map, unpack_map
 from zsavs.types import AudioClip, Query, when
 
 if TYPE_CHECKING:
@@ -25,22 +24,10 @@ if TYPE_CHECKING:
 
     from zsavs.protocols import TextEncoder
 
-__all__ = ["UNREADABLE", "AVSResult"]
+__all__ = ["AVSResult"]
 
 #: Version of the JSON layout; a reader refuses one that it does not know.
 _FORMAT = 1
-#: What reading a file that is no result, or half of one, can end in.
-UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    ContractError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -354,23 +341,25 @@ class AVSResult:
         except UNREADABLE as error:
             raise ResultFileError(f"{where}: not a zsavs result ({type(error).__name__}: {error}).") from error
 
-    def to_coco(self, image_id: int = 0) -> list[dict[str, Any]]:
-        """COCO annotations, one for each object, with uncompressed run-length masks.
+    def to_coco(self, *, compressed: bool = False) -> dict[str, Any]:
+        """The result as a whole COCO file, which pycocotools loads; :func:`zsavs.to_coco` makes one of several results.
 
-        The label stands in ``category_name``, as an open vocabulary has no numbering; boxes are x, y, width, height.
+        Args:
+            compressed: masks as COCO's compressed strings, which needs pycocotools, in place of lists of run lengths.
+
+        Raises:
+            MissingExtra: pycocotools is not installed.
         """
-        return [
-            {
-                "id": number,
-                "image_id": image_id,
-                "category_name": phrase,
-                "bbox": [float(x0), float(y0), float(x1 - x0), float(y1 - y0)],
-                "area": int(mask.sum()),
-                "segmentation": rle.encode(mask),
-                "score": float(score),
-                "iscrowd": 0,
-            }
-            for number, (phrase, score, (x0, y0, x1, y1), mask) in enumerate(
-                zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True), start=1
-            )
-        ]
+        from zsavs.formats.coco import to_coco
+
+        return to_coco(self, compressed=compressed)
+
+    def to_supervision(self) -> Any:
+        """The objects as ``supervision.Detections``; see :func:`zsavs.formats.supervision.to_supervision`.
+
+        Raises:
+            MissingExtra: supervision is not installed.
+        """
+        from zsavs.formats.supervision import to_supervision
+
+        return to_supervision(self)

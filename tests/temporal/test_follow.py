@@ -167,7 +167,7 @@ def test_a_file_is_answered_as_its_frames(pipe: Pipeline, answered: VideoResult,
     loaded = VideoResult.load(result.save(tmp_path, "answer", masks="png")["json"])
     assert [track.runs for track in loaded.tracks] == [track.runs for track in result.tracks]
     assert len(list((tmp_path / "answer_masks").iterdir())) == 48
-    assert loaded.to_coco()[0]["track_id"] in (1, 2)
+    assert loaded.to_coco()["annotations"][0]["track_id"] in (1, 2)
 
 
 def test_frames_may_have_times_of_their_own(pipe: Pipeline, answered: VideoResult) -> None:

@@ -18,6 +18,7 @@ from zsavs.cli.commands.demo import demo
 from zsavs.cli.commands.doctor import doctor
 from zsavs.cli.commands.download import download
 from zsavs.cli.commands.evaluate import evaluate
+from zsavs.cli.commands.export import export
 from zsavs.cli.commands.list import list_names
 from zsavs.cli.commands.merge import merge
 from zsavs.cli.commands.segment import segment
@@ -33,6 +34,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "segment": (segment, _ANSWERS, "zsavs segment dog.jpg bark.wav --strategy cross_modal"),
     "compare": (compare, _ANSWERS, "zsavs compare dog.jpg bark.wav --strategy fused --strategy cross_modal"),
     "demo": (demo, _ANSWERS, "zsavs demo --out zsavs-demo"),
+    "export": (export, _ANSWERS, "zsavs export zsavs-out --to coco --out coco"),
     "eval": (evaluate, _SCORES, "zsavs eval --dataset orchestra --preset nano --limit 10 --out run"),
     "merge": (merge, _SCORES, "zsavs merge run-1 run-2 --out run"),
     "data": (data, _SCORES, "zsavs data check orchestra --decode"),

@@ -9,13 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zsavs.errors import ContractError
 from zsavs.storage import rle
 
-__all__ = ["MAX_BYTES", "checked_size", "decode_masks", "pack_map", "unpack_map"]
+__all__ = ["MAX_BYTES", "UNREADABLE", "checked_size", "decode_masks", "pack_map", "unpack_map"]
 
 #: What a result may take that is read back: a file of some bytes can claim masks and maps of any size. This is enough
 #: for 100 megapixels with forty objects.
 MAX_BYTES = 2**32
+#: What reading a file that is no result, or half of one, can end in.
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    ContractError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 
 
 def checked_size(size_hw: list[int], objects: int) -> tuple[int, int]:

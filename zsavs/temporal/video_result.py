@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from zsavs.errors import ContractError, OutputError, ResultFileError
 from zsavs.media.arrays import checked_floats, checked_unit_range, frozen
-from zsavs.result import UNREADABLE, AVSResult
+from zsavs.result import AVSResult
 from zsavs.storage import rle
 from zsavs.storage.files import read_text, write_atomically, write_png
-from zsavs.storage.packed_maps import MAX_BYTES, checked_size
+from zsavs.storage.packed_maps import MAX_BYTES, UNREADABLE, checked_size
 from zsavs.types import Query, Times
 
 __all__ = ["SHOW", "Track", "VideoResult"]
@@ -350,17 +350,22 @@ class VideoResult:
         except UNREADABLE as error:
             raise ResultFileError(f"{where}: not a zsavs result ({type(error).__name__}: {error}).") from error
 
-    def to_coco(self, image_id: int = 0) -> list[dict[str, Any]]:
-        """COCO annotations of what sounds in each frame, one for each object, with ``track_id``.
+    def to_coco(self, *, compressed: bool = False) -> dict[str, Any]:
+        """The result as a YouTube-VIS file: an annotation for each track, with a mask for each frame or None.
+
+        A frame in which the object does not sound has None. ``zsavs.to_coco(result)`` makes a COCO file of it, in which
+        each frame is an image.
 
         Args:
-            image_id: of the first frame; the others follow.
+            compressed: masks as COCO's compressed strings, which needs pycocotools, in place of lists of run lengths.
+
+        Raises:
+            MissingExtra: pycocotools is not installed.
         """
-        annotations: list[dict[str, Any]] = []
-        for number, result in enumerate(self):
-            for row, track_id in zip(result.to_coco(image_id + number), result.meta["tracks"], strict=True):
-                annotations.append({**row, "id": len(annotations) + 1, "track_id": track_id})
-        return annotations
+        from zsavs.formats.items import items_of
+        from zsavs.formats.youtube_vis import videos_of
+
+        return videos_of(items_of(self), compressed=compressed)
 
 
 def _track(row: Mapping[str, Any], size_hw: Sequence[int]) -> Track:

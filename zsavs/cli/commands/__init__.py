@@ -3,6 +3,7 @@
 - :mod:`~zsavs.cli.commands.segment`: one strategy on one image with its audio.
 - :mod:`~zsavs.cli.commands.compare`: several strategies, on one pair or on several.
 - :mod:`~zsavs.cli.commands.demo`: the strategies on scenes that come with zsavs.
+- :mod:`~zsavs.cli.commands.export`: answers as files that other tools load.
 - :mod:`~zsavs.cli.commands.evaluate`: strategies on a data set.
 - :mod:`~zsavs.cli.commands.merge`: the shards of one evaluation.
 - :mod:`~zsavs.cli.commands.data`: whether a data set is complete.
