@@ -163,16 +163,12 @@ PRESETS: dict[str, Preset] = {
     "sam3": Preset(
         "base, with SAM 3 as grounder, segmenter and tracker; its repository is GATED, its licence the SAM License",
         {
-            "audio_text": Part("clap", "laion/clap-htsat-unfused"),
-            "image_text": Part("open_clip", "ViT-B-32/laion2b_s34b_b79k"),
-            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
-            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
+            **_BASE,
             "grounder": Part("sam3", "facebook/sam3"),
-            "verifier": Part("clip"),
-            # The grounder's masks; of grounders that give none, such as those that look at every region, its own.
-            "segmenter": Part("from_grounder", around=Part("sam3", "facebook/sam3")),
-            "translator": Part("rules"),
-            "tracker": Part("sam3_video", "facebook/sam3"),
+            # The grounder's masks; of grounders that give none, such as those that look at every region, its own. Both
+            # it and the tracker take the grounder's checkpoint.
+            "segmenter": Part("from_grounder", around=Part("sam3")),
+            "tracker": Part("sam3_video"),
         },
     ),
     "toy": Preset(

@@ -40,7 +40,7 @@ def test_a_terminal_gets_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     said = capsys.readouterr().out
     assert re.search(r"role +weights +MB +licence", said)
     assert re.search(r"segmenter +facebook/sam2\.1-hiera-tiny +156 +Apache-2\.0", said)
-    assert re.search(r"tracker +facebook/sam3 +3440 +SAM License +gated", said)
+    assert re.search(r"grounder +facebook/sam3 +3440 +SAM License +gated", said)
     assert "toy: no weights at all" in said
     monkeypatch.setenv("COLUMNS", "40")
     assert main(["list", "preset"]) == 0

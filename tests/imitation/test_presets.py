@@ -13,7 +13,10 @@ from imitation import SOURCES, checkpoint, lay_out_preset, shrink_architectures
 import zsavs
 from tools.imitation.inputs import audio, image
 from zsavs import AudioClip, AVSample
+from zsavs.build import build_parts
 from zsavs.build.availability import missing_weights, preset_cards, strategies_of
+from zsavs.errors import MissingWeights
+from zsavs.segmentation.grounder_masks import FromGrounder
 from zsavs.storage.weights import is_address
 
 SAMPLE = AVSample(image(), AudioClip(audio(16_000, 2.0)[None], 16_000), "imitation")
@@ -55,7 +58,7 @@ def test_a_preset_answers(preset: str, tmp_path: Path, cache: Path) -> None:
         assert np.isfinite(result.score_map).all()
         assert len(result.phrases) == len(result.masks)
         if name == "fused":
-            detector = "GroundingDinoGrounder" if preset == "large" else "OmDetGrounder"
+            detector = {"large": "GroundingDinoGrounder", "sam3": "Sam3Grounder"}.get(preset, "OmDetGrounder")
             assert result.meta["models"]["grounder"]["component"] == detector
 
 
@@ -64,3 +67,17 @@ def test_a_folder_of_the_layout_loads_as_it_is(tmp_path: Path, cache: Path) -> N
     assert all(path == tmp_path / "hub" / source for source, path in made.items())
     for source in set(made) & set(SOURCES):
         assert {path.name for path in made[source].iterdir()} == {path.name for path in checkpoint(source).iterdir()}
+
+
+def test_sam3_is_loaded_from_the_grounders_checkpoint_and_shares_its_encoder(tmp_path: Path, cache: Path) -> None:
+    folder = shutil.copytree(checkpoint("facebook/sam3"), tmp_path / "mine")
+    named = {"grounder": f"sam3:{folder}"}
+    parts = build_parts(["grounder", "segmenter", "tracker"], "sam3", "cpu", parts=named)
+    assert isinstance(parts["segmenter"], FromGrounder)
+    models = [parts["grounder"], parts["segmenter"].segmenter, parts["tracker"]]
+    assert [part.card.source for part in models] == [str(folder)] * 3
+    assert len({id(part.model.vision_encoder.backbone) for part in models}) == 1
+    refining = build_parts(["segmenter"], "sam3", "cpu", parts={**named, "segmenter": "sam3"})["segmenter"]
+    assert refining is models[1], "another pipeline has the same one"
+    with pytest.raises(MissingWeights, match="zsavs download facebook/sam3"):
+        build_parts(["tracker"], "sam3", "cpu")
