@@ -161,14 +161,13 @@ PRESETS: dict[str, Preset] = {
         on_cpu=_BASE_ON_CPU,
     ),
     "sam3": Preset(
-        "base, with SAM 3 as grounder, segmenter and tracker; its repository is GATED, its licence the SAM License",
+        "base, with SAM 3 as grounder and segmenter in one; its repository is GATED, its licence the SAM License",
         {
             **_BASE,
             "grounder": Part("sam3", "facebook/sam3"),
-            # The grounder's masks; of grounders that give none, such as those that look at every region, its own. Both
-            # it and the tracker take the grounder's checkpoint.
+            # The grounder's masks; of grounders that give none, such as those that look at every region, its own, by
+            # the grounder's checkpoint.
             "segmenter": Part("from_grounder", around=Part("sam3")),
-            "tracker": Part("sam3_video"),
         },
     ),
     "toy": Preset(

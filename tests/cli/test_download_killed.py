@@ -23,6 +23,7 @@ PRESETS = {
     "base": "Salesforce/blip-image-captioning-base/resolve/COMMIT/pytorch_model.bin",
     "large": "laion/larger_clap_general/resolve/COMMIT/pytorch_model.bin",
     "imagebind": "/imagebind_huge.pth",
+    "sam3": "facebook/sam3/resolve/COMMIT/pytorch_model.bin",
     "pocket": "/yolox_nano.onnx",
 }
 

@@ -71,7 +71,7 @@ def test_a_folder_of_the_layout_loads_as_it_is(tmp_path: Path, cache: Path) -> N
 
 def test_sam3_is_loaded_from_the_grounders_checkpoint_and_shares_its_encoder(tmp_path: Path, cache: Path) -> None:
     folder = shutil.copytree(checkpoint("facebook/sam3"), tmp_path / "mine")
-    named = {"grounder": f"sam3:{folder}"}
+    named = {"grounder": f"sam3:{folder}", "tracker": "sam3_video"}
     parts = build_parts(["grounder", "segmenter", "tracker"], "sam3", "cpu", parts=named)
     assert isinstance(parts["segmenter"], FromGrounder)
     models = [parts["grounder"], parts["segmenter"].segmenter, parts["tracker"]]
@@ -80,4 +80,4 @@ def test_sam3_is_loaded_from_the_grounders_checkpoint_and_shares_its_encoder(tmp
     refining = build_parts(["segmenter"], "sam3", "cpu", parts={**named, "segmenter": "sam3"})["segmenter"]
     assert refining is models[1], "another pipeline has the same one"
     with pytest.raises(MissingWeights, match="zsavs download facebook/sam3"):
-        build_parts(["tracker"], "sam3", "cpu")
+        build_parts(["tracker"], "sam3", "cpu", parts={"tracker": "sam3_video"})

@@ -122,7 +122,7 @@ def tiny_sam3_segmenter(seed: int = 0) -> Sam3Segmenter:
     return Sam3Segmenter(model, processor, card=tiny_card("tiny-sam3-segmenter", seed))
 
 
-def tiny_sam3_video(seed: int = 5) -> Sam3VideoSegmenter:
+def tiny_sam3_video(seed: int = 8) -> Sam3VideoSegmenter:
     """SAM 3's tracker likewise, behind two blocks of its image encoder; images are seen at 112 pixels.
 
     Args:
