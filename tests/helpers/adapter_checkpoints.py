@@ -74,7 +74,7 @@ CHECKPOINTS: dict[str, Checkpoint] = {
     ),
     "pe_audio": Checkpoint(
         "Apache-2.0",
-        "audio_head.proj.weight",
+        "audio_encoder.output.weight",
         {"batch_size": 2, "window_s": 2.0, "max_text_tokens": 20},
         tolerance=1e-5,
     ),

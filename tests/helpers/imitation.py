@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import open_clip
@@ -33,16 +35,24 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "imitation"
 #: The repositories whose files are stored.
 SOURCES = sorted(f"{path.parent.name}/{path.name}" for path in (GOLDEN / "checkpoints").glob("*/*"))
 
-#: By repository: architecture, tag, name of its weights. Published with an image side of 224 and patches of 32 and 14.
+#: By repository: architecture, tag, name of its weights. CLIP's have an image side of 224 and patches of 32 and 14.
 _OPEN_CLIP = {
-    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": ("ViT-B-32", "laion2b_s34b_b79k", ".safetensors"),
-    "laion/CLIP-ViT-L-14-laion2B-s32B-b82K": ("ViT-L-14", "laion2b_s32b_b82k", ".bin"),
+    "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": ("ViT-B-32", "laion2b_s34b_b79k", "open_clip_pytorch_model.safetensors"),
+    "laion/CLIP-ViT-L-14-laion2B-s32B-b82K": ("ViT-L-14", "laion2b_s32b_b82k", "open_clip_pytorch_model.bin"),
+    "timm/PE-Core-B-16": ("PE-Core-B-16", "meta", "open_clip_model.safetensors"),
 }
-_SMALL = {
+_SMALL_CLIP = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 64, "layers": 1, "width": 16, "head_width": 8, "patch_size": 32},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 8, "heads": 2, "layers": 1},
 }
+
+#: As published, but for widths and depths; those of the image tower, timm's, are made small where timm makes it.
+_SMALL_PE_CORE = json.loads(json.dumps(open_clip.get_model_config("PE-Core-B-16")))
+_SMALL_PE_CORE |= {"embed_dim": 16}
+_SMALL_PE_CORE["text_cfg"] |= {"width": 8, "heads": 2, "layers": 1}
+_PE_CORE_TOWER = _SMALL_PE_CORE["vision_cfg"]["timm_model_name"]
+_SMALL_TOWERS = {SWIN: SMALL, _PE_CORE_TOWER: {"depth": 1, "embed_dim": 48, "num_heads": 4}}
 
 #: What the official constructor would be given; the other three modalities' weights are one block each.
 IMAGEBIND_SIZES: dict[str, Any] = {"out_embed_dim": 16, "vision_embed_dim": 16, "text_embed_dim": 8}
@@ -64,11 +74,18 @@ def answers_to(source: str) -> dict[str, np.ndarray]:
 def shrink_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let open_clip and timm make the published architectures as small as the imitated weights are."""
     for architecture, _, _ in _OPEN_CLIP.values():
-        monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, architecture, _SMALL)
-    make = timm.create_model
-    monkeypatch.setattr(
-        timm, "create_model", lambda name, **settings: make(name, **settings, **(SMALL if name == SWIN else {}))
-    )
+        monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, architecture, _small(architecture))
+    monkeypatch.setattr(timm, "create_model", _make_small)
+
+
+def _small(architecture: str) -> dict[str, Any]:
+    """open_clip's description of an architecture, of towers a few channels wide."""
+    return _SMALL_PE_CORE if architecture.startswith("PE-Core") else _SMALL_CLIP
+
+
+def _make_small(name: str, make: Callable[..., Any] = timm.create_model, **settings: Any) -> Any:
+    """``timm.create_model`` of towers a few channels wide, where the imitated weights are of these."""
+    return make(name, **settings, **_SMALL_TOWERS.get(name, {}))
 
 
 def lay_out_preset(preset: str, root: Path) -> dict[str, Path]:
@@ -78,7 +95,7 @@ def lay_out_preset(preset: str, root: Path) -> dict[str, Path]:
     to; and open_clip's names load after :func:`shrink_architectures` alone.
 
     Args:
-        preset: "base", "large", "imagebind" or "sam3".
+        preset: "base", "large", "imagebind", "pe" or "sam3".
         root: a folder, made where it is not there.
 
     Returns:
@@ -97,20 +114,23 @@ def lay_out_preset(preset: str, root: Path) -> dict[str, Path]:
 
 def write_open_clip(source: str, folder: Path) -> Path:
     """Write an open_clip repository, by open_clip itself."""
-    architecture, tag, suffix = _OPEN_CLIP[source]
+    architecture, tag, name = _OPEN_CLIP[source]
     folder.mkdir(parents=True, exist_ok=True)
     published = open_clip.get_pretrained_cfg(architecture, tag)
-    preprocessing = {name: list(published[name]) for name in ("mean", "std")} | {"interpolation": "bicubic"}
-    config = {"model_cfg": _SMALL, "preprocess_cfg": preprocessing | {"resize_mode": "shortest"}}
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2))
-    with torch.random.fork_rng(devices=[]):
-        weights = fill(open_clip.CLIP(**json.loads(json.dumps(_SMALL)))).state_dict()
-    if suffix == ".bin":
-        torch.save(weights, folder / "open_clip_pytorch_model.bin")
+    preprocessing = {key: published.get(key, "shortest") for key in ("mean", "std", "interpolation", "resize_mode")}
+    sizes = json.loads(json.dumps(_small(architecture)))
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": sizes, "preprocess_cfg": preprocessing}, indent=2)
+    )
+    kind = open_clip.CustomTextCLIP if sizes.pop("custom_text", False) else open_clip.CLIP
+    with torch.random.fork_rng(devices=[]), mock.patch.object(timm, "create_model", _make_small):
+        weights = fill(kind(**sizes)).state_dict()
+    if name.endswith(".bin"):
+        torch.save(weights, folder / name)
     else:
         from safetensors.torch import save_file
 
-        save_file(weights, folder / "open_clip_pytorch_model.safetensors", {"format": "pt"})
+        save_file(weights, folder / name, {"format": "pt"})
     return folder
 
 

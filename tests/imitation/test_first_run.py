@@ -24,7 +24,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
         yield hub
 
 
-@pytest.mark.parametrize("preset", ["base", "large", "imagebind", "sam3"])
+@pytest.mark.parametrize("preset", ["base", "large", "imagebind", "pe", "sam3"])
 def test_download_segment_and_verify(
     preset: str, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

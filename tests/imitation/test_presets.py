@@ -20,7 +20,7 @@ from zsavs.segmentation.grounder_masks import FromGrounder
 from zsavs.storage.weights import is_address
 
 SAMPLE = AVSample(image(), AudioClip(audio(16_000, 2.0)[None], 16_000), "imitation")
-PRESETS = ["base", "large", "imagebind", "sam3"]
+PRESETS = ["base", "large", "imagebind", "pe", "sam3"]
 
 
 @pytest.fixture

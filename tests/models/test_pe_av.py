@@ -15,7 +15,7 @@ from zsavs import testing
 from zsavs.errors import AudioError, ImageError, InputError, UnknownName
 from zsavs.models import pe_av
 from zsavs.models.outputs import normalise
-from zsavs.models.pe_av import CARDS, PeAvEncoder
+from zsavs.models.pe_av import CARDS, DEFAULT, PeAvEncoder
 from zsavs.protocols import JointEncoder
 from zsavs.testing.tiny.joint import tiny_pe_av
 from zsavs.types import AudioClip
@@ -230,7 +230,25 @@ def test_the_cards() -> None:
     for name, card in CARDS.items():
         assert (card.source, card.licence) == (name, "Apache-2.0")
         assert not card.is_restricted
-    assert CARDS["facebook/pe-av-large"].size_mb == pytest.approx(4 * 1459, abs=1)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("name", "tower"),
+    [
+        ("facebook/pe-av-large", {}),
+        (DEFAULT, {"hidden_size": 1024, "intermediate_size": 2752, "num_hidden_layers": 16, "num_attention_heads": 8}),
+    ],
+)
+def test_estimated_sizes_are_those_of_the_default_towers(name: str, tower: dict[str, int]) -> None:
+    """Of transformers, and of Meta's own code, whose defaults give the published size of pe-a-frame-base."""
+    from transformers import PeAudioVideoConfig, PeAudioVideoModel
+
+    towers = {"audio_config": tower, "video_config": tower, **tower} if tower else None
+    with torch.device("meta"), pe_av.without_notes():
+        model = PeAudioVideoModel(pe_av.with_all_outputs(PeAudioVideoConfig(audio_video_config=towers)))
+    millions = sum(weight.numel() for weight in model.parameters()) / 1e6
+    assert CARDS[name].size_mb == pytest.approx(4 * millions, abs=1)
 
 
 def test_the_repair_is_done_once_however_often() -> None:
