@@ -163,16 +163,12 @@ PRESETS: dict[str, Preset] = {
     "pe": Preset(
         "base with Meta's Perception Encoders: PE-A-Frame hears, PE-Core B/16 looks, PE-AV is the joint space",
         {
+            **_BASE,
             "audio_text": Part("pe_audio", "facebook/pe-a-frame-base"),
             "image_text": Part("open_clip", "PE-Core-B-16/meta"),
             "joint": Part("pe_av", "facebook/pe-av-base"),
-            "captioner": Part("blip", "Salesforce/blip-image-captioning-base"),
-            "audio_tagger": Part("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
-            "grounder": Part("grounding_dino", "IDEA-Research/grounding-dino-tiny"),
-            "verifier": Part("clip"),
-            "segmenter": Part("sam2", "facebook/sam2.1-hiera-tiny"),
-            "tracker": Part("associate"),
         },
+        on_cpu=_BASE_ON_CPU,
     ),
     "sam3": Preset(
         "base, with SAM 3 as grounder and segmenter in one; its repository is GATED, its licence the SAM License",
