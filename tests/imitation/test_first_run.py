@@ -50,7 +50,7 @@ def test_download_segment_and_verify(
     pair = [str(photograph.image.path), str(photograph.audio.path)]
     assert main(["segment", *pair, "--preset", preset, "--json", "--out", "out"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer) == {"objects", "heard", "timings_s", "files"}
+    assert set(answer) == {"image", "audio", "objects", "heard", "timings_s", "files"}
 
     assert main(["verify", preset, "--out", "verified.md"]) == 1, "random weights know nothing"
     told = Path("verified.md").read_text()
