@@ -58,8 +58,8 @@ def put_dino(hub: Path, tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------- which
-def test_base_and_imagebind_take_omdet_on_a_cpu_and_grounding_dino_elsewhere(with_gpu: None) -> None:
-    assert WITH == ["base", "imagebind"]
+def test_base_and_its_kin_take_omdet_on_a_cpu_and_grounding_dino_elsewhere(with_gpu: None) -> None:
+    assert WITH == ["base", "imagebind", "pe"]
     for name in WITH:
         assert plan_for(name, "cpu").parts["grounder"] == Part("omdet", OMDET)
         assert plan_for(name, "cuda").parts["grounder"] == Part("grounding_dino", DINO)
