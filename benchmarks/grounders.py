@@ -6,6 +6,8 @@
 Every grounder stands before the same verifier and segmenter. phrases: the detector is asked for the phrases of the
 query, as in preset nano. objects: it is asked for every label that it knows, and CLIP alone labels each region.
 segments: SAM 2 is asked at every point of a grid, and CLIP labels each region; no detector is needed.
+
+The detectors of other presets have no weights here. What they cost at full size is in full_size.md, by detectors.py.
 """
 
 from __future__ import annotations
