@@ -62,10 +62,39 @@ def test_what_was_typed_in_is_known_by_what_it_does() -> None:
         "class Mine:\n    def query(self, samples):\n        return [s in {'a', 'b', 'c'} for s in samples][:%d]\n"
         "print(code_digests([Mine()]))"
     )
-    told = [
-        subprocess.run([sys.executable, "-c", code % most], capture_output=True, text=True, check=True).stdout
-        for most in (1, 1, 2)
-    ]
+    told = [in_a_process(code % most) for most in (1, 1, 2)]
     assert "__main__:Mine" in told[0]
     assert told[0] == told[1]
     assert told[0] != told[2]
+
+
+def in_a_process(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("LEAST = 1", "LEAST = 2"), ("x + 1", "x + 2"), ("most=3", "most=4"), ("KEEP = 5", "KEEP = 6"), ("'a'", "'b'")],
+)
+def test_what_typed_in_code_calls_by_name_is_part_of_it(old: str, new: str) -> None:
+    """As the cells of a notebook call each other."""
+    code = """
+from zsavs.storage.source_code import code_digests
+from zsavs.strategies.fused import Fused
+LEAST = 1
+OTHER = 7
+def inner(x): return x + 1
+def helper(x): return inner(x) > LEAST
+class Mine(Fused):
+    KEEP = 5
+    def query(self, samples, most=3): return [helper(s) and 'a' for s in samples]
+class Unused: pass
+print(code_digests([Mine]))
+"""
+    before = in_a_process(code)
+    assert "'zsavs.calibration.scorers'" in before, "what its base is made of"
+    assert in_a_process(code) == before
+    assert in_a_process(code.replace("OTHER = 7", "OTHER = 8")) == before
+    changed = code.replace(old, new)
+    assert changed != code
+    assert in_a_process(changed) != before

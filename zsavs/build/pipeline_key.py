@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
@@ -77,34 +78,45 @@ def _components(pipe: Pipeline) -> list[Any]:
 def described(component: Any) -> dict[str, Any]:
     """What an object holds, as plain JSON values by the names of its attributes: its settings, as they are now.
 
-    Texts and numbers are as they are, private ones too; arrays, long values and lists of others by a digest. Private
-    lists and what was computed once (``cached_property``) are memory and no settings. Of another object, its own.
+    Texts and numbers are as they are, private ones too; arrays, long values, and lists and tables of others, by a
+    digest. Of another object it is what that holds. What was computed once (``cached_property``), and private flags,
+    lists and tables that the constructor has no parameter for, are memory and no settings.
     """
     return _described(component, 0)
 
 
 def _described(component: Any, depth: int) -> dict[str, Any]:
     found: dict[str, Any] = {"class": f"{type(component).__module__}:{type(component).__qualname__}"}
+    try:
+        asked = frozenset(inspect.signature(type(component)).parameters)
+    except (TypeError, ValueError):  # a class that is not written in Python
+        asked = frozenset()
     for name, value in sorted(_attributes(component).items()):
+        if name.startswith("_") and name.lstrip("_") not in asked and _is_memory(value):
+            continue
         if isinstance(value, bool | int | float | str | None):
             found[name] = value if len(repr(value)) < _LONG else digest(repr(value).encode())
         elif isinstance(value, np.ndarray):
             found[name] = digest(f"{value.dtype} {value.shape} ".encode() + np.ascontiguousarray(value).tobytes())
-        elif name.startswith("_"):
-            continue
         elif isinstance(value, list | tuple | set | frozenset | Mapping):
             texts = [
                 json.dumps(_plain(one), sort_keys=True)
                 for one in (value.items() if isinstance(value, Mapping) else value)
             ]
             found[name] = digest("\n".join(texts if isinstance(value, list | tuple) else sorted(texts)).encode())
-        elif callable(value) and hasattr(value, "__qualname__"):
+        elif isinstance(value, type | types.FunctionType):
             found[name] = value.__qualname__
         elif is_own_code(value) and depth < _DEPTH:
             found[name] = _described(value, depth + 1)
         else:
             found[name] = type(value).__qualname__
     return found
+
+
+def _is_memory(value: Any) -> bool:
+    """Whether a private attribute changes as the object is used: flags, lists and tables, and the memos of zsavs."""
+    stored = type(value).__module__.startswith(("zsavs.storage.", "zsavs.models.text_memo"))
+    return value is None or stored or isinstance(value, bool | list | dict | set)
 
 
 def _plain(value: Any) -> Any:

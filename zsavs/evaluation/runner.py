@@ -22,7 +22,7 @@ from zsavs.evaluation.oracle import Oracle
 from zsavs.evaluation.plan import AUDIO, CEILING, Plan, check_whole_videos
 from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.evaluation.run_files import summing_up
-from zsavs.evaluation.settings import KEY_NESTED, run_settings
+from zsavs.evaluation.settings import MAPPINGS, run_settings
 from zsavs.evaluation.summary import report_of, write_report
 from zsavs.evaluation.video_runner import VideoRunner
 from zsavs.evaluation.visuals import draw_cases
@@ -111,7 +111,7 @@ def evaluate(
             results[number] = json.loads(json.dumps(result))
             on_items(len(result["items"]))
         return {**report_of(settings, results), "computed_now": sum(len(of["items"]) for of in results.values())}
-    with ResumableRun(out, settings, nested=KEY_NESTED, refresh=refresh) as run:
+    with ResumableRun(out, settings, nested=MAPPINGS, refresh=refresh) as run:
         run.check_items({number: [items[at] for at in positions] for number, positions in batches.items()})
         resumed = bool(run.batches)
         if retry_failed:

@@ -20,11 +20,12 @@ from zsavs.models.runtime import resolve_device
 from zsavs.pipeline import Pipeline
 from zsavs.version import __version__
 
-__all__ = ["KEY", "KEY_NESTED", "run_settings"]
+__all__ = ["KEY", "MAPPINGS", "run_settings"]
 
-#: The settings that are mappings, and the settings that say what the run was computed from, to compare and not to read.
-KEY_NESTED = (*NESTED, "annotations", "objects")
-KEY = (*KEY_NESTED, "labels")
+#: Settings that say what the run was computed from, to compare and not to read.
+KEY = (*NESTED, "annotations", "objects", "labels")
+#: Settings that are mappings, to be compared entry by entry.
+MAPPINGS = (*NESTED, "annotations", "objects", "models", "banks")
 
 #: The code that scores, and that puts results together.
 _SCORING = ("zsavs.evaluation.batch_runner", "zsavs.evaluation.video_runner")

@@ -44,10 +44,12 @@ def code_digests(components: Iterable[Any]) -> dict[str, str]:
         if isinstance(component, str):
             waiting.append((component, component))
             continue
-        code = component if isinstance(component, type | types.FunctionType) else type(component)
+        code = _code_of(component)
         path = _file_of(code.__module__)
         if path is None:  # typed in: there is no file
             found[f"{code.__module__}:{code.__qualname__}"] = _digest_without_file(code)
+            bases = (base for base in getattr(code, "__mro__", ())[1:] if is_own_code(base))
+            waiting += [(base.__module__, base.__module__) for base in bases]
             continue
         if not _belongs(code.__module__, "zsavs", path, path):
             _check_loaded(code, path)
@@ -70,9 +72,14 @@ def code_digests(components: Iterable[Any]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def _code_of(component: Any) -> Any:
+    """The class of an object; a class or a function is itself."""
+    return component if isinstance(component, type | types.FunctionType) else type(component)
+
+
 def is_own_code(component: Any) -> bool:
-    """Whether the class of an object is of zsavs or of the user, and not of an installed package or of Python's."""
-    module = type(component).__module__
+    """Whether a class, a function, or an object's class is of zsavs or the user, and of no installed package."""
+    module = str(_code_of(component).__module__)
     path = _file_of(module)
     if module.partition(".")[0] == "zsavs":
         return True
@@ -249,9 +256,46 @@ def _plain(code: types.CodeType) -> list[str]:
 
 
 def _digest_without_file(code: Any) -> str:
-    """A digest of a class or a function that was typed in: of its source, or of what it compiled to."""
-    try:
-        return digest(inspect.getsource(code).encode())
-    except (OSError, TypeError):
-        told = [(part.co_code, part.co_names, _plain(part)) for own in _functions(code) for part in _nested(own)]
-        return digest(repr(told).encode())
+    """A digest of what a class or a function was compiled to that was typed in, and of what it calls by name there."""
+    told: list[Any] = []
+    waiting, seen = [code], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        told += _constants_of(one)
+        home = vars(sys.modules[one.__module__]) if one.__module__ in sys.modules else {}
+        for part in (part for own in _functions(one) for part in _nested(own)):
+            told.append((part.co_qualname, part.co_code, part.co_names, _plain(part)))
+            for name in part.co_names:
+                value = home.get(name)
+                if _is_plain(value):
+                    told.append((name, value))
+                elif isinstance(value, type | types.FunctionType) and value.__module__ == one.__module__:
+                    waiting.append(value)
+    return digest(repr(told).encode())
+
+
+def _constants_of(code: Any) -> list[tuple[str, Any]]:
+    """The plain values that a class has, and its methods' defaults; or a function's."""
+    values = list(vars(code).items()) if isinstance(code, type) else [(code.__name__, code)]
+    plain = [(key, value) for key, value in values if _is_plain(value) and not key.startswith("__")]
+    functions = [(key, value) for key, value in values if isinstance(value, types.FunctionType)]
+    defaults = [
+        (
+            key,
+            [
+                default
+                for default in (*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values())
+                if _is_plain(default)
+            ],
+        )
+        for key, f in functions
+    ]
+    return [*plain, *defaults]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is written the same in every process."""
+    return isinstance(value, bool | int | float | str) or (isinstance(value, tuple) and all(map(_is_plain, value)))
