@@ -18,6 +18,7 @@ import sysconfig
 import types
 from collections.abc import Iterable, Iterator
 from importlib.abc import InspectLoader
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -185,22 +186,25 @@ def _check_loaded(code: Any, path: Path) -> None:
     Raises:
         InputError: the file was edited and not loaded again, as in a notebook.
     """
-    data = path.read_bytes()
+    module = sys.modules[code.__module__]
+    if type(getattr(module, "__loader__", None)) is not SourceFileLoader:  # pytest's writes other lines than the file's
+        return
+    data, now = path.read_bytes(), dict[str, list[types.CodeType]]()
     try:
         tree = ast.parse(data)
-        # Nothing of it is run.
-        now = {each.co_qualname: each for each in _nested(InspectLoader.source_to_code(data, str(path)))}
+        for each in _nested(InspectLoader.source_to_code(data, str(path))):  # nothing of it is run
+            now.setdefault(each.co_qualname, []).append(each)  # all lambdas of a function are called the same
     except SyntaxError as error:
         raise InputError(f"{path}: cannot be read as Python ({error}); mend it, and start Python again.") from error
     edited = [
         own.co_qualname
         for own in _functions(code)
-        if Path(own.co_filename) == path and own.co_qualname in now and not _same(own, now[own.co_qualname])
+        if Path(own.co_filename) == path and not any(_same(own, each) for each in now.get(own.co_qualname, [own]))
     ]
     bodies = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == code.__qualname__]
-    for holder, body in ((sys.modules[code.__module__], tree.body), *((code, body) for body in bodies)):
-        constants = _constants(body).items()
-        edited += [name for name, value in constants if vars(holder).get(name, value) != value]
+    for holder, body in ((module, tree.body), *((code, body) for body in bodies)):
+        loaded = vars(holder)
+        edited += [name for name, value in _constants(body).items() if repr(loaded.get(name, value)) != repr(value)]
     if edited:
         raise InputError(
             f"{path}: {edited[0]} is not what this process has loaded; start Python again, or importlib.reload it."
