@@ -1,6 +1,6 @@
 """Write all golden files of native checkpoints, each by the authors' own package.
 
-    python -m tools.native OUT                       # OUT/NAME.json, and OUT/FILE.json.gz of published files
+    python -m tools.native OUT                       # OUT/NAME.json and, of published sizes, OUT/NAME.json.gz
     python -m tools.native OUT --only sam2           # those with "sam2" in their names
     python -m tools.native OUT --environments DIR    # where the environments are made, or were
 

@@ -12,7 +12,7 @@ from tools.imitation.files import wordpiece_vocabulary
 from tools.imitation.inputs import PROMPT, image
 from tools.native.weights import fill
 
-__all__ = ["PUBLISHED", "published", "write"]
+__all__ = ["PUBLISHED", "write"]
 
 #: Of the published files, the module that describes their model within the package.
 PUBLISHED = {
@@ -23,38 +23,52 @@ PUBLISHED = {
 #: The image encoder: of its stages blocks with and without shifted windows.
 _SWIN = {"embed_dim": 16, "depths": [1, 2, 2, 1], "num_heads": [1, 2, 2, 4], "window_size": 4, "out_indices": (1, 2, 3)}
 _BERT = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
-_SMALL = {"dim_feedforward": 48, "num_queries": 12, "enc_layers": 2, "dec_layers": 2}
-
-
-def published(name: str) -> Any:
-    """The model of a published file, untrained; BERT's words are not needed to build it."""
-    import transformers
-
-    return _build(PUBLISHED[name], mock.MagicMock(), transformers.BertConfig(), {})
+#: Of 900 many are nearly as likely as the next, and change places with it for a difference in the last digit.
+_CANDIDATES = 12
+_SMALL = {"dim_feedforward": 48, "num_queries": _CANDIDATES, "enc_layers": 2, "dec_layers": 2}
 
 
 def write(name: str) -> dict[str, Any]:
-    """What the golden file holds."""
+    """What the golden file holds; of published size, all but the words and the candidates, which are as few."""
     import torch
-    import transformers
-    from groundingdino.models.GroundingDINO.backbone import backbone, swin_transformer
     from groundingdino.util.misc import nested_tensor_from_tensor_list
 
     with tempfile.TemporaryDirectory() as folder:
-        entries = wordpiece_vocabulary(Path(folder), true_places=True)
-        tokenizer = transformers.BertTokenizerFast(str(Path(folder, "vocab.txt")))
-    swin = swin_transformer.SwinTransformer(pretrain_img_size=128, **_SWIN)
-    with mock.patch.object(backbone, "build_swin_transformer", return_value=swin):
-        bert = transformers.BertConfig(vocab_size=entries, max_position_embeddings=256, **_BERT)
-        model = _build(PUBLISHED["groundingdino_swint_ogc"], tokenizer, bert, _SMALL)
+        tokenizer, entries = _tokenizer(Path(folder))
+    model = _published(PUBLISHED[name], tokenizer, entries) if name in PUBLISHED else _small(tokenizer, entries)
     described = fill(model)
-    pixels = torch.from_numpy(image()).permute(2, 0, 1) / 255.0
+    size_hw = (384, 512) if name in PUBLISHED else (96, 128)
+    pixels = torch.from_numpy(image(*size_hw)).permute(2, 0, 1) / 255.0
     mean, std = (torch.tensor(values)[:, None, None] for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     with torch.no_grad():
         found = model(nested_tensor_from_tensor_list([(pixels - mean) / std]), captions=[PROMPT])
     words = len(tokenizer(PROMPT)["input_ids"])
     scores = found["pred_logits"][0].sigmoid()[:, :words]
-    return {"weights": described, "scores": scores, "boxes": found["pred_boxes"][0]}
+    return {"weights": described, "size_hw": size_hw, "scores": scores, "boxes": found["pred_boxes"][0]}
+
+
+def _tokenizer(folder: Path) -> tuple[Any, int]:
+    """Words, and how many there are."""
+    import transformers
+
+    entries = wordpiece_vocabulary(folder, true_places=True)
+    return transformers.BertTokenizerFast(str(folder / "vocab.txt")), entries
+
+
+def _published(module: str, tokenizer: Any, entries: int) -> Any:
+    import transformers
+
+    return _build(module, tokenizer, transformers.BertConfig(vocab_size=entries), {"num_queries": _CANDIDATES})
+
+
+def _small(tokenizer: Any, entries: int) -> Any:
+    import transformers
+    from groundingdino.models.GroundingDINO.backbone import backbone, swin_transformer
+
+    swin = swin_transformer.SwinTransformer(pretrain_img_size=128, **_SWIN)
+    with mock.patch.object(backbone, "build_swin_transformer", return_value=swin):
+        bert = transformers.BertConfig(vocab_size=entries, max_position_embeddings=256, **_BERT)
+        return _build(PUBLISHED["groundingdino_swint_ogc"], tokenizer, bert, _SMALL)
 
 
 def _build(module: str, tokenizer: Any, bert: Any, changed: dict[str, Any]) -> Any:

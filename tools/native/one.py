@@ -17,19 +17,18 @@ __all__ = ["write"]
 
 
 def write(name: str, out: Path) -> None:
-    """Write ``out/NAME.json`` anew, or of a published file ``out/NAME.json.gz``: kinds and shapes of its weights."""
+    """Write ``out/NAME.json`` anew; of a model of published size, which has many weights, ``out/NAME.json.gz``."""
     import torch
 
     torch.manual_seed(0)  # for the few numbers that no name gives
     module = importlib.import_module(f"tools.native.{RECIPES[name]}")
-    if name in module.PUBLISHED:
-        shapes = {key: [str(t.dtype)[6:], list(t.shape)] for key, t in module.published(name).state_dict().items()}
-        (out / f"{name}.json.gz").write_bytes(gzip.compress(json.dumps(shapes).encode(), mtime=0))
-        return
     package = PACKAGES[RECIPES[name]][0][0].partition("==")[0]
     content = {"package": f"{package} {version(package)}", "torch": torch.__version__.partition("+")[0]}
-    content |= module.write(name)
-    (out / f"{name}.json").write_text(json.dumps(_plain(content)) + "\n", encoding="utf-8")
+    text = json.dumps(_plain(content | module.write(name))) + "\n"
+    if name in module.PUBLISHED:
+        (out / f"{name}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+    else:
+        (out / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

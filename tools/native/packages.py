@@ -11,7 +11,7 @@ RECIPES: dict[str, str] = {
     "groundingdino": "grounding_dino",
     "clap_unfused": "clap",
     "clap_fused": "clap",
-    # Not small: of the published files, which nobody may ship, the names and the shapes.
+    # Of the sizes that are published, under the names of those files.
     "sam2.1_hiera_tiny": "sam2",
     "sam2.1_hiera_small": "sam2",
     "sam2.1_hiera_base_plus": "sam2",

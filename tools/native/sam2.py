@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from tools.imitation.inputs import BOXES, POINTS, image
 from tools.native.weights import fill
 
-__all__ = ["PUBLISHED", "published", "write"]
+__all__ = ["PUBLISHED", "write"]
 
 #: Of the published files, what describes their model within the package.
 PUBLISHED = {
@@ -26,30 +26,56 @@ PUBLISHED = {
 #: the published 64 channels of a memory in its code.
 _SIDE, _WIDTH, _MEMORY = 128, 128, 64
 _CHANNELS, _BLOCKS, _WINDOWS, _EVERYWHERE = 16, (1, 1, 2, 1), (8, 4, 4, 2), (3,)
-#: Of the masks, as they are large.
-_EVERY = 4
+#: What build_sam.py sets beyond the descriptions.
+_FOR_USE: dict[str, Any] = {
+    "binarize_mask_from_pts_for_mem_enc": True,
+    "sam_mask_decoder_extra_args": {
+        "dynamic_multimask_via_stability": True,
+        "dynamic_multimask_stability_delta": 0.05,
+        "dynamic_multimask_stability_thresh": 0.98,
+    },
+}
 
 
 def write(name: str) -> dict[str, Any]:
     """What the golden file holds."""
     import torch
 
-    model = _model(newer="2.1" in name)
-    described = fill(model)
-    square = image(_SIDE, _SIDE)  # no pixel is scaled on the way
+    small = name not in PUBLISHED
+    model = _small(newer="2.1" in name) if small else _published(PUBLISHED[name])
+    described = {"weights": fill(model), **({"sizes": _sizes()} if small else {})}
+    shown = _Shown(_SIDE, 4) if small else _Shown(1024, 64)
     with torch.no_grad():
-        return {"weights": described, "sizes": _sizes(), "images": _of_images(model, square)} | {
-            "video": _of_video(model, square)
-        }
+        described["images"] = _of_images(model, shown)
+        if small or "tiny" in name:
+            described["video"] = _of_video(model, shown)
+    return described
 
 
-def published(name: str) -> Any:
-    """The model of a published file, untrained."""
+class _Shown(NamedTuple):
+    """An image that no package has to scale: its side; and of the masks every so many pixels are kept."""
+
+    side: int
+    every: int
+
+    @property
+    def square(self) -> Any:
+        """(side, side, 3) uint8."""
+        return image(self.side, self.side)
+
+    def scaled(self, places: Any) -> Any:
+        """Coordinates for the side."""
+        return np.array(places, np.float32) * (self.side / _SIDE)
+
+
+def _published(module: str) -> Any:
+    """The model of a published file, as build_sam.py builds it for use."""
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    described = resources.files("sam2") / "configs" / f"{PUBLISHED[name]}.yaml"
-    return instantiate(OmegaConf.create(described.read_text(encoding="utf-8")).model, _recursive_=True)
+    described = OmegaConf.create((resources.files("sam2") / "configs" / f"{module}.yaml").read_text(encoding="utf-8"))
+    described.model._target_ = "sam2.sam2_video_predictor.SAM2VideoPredictor"
+    return instantiate(described.model, _recursive_=True, **_FOR_USE).eval()
 
 
 def _sizes() -> dict[str, Any]:
@@ -58,8 +84,8 @@ def _sizes() -> dict[str, Any]:
     }
 
 
-def _model(newer: bool) -> Any:
-    """As sam2/configs builds it, and build_sam.py for use: 2.1 has three weights beyond 2."""
+def _small(newer: bool) -> Any:
+    """As sam2/configs and build_sam.py build it: 2.1 has three weights beyond 2."""
     from sam2.modeling.backbones.hieradet import Hiera
     from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
     from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
@@ -142,50 +168,43 @@ def _model(newer: bool) -> Any:
         multimask_min_pt_num=0,
         multimask_max_pt_num=1,
         use_mlp_for_obj_ptr_proj=True,
-        binarize_mask_from_pts_for_mem_enc=True,
-        sam_mask_decoder_extra_args={
-            "dynamic_multimask_via_stability": True,
-            "dynamic_multimask_stability_delta": 0.05,
-            "dynamic_multimask_stability_thresh": 0.98,
-        },
+        **_FOR_USE,
         **({"no_obj_embed_spatial": True, "proj_tpos_enc_in_obj_ptrs": True} if newer else {}),
         **({"use_signed_tpos_enc_to_obj_ptrs": True} if newer else {}),
     ).eval()
 
 
-def _of_images(model: Any, square: Any) -> dict[str, Any]:
+def _of_images(model: Any, shown: _Shown) -> dict[str, Any]:
     """Mask logits and ratings: the single mask of each box, and three for a point."""
     from sam2.sam2_image_predictor import SAM2ImagePredictor
 
-    predictor = SAM2ImagePredictor(model)
-    predictor._bb_feat_sizes = [(_SIDE // step, _SIDE // step) for step in (4, 8, 16)]  # fixed there, for 1024 pixels
-    predictor.set_image(square)
-    found: dict[str, Any] = {"every": _EVERY, "boxes": []}
-    for box in BOXES:
-        masks, ratings, _ = predictor.predict(box=np.array(box), multimask_output=False, return_logits=True)
-        found["boxes"].append({"logits": masks[0, ::_EVERY, ::_EVERY], "rating": ratings[0]})
+    predictor, every = SAM2ImagePredictor(model), shown.every
+    predictor._bb_feat_sizes = [(shown.side // step,) * 2 for step in (4, 8, 16)]  # fixed there, for 1024 pixels
+    predictor.set_image(shown.square)
+    found: dict[str, Any] = {"side": shown.side, "every": every, "boxes": []}
+    for box in shown.scaled(BOXES):
+        masks, ratings, _ = predictor.predict(box=box, multimask_output=False, return_logits=True)
+        found["boxes"].append({"logits": masks[0, ::every, ::every], "rating": ratings[0]})
     masks, ratings, _ = predictor.predict(
-        point_coords=np.array(POINTS[:1]), point_labels=np.ones(1), multimask_output=True, return_logits=True
+        point_coords=shown.scaled(POINTS[:1]), point_labels=np.ones(1), multimask_output=True, return_logits=True
     )
-    found["point"] = {"logits": masks[:, ::_EVERY, ::_EVERY], "ratings": ratings}
+    found["point"] = {"logits": masks[:, ::every, ::every], "ratings": ratings}
     return found
 
 
-def _of_video(model: Any, square: Any) -> dict[str, Any]:
+def _of_video(model: Any, shown: _Shown) -> dict[str, Any]:
     """Mask logits of an object in the frames after the one in which a point of it is given; the image moves right."""
     import torch
 
-    frames = [np.roll(square, 6 * number, axis=1) for number in range(4)]
-    mean, std = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    pixels = [(torch.from_numpy(frame.copy()).permute(2, 0, 1) / 255.0) for frame in frames]
-    shown = torch.stack(
-        [(each - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None] for each in pixels]
-    )
-    with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=(shown, _SIDE, _SIDE)):
+    side, every, moves = shown.side, shown.every, 6 * shown.side // _SIDE
+    frames = [np.roll(shown.square, moves * number, axis=1).copy() for number in range(4)]
+    mean, std = (torch.tensor(values)[:, None, None] for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    pixels = torch.stack([(torch.from_numpy(frame).permute(2, 0, 1) / 255.0 - mean) / std for frame in frames])
+    with mock.patch("sam2.sam2_video_predictor.load_video_frames", return_value=(pixels, side, side)):
         state = model.init_state("frames")
-    # A point and no mask, of which transformers makes another object pointer: of the best of three, not the single one.
-    model.add_new_points_or_box(state, 0, 1, points=np.array(POINTS[:1], np.float32), labels=np.ones(1, np.int32))
+    # A point and no mask, of which transformers makes another object pointer: of the best of three, not of the single.
+    model.add_new_points_or_box(state, 0, 1, points=shown.scaled(POINTS[:1]), labels=np.ones(1, np.int32))
     # What is remembered is rounded to half the digits, where a difference in the last may become one in the third.
     with mock.patch("torch.bfloat16", torch.float32):
         logits = {number: masks[0, 0] for number, _, masks in model.propagate_in_video(state)}
-    return {"moves": 6, "every": _EVERY, "logits": [logits[number][::_EVERY, ::_EVERY] for number in (1, 2, 3)]}
+    return {"moves": moves, "every": every, "logits": [logits[number][::every, ::every] for number in (1, 2, 3)]}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
-from native_files import golden, published_weights, small_weights
+from native_files import empty_weights, golden, golden_weights
 
 from tools.imitation.files import roberta_vocabulary
 from tools.imitation.inputs import TEXTS, audio
@@ -27,7 +27,7 @@ SENTENCES = "text_branch.embeddings.token_type_embeddings.weight"
 
 def write(name: str, folder: Path, *, words: bool = True, **changed: torch.Tensor | None) -> Path:
     """LAION's form of a small model's file, whole training run and all, some weights of it changed or taken out."""
-    weights: dict[str, Any] = small_weights(name) | changed
+    weights: dict[str, Any] = golden_weights(name) | changed
     held = {f"module.{key}": tensor for key, tensor in weights.items() if tensor is not None}
     optimizer = {"state": {0: {"step": 3, "exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": np.float64(1e-4)}]}
     path = folder / f"{name}.pt"
@@ -37,14 +37,14 @@ def write(name: str, folder: Path, *, words: bool = True, **changed: torch.Tenso
     return path
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [*SMALL, *(pytest.param(name, marks=pytest.mark.full) for name in PUBLISHED)])
 def test_embeddings_are_those_of_laions_package(name: str, tmp_path: Path) -> None:
     answers = golden(name)
     encoder = ClapEncoder.load(write(name, tmp_path), device="cpu")
     clip = AudioClip(audio(48_000, answers["seconds"])[None], 48_000)
     np.testing.assert_allclose(encoder.encode_text(TEXTS), answers["text"], atol=CLOSE)
     np.testing.assert_allclose(encoder.encode_audio([clip]), answers["audio"], atol=CLOSE)
-    assert np.abs(np.subtract(answers["text"][0], answers["text"][1])).max() > 0.05
+    assert np.abs(np.subtract(answers["text"][0], answers["text"][1])).max() > 0.03
 
 
 def test_the_two_hear_differently() -> None:
@@ -64,7 +64,7 @@ def test_a_part_is_named_by_the_path_of_the_file(tmp_path: Path) -> None:
 def test_every_weight_of_a_published_file_finds_its_place(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights = published_weights(name)
+    weights = empty_weights(name)
     monkeypatch.setattr(native, "read_weights", lambda path: weights)
     monkeypatch.setattr(native, "load_words", lambda path, words: None)
     model, extractor, _ = native.read(tmp_path / f"{name}.pt", torch.float32)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from native_files import golden, published_weights, small_weights
+from native_files import empty_weights, golden, golden_weights
 from torch.nn.functional import interpolate
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
@@ -23,13 +23,13 @@ from zsavs.models.sam2_video import Sam2VideoSegmenter
 
 CLOSE = 1e-4
 SMALL = ["sam2.1_hiera", "sam2_hiera"]
-SQUARE = image(128, 128)
-SAMPLE = AVSample(SQUARE, AudioClip(np.zeros((1, 16_000), np.float32), 16_000), "square")
+#: And those of published size, which take up to a minute each.
+ALL = [*SMALL, *(pytest.param(name, marks=pytest.mark.full) for name in PUBLISHED)]
 
 
 def write(name: str, folder: Path, **changed: torch.Tensor | None) -> Path:
     """Meta's form of a small model's file, some weights of it changed or (None) taken out."""
-    weights: dict[str, Any] = small_weights(name) | changed
+    weights: dict[str, Any] = golden_weights(name) | changed
     path = folder / f"{name}_tiny.pt"
     torch.save({"model": {key: tensor for key, tensor in weights.items() if tensor is not None}}, path)
     return path
@@ -45,45 +45,49 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ------------------------------------------------------------------------- the package's answers
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", ALL)
 def test_masks_of_boxes_and_of_a_point_are_those_of_metas_package(name: str, small: None, tmp_path: Path) -> None:
     answers = golden(name)["images"]
-    every = answers["every"]
+    every, side = answers["every"], answers["side"]
     segmenter = Sam2Segmenter.load(write(name, tmp_path), device="cpu")
-    found = Proposals(np.array(BOXES, np.float32), np.ones(2, np.float32), np.arange(2))
-    logits, ratings = segmenter.predict([SAMPLE], [found])[0]
+    sample = AVSample(image(side, side), AudioClip(np.zeros((1, 16_000), np.float32), 16_000), "square")
+    found = Proposals(np.array(BOXES, np.float32) * side / 128, np.ones(2, np.float32), np.arange(2))
+    logits, ratings = segmenter.predict([sample], [found])[0]
     for got, rating, wanted in zip(logits[:, ::every, ::every], ratings, answers["boxes"], strict=True):
-        np.testing.assert_allclose(got, wanted["logits"], atol=CLOSE)
+        np.testing.assert_allclose(got, wanted["logits"], atol=CLOSE * np.std(wanted["logits"]))
         assert abs(rating - wanted["rating"]) < CLOSE
         assert np.std(wanted["logits"]) > 1, "masks that are all alike would prove nothing"
-    logits, ratings = segmenter.segment_points([SAMPLE], [[[POINTS[0]]]])[0]
+    logits, ratings = segmenter.segment_points([sample], [np.array([[POINTS[0]]]) * side / 128])[0]
     best = int(np.argmax(answers["point"]["ratings"]))
-    np.testing.assert_allclose(logits[0, ::every, ::every], answers["point"]["logits"][best], atol=CLOSE)
+    wanted = answers["point"]["logits"][best]
+    np.testing.assert_allclose(logits[0, ::every, ::every], wanted, atol=CLOSE * np.std(wanted))
     assert abs(ratings[0] - answers["point"]["ratings"][best]) < CLOSE
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [*SMALL, *(pytest.param(f"{each}_tiny", marks=pytest.mark.full) for each in SMALL)])
 def test_an_object_is_followed_as_by_metas_package(
     name: str, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = golden(name)["video"]
+    answers, side = golden(name)["video"], golden(name)["images"]["side"]
+    every = answers["every"]
     tracker = Sam2VideoSegmenter.load(write(name, tmp_path), device="cpu")
     count = len(answers["logits"])
-    frames = [np.roll(SQUARE, answers["moves"] * number, axis=1).copy() for number in range(count + 1)]
+    frames = [np.roll(image(side, side), answers["moves"] * number, axis=1).copy() for number in range(count + 1)]
     pixels = tracker.image_processor(images=frames, return_tensors="pt", input_data_format="channels_last")
     session = Sam2VideoInferenceSession(
-        video=pixels["pixel_values"], video_height=128, video_width=128, dtype=torch.float32
+        video=pixels["pixel_values"], video_height=side, video_width=side, dtype=torch.float32
     )
     session.obj_id_to_idx(1)
-    point = {"point_coords": torch.tensor(POINTS[:1])[None, None], "point_labels": torch.ones(1, 1, 1, dtype=torch.int)}
-    session.add_point_inputs(0, 0, point)
+    places = torch.tensor(POINTS[:1])[None, None] * side / 128
+    session.add_point_inputs(0, 0, {"point_coords": places, "point_labels": torch.ones(1, 1, 1, dtype=torch.int)})
     session.obj_with_new_inputs = [1]
     monkeypatch.setattr(torch, "bfloat16", torch.float32)  # as there
     with torch.no_grad():
         masks = [tracker.model(inference_session=session, frame_idx=frame).pred_masks for frame in range(count + 1)]
     for got, wanted in zip(masks[1:], answers["logits"], strict=True):
-        full = interpolate(got, (128, 128), mode="bilinear", align_corners=False)[0, 0]
-        np.testing.assert_allclose(full[:: answers["every"], :: answers["every"]], wanted, atol=CLOSE)
+        full = interpolate(got, (side, side), mode="bilinear", align_corners=False)[0, 0]
+        # At published size twice as much, as what the memory rounds in one frame comes back in the next.
+        np.testing.assert_allclose(full[::every, ::every], wanted, atol=2 * CLOSE * np.std(wanted))
     assert np.abs(np.subtract(answers["logits"][0], answers["logits"][2])).max() > 0.1
 
 
@@ -111,7 +115,7 @@ def test_half_precision_is_taken_where_it_is_asked_for(small: None, tmp_path: Pa
 def test_every_weight_of_a_published_file_finds_its_place(
     name: str, class_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights = published_weights(name)
+    weights = empty_weights(name)
     monkeypatch.setattr(native, "read_weights", lambda path: weights)
     model, processor = native.read(tmp_path / f"{name}.pt", torch.float32, class_name)
     assert processor.size == {"height": 1024, "width": 1024}
