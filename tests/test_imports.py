@@ -151,6 +151,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"storage", "temporal", "types"},
     "evaluation": {"build", "datasets", "language", "media", "metrics", "models", "pipeline", "report", "result"}
     | {"storage", "temporal", "types"},
+    "labelling": {"build", "media", "models", "pipeline", "presets", "result", "storage", "temporal", "types"},
     "testing": {"media", "models", "protocols", "storage", "types"},
     "cli": {
         "build",
@@ -159,6 +160,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "draw",
         "evaluation",
         "formats",
+        "labelling",
         "language",
         "media",
         "metrics",

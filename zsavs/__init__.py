@@ -4,7 +4,8 @@
 >>> result = zsavs.segment("dog.jpg", "bark.wav")                    # doctest: +SKIP
 >>> result.show()                                                    # doctest: +SKIP
 
-For more than one pair, build a pipeline once: :func:`build_pipeline`, :class:`AVSample`, :func:`compare`.
+For more than one pair, build a pipeline once: :func:`build_pipeline`, :class:`AVSample`, :func:`compare`. For a
+folder of them: :func:`label`.
 
 Importing this package loads neither torch nor any model; names are resolved when they are first used.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from zsavs.errors import ZsavsError
     from zsavs.formats.coco import to_coco
     from zsavs.formats.export import export
+    from zsavs.labelling import label
     from zsavs.pipeline import Pipeline
     from zsavs.registry import list_components
     from zsavs.result import AVSResult
@@ -41,6 +43,7 @@ __all__ = [
     "build_pipeline",
     "compare",
     "export",
+    "label",
     "list_components",
     "segment",
     "to_coco",
@@ -58,6 +61,7 @@ _HOMES = {
     "build_pipeline": "build",
     "compare": "build",
     "export": "formats.export",
+    "label": "labelling",
     "list_components": "registry",
     "segment": "build",
     "to_coco": "formats.coco",

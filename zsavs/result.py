@@ -260,12 +260,8 @@ class AVSResult:
         write_atomically(files["json"], lambda file: file.write(text))
         return files
 
-    def to_json(self) -> str:
-        """The whole result but the image, exactly, as JSON text; :meth:`load` restores it.
-
-        Raises:
-            ContractError: ``meta`` or ``timings`` hold something that JSON does not.
-        """
+    def to_dict(self) -> dict[str, Any]:
+        """The result but its image and its score map, as plain JSON values: objects with masks, and what was heard."""
         objects = [
             {"phrase": phrase, "score": float(score), "box_xyxy": [float(x) for x in box], "mask": rle.encode(mask)}
             for phrase, score, box, mask in zip(self.phrases, self.scores, self.boxes_xyxy, self.masks, strict=True)
@@ -276,15 +272,22 @@ class AVSResult:
         ]
         for row, times in zip(heard, self.queries.times or (), strict=False):
             row["times_s"] = times
-        data = {
+        return {
             "format": _FORMAT,
             "size_hw": list(self.score_map.shape),
             "objects": objects,
             "heard": heard,
             "timings_s": self.timings,
             "meta": self.meta,
-            "score_map": pack_map(self.score_map),
         }
+
+    def to_json(self) -> str:
+        """The whole result but the image, exactly, as JSON text; :meth:`load` restores it.
+
+        Raises:
+            ContractError: ``meta`` or ``timings`` hold something that JSON does not.
+        """
+        data = {**self.to_dict(), "score_map": pack_map(self.score_map)}
         try:
             text = json.dumps(data, ensure_ascii=False)
         except (TypeError, ValueError, RecursionError) as error:

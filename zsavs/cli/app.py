@@ -19,6 +19,7 @@ from zsavs.cli.commands.doctor import doctor
 from zsavs.cli.commands.download import download
 from zsavs.cli.commands.evaluate import evaluate
 from zsavs.cli.commands.export import export
+from zsavs.cli.commands.label import label
 from zsavs.cli.commands.list import list_names
 from zsavs.cli.commands.merge import merge
 from zsavs.cli.commands.segment import segment
@@ -27,7 +28,8 @@ from zsavs.version import __version__
 
 __all__ = ["EXAMPLES", "commands", "run"]
 
-_ANSWERS, _SCORES, _SETUP = "One image with its audio", "Data sets", "Models and installation"
+_ANSWERS, _LABELS = "One image with its audio", "Many of them"
+_SCORES, _SETUP = "Data sets", "Models and installation"
 
 #: Each command by its name: what it runs, the group that it stands in, and an example.
 _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
@@ -35,6 +37,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "compare": (compare, _ANSWERS, "zsavs compare dog.jpg bark.wav --strategy fused --strategy cross_modal"),
     "demo": (demo, _ANSWERS, "zsavs demo --out zsavs-demo"),
     "export": (export, _ANSWERS, "zsavs export zsavs-out --to coco --out coco"),
+    "label": (label, _LABELS, "zsavs label clips --out labels --preset pocket"),
     "eval": (evaluate, _SCORES, "zsavs eval --dataset orchestra --preset nano --limit 10 --out run"),
     "merge": (merge, _SCORES, "zsavs merge run-1 run-2 --out run"),
     "data": (data, _SCORES, "zsavs data check orchestra --decode"),

@@ -167,12 +167,13 @@ class ProgressBar:
 
 
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[ProgressBar]:
+def progress(what: str, total: int | None = None, rate: str = "") -> Iterator[ProgressBar]:
     """Show a progress bar on stderr while the body runs, from the moment that it has taken two seconds.
 
     Args:
         what: the words in front of the bar.
         total: the number of steps; None where it is not known yet.
+        rate: what the steps are, to show how many are done in a second.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield ProgressBar(None)
@@ -182,15 +183,22 @@ def progress(what: str, total: int | None = None) -> Iterator[ProgressBar]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class RateColumn(TextColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.2f} {rate}/s" if rate and task.speed else "", style="progress.data.speed")
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     # stdout stays as it is, as an answer that is printed meanwhile would go to stderr with the bar.
     drawn = Progress(
         *columns,
+        *([RateColumn("")] if rate else []),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),

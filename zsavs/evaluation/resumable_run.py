@@ -9,7 +9,6 @@ or files are not what they were does not go on: it says what has changed, or com
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any, BinaryIO, Self
 from zsavs.errors import OutputError, ResultFileError
 from zsavs.evaluation.run_files import read_batches, read_json
 from zsavs.storage.files import write_atomically
+from zsavs.storage.folder_lock import lock_folder
 from zsavs.storage.run_key import differences, listed
 
 __all__ = ["ResumableRun"]
@@ -53,16 +53,7 @@ class ResumableRun:
         refresh: bool = False,
     ) -> None:
         self.folder, self._nested, self._refresh = Path(folder), nested, refresh
-        with self._writing("name another folder"):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # Without O_NONBLOCK, opening a pipe would wait until another process reads from it.
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-            self._lock = os.fdopen(os.open(self.folder / "lock", flags, 0o666), "ab")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise OutputError(f"{self.folder}: another process is running into it; wait, or name another.") from error
+        self._lock = lock_folder(self.folder)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self._lock.close)
             self._check_settings(dict(settings))

@@ -25,6 +25,7 @@ __all__ = [
     "open_regular",
     "png",
     "read_text",
+    "remove_unfinished",
     "write_atomically",
     "write_png",
 ]
@@ -120,6 +121,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left of :func:`write_atomically` in a folder that nobody else writes to."""
+    for path in [*folder.rglob(".?*.????????")]:
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _unwritten(path: Path, error: Exception) -> OutputError:

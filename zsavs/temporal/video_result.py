@@ -264,14 +264,10 @@ class VideoResult:
                 ids[rle.decode(track.runs[place])] = places[track.id]
             write_png(folder / f"{number:05d}.png", Image.fromarray(ids))
 
-    def to_json(self) -> str:
-        """The whole result but the video itself, exactly, as JSON text; :meth:`load` restores it.
-
-        Raises:
-            ContractError: ``meta`` or ``timings`` hold something that JSON does not.
-        """
+    def to_dict(self) -> dict[str, Any]:
+        """The whole result but the video itself, as plain JSON values."""
         times = self.queries.times or ((),) * len(self.queries)
-        data = {
+        return {
             "format": _FORMAT,
             "kind": _KIND,
             "source": self.source,
@@ -296,8 +292,15 @@ class VideoResult:
             "timings_s": self.timings,
             "meta": self.meta,
         }
+
+    def to_json(self) -> str:
+        """The whole result but the video itself, exactly, as JSON text; :meth:`load` restores it.
+
+        Raises:
+            ContractError: ``meta`` or ``timings`` hold something that JSON does not.
+        """
         try:
-            text = json.dumps(data, ensure_ascii=False)
+            text = json.dumps(self.to_dict(), ensure_ascii=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise ContractError(f"VideoResult.meta and timings hold plain JSON values only ({error}).") from error
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
