@@ -28,7 +28,7 @@ def test_a_folder_is_labelled_and_nothing_is_done_twice(
     lines = said.out.splitlines()
     assert lines[0].startswith("4 of 4 items computed now, ")
     assert lines[1] == "2 done, 2 with nothing in view that sounds, 0 failed"
-    assert (tmp_path / "out" / "labels-00000-of-00001.jsonl").is_file()
+    assert (tmp_path / "out" / "answers-00000-of-00001.jsonl").is_file()
     assert main([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["computed_now"], told["done"], told["out"]) == (0, 2, str(tmp_path / "out"))
@@ -60,7 +60,7 @@ def test_items_that_fail_end_in_1_with_the_good_ones_written(
     said = capsys.readouterr()
     assert "1 failed" in said.out
     assert f"1 of 4 items failed; {out / 'failures.jsonl'} says why; --retry-failed" in said.err
-    assert len((out / "labels-00000-of-00001.jsonl").read_text().splitlines()) == 3
+    assert len((out / "answers-00000-of-00001.jsonl").read_text().splitlines()) == 3
 
 
 def test_ctrl_c_keeps_what_is_finished(

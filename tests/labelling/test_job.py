@@ -43,7 +43,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def rows(out: Path) -> list[dict[str, Any]]:
-    return [row for shard in sorted(out.glob("labels-*.jsonl")) for row in read_lines(shard)]
+    return [row for shard in sorted(out.glob("answers-*.jsonl")) for row in read_lines(shard)]
 
 
 def failures(out: Path) -> list[dict[str, Any]]:
@@ -116,11 +116,11 @@ def test_only_the_part_of_the_audio_is_heard_and_times_are_those_of_the_file(tmp
 
 def test_shards_hold_so_many_rows_and_no_earlier_one_stays(source: Path, tmp_path: Path) -> None:
     zsavs.label(source, tmp_path / "out", shard_size=1, **TOY)
-    assert len(list((tmp_path / "out").glob("labels-*-of-00004.jsonl"))) == 4
+    assert len(list((tmp_path / "out").glob("answers-*-of-00004.jsonl"))) == 4
     whole = rows(tmp_path / "out")
     zsavs.label(source, tmp_path / "out", shard_size=3, **TOY)
-    names = sorted(path.name for path in (tmp_path / "out").glob("labels-*"))
-    assert names == ["labels-00000-of-00002.jsonl", "labels-00001-of-00002.jsonl"]
+    names = sorted(path.name for path in (tmp_path / "out").glob("answers-*"))
+    assert names == ["answers-00000-of-00002.jsonl", "answers-00001-of-00002.jsonl"]
     assert rows(tmp_path / "out") == whole
 
 
@@ -132,7 +132,7 @@ def test_parquet_holds_the_same(source: Path, tmp_path: Path) -> None:
     zsavs.label(source, tmp_path / "out", **TOY)
     lines = rows(tmp_path / "out")
     zsavs.label(source, tmp_path / "out", form="parquet", **TOY)
-    (path,) = (tmp_path / "out").glob("labels-*")
+    (path,) = (tmp_path / "out").glob("answers-*")
     table = pyarrow.parquet.read_table(path).to_pylist()
     assert len(table) == len(lines) == 5
     for row, line in zip(table, lines, strict=True):

@@ -91,7 +91,8 @@ def _is_result(row: Any) -> bool:
 
 def _strategy(row: Mapping[str, Any]) -> str:
     meta = row.get("meta")
-    return str(meta.get("strategy", "unknown")) if isinstance(meta, dict) else "unknown"
+    told = row.get("strategy") or (meta.get("strategy") if isinstance(meta, dict) else None)
+    return str(told or "unknown")
 
 
 def _file(row: Mapping[str, Any], kind: str) -> str:

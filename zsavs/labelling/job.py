@@ -97,7 +97,7 @@ def label(
     Args:
         source: a folder of videos, or of images with their audio files; or a manifest. See
             :mod:`zsavs.labelling.folder` and :mod:`zsavs.labelling.manifest`.
-        out: folder for ``labels-*.jsonl``, ``failures.jsonl``, ``previews/``, ``report.json``, ``settings.json``, and
+        out: folder for ``answers-*.jsonl``, ``failures.jsonl``, ``previews/``, ``report.json``, ``settings.json``, and
             ``parts/``, by which a job goes on.
         strategies: names; the preset's own if left out.
         preset: the best one on this machine if left out.

@@ -28,7 +28,7 @@ __all__ = ["Labeller", "Row"]
 Row: TypeAlias = dict[str, Any]
 
 #: Of a result, what is the same whenever it is computed, and not told by the row already.
-_LEFT_OUT = ("format", "kind", "source", "timings_s", "meta")
+_LEFT_OUT = ("source", "timings_s", "meta")
 
 
 class Labeller:

@@ -57,7 +57,13 @@ def _schema(arrow: Any) -> Any:
     columns = dict.fromkeys(("id", "strategy", "image", "audio", "video"), text)
     columns |= {"start_s": number, "end_s": number, "status": text, "preset": text}
     columns |= dict.fromkeys(_AS_TEXT, text)
-    columns |= {"fps": number, "size_hw": arrow.list_(whole), "objects": arrow.list_(an_object)}
+    columns |= {
+        "format": whole,
+        "kind": text,
+        "fps": number,
+        "size_hw": arrow.list_(whole),
+        "objects": arrow.list_(an_object),
+    }
     columns |= {"frames_s": arrow.list_(number), "tracks": arrow.list_(arrow.struct(track))}
     columns |= {"heard": arrow.list_(arrow.struct({"phrase": text, "weight": number, "times_s": times}))}
     return arrow.schema(columns)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from zsavs.errors import ResultFileError
-from zsavs.result import UNREADABLE, AVSResult
+from zsavs.result import AVSResult
 from zsavs.storage import rle
+from zsavs.storage.packed_maps import UNREADABLE
 from zsavs.temporal.video_result import VideoResult
 from zsavs.types import Query
 
@@ -27,7 +28,7 @@ def result_of(row: Mapping[str, Any]) -> AVSResult | VideoResult:
     """
     meta = {name: row[name] for name in ("id", "strategy", "preset", "settings", "models", "notes") if name in row}
     if "tracks" in row:
-        rest = {"format": 1, "kind": "video", "source": row.get("video", ""), "timings_s": {}, "meta": meta}
+        rest = {"source": row.get("video", ""), "timings_s": {}, "meta": meta}
         return VideoResult.load(json.dumps({**row, **rest}))
     try:
         objects, heard = row["objects"], row["heard"]

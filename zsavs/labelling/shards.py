@@ -34,7 +34,7 @@ def check_format(form: str) -> None:
 
 
 def write_shards(folder: Path, rows: Iterable[Row], count: int, size: int, form: str = "jsonl") -> list[Path]:
-    """Write rows as ``labels-00000-of-00003.jsonl`` and so on; shards of an earlier job are removed after that.
+    """Write rows as ``answers-00000-of-00003.jsonl`` and so on; shards of an earlier job are removed after that.
 
     Args:
         folder: where to.
@@ -50,7 +50,7 @@ def write_shards(folder: Path, rows: Iterable[Row], count: int, size: int, form:
     written = []
     remaining = iter(rows)
     for number in range(total):
-        path = folder / f"labels-{number:05d}-of-{total:05d}.{form}"
+        path = folder / f"answers-{number:05d}-of-{total:05d}.{form}"
         shard = itertools.islice(remaining, size)
         if form == "parquet":
             from zsavs.labelling.parquet import write_parquet
@@ -59,7 +59,7 @@ def write_shards(folder: Path, rows: Iterable[Row], count: int, size: int, form:
         else:
             write_lines(path, shard)
         written.append(path)
-    for old in (old for kind in FORMATS for old in folder.glob(f"labels-*-of-*.{kind}")):
+    for old in (old for kind in FORMATS for old in folder.glob(f"answers-*-of-*.{kind}")):
         if old not in written:
             old.unlink(missing_ok=True)
     return written

@@ -226,7 +226,7 @@ def _print(report: Any, out: str) -> None:
     rate = f", {report.items_per_s:.2f} a second" if report.items_per_s else ""
     console.answer(f"{report.computed_now} of {report.items} items computed now{rate}")
     console.answer(f"{report.done} done, {report.empty} with nothing in view that sounds, {report.failed} failed")
-    console.answer(f"wrote: {Path(out) / 'labels-*'} and beside it previews, failures.jsonl, report.json")
+    console.answer(f"wrote: {Path(out) / 'answers-*'} and beside it previews, failures.jsonl, report.json")
     if report.failed or report.refused:
         left_out = f" and {report.refused} of the input left out" if report.refused else ""
         console.say(
