@@ -83,7 +83,7 @@ class OmDetGrounder(PromptedGrounder[Prompt]):
         nms_iou: of two boxes of one phrase that overlap by more, the better stays, in [0, 1].
         max_boxes: the most boxes for one phrase; a warning says how many more there were.
         phrases_per_prompt: the most phrases in one prompt. More than one is faster, and lets them move each other.
-        batch_size: the most prompts in the model at once.
+        batch_size: the most prompts in the model at once. On a CPU several take longer than one after the other.
 
     Raises:
         InputError: a setting out of range.
@@ -106,7 +106,7 @@ class OmDetGrounder(PromptedGrounder[Prompt]):
         nms_iou: float = 0.5,
         max_boxes: int = MOST,
         phrases_per_prompt: int = 1,
-        batch_size: int = 4,
+        batch_size: int = 1,
     ) -> None:
         check_shares(self, threshold=threshold)
         text = model.config.text_config
