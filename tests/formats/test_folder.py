@@ -47,6 +47,28 @@ def test_shards_of_answers_are_read_in_order(tmp_path: Path) -> None:
     assert [file.relative_to(tmp_path / "png").as_posix() for file in files] == [f"clips_{n}/000.png" for n in range(5)]
 
 
+def test_the_rows_of_a_labelling_are_results_too(tmp_path: Path) -> None:
+    """They say strategy and files themselves, have no number of a layout, and some have failed."""
+    whole, clip = json.loads(answer().to_json()), json.loads(video().to_json())
+    rows = [
+        {"id": "a", "strategy": "fused", "image": "a.jpg", "size_hw": whole["size_hw"], "objects": whole["objects"]},
+        {"id": "b", "strategy": "fused", "image": "b.jpg", "status": "failed", "error": "cannot be read"},
+        {"id": "c", "strategy": "fused", "video": "c.mp4"} | {n: clip[n] for n in ("size_hw", "frames_s", "tracks")},
+    ]
+    (tmp_path / "labels-00000-of-00001.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (tmp_path / "report.json").write_text("{}")
+    (path,) = zsavs.export(tmp_path, "coco", tmp_path / "out")
+    wanted = zsavs.to_coco([answer("a.jpg"), video("c.mp4")])
+    assert json.loads(path.read_text())["annotations"] == wanted["annotations"]
+    assert json.loads(path.read_text())["images"] == wanted["images"]
+
+
+def test_shards_of_parquet_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "labels-00000-of-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match="shards of Parquet are not read"):
+        zsavs.export(tmp_path, "coco", tmp_path / "out")
+
+
 def test_two_answers_to_one_pair_are_two_truths(tmp_path: Path) -> None:
     answer("/a/dog.jpg").save(tmp_path, "dog_fused")
     answer("/a/dog.jpg", phrases=("cat",), strategy="caption").save(tmp_path, "dog_caption")

@@ -6,6 +6,9 @@
 - :mod:`~zsavs.formats.export`: one call for all formats.
 - :mod:`~zsavs.formats.coco`: COCO instances.
 - :mod:`~zsavs.formats.youtube_vis`: YouTube-VIS, for videos.
+- :mod:`~zsavs.formats.yolo`: YOLO's polygons.
+- :mod:`~zsavs.formats.label_studio`: predictions for Label Studio.
+- :mod:`~zsavs.formats.cvat`: CVAT for images.
 - :mod:`~zsavs.formats.png`: a PNG for each object, or an indexed one for each image, as DAVIS has it.
 - :mod:`~zsavs.formats.supervision`: ``supervision.Detections``, in memory.
 """

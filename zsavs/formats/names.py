@@ -8,6 +8,9 @@ __all__ = ["FORMATS"]
 FORMATS: dict[str, tuple[str, str, frozenset[str]]] = {
     "coco": ("coco", "write", frozenset({"compressed", "categories"})),
     "youtube_vis": ("youtube_vis", "write", frozenset({"compressed", "categories"})),
+    "yolo": ("yolo", "write", frozenset({"categories"})),
     "png": ("png", "write_objects", frozenset()),
     "davis": ("png", "write_davis", frozenset()),
+    "label_studio": ("label_studio", "write", frozenset({"categories"})),
+    "cvat": ("cvat", "write", frozenset({"categories"})),
 }

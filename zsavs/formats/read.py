@@ -18,12 +18,12 @@ __all__ = ["read_folder"]
 
 #: The layout of a result's JSON that is read here.
 _FORMAT = 1
-#: The shards of ``zsavs label``.
-_SHARDS = "answers-*.jsonl"
+#: The shards of ``zsavs label``, whose rows may lack the number of the layout.
+_SHARDS = ("answers-*.jsonl", "labels-*.jsonl")
 
 
 def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> list[Item]:
-    """Every result of a folder, by the order of names: of shards ``answers-*.jsonl``, then of files ``*.json``.
+    """Every result of a folder, by the order of names: of shards, ``*.jsonl``, then of files, ``*.json``.
 
     A JSON file that is no result, such as the overview that ``zsavs compare`` writes, is passed over.
 
@@ -40,6 +40,8 @@ def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> 
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; give one that zsavs segment, compare or label wrote.")
     rows = [(where, name, row) for where, name, row in _rows(root) if _is_result(row)]
+    if not rows and any(root.glob("*.parquet")):
+        raise InputError(f"{root}: shards of Parquet are not read; label with JSON Lines, or give single results.")
     if not rows:
         raise InputError(f"{root}: holds no result; give a folder that zsavs segment, compare or label wrote.")
     known = sorted({_strategy(row) for _, _, row in rows})
@@ -54,7 +56,7 @@ def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> 
 
 def _rows(root: Path) -> Iterator[tuple[str, str, Any]]:
     """Where each value stands, what it is called, and the value."""
-    for path in sorted(root.glob(_SHARDS)):
+    for path in sorted(path for pattern in _SHARDS for path in root.glob(pattern)):
         for number, line in enumerate(_text(path).splitlines(), start=1):
             if line.strip():
                 row = _parsed(line, where := f"{path}, line {number}")
@@ -86,29 +88,27 @@ def _name(row: Any, otherwise: str) -> str:
 
 
 def _is_result(row: Any) -> bool:
-    return isinstance(row, dict) and "format" in row and "size_hw" in row and ("objects" in row or "tracks" in row)
+    return isinstance(row, dict) and "size_hw" in row and ("objects" in row or "tracks" in row)
 
 
 def _strategy(row: Mapping[str, Any]) -> str:
-    meta = row.get("meta")
-    told = row.get("strategy") or (meta.get("strategy") if isinstance(meta, dict) else None)
-    return str(told or "unknown")
+    return _text_of(row, "strategy") or "unknown"
 
 
-def _file(row: Mapping[str, Any], kind: str) -> str:
-    """The file of a kind that a result is to: as ``zsavs label`` names it, or as its meta does; "" for none."""
+def _text_of(row: Mapping[str, Any], name: str) -> str:
+    """A file that a result is to, or its strategy, from the row of a shard or a result's meta; "" for none."""
     meta = row.get("meta")
     for place in (row, meta if isinstance(meta, dict) else {}):
-        if isinstance(place.get(kind), str):
-            return str(place[kind])
+        if isinstance(place.get(name), str):
+            return str(place[name])
     return ""
 
 
 def _refuse_two_answers(rows: list[tuple[str, str, Any]]) -> None:
     seen: dict[Any, tuple[str, str]] = {}
     for where, _, row in rows:
-        seen_in = _file(row, "image") or _file(row, "video") or _file(row, "sample")
-        key = (seen_in, _file(row, "audio"), row.get("id"), row.get("start_s"), row.get("end_s"))
+        seen_in = _text_of(row, "image") or _text_of(row, "video") or _text_of(row, "sample")
+        key = (seen_in, _text_of(row, "audio"), row.get("id"), row.get("start_s"), row.get("end_s"))
         if not seen_in:
             continue
         if key in seen:
@@ -123,11 +123,11 @@ def _refuse_two_answers(rows: list[tuple[str, str, Any]]) -> None:
 
 def _item(where: str, name: str, row: Mapping[str, Any]) -> Item:
     try:
-        if row["format"] != _FORMAT:
+        if (form := row.get("format", _FORMAT)) != _FORMAT:
             raise ResultFileError(
-                f"{where}: written in format {row['format']}, this version reads format {_FORMAT}; update zsavs."
+                f"{where}: written in format {form}, this version reads format {_FORMAT}; update zsavs."
             )
-        return _video(name, row) if row.get("kind") == "video" else _image(name, row)
+        return _video(name, row) if "tracks" in row else _image(name, row)
     except UNREADABLE as error:
         raise ResultFileError(f"{where}: not a zsavs result ({type(error).__name__}: {error}).") from error
 
@@ -138,7 +138,7 @@ def _image(name: str, row: Mapping[str, Any]) -> ImageItem:
         _instance(one["phrase"], one["score"], one["box_xyxy"], one["mask"], size, None) for one in row["objects"]
     ]
     return ImageItem(
-        name, size, tuple(instances), _file(row, "image") or _file(row, "sample"), audio=_file(row, "audio")
+        name, size, tuple(instances), _text_of(row, "image") or _text_of(row, "sample"), audio=_text_of(row, "audio")
     )
 
 
@@ -158,7 +158,7 @@ def _video(name: str, row: Mapping[str, Any]) -> VideoItem:
             raise ValueError(f"track {track['id']} has a frame that the video does not")
         times = tuple((float(on), float(off)) for on, off in track["times_s"])
         tracks.append(TrackItem(int(track["id"]), str(track["phrase"]), times, places))
-    return VideoItem(name, size, frames, tuple(tracks), _file(row, "video") or str(row.get("source") or ""))
+    return VideoItem(name, size, frames, tuple(tracks), _text_of(row, "video") or str(row.get("source") or ""))
 
 
 def _instance(
