@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 from exported import answer, masks_with_everything, video
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
@@ -58,10 +59,7 @@ def test_yolo(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         path, *_ = zsavs.export(results, "yolo", tmp_path / "out", categories=["a <b> & c", "cat", "dog", "собака 犬"])
     assert "2 images are lacking beside their labels" in caplog.text
-    names = dict(
-        line.strip().split(": ", 1) for line in path.read_text(encoding="utf-8").split("names:\n")[1].splitlines()
-    )
-    names = {int(number): json.loads(name) for number, name in names.items()}
+    names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"]
     assert names == {0: "a <b> & c", 1: "cat", 2: "dog", 3: "собака 犬"}
     labels = tmp_path / "out" / "labels" / "train"
     assert sorted(file.name for file in labels.iterdir()) == ["000002.txt", "dog-2.txt", "dog.txt", "gone.txt"]
@@ -104,9 +102,26 @@ def test_cvat(tmp_path: Path) -> None:
         assert [int(one.attrib["z_order"]) for one in row] == list(range(len(result))), "the surest in front"
 
 
-def test_cvat_takes_labels_that_xml_has_no_way_to_write(tmp_path: Path) -> None:
-    (path,) = zsavs.export(answer(phrases=("bell\x07", "\udcff dog")), "cvat", tmp_path)
-    assert {row.attrib["label"] for row in ElementTree.parse(path).iter("mask")} == {"bell_", "_ dog"}
+ODD = ("bell\x07", "\udcff dog", '😀 "\\: - #', " yes")
+
+
+def test_labels_may_be_odd(tmp_path: Path) -> None:
+    """What XML has no way to write is _ there."""
+    result = answer(phrases=ODD)
+    (path,) = zsavs.export(result, "cvat", tmp_path)
+    wanted = ["bell_", "_ dog", *ODD[2:]]
+    assert [row.attrib["label"] for row in reversed(list(ElementTree.parse(path).iter("mask")))] == wanted
+    path, config = zsavs.export(result, "label_studio", tmp_path)
+    (prediction,) = json.loads(path.read_text())[0]["predictions"]
+    assert [region["value"]["brushlabels"] for region in prediction["result"]] == [[label] for label in wanted]
+    assert {row.attrib["value"] for row in ElementTree.parse(config).iter("Label")} == set(wanted)
+    path, *_ = zsavs.export(result, "yolo", tmp_path)
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["names"] == dict(enumerate(sorted(ODD)))
+    path, *_ = zsavs.export(AVSResult.nothing((2, 3)), "yolo", tmp_path)
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["names"] == {}
+    for form in ("coco", "png", "davis"):
+        path, *_ = zsavs.export(result, form, tmp_path)
+        assert json.loads(path.read_text())
 
 
 # ---------------------------------------------------------------------------- Label Studio

@@ -52,10 +52,12 @@ def test_the_rows_of_a_labelling_are_results_too(tmp_path: Path) -> None:
     whole, clip = json.loads(answer().to_json()), json.loads(video().to_json())
     rows = [
         {"id": "a", "strategy": "fused", "image": "a.jpg", "size_hw": whole["size_hw"], "objects": whole["objects"]},
-        {"id": "b", "strategy": "fused", "image": "b.jpg", "status": "failed", "error": "cannot be read"},
+        {"id": "b", "strategy": "fused", "image": "b.jpg", "status": "failed", "error": "a line\u2028that goes on"},
         {"id": "c", "strategy": "fused", "video": "c.mp4"} | {n: clip[n] for n in ("size_hw", "frames_s", "tracks")},
     ]
-    (tmp_path / "labels-00000-of-00001.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (tmp_path / "labels-00000-of-00001.jsonl").write_text(
+        "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+    )
     (tmp_path / "report.json").write_text("{}")
     (path,) = zsavs.export(tmp_path, "coco", tmp_path / "out")
     wanted = zsavs.to_coco([answer("a.jpg"), video("c.mp4")])

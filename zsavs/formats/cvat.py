@@ -18,7 +18,7 @@ from zsavs.formats.items import Instance, Item, category_ids, file_names, images
 from zsavs.storage import rle
 from zsavs.storage.files import write_atomically
 
-__all__ = ["write"]
+__all__ = ["write", "xml_text"]
 
 
 def write(items: Sequence[Item], out: Path, *, categories: Sequence[str] | None = None) -> list[Path]:
@@ -41,11 +41,11 @@ def write(items: Sequence[Item], out: Path, *, categories: Sequence[str] | None 
     labels = ElementTree.SubElement(task, "labels")
     for phrase in ids:
         label = ElementTree.SubElement(labels, "label")
-        ElementTree.SubElement(label, "name").text = _plain(phrase)
+        ElementTree.SubElement(label, "name").text = xml_text(phrase)
         ElementTree.SubElement(label, "type").text = "mask"
     for number, (image, name) in enumerate(zip(images, names, strict=True)):
         height, width = image.size_hw
-        about = {"id": str(number), "name": _plain(name), "width": str(width), "height": str(height)}
+        about = {"id": str(number), "name": xml_text(name), "width": str(width), "height": str(height)}
         row = ElementTree.SubElement(root, "image", about)
         for order, one in enumerate(reversed(image.instances)):  # the surest in front
             if one.area:
@@ -62,7 +62,7 @@ def _mask(one: Instance, order: int) -> dict[str, str]:
     top, left = int(rows[0]), int(columns[0])
     inside: NDArray[np.bool_] = mask[top : rows[-1] + 1, left : columns[-1] + 1]
     return {
-        "label": _plain(one.phrase),
+        "label": xml_text(one.phrase),
         "source": "auto",
         "occluded": "0",
         "rle": ", ".join(map(str, rle.encode(inside.T)["counts"])),
@@ -74,6 +74,6 @@ def _mask(one: Instance, order: int) -> dict[str, str]:
     }
 
 
-def _plain(text: str) -> str:
+def xml_text(text: str) -> str:
     """The text with _ for each character that XML has no way to write."""
     return re.sub(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "_", text)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from zsavs.formats.coco import write_json
+from zsavs.formats.cvat import xml_text
 from zsavs.formats.items import ImageItem, Instance, Item, category_ids, file_names, images_of
 from zsavs.storage import rle
 from zsavs.storage.files import write_atomically
@@ -44,7 +45,7 @@ def write(items: Sequence[Item], out: Path, *, categories: Sequence[str] | None 
     ElementTree.SubElement(view, "Image", {"name": "image", "value": "$image"})
     labels = ElementTree.SubElement(view, "BrushLabels", {"name": "label", "toName": "image"})
     for phrase in ids:
-        ElementTree.SubElement(labels, "Label", {"value": phrase})
+        ElementTree.SubElement(labels, "Label", {"value": xml_text(phrase)})
     text: bytes = ElementTree.tostring(view, encoding="utf-8")
     write_atomically(out / "labels.xml", lambda file: file.write(text))
     return [write_json(out / "tasks.json", tasks), out / "labels.xml"]
@@ -70,7 +71,7 @@ def _region(number: int, one: Instance) -> dict[str, Any]:
         "original_height": height,
         "image_rotation": 0,
         "score": one.score,
-        "value": {"format": "rle", "rle": packed(one), "brushlabels": [one.phrase]},
+        "value": {"format": "rle", "rle": packed(one), "brushlabels": [xml_text(one.phrase)]},
     }
 
 

@@ -57,7 +57,7 @@ def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> 
 def _rows(root: Path) -> Iterator[tuple[str, str, Any]]:
     """Where each value stands, what it is called, and the value."""
     for path in sorted(path for pattern in _SHARDS for path in root.glob(pattern)):
-        for number, line in enumerate(_text(path).splitlines(), start=1):
+        for number, line in enumerate(_text(path).split("\n"), start=1):
             if line.strip():
                 row = _parsed(line, where := f"{path}, line {number}")
                 yield where, _name(row, f"{path.stem}-{number}"), row
@@ -82,7 +82,7 @@ def _parsed(text: str, where: str) -> Any:
 
 
 def _name(row: Any, otherwise: str) -> str:
-    """What the item of a shard is called: by its id, and its strategy where that is told apart."""
+    """What files about a row of a shard are called: by its id, if it has one."""
     told = row.get("id") if isinstance(row, dict) else None
     return str(told) if told is not None else otherwise
 

@@ -57,12 +57,11 @@ def write(items: Sequence[Item], out: Path, *, categories: Sequence[str] | None 
             lacking.append(first_line(error))
     if lacking:
         _log.warning("%d images are lacking beside their labels: %s", len(lacking), lacking[0])
-    # A JSON text is YAML, however odd a label is.
-    names = "".join(f"  {number - 1}: {json.dumps(phrase)}\n" for phrase, number in ids.items())
+    # A JSON text is YAML, however odd a label is; but YAML does not join the halves of an escaped character.
+    names = "".join(f"  {number - 1}: {json.dumps(phrase, ensure_ascii=False)}\n" for phrase, number in ids.items())
     path = out / "data.yaml"
-    _write_text(
-        path, f"path: {json.dumps(str(out.absolute()))}\ntrain: images/train\nval: images/train\nnames:\n{names}"
-    )
+    place = json.dumps(str(out.absolute()), ensure_ascii=False)
+    _write_text(path, f"path: {place}\ntrain: images/train\nval: images/train\nnames:\n{names or '  {}'}\n")
     return [path, *files]
 
 
@@ -105,4 +104,4 @@ def _corners(points: NDArray[np.float64], size_hw: tuple[int, int]) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
