@@ -50,6 +50,11 @@ def test_a_polygon_holds_the_centres_of_the_masks_pixels(number: int) -> None:
     assert np.array_equal(filled(polygon(mask), mask.shape), mask)
 
 
+def test_a_straight_edge_has_no_points_between_its_ends() -> None:
+    """Eight and the first again: the corners of pixels are cut, halfway along their edges."""
+    assert len(polygon(np.ones((50, 70), np.bool_))) == 9
+
+
 def test_yolo(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = [tmp_path / "a" / "dog.png", tmp_path / "b" / "dog.png"]
     for level, file in enumerate(files):

@@ -43,7 +43,7 @@ def write(items: Sequence[Item], out: Path, *, categories: Sequence[str] | None 
     lacking: list[str] = []
     for image in images_of(items):
         rows = [(ids[one.phrase] - 1, polygon(one.mask())) for one in image.instances]
-        lines = [f"{number} {_corners(points, image.size_hw)}\n" for number, points in rows if len(points)]
+        lines = [f"{number} {_shares(points, image.size_hw)}\n" for number, points in rows if len(points)]
         files.append(out / "labels" / "train" / f"{image.name}.txt")
         _write_text(files[-1], "".join(lines))
         if not image.image:
@@ -81,7 +81,7 @@ def polygon(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
     padded = np.pad(mask, 1).astype(np.float64)
     # Halfway between the centres of a pixel within and one without; 0 is the centre of the padding, half a pixel out.
-    rings = [np.asarray(ring) - 0.5 for ring in contour_generator(z=padded).lines(0.5)]
+    rings = [_corners_of(np.asarray(ring) - 0.5) for ring in contour_generator(z=padded).lines(0.5)]
     if not rings:
         return np.zeros((0, 2))
     line = [rings[0]]
@@ -91,6 +91,13 @@ def polygon(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.concatenate(line)
 
 
+def _corners_of(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A closed line without the points at which it goes straight on."""
+    steps = np.diff(ring, axis=0)
+    turns = (steps[1:] != steps[:-1]).any(axis=1)
+    return np.concatenate([ring[:1], ring[1:-1][turns], ring[-1:]])
+
+
 def _between_pixels(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
     """The corners on a way along the edges of pixels, where it meets the centre of none."""
     # A point of an outline is in the middle of a pixel's edge; the edge begins at the whole numbers below.
@@ -98,7 +105,7 @@ def _between_pixels(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDA
     return np.array([(x0, y0), (x0, y1), (x1, y1)])
 
 
-def _corners(points: NDArray[np.float64], size_hw: tuple[int, int]) -> str:
+def _shares(points: NDArray[np.float64], size_hw: tuple[int, int]) -> str:
     height, width = size_hw
     return " ".join(f"{value:.8g}" for value in (points / (width, height)).clip(0, 1).ravel())
 
