@@ -55,7 +55,7 @@ def test_the_rows_of_a_labelling_are_results_too(tmp_path: Path) -> None:
         {"id": "b", "strategy": "fused", "image": "b.jpg", "status": "failed", "error": "a line\u2028that goes on"},
         {"id": "c", "strategy": "fused", "video": "c.mp4"} | {n: clip[n] for n in ("size_hw", "frames_s", "tracks")},
     ]
-    (tmp_path / "labels-00000-of-00001.jsonl").write_text(
+    (tmp_path / "answers-00000-of-00001.jsonl").write_text(
         "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
     )
     (tmp_path / "report.json").write_text("{}")
@@ -66,7 +66,7 @@ def test_the_rows_of_a_labelling_are_results_too(tmp_path: Path) -> None:
 
 
 def test_shards_of_parquet_are_not_passed_over_in_silence(tmp_path: Path) -> None:
-    (tmp_path / "labels-00000-of-00001.parquet").write_bytes(b"PAR1")
+    (tmp_path / "answers-00000-of-00001.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match="shards of Parquet are not read"):
         zsavs.export(tmp_path, "coco", tmp_path / "out")
 

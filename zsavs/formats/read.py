@@ -19,7 +19,7 @@ __all__ = ["read_folder"]
 #: The layout of a result's JSON that is read here.
 _FORMAT = 1
 #: The shards of ``zsavs label``, whose rows may lack the number of the layout.
-_SHARDS = ("answers-*.jsonl", "labels-*.jsonl")
+_SHARDS = "answers-*.jsonl"
 
 
 def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> list[Item]:
@@ -56,7 +56,7 @@ def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> 
 
 def _rows(root: Path) -> Iterator[tuple[str, str, Any]]:
     """Where each value stands, what it is called, and the value."""
-    for path in sorted(path for pattern in _SHARDS for path in root.glob(pattern)):
+    for path in sorted(root.glob(_SHARDS)):
         for number, line in enumerate(_text(path).split("\n"), start=1):
             if line.strip():
                 row = _parsed(line, where := f"{path}, line {number}")
