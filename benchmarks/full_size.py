@@ -110,8 +110,6 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
     """Every part that a preset takes on a device, at full size, with random weights; detectors are float32."""
     size = SIZES[preset]
     rest = {"device": device}
-    text = {"text_config": {"vocab_size": 50265}}
-    clap = transformers.ClapModel(transformers.ClapConfig(**{**text, **size["clap"]}))
     import open_clip
 
     clip, _, preprocess = open_clip.create_model_and_transforms(size["clip"], pretrained=None)
@@ -122,16 +120,10 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
     )
     ast = transformers.ASTForAudioClassification(transformers.ASTConfig(id2label=dict(enumerate(AUDIOSET))))
     sam2 = transformers.Sam2Model(transformers.Sam2Config(**size["sam2"]))
-    for model in (clap, clip, blip, ast, sam2):
+    for model in (clip, blip, ast, sam2):
         model.to(dtype)
     return {
-        "audio_text": ClapEncoder(
-            clap,
-            transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad"),
-            whole(roberta_tokenizer(), clap.config.text_config.vocab_size),
-            card=tiny_card("clap", 0),
-            **rest,
-        ),
+        "audio_text": build_clap(preset, device, dtype),
         "image_text": OpenClipEncoder(
             clip, preprocess, open_clip.get_tokenizer(size["clip"]), card=tiny_card("clip", 0), **rest
         ),
@@ -140,6 +132,19 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
         "grounder": GROUNDERS[plan_for(preset, device).parts["grounder"].name](preset, device),
         "segmenter": Sam2Segmenter(sam2, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), **rest),
     }
+
+
+def build_clap(preset: str = "base", device: str = "cpu", dtype: torch.dtype = torch.float32) -> ClapEncoder:
+    """A preset's CLAP at full size."""
+    text = {"text_config": {"vocab_size": 50265}}
+    model = transformers.ClapModel(transformers.ClapConfig(**{**text, **SIZES[preset]["clap"]})).to(dtype)
+    return ClapEncoder(
+        model,
+        transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad"),
+        whole(roberta_tokenizer(), model.config.text_config.vocab_size),
+        card=tiny_card("clap", 0),
+        device=device,
+    )
 
 
 def build_grounding_dino(preset: str, device: str = "cpu", **settings: Any) -> GroundingDinoGrounder:

@@ -29,7 +29,10 @@ def test_the_cards_of_all_modules_are_known() -> None:
     "name",
     [
         "google/owlv2-base-patch16-ensemble",
+        "facebook/pe-a-frame-small",
         "facebook/pe-av-small",
+        "timm/PE-Core-S-16-384",
+        "timm/ViT-SO400M-14-SigLIP2",
         "facebook/pe-av-large",
         "openmmlab-community/mm_grounding_dino_tiny_o365v1_goldg_v3det",
         "laion/clap-htsat-fused",
@@ -75,6 +78,15 @@ def test_a_tag_of_open_clip_is_its_repository() -> None:
     card = find_card("ViT-B-32/laion2b_s34b_b79k")
     assert card is not None
     assert card.source == "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
+
+
+@pytest.mark.parametrize(
+    "name", ["MobileCLIP2-S0/dfndr2b", "open_clip:MobileCLIP2-B/dfndr2b", "timm/mobileclip2-s4-openclip"]
+)
+def test_mobileclip_is_restricted_by_any_of_its_names(name: str) -> None:
+    card = find_card(name)
+    assert card is not None
+    assert card.is_restricted
 
 
 @pytest.mark.parametrize("name", ["org/name", "", "/", ":", "whisper", "whisper:", f"{WHISPER}-2", "base"])

@@ -97,6 +97,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
         WHISPER.lower(),
         f"whisper:{WHISPER}",
         f"https://huggingface.co/{WHISPER}",
+        "timm/MobileCLIP2-S0-OpenCLIP",
+        "open_clip:MobileCLIP2-S0/dfndr2b",
         "imagebind",
         "imagebind/",
         "ImageBind",

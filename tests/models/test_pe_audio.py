@@ -12,8 +12,10 @@ import torch
 from adapter_checkpoints import save
 from adapter_helpers import noise, tone
 from numpy.typing import NDArray
+from small_banks import with_banks
 
-from zsavs import AudioClip
+import zsavs
+from zsavs import AudioClip, AVSample
 from zsavs.calibration.scorers import AudioScorer
 from zsavs.errors import AudioError, InputError
 from zsavs.models.outputs import normalise
@@ -220,6 +222,19 @@ def test_its_evidence_is_calibrated_and_its_times_are_of_its_frames(
     assert heard.frames.frame_s == 0.04
     assert heard.window_s == 1.0
     assert len(heard.frames.embeddings) == 150
+
+
+def test_a_result_says_when_its_sources_sound(encoder: PeAudioFrameEncoder) -> None:
+    """In a clip of any length, through a whole pipeline; random weights hear something somewhere."""
+    heard = with_banks(again(encoder), "sound_bank")
+    pipe = zsavs.build_pipeline("audio_to_text", "toy", audio_text=heard, vocabulary=["dog", "piano"], min_z=-1e3)
+    for seconds in (0.7, 6.0):
+        result = pipe(AVSample(np.zeros((8, 8, 3), np.uint8), noise(seconds)))
+        assert result.queries.times is not None
+        assert len(result.queries.times) == len(result.queries.phrases) > 0
+        for spans in result.queries.times:
+            assert spans
+            assert all(0 <= on < off <= seconds for on, off in spans)
 
 
 # ------------------------------------------------------------------------------------ weights

@@ -25,7 +25,7 @@ from zsavs.storage.completeness import is_whole, lacking
 from zsavs.storage.files import read_text
 from zsavs.storage.weights import fetch_again, locate
 
-__all__ = ["ModelFiles", "build", "find"]
+__all__ = ["ModelFiles", "build", "find", "fuse"]
 
 _CONFIG = "open_clip_config.json"
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
@@ -182,14 +182,14 @@ def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[
         set_model_preprocess_cfg(model, settings)
         preprocess = image_transform_v2(PreprocessCfg(**settings), is_train=False)
     _load_weights(open_clip, model, files.weights)
-    _fuse(model.visual)
+    fuse(model.visual)
     tokenizer, folder = _tokenizer(files)
     if folder is not None:
         check_tokenizer(tokenizer.tokenizer, _words(model), str(folder))
     return model, preprocess, tokenizer
 
 
-def _fuse(visual: Any) -> None:
+def fuse(visual: Any) -> None:
     """Join the branches that an image tower was trained with into single convolutions (FastViT, in MobileCLIP).
 
     It computes the same, to rounding, in half the time; other towers have no such branches.
