@@ -192,7 +192,7 @@ def build(files: ModelFiles) -> tuple[Any, Callable[[Any], Any], Callable[[list[
 def fuse(visual: Any) -> None:
     """Join the branches that an image tower was trained with into single convolutions (FastViT, in MobileCLIP).
 
-    It computes the same, to rounding, in half the time; other towers have no such branches.
+    It computes the same, to rounding, with fewer operations; other towers have no such branches.
     """
     from open_clip.timm_model import TimmModel
     from timm.utils.model import reparameterize_model
