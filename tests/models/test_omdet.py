@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from functools import partial
@@ -47,6 +48,14 @@ def row(proposals: Proposals, source: int) -> Proposals:
 assert_same = partial(detections.assert_same, pixels=PIXELS, scores=SCORES)
 
 
+def as_released(model: Any) -> Any:
+    """The model with every line of it the library's, the attention too."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        module.__dict__.pop("forward", None)
+    return model
+
+
 def documented(made: OmDetGrounder, scene: AVSample, names: list[str], nms_iou: float = 1.0) -> dict[str, np.ndarray]:
     """The calls that transformers documents, for one image: boxes in pixels, scores, and the number of the name."""
     from transformers import OmDetTurboProcessor
@@ -54,7 +63,7 @@ def documented(made: OmDetGrounder, scene: AVSample, names: list[str], nms_iou: 
     processor = OmDetTurboProcessor(made.image_processor, made.tokenizer)
     inputs = processor(images=Image.fromarray(scene.image), text=[names], return_tensors="pt")
     with torch.no_grad():
-        outputs = made.model(**inputs)
+        outputs = as_released(made.model)(**inputs)
     (found,) = processor.post_process_grounded_object_detection(
         outputs,
         threshold=-1.0,
@@ -114,6 +123,24 @@ def test_proposals_come_best_first_within_the_image() -> None:
     assert (np.diff(found.scores) <= 0).all()
     assert (found.boxes_xyxy >= 0).all()
     assert (found.boxes_xyxy <= [120, 50, 120, 50]).all()
+
+
+def test_the_attention_is_the_librarys_to_rounding() -> None:
+    made = grounder()
+    fused = [module for module in made.model.modules() if "forward" in module.__dict__]
+    assert {type(module).__name__ for module in fused} == {"OmDetTurboMultiheadAttention"}
+    assert len(fused) == 3, "one layer of the encoder and two of the decoder"
+    rows, others = torch.randn(2, 5, 16), torch.randn(2, 7, 16)
+    mask = torch.zeros(2, 1, 5, 7)
+    mask[1, ..., 4:] = torch.finfo(torch.float32).min
+    for module in fused:
+        for given in (None, mask):
+            ours, theirs = (
+                attend(rows, others, others, given) for attend in (module, type(module).forward.__get__(module))
+            )
+            assert len(ours) == len(theirs) == 1
+            torch.testing.assert_close(ours[0], theirs[0], rtol=0, atol=1e-5)
+        assert module(rows, others, others, mask, True)[1].shape == (2, 2, 5, 7), "the weights, if they are asked for"
 
 
 # ------------------------------------------------------------------------------------ phrases

@@ -53,6 +53,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.grounding_dino_files`: a Grounding DINO from a folder, whichever of its two families it is of.
 - :mod:`~zsavs.models.grounding_dino_prompts`: several phrases in one prompt, and the tokens of each.
 - :mod:`~zsavs.models.omdet`: OmDet-Turbo, a phrase detector.
+- :mod:`~zsavs.models.omdet_attention`: its attention by torch's own kernel.
 - :mod:`~zsavs.models.omdet_files`: an OmDet-Turbo from a folder.
 - :mod:`~zsavs.models.owlv2`: OWLv2, a phrase detector.
 - :mod:`~zsavs.models.sam2`: SAM 2, a segmenter.
