@@ -136,7 +136,7 @@ def test_the_image_is_encoded_once_for_all_phrases_strategies_and_stages() -> No
 def test_one_image_twice_in_a_batch_is_asked_each_phrase_once() -> None:
     made, scene = grounder(), sample(60, 80)
     rows: list[int] = []
-    made.model.detr_decoder.register_forward_hook(lambda *_, **__: rows.append(1), with_kwargs=False)
+    made.model.detr_decoder.register_forward_hook(lambda *_: rows.append(1))
     one, other, none = made.ground([scene, scene, scene], [query("dog"), query("dog", "cat"), Query.nothing()])
     assert len(rows) == 2
     assert len(none) == 0

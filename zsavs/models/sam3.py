@@ -57,8 +57,8 @@ class Sam3Grounder(Adapter):
     Masks come with the regions, for ``segmenter="from_grounder"``; without such a segmenter they are not used.
 
     The image is encoded once, however many phrases, strategies and pipelines ask, and every phrase by itself, so that
-    none changes what another one finds. Both are in memos, phrases for good, images and their answers for as long as
-    they live (the last 16).
+    none changes what another one finds. Memos hold the last 4096 phrases, and images and their answers for as long as
+    the image lives (the last 16). Neither threshold has been tuned here.
 
     Args:
         model: a ``transformers.Sam3Model``; it is moved, frozen and put into evaluation mode. If its image encoder is
@@ -79,7 +79,7 @@ class Sam3Grounder(Adapter):
     """
 
     cards, default, files = CARDS, DEFAULT, CARDS[DEFAULT].files
-    half_is_safe = False  # it moves boxes, and is not what the model was measured in
+    half_is_safe = False  # it moves boxes, by how much has not been measured
     towers = ("vision_encoder.backbone",)
 
     def __init__(

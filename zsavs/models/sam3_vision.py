@@ -1,7 +1,7 @@
 """The image encoder of SAM 3, which its grounder, its segmenter and its tracker share: its weights, and what it saw.
 
-It is more than half of the model, and nine tenths of the time of a phrase. What follows it, a pyramid of convolutions,
-each of them has for itself.
+It is half of the model, and takes most of the time of a phrase. What follows it, a pyramid of convolutions, each of
+them has for itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _alive: weakref.WeakSet[Any] = weakref.WeakSet()
 def share_encoder(model: Any) -> Any:
     """Let a model see with an encoder of another model that has the same weights on the same device, if one is alive.
 
-    And bring all but the encoder to float32: it is small beside it, and in bfloat16 boxes and prompts are off.
+    And bring all but the encoder to float32: in bfloat16 boxes and prompts are off.
 
     Args:
         model: a ``Sam3Model``, ``Sam3TrackerModel`` or ``Sam3TrackerVideoModel``, which is changed.
@@ -46,7 +46,7 @@ def share_encoder(model: Any) -> Any:
         The model.
     """
     own = model.vision_encoder.backbone
-    model.vision_encoder.backbone = None  # which others may share, and is left as it is
+    model.vision_encoder.backbone = None  # others may share it: it is left as it is
     model.float()
     shared = next((other for other in _alive if other is own or _equal(other, own)), own)
     _alive.add(shared)
