@@ -24,6 +24,7 @@ PRESETS = {
     "large": "laion/larger_clap_general/resolve/COMMIT/pytorch_model.bin",
     "imagebind": "/imagebind_huge.pth",
     "sam3": "facebook/sam3/resolve/COMMIT/pytorch_model.bin",
+    "pe": "facebook/pe-av-base/resolve/COMMIT/model.safetensors",
     "pocket": "/yolox_nano.onnx",
 }
 

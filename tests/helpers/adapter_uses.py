@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from zsavs import testing
-from zsavs.testing.tiny.audio import tiny_ast, tiny_whisper
+from zsavs.testing.tiny.audio import tiny_ast, tiny_qwen_audio, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
@@ -96,6 +96,7 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     ),
     "blip": (tiny_blip, {"captions": lambda part: part.caption(IMAGES)}),
     "whisper": (tiny_whisper, {"captions": lambda part: part.caption(CLIPS)}),
+    "qwen_audio": (tiny_qwen_audio, {"captions": lambda part: part.caption(CLIPS)}),
     "ast": (
         tiny_ast,
         {"tags": lambda part: [[dict(tags)[label] for label in part.labels] for tags in part.tag(CLIPS)]},

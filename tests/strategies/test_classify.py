@@ -275,7 +275,8 @@ def test_a_preset_without_the_role_says_how_to_name_one() -> None:
     with pytest.raises(
         InputError,
         match=r"'base' has no audio_captioner, and .* with --part audio_captioner=NAME\[:CHECKPOINT\], in Python with "
-        r"audio_captioner=\"NAME\[:CHECKPOINT\]\"\. There are: toy, whisper \(MU-NLPC/whisper-tiny-audio-captioning, ",
+        r"audio_captioner=\"NAME\[:CHECKPOINT\]\"\. There are: qwen_audio \(Qwen/Qwen2-Audio-7B\), toy, "
+        r"whisper \(MU-NLPC/whisper-tiny-audio-captioning, ",
     ):
         zsavs.build_pipeline("caption", preset="base")
     with pytest.raises(UnknownName, match="whisper"):
