@@ -67,6 +67,19 @@ def test_names_of_files_that_people_have(name: str, published: tuple[str, str]) 
     assert published_as(Path(name), open_clip) == published
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # torch.jit is going
+def test_openais_own_file_is_a_program_and_others_have_its_name(
+    weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "ViT-B-32.pt"
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 3)), path)
+    said = r"is a program .* zsavs download timm/vit_base_patch32_clip_224\.openai  and name .*:ViT-B-32/openai'"
+    with pytest.raises(WeightsError, match=said):
+        OpenClipEncoder.load(path, device="cpu")
+    with pytest.raises(WeightsError, match=r"one of Toy-8/toy2b, "):
+        OpenClipEncoder.load(trained(weights, path), device="cpu")
+
+
 def test_shapes_tell_where_all_that_have_them_agree(
     weights: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from zsavs.errors import WeightsError
 from zsavs.models.native.families import check_family, family_of
-from zsavs.models.weight_file import read_weights
+from zsavs.models.weight_file import is_program, read_weights
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +23,9 @@ __all__ = ["published_as"]
 
 #: Names of files that many repositories have in common.
 _COMMON = ("pytorch_model", "open_clip_pytorch_model", "open_clip_model", "model")
+
+#: The tag of OpenAI's models.
+_OPENAI = "openai"
 
 #: Embedding; layers, width, patch and side of the image tower; width, layers, context and words of the text tower.
 _Shapes = tuple[int, ...]
@@ -41,8 +44,16 @@ def published_as(path: Path, open_clip: Any) -> tuple[str, str]:
     for architecture, tag in open_clip.list_pretrained():
         published = open_clip.get_pretrained_cfg(architecture, tag)
         names = {str(published.get(key) or "").rpartition("/")[2] for key in ("url", "hf_hub")}
-        if path.name in names and path.stem not in _COMMON:
+        if path.name not in names or path.stem in _COMMON:
+            continue
+        if tag != _OPENAI:
             return architecture, tag
+        if is_program(path):  # and others call theirs ViT-B-32.pt too
+            repository = published["hf_hub"].strip("/")
+            raise WeightsError(
+                f"{path}: OpenAI's own file is a program and no file of weights, and zsavs runs no code of a file; "
+                f"run: zsavs download {repository}  and name image_text='open_clip:{architecture}/{tag}'"
+            )
     weights = read_weights(path)
     shapes = _shapes_of(weights)
     if not shapes and family_of(weights):
@@ -67,10 +78,12 @@ def published_as(path: Path, open_clip: Any) -> tuple[str, str]:
 
 
 def _meaning(open_clip: Any, architecture: str, tag: str) -> str:
-    """How images are prepared, and the activation: two with the same shapes and meaning are the same model."""
+    """What the shapes leave open: two models of the same shapes and meaning are computed alike."""
     published = open_clip.get_pretrained_cfg(architecture, tag) if tag else {}
-    activation = bool(open_clip.get_model_config(architecture).get("quick_gelu") or published.get("quick_gelu"))
-    return json.dumps([activation, *(published.get(key) for key in ("mean", "std", "interpolation", "resize_mode"))])
+    config = dict(open_clip.get_model_config(architecture))
+    activation = bool(config.pop("quick_gelu", False) or published.get("quick_gelu"))
+    images = [published.get(key) for key in ("mean", "std", "interpolation", "resize_mode")]
+    return json.dumps([config, activation, images], sort_keys=True)
 
 
 def _described(config: Mapping[str, Any]) -> _Shapes:

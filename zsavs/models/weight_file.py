@@ -14,7 +14,7 @@ from zsavs.errors import WeightsError, first_line
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["numbers_of_numpy", "read_content", "read_weights"]
+__all__ = ["is_program", "numbers_of_numpy", "read_content", "read_weights"]
 
 #: Under which name a checkpoint of a training run holds the weights, beside what the run noted for itself.
 _UNDER = ("model", "state_dict", "model_state_dict")
@@ -91,7 +91,7 @@ def read_content(path: Path, again: str) -> Any:
     import torch
     from safetensors.torch import load_file
 
-    if _is_program(path):
+    if is_program(path):
         raise WeightsError(
             f"{path}: is a program (TorchScript) and no file of weights, and zsavs runs no code of a file; get the "
             "same weights as safetensors."
@@ -107,7 +107,7 @@ def read_content(path: Path, again: str) -> Any:
         raise WeightsError(f"{path}: {_reason(error)}; {again}.") from error
 
 
-def _is_program(path: Path) -> bool:
+def is_program(path: Path) -> bool:
     """Whether torch.jit wrote a file, as OpenAI's of CLIP: it has a pickle of constants beside that of the weights."""
     if not zipfile.is_zipfile(path):
         return False

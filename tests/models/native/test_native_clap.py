@@ -125,7 +125,7 @@ def test_the_first_weight_that_does_not_fit_is_named(tmp_path: Path) -> None:
     [
         (["image_encoder.trunk.blocks.0.norm1.weight"], r"file of SAM 2; name it segmenter='sam2:/.*\.pt' or tracker="),
         (["image_encoder.blocks.0.norm1.weight"], r"file of the first Segment Anything; zsavs has SAM 2"),
-        (["image_encoder.trunk.body.stem.0.weight"], r"file of EdgeTAM; zsavs loads yonigozlan/EdgeTAM-hf"),
+        (["image_encoder.trunk.body.stem.0.weight"], r"file of EdgeTAM; .* zsavs download yonigozlan/EdgeTAM-hf"),
         (["transformer.decoder.layers.0.ca_text.in_proj_bias"], r"Grounding DINO; name it grounder='grounding_dino:/"),
         (["audio_encoder.base.htsat.bn0.weight"], r"file of Microsoft's CLAP; its text tower is GPT-2 or BERT"),
         (["caption_encoder.base.wte.weight"], r"file of Microsoft's CLAP"),

@@ -134,6 +134,8 @@ def test_the_first_weight_that_does_not_fit_is_named(tmp_path: Path) -> None:
     other = {"feat_map.weight": torch.ones(256, 127)}
     with pytest.raises(WeightsError, match=r"feat_map\.weight is \(256, 127\), where Grounding DINO .* \(256, 128\)"):
         GroundingDinoGrounder.load(write(tmp_path, **other), device="cpu")
+    with pytest.raises(WeightsError, match=r"the shapes of its weights make no model \(IndexError: "):
+        GroundingDinoGrounder.load(write(tmp_path, **{"transformer.level_embed": torch.ones(4)}), device="cpu")
     with pytest.raises(WeightsError, match=r"transformer\.level_embed is missing in the file"):
         GroundingDinoGrounder.load(write(tmp_path, **{"transformer.level_embed": None}), device="cpu")
     with pytest.raises(WeightsError, match=r"1 weights of Grounding DINO are missing in the file \(.*enc_output\.bias"):

@@ -149,6 +149,17 @@ def test_a_file_with_a_gap_is_refused(name: str, said: str, small: None, tmp_pat
         Sam2Segmenter.load(write(SMALL[0], tmp_path, **{name: None}), device="cpu")
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["sam_mask_decoder.iou_token.weight", "memory_attention.layers.0.linear1.weight", "memory_encoder.out_proj.bias"],
+)
+@pytest.mark.parametrize("shape", [(), (0,), (3, 3, 3)])
+def test_shapes_that_make_no_model_are_refused(name: str, shape: tuple[int, ...], small: None, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError) as raised:
+        Sam2VideoSegmenter.load(write(SMALL[0], tmp_path, **{name: torch.ones(shape)}), device="cpu")
+    assert "\n" not in str(raised.value)
+
+
 def test_an_image_encoder_that_is_not_metas_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"\(1, 1, 2, 1\) blocks with 16 channels in the first, which is none of"):
         Sam2Segmenter.load(write(SMALL[0], tmp_path), device="cpu")

@@ -87,9 +87,9 @@ def read(path: Path, dtype: torch.dtype) -> tuple[Any, Any, Any]:
         _check_towers(weights, path)
         config = made("ClapConfig", **_settings(weights))
         extractor = made("ClapFeatureExtractor", **_preprocessing(weights))
+        named = renamed(weights, _RULES, _LEFT_OUT)
     tokenizer = load_words(path, _WORDS)
-    model = build("ClapModel", config, renamed(weights, _RULES, _LEFT_OUT), path, dtype, _FAMILY)
-    return model, extractor, tokenizer
+    return build("ClapModel", config, named, path, dtype, _FAMILY), extractor, tokenizer
 
 
 def _check_towers(weights: Mapping[str, torch.Tensor], path: Path) -> None:

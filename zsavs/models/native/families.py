@@ -14,8 +14,16 @@ Family = tuple[str, str, str]
 
 _FAMILIES: tuple[Family, ...] = (
     ("SAM 2", r"image_encoder\.trunk\.blocks\.", "name it segmenter='sam2:PATH' or tracker='sam2_video:PATH'"),
-    ("EdgeTAM", r"image_encoder\.trunk\.body\.", "zsavs loads yonigozlan/EdgeTAM-hf, run: zsavs download edgetam"),
-    ("the first Segment Anything", r"image_encoder\.blocks\.", "zsavs has SAM 2, run: zsavs download sam2"),
+    (
+        "EdgeTAM",
+        r"image_encoder\.trunk\.body\.",
+        "zsavs loads it from its folder, run: zsavs download yonigozlan/EdgeTAM-hf",
+    ),
+    (
+        "the first Segment Anything",
+        r"image_encoder\.blocks\.",
+        "zsavs has SAM 2, run: zsavs download facebook/sam2.1-hiera-tiny",
+    ),
     ("Grounding DINO", r"transformer\.decoder\.layers\.0\.ca_text\.", "name it grounder='grounding_dino:PATH'"),
     (
         "MM Grounding DINO of mmdetection",

@@ -133,8 +133,8 @@ def read(path: Path, dtype: torch.dtype) -> tuple[Any, Any, Any]:
     check_family(weights, _FAMILY, path)
     with reading_sizes(path):
         config = made("GroundingDinoConfig", **_settings(weights))
+        named = renamed(weights, _RULES, _LEFT_OUT)
     tokenizer = load_words(path, _WORDS)
-    named = renamed(weights, _RULES, _LEFT_OUT)
     model = build("GroundingDinoForObjectDetection", config, named, path, dtype, _FAMILY)
     return model, made("GroundingDinoImageProcessor", size=dict(_SIDES)), tokenizer
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from zsavs.errors import WeightsError
+from zsavs.errors import WeightsError, ZsavsError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -64,18 +64,21 @@ def layers_under(weights: Iterable[str], prefix: str) -> int:
 
 @contextlib.contextmanager
 def reading_sizes(path: Path) -> Iterator[None]:
-    """Say which weight a file lacks, or has in another form, where a size is read out of its shape.
+    """Say what is wrong with a file where sizes are read out of the shapes of its weights, and a configuration of them.
 
     Raises:
-        WeightsError: naming the file and the weight.
+        WeightsError: naming the file and the weight that it lacks, or saying that the shapes make no model.
     """
     try:
         yield
+    except ZsavsError:
+        raise
     except KeyError as error:
         raise WeightsError(
             f"{path}: {error.args[0]} is missing in the file; it is incomplete or another model's."
         ) from error
-    except IndexError as error:
+    except Exception as error:  # of whatever kind transformers refuses settings with
         raise WeightsError(
-            f"{path}: a weight has fewer axes than in any published file; it is another model's."
+            f"{path}: the shapes of its weights make no model ({type(error).__name__}: {first_line(error)}); it is "
+            "another model's or broken."
         ) from error

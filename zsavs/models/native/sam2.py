@@ -134,12 +134,13 @@ def read(path: Path, dtype: torch.dtype, class_name: str) -> tuple[Any, Any]:
     with reading_sizes(path):
         hiera = _hiera(weights, path)
         settings = _settings(weights, hiera)
-    named = renamed(weights, _RULES)
-    _join(named)
-    config = made("Sam2VideoConfig", **settings)
-    if class_name == "Sam2Model":
-        parts = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
-        config = made("Sam2Config", **{part: getattr(config, part).to_dict() for part in parts})
+        if class_name == "Sam2Model":
+            parts = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
+            config = made("Sam2Config", **{part: settings[part] for part in parts})
+        else:
+            config = made("Sam2VideoConfig", **settings)
+        named = renamed(weights, _RULES)
+        _join(named)
     model = build(class_name, config, named, path, dtype, _FAMILY)
     side = {"height": hiera.side, "width": hiera.side}
     quarter = {"height": hiera.side // 4, "width": hiera.side // 4}
