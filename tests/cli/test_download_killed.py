@@ -24,7 +24,7 @@ PRESETS = {
     "large": "laion/larger_clap_general/resolve/COMMIT/pytorch_model.bin",
     "imagebind": "/imagebind_huge.pth",
     "sam3": "facebook/sam3/resolve/COMMIT/pytorch_model.bin",
-    "pe": "facebook/pe-av-base/resolve/COMMIT/model.safetensors",
+    "pe": "Salesforce/blip-image-captioning-base/resolve/COMMIT/pytorch_model.bin",
     "pocket": "/yolox_nano.onnx",
 }
 

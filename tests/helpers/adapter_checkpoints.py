@@ -92,7 +92,6 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         "Apache-2.0",
         "audio_tower.conv1.weight",
         {"prompt": "<|AUDIO|> tell:", "max_new_tokens": 5, "hop_s": 1.0},
-        processor="Qwen2AudioProcessor",
     ),
     "ast": Checkpoint("BSD-3-Clause", "classifier.dense.weight", {"batch_size": 2, "hop_s": 0.5}),
     "grounding_dino": _GROUNDING_DINO,
