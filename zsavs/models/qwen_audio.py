@@ -68,7 +68,7 @@ class QwenAudioCaptioner(Adapter):
 
     cards, default, files = CARDS, DEFAULT, _FILES
     parts = (_MODEL, "Qwen2AudioProcessor")
-    towers = ("audio_tower",)
+    towers = ("model.audio_tower",)
 
     def __init__(
         self,
