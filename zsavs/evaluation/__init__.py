@@ -4,6 +4,7 @@
 - :mod:`~zsavs.evaluation.runner`: the loop over the batches.
 - :mod:`~zsavs.evaluation.batch_reader`: batches of items, with the frames around them and each kind of audio.
 - :mod:`~zsavs.evaluation.input_files`: the files that a batch was computed from.
+- :mod:`~zsavs.evaluation.kept_answers`: answers kept in the run folder, for scoring anew.
 - :mod:`~zsavs.evaluation.batch_runner`: every strategy on one batch, scored.
 - :mod:`~zsavs.evaluation.whole_video`: whole videos, read, answered and scored.
 - :mod:`~zsavs.evaluation.video_runner`: every strategy on one whole video.

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zsavs.datasets.base import Dataset
-from zsavs.errors import InputError
+from zsavs.errors import InputError, OutputError
 from zsavs.evaluation.batch_reader import Batch, BatchReader
+from zsavs.evaluation.kept_answers import KeptAnswers
 from zsavs.evaluation.plan import AUDIO, Plan
 from zsavs.evaluation.scoring import ScoredItem, score, source_count, update_suite
 from zsavs.evaluation.video_context import VideoContext
@@ -37,6 +38,10 @@ class BatchRunner:
         plan: what is run.
         suite_names: the metric suites.
 
+    Attributes:
+        asked: the positions of the items that a pipeline has been asked about.
+        kept: where answers are kept and looked up; None for nowhere.
+
     Raises:
         InputError: a suite needs scores that no strategy gives, or smoothing is asked for without videos.
         UnknownName: no such suite.
@@ -57,6 +62,8 @@ class BatchRunner:
     ) -> None:
         self.dataset, self.items, self.pipes, self.plan, self.suite_names = dataset, items, pipes, plan, suite_names
         classes: tuple[str, ...] = tuple(getattr(dataset, "classes", ()) or ())
+        self.asked: set[int] = set()
+        self.kept: KeptAnswers | None = None
         self._suite_options: dict[str, Any] = {"num_classes": len(classes)} if classes else {}
         base, novel = open_vocabulary_ids(classes)
         if base and novel:  # by name, as the ids are those of the data set's own list
@@ -111,7 +118,7 @@ class BatchRunner:
         position = self.items.index(item)
         sample = self.dataset.load(item).sample
         samples = {**self.reader.context([position]), position: sample}
-        return sample, self._answer_batch(self.pipes[strategy], [position], samples)[0]
+        return sample, self._answer_batch(strategy, [position], samples)[0]
 
     def _row(self, k: int, scored: Mapping[tuple[str, str], Sequence[ScoredItem]]) -> dict[str, Any]:
         """The scores of the k-th of the items that all strategies answered."""
@@ -127,23 +134,35 @@ class BatchRunner:
         positions = [batch.positions[name] for name, _ in batch.loaded]
         answers: dict[tuple[str, str], list[AVSResult | str]] = {}
         for audio, samples in batch.samples.items():
-            for strategy, pipe in self.pipes.items():
+            for strategy in self.pipes:
                 try:
-                    answers[audio, strategy] = list(self._answer_batch(pipe, positions, samples))
+                    answers[audio, strategy] = list(self._answer_batch(strategy, positions, samples))
+                except OutputError:  # of an answer that is to be kept: no fault of an item
+                    raise
                 except Exception:
                     answers[audio, strategy] = [self._answer_one(strategy, at, samples) for at in positions]
         return answers
 
     def _answer_batch(
-        self, pipe: Pipeline, positions: Sequence[int], samples: Mapping[int, AVSample]
+        self, strategy: str, positions: Sequence[int], samples: Mapping[int, AVSample]
     ) -> list[AVSResult]:
-        query = self._context.query_of(pipe, positions, samples) if self._context else None
-        return pipe.batch([samples[position] for position in positions], query)
+        def ask(places: Sequence[int]) -> list[AVSResult]:
+            at = [positions[place] for place in places]
+            self.asked.update(at)
+            query = self._context.query_of(pipe, at, samples) if self._context else None
+            return pipe.batch([samples[position] for position in at], query)
+
+        pipe = self.pipes[strategy]
+        if self.kept is None:
+            return ask(range(len(positions)))
+        return self.kept.answer(strategy, [samples[position] for position in positions], ask)
 
     def _answer_one(self, strategy: str, position: int, samples: Mapping[int, AVSample]) -> AVSResult | str:
         """One sample alone: its result, or why there is none."""
         try:
-            return self._answer_batch(self.pipes[strategy], [position], samples)[0]
+            return self._answer_batch(strategy, [position], samples)[0]
+        except OutputError:
+            raise
         except Exception as error:
             return failure(strategy, error)
 

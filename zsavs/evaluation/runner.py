@@ -18,11 +18,12 @@ from zsavs.datasets.base import Dataset
 from zsavs.errors import InputError, UnknownName
 from zsavs.evaluation.batch_runner import BatchRunner
 from zsavs.evaluation.input_files import InputFiles
+from zsavs.evaluation.kept_answers import KeptAnswers
 from zsavs.evaluation.oracle import Oracle
 from zsavs.evaluation.plan import AUDIO, CEILING, Plan, check_whole_videos
 from zsavs.evaluation.resumable_run import ResumableRun
 from zsavs.evaluation.run_files import summing_up
-from zsavs.evaluation.settings import MAPPINGS, run_settings
+from zsavs.evaluation.settings import MAPPINGS, answer_keys, run_settings
 from zsavs.evaluation.summary import report_of, write_report
 from zsavs.evaluation.video_runner import VideoRunner
 from zsavs.evaluation.visuals import draw_cases
@@ -44,6 +45,7 @@ def evaluate(
     visuals: int = 0,
     retry_failed: bool = False,
     refresh: bool = False,
+    keep_answers: bool = False,
     on_items: Callable[[int], Any] = lambda count: None,
 ) -> dict[str, Any]:
     """Run a plan over a data set, or resume a run that was interrupted.
@@ -69,6 +71,9 @@ def evaluate(
         retry_failed: run the batches of ``out`` in which an item failed again.
         refresh: compute again what has changed since the run was begun: the batches with a file that has, and all of
             them where anything else has.
+        keep_answers: keep every answer in ``out/answers``, as large as the JSON of a result, and ask a strategy nothing
+            again that is answered there: with ``refresh``, what has another mask, suite or place in the list is only
+            scored. Of single frames, without smoothing.
         on_items: called with the number of items finished, at once with those of an earlier run.
 
     Returns:
@@ -82,6 +87,8 @@ def evaluate(
         InputError: no item could be evaluated, a suite does not suit the data set, or ``visuals`` without a folder.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
     """
+    if keep_answers and (out is None or plan.smooth):
+        raise InputError("answers are kept in the run folder (--out RUN), and not of frames that are smoothed.")
     if visuals and out is None:
         raise InputError("images of the best and worst items are kept in the run folder: name one (--out RUN).")
     models = (plan.preset, plan.device, plan.dtype, plan.vocabulary, plan.bank, plan.decomposition, plan.stereo)
@@ -100,6 +107,8 @@ def evaluate(
         if "avsbench_compat" in suites:
             check_whole_videos(dataset, items[: plan.limit], plan.batch_size)
     else:
+        if keep_answers:
+            raise InputError("answers to whole videos are not kept; evaluate single frames (--frame-by-frame).")
         if set(plan.audio) > {AUDIO[0]} and tells_truth(dataset, items):
             pipes[CEILING] = _ceiling(plan)
         runner = VideoRunner(dataset, items, pipes, plan, suites, videos)
@@ -110,24 +119,26 @@ def evaluate(
         for number, result in _run(runner, batches):
             results[number] = json.loads(json.dumps(result))
             on_items(len(result["items"]))
-        return {**report_of(settings, results), "computed_now": sum(len(of["items"]) for of in results.values())}
+        return {**report_of(settings, results), "computed_now": len(runner.asked)}
     with ResumableRun(out, settings, nested=MAPPINGS, refresh=refresh) as run:
         run.check_items({number: [items[at] for at in positions] for number, positions in batches.items()})
         resumed = bool(run.batches)
         if retry_failed:
             run.drop([n for n, batch in run.batches.items() if any("error" in row for row in batch["items"])])
         run.check_files(InputFiles(dataset, "shuffled" in plan.audio).changed(run.batches))
-        before = sum(len(batch["items"]) for batch in run.batches.values())
-        on_items(before)
+        if keep_answers:
+            runner.kept = KeptAnswers(run.folder / "answers", answer_keys(plan, pipes))
+        on_items(sum(len(batch["items"]) for batch in run.batches.values()))
         for number, result in _run(runner, batches, done=run.batches):
             run.append(number, result)
             on_items(len(result["items"]))
+        computed = len(runner.asked)
         with summing_up(run.folder) if resumed else nullcontext():
             report = report_of(settings, run.batches, visuals) if visuals else report_of(settings, run.batches)
         if visuals:
             draw_cases(report, runner, run.folder)
         write_report(report, run.folder)
-    return {**report, "computed_now": report["dataset"]["items"] - before}
+    return {**report, "computed_now": computed}
 
 
 def _ceiling(plan: Plan) -> Pipeline:

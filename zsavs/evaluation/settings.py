@@ -18,9 +18,10 @@ from zsavs.evaluation.input_files import InputFiles
 from zsavs.evaluation.plan import AUDIO, CEILING, WHOLE_VIDEO, Plan
 from zsavs.models.runtime import resolve_device
 from zsavs.pipeline import Pipeline
+from zsavs.storage.source_code import digest
 from zsavs.version import __version__
 
-__all__ = ["KEY", "MAPPINGS", "run_settings"]
+__all__ = ["KEY", "MAPPINGS", "answer_keys", "run_settings"]
 
 #: Settings that say what the run was computed from, to compare and not to read.
 KEY = (*NESTED, "annotations", "objects", "labels")
@@ -76,6 +77,19 @@ def run_settings(
         **pipeline_key(pipes.values(), plan.preset, plan.vocabulary, (dataset, *_SCORING)),
         "annotations": InputFiles(dataset, AUDIO[2] in plan.audio).annotations(),
     }
+
+
+def answer_keys(plan: Plan, pipes: Mapping[str, Pipeline]) -> dict[str, str]:
+    """By strategy, a digest of all that its answers depend on beside what it is asked about."""
+    common = (plan.preset, resolve_device(plan.device).type, plan.dtype, plan.stereo, str(plan.decomposition))
+    described_objects = {name: described(given) for name, given in _objects(plan).items()}
+    keys = {}
+    for name, pipe in pipes.items():
+        objects = {key: held for key, held in described_objects.items() if key == name or key not in plan.named}
+        facts = [__version__, common, pipe.meta["settings"], pipe.meta["models"], pipe.meta["banks"]]
+        facts += [pipeline_key([pipe], plan.preset, plan.vocabulary), objects]
+        keys[name] = digest(json.dumps(facts, sort_keys=True, default=str).encode())
+    return keys
 
 
 def _objects(plan: Plan) -> dict[str, Any]:

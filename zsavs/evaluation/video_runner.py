@@ -87,6 +87,7 @@ class VideoRunner(BatchRunner):
         # Items may be listed in another order than their frames have.
         places = {position: number for number, position in enumerate(video.frames)}
         positions = [batch.positions[name] for name, _ in batch.loaded]
+        self.asked.update(positions)
         return {
             key: [answer if isinstance(answer, str) else _frame(answer, places[at]) for at in positions]
             for key, answer in self._answered.items()

@@ -162,6 +162,18 @@ _Refresh = Annotated[
 ]
 
 
+_KeepAnswers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-answers",
+        metavar="",
+        help="keep every answer in the folder of --out: where masks, suites or items change, --refresh scores "
+        "them anew and asks no model",
+        rich_help_panel=options.OUTPUT,
+    ),
+]
+
+
 def evaluate(
     dataset: _Dataset = "folder",
     root: _Root = None,
@@ -189,6 +201,7 @@ def evaluate(
     save_visuals: _Visuals = 0,
     retry_failed: _RetryFailed = False,
     refresh: _Refresh = False,
+    keep_answers: _KeepAnswers = False,
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -205,7 +218,7 @@ def evaluate(
     plan: dict[str, Any] = {"strategies": tuple(names), **asdict(with_settings(models, names, setting))}
     plan |= {"suites": suite and tuple(dict.fromkeys(suite)), "limit": limit, "batch_size": batch_size}
     plan |= {"smooth": smooth, "shard": share, "whole_video": whole_video}
-    again = {"retry_failed": retry_failed, "refresh": refresh}
+    again = {"retry_failed": retry_failed, "refresh": refresh, "keep_answers": keep_answers}
     report = _run(data, plan, not no_ablations, out, visuals=save_visuals, **again)
     _print(report, out, json)
 
