@@ -32,6 +32,8 @@ Scores = NDArray[np.floating[Any]]
 WINDOW_S, HOP_S = 4.0, 1.0
 #: The same where windows are means of frames; they overlap as much.
 _OF_FRAMES_S, _HOP_OF_FRAMES_S = 1.0, 0.25
+#: A stretch of frames is embedded in pieces about as long, so many of them at once, as frames fill memory.
+_PIECE_S, _PIECES_AT_ONCE = 60.0, 8
 #: A pause of less than this, in seconds, is part of a source's sound.
 _PAUSE_S = 1.0
 #: How much of what the largest of independent windows gains by chance is taken off.
@@ -121,14 +123,19 @@ def _by_frames(encoder: AudioFrameEncoder, clips: list[AudioClip]) -> list[Heard
         unite([*times, *((start, start + window.duration_s) for start, window in each)])
         for times, each in zip(active, windows, strict=True)
     ]
+    pieces = [[piece for on, off in each for piece in _cut(on, off, encoder.frame_s)] for each in stretches]
     parts = [
         clip.part(round(on * clip.sample_rate_hz), round(off * clip.sample_rate_hz))
-        for clip, each in zip(clips, stretches, strict=True)
+        for clip, each in zip(clips, pieces, strict=True)
         for on, off in each
     ]
-    rows = iter(encoder.encode_audio_frames(parts))
+    rows = (
+        some.astype(np.float16)
+        for at in range(0, len(parts), _PIECES_AT_ONCE)
+        for some in encoder.encode_audio_frames(parts[at : at + _PIECES_AT_ONCE])
+    )
     heard = []
-    for clip, each, times, spans in zip(clips, windows, active, stretches, strict=True):
+    for clip, each, times, spans in zip(clips, windows, active, pieces, strict=True):
         of_spans = [next(rows) for _ in spans]
         begins = [on + encoder.frame_s * np.arange(len(some)) for some, (on, _) in zip(of_spans, spans, strict=True)]
         frames, frames_s = np.concatenate(of_spans), np.concatenate(begins)
@@ -136,7 +143,7 @@ def _by_frames(encoder: AudioFrameEncoder, clips: list[AudioClip]) -> list[Heard
         # The nearest frames, at least one.
         first = np.searchsorted(frames_s, starts_s - encoder.frame_s / 2)
         last = np.maximum(np.searchsorted(frames_s, starts_s + window_s - encoder.frame_s / 2), first + 1)
-        means = [frames[begin:end].mean(axis=0) for begin, end in zip(first, last, strict=True)]
+        means = [frames[begin:end].mean(axis=0, dtype=np.float32) for begin, end in zip(first, last, strict=True)]
         heard.append(
             Heard(
                 np.asarray(unit(np.stack(means)), np.float32),
@@ -144,10 +151,18 @@ def _by_frames(encoder: AudioFrameEncoder, clips: list[AudioClip]) -> list[Heard
                 window_s,
                 times,
                 len(each) == 1 and each[0][1] is clip,
-                Frames(frozen(frames.astype(np.float16)), frames_s, encoder.frame_s),
+                Frames(frozen(frames), frames_s, encoder.frame_s),
             )
         )
     return heard
+
+
+def _cut(on_s: float, off_s: float, frame_s: float) -> list[tuple[float, float]]:
+    """A stretch in pieces of whole frames, all but the last equally long, so that none is too short to be heard."""
+    count = max(1, round((off_s - on_s) / _PIECE_S))
+    step = math.ceil((off_s - on_s) / count / frame_s) * frame_s
+    starts = [on_s + number * step for number in range(count)]
+    return list(zip(starts, [*starts[1:], off_s], strict=True))
 
 
 def pool(z: Scores) -> NDArray[np.float32]:

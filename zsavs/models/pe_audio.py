@@ -3,7 +3,7 @@ Perception with Large-Scale Multimodal Correspondence Learning", arXiv 2512.1968
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +128,7 @@ class PeAudioFrameEncoder(Adapter):
         Raises:
             AudioError, WeightsError: as :meth:`encode_audio`.
         """
-        return [self.project_audio_tokens(tokens[0]) for tokens in self.encode_audio_tokens(clips)]
+        return self._by_frame(clips, self._frames)
 
     def encode_audio_tokens(self, clips: Sequence[AudioClip]) -> list[NDArray[np.float32]]:
         """What each frame is before the last linear layer: N arrays (1, F, C), as frames have no frequencies.
@@ -136,18 +136,7 @@ class PeAudioFrameEncoder(Adapter):
         Raises:
             AudioError, WeightsError: as :meth:`encode_audio`.
         """
-        starts_s: list[list[float]] = []
-
-        def samples(clip: AudioClip) -> Iterator[torch.Tensor]:
-            starts_s.append([])
-            for start_s, window in stream_windows(clip, self.sample_rate_hz, self.window_s, self.window_s):
-                starts_s[-1].append(start_s)
-                yield self._extract(window)
-
-        by_clip = answers_by_clip(check_clips(clips), samples, self._tokens, self.batch_size)
-        return [
-            frozen(self._in_order(begins, windows)[None]) for begins, windows in zip(starts_s, by_clip, strict=True)
-        ]
+        return [rows[None] for rows in self._by_frame(clips, self._tokens)]
 
     def project_audio_tokens(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring tokens, or means of them, into the embedding space: (N, C) gives (N, D), unit rows."""
@@ -165,6 +154,21 @@ class PeAudioFrameEncoder(Adapter):
         """
         return self._texts(check_phrases(phrases))
 
+    def _by_frame(
+        self, clips: Sequence[AudioClip], compute: Callable[[list[torch.Tensor]], NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """What is computed for each frame of the windows of each clip: N arrays (F, ...), in order of time."""
+        starts_s: list[list[float]] = []
+
+        def samples(clip: AudioClip) -> Iterator[torch.Tensor]:
+            starts_s.append([])
+            for start_s, window in stream_windows(clip, self.sample_rate_hz, self.window_s, self.window_s):
+                starts_s[-1].append(start_s)
+                yield self._extract(window)
+
+        by_clip = answers_by_clip(check_clips(clips), samples, compute, self.batch_size)
+        return [frozen(self._in_order(begins, windows)) for begins, windows in zip(starts_s, by_clip, strict=True)]
+
     def _embed_clips(self, clips: list[AudioClip]) -> list[NDArray[np.float32]]:
         by_clip = answers_by_clip(clips, self._samples, self._means, self.batch_size)
         return [*normalise(np.stack([np.mean(windows, axis=0) for windows in by_clip]))]
@@ -181,9 +185,13 @@ class PeAudioFrameEncoder(Adapter):
 
     def _means(self, samples: list[torch.Tensor]) -> NDArray[np.float32]:
         """(W, D) for W windows of one length: the means of their frames' embeddings."""
+        return np.asarray(self._frames(samples).mean(axis=1))
+
+    def _frames(self, samples: list[torch.Tensor]) -> NDArray[np.float32]:
+        """(W, F, D) for W windows of one length, unit rows."""
         tokens = self._tokens(samples)
         rows = self.project_audio_tokens(tokens.reshape(-1, tokens.shape[-1]))
-        return np.asarray(rows.reshape(*tokens.shape[:2], -1).mean(axis=1))
+        return rows.reshape(*tokens.shape[:2], -1)
 
     def _tokens(self, samples: list[torch.Tensor]) -> NDArray[np.float32]:
         """(W, F, C) for W windows of one length."""
