@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from zsavs.composition import compose
+from zsavs.considered import Considered
 from zsavs.errors import ContractError, InputError
 from zsavs.media.resize import WORKING_PIXELS, shrink
 from zsavs.media.video_file import VideoFrame
@@ -275,6 +275,23 @@ class Pipeline:
             InputError: something that is not an :class:`~zsavs.AVSample`.
             ContractError: a stage breaks its protocol.
         """
+        return [considered.result() for considered in self.consider(samples, ask)]
+
+    def consider(
+        self, samples: Sequence[AVSample], ask: Callable[[Sequence[AVSample]], list[Query]] | None = None
+    ) -> list[Considered]:
+        """All that is considered for each sample: its results by any thresholds, without running a model again.
+
+        Args:
+            samples, ask: as for :meth:`batch`.
+
+        Returns:
+            One for each sample, with the mask logits of all its regions; ``considered.result()`` is what
+            :meth:`batch` gives.
+
+        Raises:
+            InputError, ContractError: as :meth:`batch`.
+        """
         for sample in samples:
             if not isinstance(sample, AVSample):
                 raise InputError(
@@ -287,24 +304,10 @@ class Pipeline:
         verified = _answering("verify", queries, clock.time("verify", self.verifier.verify(work, queries, proposals)))
         logits = clock.time("segment", self.segmenter.segment(work, verified))
         timings = _with_parts(clock.seconds, queries)
-        results = []
-        for sample, query, regions, maps in zip(samples, queries, verified, logits, strict=True):
-            composed = compose(maps, regions, sample.size_hw)
-            results.append(
-                AVSResult(
-                    masks=composed.masks,
-                    boxes_xyxy=composed.boxes_xyxy,
-                    phrases=tuple(query.phrases[source] for source in regions.sources[composed.rows]),
-                    scores=regions.scores[composed.rows],
-                    score_map=composed.score_map,
-                    queries=Query(query.phrases, query.weights, times=query.times),
-                    timings=timings,
-                    meta={"zsavs": __version__, **_files_of(sample), **self.meta, **_noted(query)},
-                    frame=sample.image,
-                    audio=sample.audio,
-                )
-            )
-        return results
+        return [
+            Considered(sample, query, regions, maps, timings, self.meta)
+            for sample, query, regions, maps in zip(samples, queries, verified, logits, strict=True)
+        ]
 
 
 def check_batches(samples: Iterable[Any], batch_size: int) -> None:
@@ -356,16 +359,6 @@ def _answering(stage: str, queries: list[Query], proposals: list[Proposals]) -> 
         if len(found) and found.sources.max() >= len(query):
             raise ContractError(f"{stage}: a region answers row {found.sources.max()} of a query of {len(query)} rows.")
     return proposals
-
-
-def _files_of(sample: AVSample) -> dict[str, str]:
-    """The names of a sample and of its audio file, where it has one, as entries of the result's meta."""
-    return {"sample": sample.name, **({"audio": sample.audio.source} if sample.audio.source else {})}
-
-
-def _noted(query: Query) -> dict[str, Any]:
-    """The query's notes as an entry of the result's meta, where there are any."""
-    return {"notes": dict(query.notes)} if query.notes else {}
 
 
 def _with_parts(seconds: Mapping[str, float], queries: Sequence[Query]) -> dict[str, float]:

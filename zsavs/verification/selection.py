@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zsavs.media.regions import box_iou
 from zsavs.types import Proposals, Query
 
-__all__ = ["TrustGrounder", "select"]
+__all__ = ["TrustGrounder", "one_for_each_object", "select"]
 
 #: Two boxes that overlap this much are the same object, whatever they are called.
 SAME_OBJECT_IOU = 0.8
@@ -49,13 +49,27 @@ def select(query: Query, proposals: Proposals, evidence: NDArray[np.float32], si
         )
         scores = scores * in_boxes
         evidence = (evidence + np.log(np.maximum(in_boxes, _LEAST_PRIOR))).astype(np.float32)
-    selected = evidence >= 0
+    scored = replace(proposals, scores=np.clip(scores, 0, 1).astype(np.float32), evidence=evidence)
+    return replace(scored, selected=one_for_each_object(scored, evidence >= 0))
+
+
+def one_for_each_object(proposals: Proposals, candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of the candidates, without those that are the same object as one with a higher score.
+
+    Args:
+        proposals: R regions with scores.
+        candidates: (R,) bool.
+
+    Returns:
+        (R,) bool.
+    """
+    selected = candidates.copy()
     overlap = box_iou(proposals.boxes_xyxy, proposals.boxes_xyxy)
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-proposals.scores, kind="stable")
     for place, row in enumerate(order):
         rivals = order[:place]
         selected[row] &= not (selected[rivals] & (overlap[row, rivals] > SAME_OBJECT_IOU)).any()
-    return replace(proposals, scores=np.clip(scores, 0, 1).astype(np.float32), evidence=evidence, selected=selected)
+    return selected
 
 
 def _prior_in(prior: NDArray[np.float32], box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> float:
