@@ -13,7 +13,7 @@ from label_inputs import write_pairs
 
 import zsavs
 from zsavs.cli.main import main
-from zsavs.labelling.shards import read_lines
+from zsavs.labelling.shards import read_shard
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "labelling.md").read_text(encoding="utf-8")
 
@@ -47,7 +47,7 @@ def test_the_commands_and_the_code_do_what_they_say(
     assert main(exported[1:]) == 0
     (coco,) = (json.loads(path.read_text()) for path in Path("coco").glob("*.json"))
     assert len(coco["images"]) == 4
-    assert sum(len(row["objects"]) for row in read_lines("labels/answers-00000-of-00001.jsonl")) == 3
+    assert sum(len(row["objects"]) for row in read_shard("labels/answers-00000-of-00001.jsonl")) == 3
     assert len(coco["annotations"]) == 3
 
 
@@ -56,5 +56,5 @@ def test_every_file_and_entry_that_is_written_is_in_the_document(tmp_path: Path)
     for path in (tmp_path / "out").iterdir():
         name = "answers-00000-of-00003.jsonl" if path.name.startswith("answers-") else path.name
         assert f"`{name}" in DOCUMENT or name == "lock", name
-    for row in read_lines(tmp_path / "out" / "answers-00000-of-00001.jsonl"):
+    for row in read_shard(tmp_path / "out" / "answers-00000-of-00001.jsonl"):
         assert all(f"`{name}`" in DOCUMENT for name in row)

@@ -15,7 +15,7 @@ from PIL import Image
 import zsavs
 from zsavs.errors import InputError, MissingExtra, OutputError
 from zsavs.labelling.rows import result_of
-from zsavs.labelling.shards import read_lines
+from zsavs.labelling.shards import read_shard
 from zsavs.testing import toy
 
 #: Of the toy preset, all on a CPU.
@@ -43,11 +43,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def rows(out: Path) -> list[dict[str, Any]]:
-    return [row for shard in sorted(out.glob("answers-*.jsonl")) for row in read_lines(shard)]
+    return [row for shard in sorted(out.glob("answers-*.jsonl")) for row in read_shard(shard)]
 
 
 def failures(out: Path) -> list[dict[str, Any]]:
-    return list(read_lines(out / "failures.jsonl"))
+    return list(read_shard(out / "failures.jsonl"))
 
 
 # ----------------------------------------------------------------------------- what is written
@@ -124,22 +124,36 @@ def test_shards_hold_so_many_rows_and_no_earlier_one_stays(source: Path, tmp_pat
     assert rows(tmp_path / "out") == whole
 
 
-def test_parquet_holds_the_same(source: Path, tmp_path: Path) -> None:
+def test_parquet_holds_the_same_and_is_exported_as_the_same(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
     write_video(source / "red.mp4")
     zsavs.label(source, tmp_path / "out", **TOY)
     lines = rows(tmp_path / "out")
-    zsavs.label(source, tmp_path / "out", form="parquet", **TOY)
-    (path,) = (tmp_path / "out").glob("answers-*")
-    table = pyarrow.parquet.read_table(path).to_pylist()
-    assert len(table) == len(lines) == 5
-    for row, line in zip(table, lines, strict=True):
-        texts = {name: json.loads(row[name]) for name in ("settings", "models", "notes") if row[name] is not None}
-        held = {name: value for name, value in {**row, **texts}.items() if value is not None}
-        assert {name for name in held if held[name] != line.get(name)} <= {"heard"}  # times_s is null where unknown
-        assert held.keys() == line.keys()
+    (exported,) = zsavs.export(tmp_path / "out", "coco", tmp_path / "coco")
+    zsavs.label(source, tmp_path / "out", form="parquet", shard_size=2, **TOY)
+    shards = sorted((tmp_path / "out").glob("answers-*"))
+    assert [shard.suffix for shard in shards] == [".parquet"] * 3
+    assert [row for shard in shards for row in read_shard(shard)] == lines
+    (again,) = zsavs.export(tmp_path / "out", "coco", tmp_path / "again")
+    assert again.read_bytes() == exported.read_bytes()
+    assert len(json.loads(again.read_text())["annotations"]) > 3
+
+
+def test_an_export_finds_the_images_of_a_labelling_from_any_folder(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    zsavs.label("in", "out", **TOY)
+    monkeypatch.chdir("/")
+    zsavs.export(tmp_path / "out", "yolo", tmp_path / "yolo")
+    assert caplog.text == ""
+    for number in range(4):
+        copied = tmp_path / "yolo" / "images" / "train" / f"00{number}.png"
+        assert copied.read_bytes() == (source / f"00{number}.png").read_bytes()
+    (path,) = zsavs.export(tmp_path / "out", "coco", tmp_path / "coco")
+    coco = json.loads(path.read_text())
+    assert coco["info"]["image_folder"] == str(source.resolve())
+    assert [image["file_name"] for image in coco["images"]] == [f"00{number}.png" for number in range(4)]
 
 
 def test_parquet_without_pyarrow_is_an_error_before_the_work(
@@ -149,6 +163,9 @@ def test_parquet_without_pyarrow_is_an_error_before_the_work(
     with pytest.raises(MissingExtra, match=r"pip install 'zsavs\[parquet\]'"):
         zsavs.label(source, tmp_path / "out", form="parquet", **TOY)
     assert not asked
+    (source / "answers-00000-of-00001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(MissingExtra, match="or give JSON Lines"):
+        zsavs.export(source, "coco", tmp_path / "coco")
     (source / "list.parquet").touch()
     with pytest.raises(MissingExtra, match="or give the table as CSV"):
         zsavs.label(source / "list.parquet", tmp_path / "out", **TOY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,20 @@ from zsavs.formats.items import ImageItem, Instance, Item, TrackItem, VideoItem,
 from zsavs.storage import rle
 from zsavs.storage.files import read_text
 from zsavs.storage.packed_maps import MAX_BYTES, UNREADABLE, checked_size
+from zsavs.storage.parquet import read_parquet
 
 __all__ = ["read_folder"]
 
 #: The layout of a result's JSON that is read here.
 _FORMAT = 1
 #: The shards of ``zsavs label``, whose rows may lack the number of the layout.
-_SHARDS = "answers-*.jsonl"
+_SHARDS = ("answers-*.jsonl", "answers-*.parquet")
+#: Beside them; says which folder their files are named from.
+_SETTINGS = "settings.json"
 
 
 def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> list[Item]:
-    """Every result of a folder, by the order of names: of shards, ``*.jsonl``, then of files, ``*.json``.
+    """Every result of a folder, by the order of names: of shards, ``answers-*``, then of files, ``*.json``.
 
     A JSON file that is no result, such as the overview that ``zsavs compare`` writes, is passed over.
 
@@ -35,34 +39,69 @@ def read_folder(folder: str | os.PathLike[str], strategy: str | None = None) -> 
         InputError: there is no such folder, or no result in it, or none of the strategy; or two answers to the same
             files, which would be two truths in one data set.
         ResultFileError: a result is damaged, or of another version.
+        MissingExtra: a shard is Parquet, and pyarrow is not installed.
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise InputError(f"{root}: there is no such folder; give one that zsavs segment, compare or label wrote.")
-    rows = [(where, name, row) for where, name, row in _rows(root) if _is_result(row)]
-    if not rows and any(root.glob("*.parquet")):
-        raise InputError(f"{root}: shards of Parquet are not read; label with JSON Lines, or give single results.")
-    if not rows:
+    known: set[str] = set()
+    answers: dict[Any, tuple[str, str]] = {}
+    names: list[str] = []
+    items: list[Item] = []
+    for where, name, row in _rows(root):
+        if not _is_result(row):
+            continue
+        known.add(own := _strategy(row))
+        if strategy in (None, own):
+            _refuse_two_answers(answers, where, own, row)
+            names.append(name)
+            items.append(_item(where, name, row))
+    if not known:
         raise InputError(f"{root}: holds no result; give a folder that zsavs segment, compare or label wrote.")
-    known = sorted({_strategy(row) for _, _, row in rows})
-    if strategy is not None:
-        rows = [(where, name, row) for where, name, row in rows if _strategy(row) == strategy]
-        if not rows:
-            raise InputError(f"{root}: holds no answer of the strategy {strategy!r}; there are: {', '.join(known)}.")
-    _refuse_two_answers(rows)
-    names = unique_names([name for _, name, _ in rows])
-    return [_item(where, name, row) for (where, _, row), name in zip(rows, names, strict=True)]
+    if not items:
+        raise InputError(
+            f"{root}: holds no answer of the strategy {strategy!r}; there are: {', '.join(sorted(known))}."
+        )
+    return [replace(item, name=name) for item, name in zip(items, unique_names(names), strict=True)]
 
 
 def _rows(root: Path) -> Iterator[tuple[str, str, Any]]:
     """Where each value stands, what it is called, and the value."""
-    for path in sorted(root.glob(_SHARDS)):
-        for number, line in enumerate(_text(path).split("\n"), start=1):
-            if line.strip():
-                row = _parsed(line, where := f"{path}, line {number}")
-                yield where, _name(row, f"{path.stem}-{number}"), row
+    labelled = _labelled_folder(root)
+    for path in sorted(path for shards in _SHARDS for path in root.glob(shards)):
+        for where, number, row in _table(path) if path.suffix == ".parquet" else _lines(path):
+            yield where, _name(row, f"{path.stem}-{number}"), _from_root(row, labelled)
     for path in sorted(root.glob("*.json"), key=lambda path: path.stem):
         yield str(path), path.stem, _parsed(_text(path), str(path))
+
+
+def _labelled_folder(root: Path) -> str:
+    """The folder that the rows of a labelling name their files from; "" where it is not known."""
+    path = root / _SETTINGS
+    told = _parsed(_text(path), str(path)) if path.is_file() else None
+    found = told.get("root") if isinstance(told, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _from_root(row: Any, root: str) -> Any:
+    """A row of a shard with whole paths of its files, that an export finds them from any folder."""
+    if not root or not isinstance(row, dict):
+        return row
+    files = {kind: row[kind] for kind in ("image", "audio", "video") if isinstance(row.get(kind), str)}
+    return {**row, **{kind: os.path.join(root, path) for kind, path in files.items()}}  # noqa: PTH118
+
+
+def _lines(path: Path) -> Iterator[tuple[str, int, Any]]:
+    """Where each value of a shard of JSON Lines stands, its number and the value."""
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if line.strip():
+            yield (where := f"{path}, line {number}"), number, _parsed(line, where)
+
+
+def _table(path: Path) -> Iterator[tuple[str, int, Any]]:
+    """The same of a shard of Parquet."""
+    for number, row in enumerate(read_parquet(path), start=1):
+        yield f"{path}, row {number}", number, row
 
 
 def _text(path: Path) -> str:
@@ -104,21 +143,23 @@ def _text_of(row: Mapping[str, Any], name: str) -> str:
     return ""
 
 
-def _refuse_two_answers(rows: list[tuple[str, str, Any]]) -> None:
-    seen: dict[Any, tuple[str, str]] = {}
-    for where, _, row in rows:
-        seen_in = _text_of(row, "image") or _text_of(row, "video") or _text_of(row, "sample")
-        key = (seen_in, _text_of(row, "audio"), row.get("id"), row.get("start_s"), row.get("end_s"))
-        if not seen_in:
-            continue
-        if key in seen:
-            other, strategy = seen[key]
-            mine = _strategy(row)
-            hint = "take one of them out of the folder"
-            if mine != strategy:
-                hint = f"of {strategy} and of {mine}: choose with --strategy, or strategy= in Python"
-            raise InputError(f"{other} and {where}: two answers to {seen_in}; {hint}.")
-        seen[key] = (where, _strategy(row))
+def _refuse_two_answers(answers: dict[Any, tuple[str, str]], where: str, strategy: str, row: Any) -> None:
+    """Note where the answer to these files is, and whose.
+
+    Raises:
+        InputError: there is one already.
+    """
+    seen_in = _text_of(row, "image") or _text_of(row, "video") or _text_of(row, "sample")
+    if not seen_in:
+        return
+    key = (seen_in, _text_of(row, "audio"), row.get("id"), row.get("start_s"), row.get("end_s"))
+    if key in answers:
+        other, whose = answers[key]
+        hint = "take one of them out of the folder"
+        if strategy != whose:
+            hint = f"of {whose} and of {strategy}: choose with --strategy, or strategy= in Python"
+        raise InputError(f"{other} and {where}: two answers to {seen_in}; {hint}.")
+    answers[key] = (where, strategy)
 
 
 def _item(where: str, name: str, row: Mapping[str, Any]) -> Item:

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from zsavs.errors import MissingExtra
 from zsavs.labelling.labeller import Row
 from zsavs.storage.files import write_atomically
+from zsavs.storage.parquet import import_pyarrow, read_parquet
 
-__all__ = ["import_pyarrow", "write_parquet"]
+__all__ = ["read_rows", "write_parquet"]
 
 #: Columns whose entries differ from job to job: as JSON texts.
 _AS_TEXT = ("settings", "models", "notes")
 
 
-def import_pyarrow() -> Any:
-    """pyarrow, with its Parquet.
+def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """The rows of a file that :func:`write_parquet` has written, as they were.
 
     Raises:
-        MissingExtra: it is not installed.
+        ResultFileError: it cannot be read.
+        MissingExtra: pyarrow is not installed.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("Parquet needs pyarrow; run: pip install 'zsavs[parquet]', or write jsonl.") from error
-    return pyarrow
+    for row in read_parquet(path):
+        yield {**row, **{name: json.loads(row[name]) for name in _AS_TEXT if name in row}}
 
 
 def write_parquet(path: Path, rows: Sequence[Row]) -> None:
@@ -38,7 +36,7 @@ def write_parquet(path: Path, rows: Sequence[Row]) -> None:
         MissingExtra: pyarrow is not installed.
         OutputError: they cannot be written.
     """
-    arrow = import_pyarrow()
+    arrow = import_pyarrow("write jsonl")
     texts = [{name: json.dumps(row[name]) for name in _AS_TEXT if name in row} for row in rows]
     table = arrow.Table.from_pylist(
         [{**row, **text} for row, text in zip(rows, texts, strict=True)], schema=_schema(arrow)

@@ -12,8 +12,9 @@ from typing import BinaryIO
 from zsavs.errors import InputError
 from zsavs.labelling.labeller import Row
 from zsavs.storage.files import write_atomically
+from zsavs.storage.parquet import import_pyarrow
 
-__all__ = ["FORMATS", "check_format", "read_lines", "write_lines", "write_shards"]
+__all__ = ["FORMATS", "check_format", "read_shard", "write_lines", "write_shards"]
 
 FORMATS = ("jsonl", "parquet")
 
@@ -28,9 +29,7 @@ def check_format(form: str) -> None:
     if form not in FORMATS:
         raise InputError(f"format: expected {' or '.join(FORMATS)}, got {form!r}.")
     if form == "parquet":
-        from zsavs.labelling.parquet import import_pyarrow
-
-        import_pyarrow()
+        import_pyarrow("write jsonl")
 
 
 def write_shards(folder: Path, rows: Iterable[Row], count: int, size: int, form: str = "jsonl") -> list[Path]:
@@ -80,8 +79,20 @@ def write_lines(path: Path, rows: Iterable[Row]) -> None:
     write_atomically(path, write)
 
 
-def read_lines(path: str | os.PathLike[str]) -> Iterator[Row]:
-    """The rows of a file of JSON Lines that a job has written."""
-    with Path(path).open("rb") as file:
+def read_shard(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """The rows of a file that a job has written, JSON Lines or Parquet by its ending, a few at a time.
+
+    Raises:
+        OSError: it cannot be read.
+        ResultFileError: it is no Parquet.
+        MissingExtra: Parquet, and pyarrow is not installed.
+    """
+    path = Path(path)
+    if path.suffix == ".parquet":
+        from zsavs.labelling.parquet import read_rows
+
+        yield from read_rows(path)
+        return
+    with path.open("rb") as file:
         for line in file:
             yield json.loads(line)
