@@ -20,6 +20,7 @@ from zsavs.models.batching import in_batches, in_threads, inference
 from zsavs.models.checkpoints import TOKENIZER_FILES, card_for, needing
 from zsavs.models.device_copies import copy_to_device
 from zsavs.models.inputs import check_counts, check_images, check_phrases
+from zsavs.models.open_clip_text import embed_tokens
 from zsavs.models.open_clip_tokens import Tower, squeezed, tower
 from zsavs.models.outputs import finite, unit_rows
 from zsavs.models.runtime import resolve_device, resolve_dtype
@@ -309,7 +310,7 @@ class OpenClipEncoder(Adapter):
     def _embed_texts(self, phrases: list[str]) -> NDArray[np.float32]:
         tokens = self.tokenizer(phrases)
         with inference(self._name):
-            return unit_rows(self.model.encode_text(copy_to_device(tokens, self.device), normalize=False), self._name)
+            return unit_rows(embed_tokens(self.model, tokens, self.device), self._name)
 
 
 def _middle(image: NDArray[np.uint8], aspect: int) -> NDArray[np.uint8]:
