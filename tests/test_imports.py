@@ -179,6 +179,7 @@ _SHARED += (
     "inputs",
     "label_space",
     "mask_logits",
+    "model_time",
     "native.clap",
     "native.families",
     "native.grounding_dino",

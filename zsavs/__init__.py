@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from zsavs.version import __version__
 
 if TYPE_CHECKING:
-    from zsavs.build import build_pipeline, compare, segment
+    from zsavs.build import build_pipeline, compare, profile, segment
     from zsavs.errors import ZsavsError
     from zsavs.formats.coco import to_coco
     from zsavs.formats.export import export
@@ -45,6 +45,7 @@ __all__ = [
     "export",
     "label",
     "list_components",
+    "profile",
     "segment",
     "to_coco",
 ]
@@ -63,6 +64,7 @@ _HOMES = {
     "export": "formats.export",
     "label": "labelling",
     "list_components": "registry",
+    "profile": "build",
     "segment": "build",
     "to_coco": "formats.coco",
 }

@@ -8,6 +8,7 @@
 - :mod:`~zsavs.build.pipeline_key`: what pipelines' answers depend on: code, data, weights, preset and labels.
 - :mod:`~zsavs.build.comparison`: several strategies over the same samples.
 - :mod:`~zsavs.build.one_call`: one call from files to a result.
+- :mod:`~zsavs.build.profiling`: where the time of an answer goes.
 - :mod:`~zsavs.build.availability`: which checkpoints a preset needs, which are here, which strategies it has parts for.
 - :mod:`~zsavs.build.self_check`: whether the checkpoints that are here do what models do.
 - :mod:`~zsavs.build.known_cards`: every weight card that there is, by any way to write its name.
@@ -19,10 +20,12 @@ from zsavs.build.one_call import segment
 from zsavs.build.parts import build_encoders, build_parts
 from zsavs.build.pipeline_key import NESTED, described, pipeline_key
 from zsavs.build.pipelines import build_pipeline
+from zsavs.build.profiling import Profile, profile
 from zsavs.build.settable import described_components, settable, settings_for, used_roles
 
 __all__ = [
     "NESTED",
+    "Profile",
     "build_encoders",
     "build_parts",
     "build_pipeline",
@@ -34,6 +37,7 @@ __all__ = [
     "missing_weights",
     "pipeline_key",
     "preset_cards",
+    "profile",
     "segment",
     "settable",
     "settings_for",

@@ -22,6 +22,7 @@ from zsavs.cli.commands.export import export
 from zsavs.cli.commands.label import label
 from zsavs.cli.commands.list import list_names
 from zsavs.cli.commands.merge import merge
+from zsavs.cli.commands.profile import profile
 from zsavs.cli.commands.segment import segment
 from zsavs.cli.commands.verify import verify
 from zsavs.version import __version__
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "list": (list_names, _SETUP, "zsavs list preset"),
     "download": (download, _SETUP, "zsavs download base --dry-run"),
     "doctor": (doctor, _SETUP, "zsavs doctor --deep --preset nano"),
+    "profile": (profile, _SETUP, "zsavs profile dog.jpg bark.wav --preset base"),
     "verify": (verify, _SETUP, "zsavs verify pocket --out verified.md"),
 }
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

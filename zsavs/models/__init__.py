@@ -12,6 +12,7 @@ What adapters share:
 - :mod:`~zsavs.models.native`: single files as their authors publish them, for the classes of transformers.
 - :mod:`~zsavs.models.inputs`: checks of phrases, audio clips, images and settings.
 - :mod:`~zsavs.models.batching`: many items through a model in batches that fit.
+- :mod:`~zsavs.models.model_time`: the time that is spent inside the models.
 - :mod:`~zsavs.models.device_copies`: tensors to a device and back.
 - :mod:`~zsavs.models.outputs`: what a model returned, without NaN and as unit rows.
 - :mod:`~zsavs.models.text_memo`: text embeddings computed once for each phrase.
@@ -40,6 +41,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.open_clip`: CLIP and its relatives, images and text.
 - :mod:`~zsavs.models.open_clip_files`: the files that describe an open_clip model.
 - :mod:`~zsavs.models.open_clip_architecture`: which model a file of open_clip's weights alone is of.
+- :mod:`~zsavs.models.open_clip_text`: its text tower, without padding.
 - :mod:`~zsavs.models.open_clip_tokens`: the features that an open_clip model's embedding is pooled from.
 - :mod:`~zsavs.models.imagebind`: ImageBind, a joint space.
 - :mod:`~zsavs.models.pe_av`: PE-AV, a joint space.

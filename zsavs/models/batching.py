@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TypeVar
 
 from zsavs.errors import InputError, OutOfMemory
+from zsavs.models.model_time import model_call
 from zsavs.models.runtime import ran_out_of_memory
 
 __all__ = ["batches", "in_batches", "in_threads", "inference", "within_memory"]
@@ -90,7 +91,7 @@ def inference(model: str) -> Iterator[None]:
     """
     import torch
 
-    with torch.inference_mode(), within_memory(model):
+    with model_call(model), torch.inference_mode(), within_memory(model):
         yield
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsavs.errors import MissingExtra, WeightsError, first_line
+from zsavs.models.model_time import model_call
 
 __all__ = ["Network", "litert_network", "onnx_network"]
 
@@ -48,7 +49,8 @@ def onnx_network(path: Path) -> Network:
 
     def run(batch: NDArray[Any]) -> NDArray[Any]:
         try:
-            return np.asarray(session.run([answer], {given.name: batch})[0])
+            with model_call(path.name):
+                return np.asarray(session.run([answer], {given.name: batch})[0])
         except Exception as error:
             raise _wrong_input(path, batch, error) from error
 
@@ -78,8 +80,9 @@ def litert_network(path: Path) -> Network:
     def run(batch: NDArray[Any]) -> NDArray[Any]:
         with one_at_a_time:
             try:
-                interpreter.set_tensor(given["index"], batch)
-                interpreter.invoke()
+                with model_call(path.name):
+                    interpreter.set_tensor(given["index"], batch)
+                    interpreter.invoke()
             except Exception as error:
                 raise _wrong_input(path, batch, error) from error
             return np.array(interpreter.get_tensor(answer["index"]))

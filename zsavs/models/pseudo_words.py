@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zsavs.errors import InputError
 from zsavs.models.batching import within_memory
+from zsavs.models.model_time import model_call
 from zsavs.models.outputs import unit_rows
 from zsavs.protocols import Pull
 
@@ -88,12 +89,12 @@ def differentiably(
     import torch
     from torch.nn import functional
 
-    with _gradients(), within_memory(model):
+    with model_call(model), _gradients(), within_memory(model):
         given = torch.tensor(np.asarray(vectors, np.float32), device=device).requires_grad_()
         rows = functional.normalize(encode(given.to(dtype)).float(), dim=-1)
 
     def pull(gradient: NDArray[np.floating]) -> NDArray[np.float32]:
-        with _gradients(), within_memory(model):
+        with model_call(model), _gradients(), within_memory(model):
             # A copy, as a gradient may be a read-only view.
             from_above = torch.tensor(np.array(gradient, np.float32), device=device)
             (back,) = torch.autograd.grad(rows, given, from_above)

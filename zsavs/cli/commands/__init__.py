@@ -11,5 +11,6 @@
 - :mod:`~zsavs.cli.commands.list`: every name.
 - :mod:`~zsavs.cli.commands.download`: the weights of a preset.
 - :mod:`~zsavs.cli.commands.doctor`: the installation.
+- :mod:`~zsavs.cli.commands.profile`: where the time of an answer goes.
 - :mod:`~zsavs.cli.commands.verify`: whether a preset's models answer right where the answer is known.
 """

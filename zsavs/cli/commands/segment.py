@@ -13,9 +13,9 @@ from zsavs.cli.pairs import answer_pairs, name_pairs, print_answers, read_pairs
 from zsavs.cli.videos import VideoOptions, answer_video, check_video, describe_video, looks_like_video
 from zsavs.presets import find_preset
 
-__all__ = ["segment"]
+__all__ = ["OneStrategy", "segment"]
 
-_Strategy = Annotated[
+OneStrategy = Annotated[
     str | None,
     typer.Option(
         "--strategy",
@@ -109,7 +109,7 @@ def segment(
     audio: options.Audio = None,
     img_path: options.ImagePath = None,
     wav_path: options.AudioPath = None,
-    strategy: _Strategy = None,
+    strategy: OneStrategy = None,
     decomposition: options.Decomposition = None,
     stereo: options.Stereo = False,
     setting: options.Settings = None,
