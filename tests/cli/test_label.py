@@ -94,5 +94,5 @@ def test_settings_and_parts_reach_the_strategies(
 
 
 def test_another_engine_is_refused(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["label", str(source), "--out", str(tmp_path / "out"), "--preset", "toy", "--engine", "ray"]) == 1
-    assert "engine: there is 'local', got 'ray'" in capsys.readouterr().err
+    assert main(["label", str(source), "--out", str(tmp_path / "out"), "--preset", "toy", "--engine", "spark"]) == 1
+    assert "engine: there is 'local' and 'ray', got 'spark'" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from PIL import Image
 from zsavs.media.video_writer import VideoWriter
 from zsavs.testing import toy
 
-__all__ = ["write_pair", "write_pairs", "write_video"]
+__all__ = ["files_of", "write_pair", "write_pairs", "write_video"]
 
 #: What is visible, and what sounds: one thing, two, one off screen, nothing.
 _SCENES = (("red",), ("red", "blue"), ("green",), ())
@@ -43,3 +43,9 @@ def write_video(path: Path) -> Path:
             video.write(sample.image, number / 4)
     sound.unlink()
     return path
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    """What a job consists of, but how long it took."""
+    files = [path for path in out.rglob("*") if path.is_file() and path.name not in ("report.json", "lock")]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}

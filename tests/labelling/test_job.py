@@ -277,7 +277,7 @@ def test_a_damaged_part_is_done_again(source: Path, tmp_path: Path, caplog: pyte
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"engine": "ray"}, "engine: there is 'local', got 'ray'"),
+        ({"engine": "spark"}, "engine: there is 'local' and 'ray', got 'spark'"),
         ({"strategies": "fused"}, "takes a list of strategies"),
         ({"form": "csv"}, "format: expected jsonl or parquet"),
         ({"previews": -1}, "previews"),

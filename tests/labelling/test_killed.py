@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from label_inputs import write_pairs, write_video
+from label_inputs import files_of, write_pairs, write_video
 from warm_process import run_warm
 
 import zsavs
@@ -57,12 +57,6 @@ while killed < int(kills):
     killed += 1
 print(killed)
 """
-
-
-def files_of(out: Path) -> dict[str, bytes]:
-    """What a job consists of, but how long it took."""
-    files = [path for path in out.rglob("*") if path.is_file() and path.name not in ("report.json", "lock")]
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize(

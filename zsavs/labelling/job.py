@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +13,11 @@ from typing import Any
 
 from zsavs.build import NESTED, first_preset_here
 from zsavs.errors import InputError, OutputError, ResultFileError
+from zsavs.labelling.engine import Engine, check_engine, open_engine
 from zsavs.labelling.inputs import read_inputs
 from zsavs.labelling.items import Inputs, Item
-from zsavs.labelling.labeller import Labeller, Row
-from zsavs.labelling.local import run_local
+from zsavs.labelling.labeller import Row
+from zsavs.labelling.memory import Memory
 from zsavs.labelling.parts import Parts
 from zsavs.labelling.previews import sample_of, write_previews
 from zsavs.labelling.shards import check_format, write_lines, write_shards
@@ -29,12 +28,9 @@ from zsavs.storage.folder_lock import lock_folder
 from zsavs.storage.run_key import differences, listed
 from zsavs.storage.source_code import digest
 
-__all__ = ["ENGINES", "LabelReport", "label"]
+__all__ = ["LabelReport", "label"]
 
 log = logging.getLogger(__name__)
-
-#: What carries the work; each takes a labeller and chunks of items, and gives chunks with their rows, in any order.
-ENGINES = {"local": run_local}
 
 #: The settings that are mappings, compared entry by entry.
 _NESTED = (*NESTED, "models", "banks")
@@ -50,7 +46,8 @@ class LabelReport:
         refused: rows and files of the input that are no item; they stand with the failed ones in ``failures.jsonl``.
         computed_now: items that this call asked about; the others were known.
         seconds, items_per_s: of what was computed now, models loaded.
-        peak_memory_mb: the most memory that the process has had; of the GPU, what torch has allocated, or None.
+        peak_memory_mb, peak_gpu_memory_mb: the most memory that a process with models has had; of its GPU, what torch
+            has allocated, or None.
     """
 
     items: int
@@ -72,6 +69,8 @@ def label(
     preset: str | None = None,
     engine: str = "local",
     *,
+    workers: int | None = None,
+    worker_cpus: int | None = None,
     device: str = "auto",
     dtype: str = "auto",
     vocabulary: str | os.PathLike[str] | Sequence[str] | None = None,
@@ -101,7 +100,10 @@ def label(
             ``parts/``, by which a job goes on.
         strategies: names; the preset's own if left out.
         preset: the best one on this machine if left out.
-        engine: what carries the work; "local" is this process.
+        engine: what carries the work: "local", this process; or "ray", actors on a Ray cluster, with the same answers.
+        workers: of ray, actors at the most; as many as there is room for if left out.
+        worker_cpus: of ray, CPUs of an actor and its reader where it has no GPU; 4 if left out, or all of a smaller
+            node.
         device, dtype, vocabulary, bank, decomposition, stereo: as for :func:`zsavs.build_pipeline`.
         batch_size: items, or frames of a video, that go through the models together.
         fps: frames of a video that are looked at in a second, 8 if left out.
@@ -115,13 +117,12 @@ def label(
 
     Raises:
         InputError: nothing to label, or an argument that cannot be used.
-        MissingExtra: Parquet, and pyarrow is not installed.
+        MissingExtra: Parquet, and pyarrow is not installed; or ray, and Ray is not.
         UnknownName, MissingWeights: as :func:`zsavs.build_pipeline`.
         OutputError: the folder cannot be written, another process writes to it, or it holds something else; a job with
-            other settings is refused with the difference.
+            other settings is refused with the difference. Or the Ray cluster cannot do the work.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine: there is {' and '.join(map(repr, ENGINES))}, got {engine!r}.")
+    check_engine(engine, workers, worker_cpus)
     if isinstance(strategies, str):
         raise InputError(f"label takes a list of strategies, got the one name {strategies!r}; use [{strategies!r}].")
     for name, number in (("previews", previews), ("shard_size", shard_size)):
@@ -132,39 +133,37 @@ def label(
     inputs = read_inputs(source, out)
     preset = preset or first_preset_here(device=device)
     models = {"device": device, "dtype": dtype, "vocabulary": _path(vocabulary), "bank": _path(bank)}
-    labeller = Labeller(
-        _plain(
-            {
-                "strategies": list(dict.fromkeys(strategies or [find_preset(preset).strategy])),
-                "preset": preset,
-                "models": {**models, "decomposition": decomposition, "stereo": stereo},
-                "settings": settings,
-                "batch_size": batch_size,
-                "fps": fps,
-            }
-        )
+    asked = _plain(
+        {
+            "strategies": list(dict.fromkeys(strategies or [find_preset(preset).strategy])),
+            "preset": preset,
+            "models": {**models, "decomposition": decomposition, "stereo": stereo},
+            "settings": settings,
+            "batch_size": batch_size,
+            "fps": fps,
+        }
     )
     folder = Path(out)
-    with _own_folder(folder):
+    with _own_folder(folder), open_engine(engine, asked, workers, worker_cpus) as carrier:
         remove_unfinished(folder)
-        job_key = {"root": str(inputs.root.resolve()), **labeller.key()}
+        job_key = {"root": str(inputs.root.resolve()), **carrier.key()}
         parts = Parts(folder / "parts")
         _check_settings(folder / _SETTINGS, job_key, parts, refresh)
         if retry_failed:
             parts.drop_where(lambda rows: any(row["status"] == "failed" for row in rows))
         of_job = digest(json.dumps(job_key, sort_keys=True).encode())
         keys = {item.id: item.key(of_job) for item in inputs.items}
-        computed, seconds = _compute(inputs.items, keys, of_job, labeller, parts, engine, batch_size, progress)
-        return _finish(folder, inputs, keys, parts, previews, shard_size, form, computed, seconds)
+        computed, seconds = _compute(inputs.items, keys, of_job, carrier, parts, batch_size, progress)
+        memory = carrier.memory()
+        return _finish(folder, inputs, keys, parts, previews, shard_size, form, computed, seconds, memory)
 
 
 def _compute(
     items: Sequence[Item],
     keys: dict[str, str],
     of_job: str,
-    labeller: Labeller,
+    carrier: Engine,
     parts: Parts,
-    engine: str,
     batch_size: int,
     progress: Callable[[int, int], Any] | None,
 ) -> tuple[int, float]:
@@ -176,7 +175,7 @@ def _compute(
     # By the place of all items, known or not, so that a job that was stopped has the chunks of one that was not.
     chunks = (items[first : first + batch_size] for first in range(0, len(items), batch_size))
     pending = ([item for item in chunk if keys[item.id] not in parts.known] for chunk in chunks)
-    for chunk, rows in ENGINES[engine](labeller, filter(None, pending)):
+    for chunk, rows in carrier.run([chunk for chunk in pending if chunk]):
         rows = [_unless_changed(item, own, keys[item.id], of_job) for item, own in zip(chunk, rows, strict=True)]
         parts.add([(keys[item.id], own) for item, own in zip(chunk, rows, strict=True)])
         done += len(chunk)
@@ -202,6 +201,7 @@ def _finish(
     form: str,
     computed: int,
     seconds: float,
+    memory: Memory,
 ) -> LabelReport:
     """Write what a finished job consists of."""
     counts = {"done": 0, "empty": 0, "failed": 0}
@@ -229,23 +229,12 @@ def _finish(
         computed_now=computed,
         seconds=round(seconds, 3),
         items_per_s=round(computed / seconds, 3) if computed else None,
-        peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if _MAC else 1e3), 1),
-        peak_gpu_memory_mb=_gpu_memory_mb(),
+        peak_memory_mb=memory.process_mb,
+        peak_gpu_memory_mb=memory.gpu_mb,
     )
     text = json.dumps(asdict(report), indent=2).encode()
     write_atomically(folder / _REPORT, lambda file: file.write(text))
     return report
-
-
-#: There the system tells memory in bytes, elsewhere in kilobytes.
-_MAC = sys.platform == "darwin"
-
-
-def _gpu_memory_mb() -> float | None:
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return None
-    return round(float(torch.cuda.max_memory_allocated()) / 1e6, 1)
 
 
 def _own_folder(folder: Path) -> Any:

@@ -11,15 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from zsavs.build import build_pipeline, pipeline_key, settings_for
-from zsavs.errors import InputError, reason
+from zsavs.errors import reason
 from zsavs.labelling.items import Item
-from zsavs.media.audio_clip import excerpt
-from zsavs.media.audio_file import load_audio
-from zsavs.media.image_file import load_image
+from zsavs.labelling.read import ReadItem
 from zsavs.models.runtime import resolve_device
 from zsavs.pipeline import Pipeline
-from zsavs.storage.isolation import answered, read_in_batches
-from zsavs.types import AVSample
+from zsavs.storage.isolation import answered
 from zsavs.version import __version__
 
 __all__ = ["Labeller", "Row"]
@@ -78,17 +75,11 @@ class Labeller:
         told = {name: pipe.meta[kind] for name, pipe in self.pipelines.items()}
         return {f"{name}.{role}": value for name, own in told.items() for role, value in own.items()}
 
-    def __call__(self, items: Sequence[Item]) -> list[list[Row]]:
-        """For each item the row of each strategy; an item that cannot be read or answered has rows that say why."""
-        rows: dict[int, list[Row]] = {place: [] for place in range(len(items))}
-        images = [place for place, item in enumerate(items) if not item.video]
-        unread: dict[int, str] = {}
-
-        def note(place: int, error: Exception) -> None:
-            unread[images[place]] = reason(error)
-
-        batches = read_in_batches([items[place] for place in images], len(items) or 1, _sample, note)
-        batch = [(images[place], sample) for found in batches for place, sample in found]
+    def __call__(self, items: Sequence[ReadItem]) -> list[list[Row]]:
+        """For each item the row of each strategy; an item that could not be read or answered has rows that say why."""
+        rows: list[list[Row]] = [[] for _ in items]
+        unread = {place: read.unread for place, read in enumerate(items) if read.unread}
+        batch = [(place, read.sample) for place, read in enumerate(items) if read.sample is not None]
         for name, pipe in self.pipelines.items():
             failed = dict(unread)
 
@@ -96,35 +87,19 @@ class Labeller:
                 failed[place] = reason(error)
 
             found: dict[int, Any] = dict(answered(batch, pipe.batch, fail)) if batch else {}
-            for place, item in enumerate(items):
+            for place, item in enumerate(read.item for read in items):
                 try:
                     result = self._video(pipe, item) if item.video else found.get(place)
                     answer = _failed(failed[place]) if place in failed else _answer(result, item)
                 except Exception as error:
                     answer = _failed(reason(error))
                 rows[place].append({"id": item.id, "strategy": name, **item.named, **answer})
-        return [rows[place] for place in range(len(items))]
+        return rows
 
     def _video(self, pipe: Pipeline, item: Item) -> Any:
         audio = item.path("audio") if item.audio else None
         part = {"start_s": item.start_s, "end_s": item.end_s, "batch_size": self._settings["batch_size"]}
         return pipe.video(item.path("video"), audio, fps=self._settings["fps"], **part)
-
-
-def _sample(item: Item) -> AVSample:
-    """The image and the audio of an item, of which its part alone.
-
-    Raises:
-        ImageError, AudioError: a file cannot be read.
-        InputError: the part begins after the audio has ended.
-    """
-    image, clip = load_image(item.path("image")), load_audio(item.path("audio"))
-    if item.start_s >= clip.duration_s:
-        raise InputError(
-            f"{item.audio}: begins to be heard at {item.start_s:g} s, and is {clip.duration_s:.2f} s long."
-        )
-    length_s = min(item.end_s, clip.duration_s) - item.start_s
-    return AVSample(image, excerpt(clip, item.start_s, length_s, length_s), item.id)
 
 
 def _failed(why: str) -> Row:

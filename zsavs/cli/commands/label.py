@@ -69,7 +69,29 @@ _Engine = Annotated[
         "--engine",
         metavar="NAME",
         parser=parsing.text,
-        help="what carries the work: local, which is this process",
+        autocompletion=lambda: ["local", "ray"],
+        help="what carries the work: local, which is this process; or ray, several GPUs or machines",
+        rich_help_panel=options.MODELS,
+    ),
+]
+_Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        parser=parsing.positive,
+        help="of ray: actors at the most, each with the models; if left out, one for each GPU, or as many as the CPUs "
+        "allow",
+        rich_help_panel=options.MODELS,
+    ),
+]
+_WorkerCpus = Annotated[
+    int | None,
+    typer.Option(
+        "--worker-cpus",
+        metavar="N",
+        parser=parsing.positive,
+        help="of ray: CPUs of an actor and its reader; 4 if left out, or all of a smaller machine",
         rich_help_panel=options.MODELS,
     ),
 ]
@@ -155,6 +177,8 @@ def label(
     bank: options.Bank = None,
     batch_size: _BatchSize = 8,
     engine: _Engine = "local",
+    workers: _Workers = None,
+    worker_cpus: _WorkerCpus = None,
     previews: _Previews = 12,
     shard_size: _ShardSize = 1000,
     form: _Format = "jsonl",
@@ -180,6 +204,7 @@ def label(
     given = {**chosen.pop("settings"), **chosen.pop("parts"), **chosen}
     given |= {"batch_size": batch_size, "fps": fps, "previews": previews, "shard_size": shard_size, "form": form}
     given |= {"retry_failed": retry_failed, "refresh": refresh, "engine": engine}
+    given |= {"workers": workers, "worker_cpus": worker_cpus}
     with console.progress("labelling", len(inputs.items), rate="items") as bar:
         report = run(source, out, names, progress=bar.report, **given)
     if json:
