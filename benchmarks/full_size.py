@@ -119,8 +119,7 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
         whole(bert_tokenizer(), blip.config.text_config.vocab_size),
     )
     ast = transformers.ASTForAudioClassification(transformers.ASTConfig(id2label=dict(enumerate(AUDIOSET))))
-    sam2 = transformers.Sam2Model(transformers.Sam2Config(**size["sam2"]))
-    for model in (clip, blip, ast, sam2):
+    for model in (clip, blip, ast):
         model.to(dtype)
     return {
         "audio_text": build_clap(preset, device, dtype),
@@ -130,7 +129,7 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
         "captioner": BlipCaptioner(blip, blip_processor, card=tiny_card("blip", 0), **rest),
         "audio_tagger": AstTagger(ast, transformers.ASTFeatureExtractor(), card=tiny_card("ast", 0), **rest),
         "grounder": GROUNDERS[plan_for(preset, device).parts["grounder"].name](preset, device),
-        "segmenter": Sam2Segmenter(sam2, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), **rest),
+        "segmenter": build_sam2(preset, device, dtype),
     }
 
 
@@ -145,6 +144,12 @@ def build_clap(preset: str = "base", device: str = "cpu", dtype: torch.dtype = t
         card=tiny_card("clap", 0),
         device=device,
     )
+
+
+def build_sam2(preset: str = "base", device: str = "cpu", dtype: torch.dtype = torch.float32) -> Sam2Segmenter:
+    """A preset's SAM 2 at full size."""
+    model = transformers.Sam2Model(transformers.Sam2Config(**SIZES[preset]["sam2"])).to(dtype)
+    return Sam2Segmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), device=device)
 
 
 def build_grounding_dino(preset: str, device: str = "cpu", **settings: Any) -> GroundingDinoGrounder:
