@@ -167,3 +167,27 @@ def test_the_version_is_known_without_the_libraries_that_read_arguments() -> Non
     )
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert not loaded & {"typer", "rich", "argparse", "numpy", "torch"}
+
+
+def test_what_is_registered_for_the_end_is_done_and_the_exit_code_is_kept(tmp_path: Path) -> None:
+    """The process ends without taking its objects apart; threads, files and registered functions are waited for."""
+    late, kept = tmp_path / "late", tmp_path / "kept"
+    code = f"""
+import atexit, sys, tempfile, threading, time
+from pathlib import Path
+folder = tempfile.TemporaryDirectory()
+Path({str(kept)!r}).write_text(folder.name)
+atexit.register(lambda: print("registered"))
+threading.Thread(target=lambda: (time.sleep(0.3), Path({str(late)!r}).write_text("written"))).start()
+sys.argv = ["zsavs", *sys.argv[1:]]
+from zsavs.cli.main import entry
+entry()
+"""
+    for words, expected in ((["--version"], 0), (["list", "no-such-kind"], 2)):
+        late.unlink(missing_ok=True)
+        run = [sys.executable, "-c", code, *words]
+        done = subprocess.run(run, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+        assert done.returncode == expected, done.stderr
+        assert done.stdout.endswith("registered\n")
+        assert late.read_text() == "written"
+        assert not Path(kept.read_text()).exists(), "a temporary folder is removed at the end"

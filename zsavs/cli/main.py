@@ -6,12 +6,17 @@ Answers go to stdout, progress and warnings to stderr. Nothing heavy is imported
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import gc
 import logging
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from zsavs.cli import console
 from zsavs.errors import UnknownName, ZsavsError
@@ -31,7 +36,23 @@ def entry() -> None:
     more rarely.
     """
     gc.set_threshold(100_000)
-    sys.exit(main(sys.argv[1:]))
+    _leave(main(sys.argv[1:]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process when all that is registered for its end is done, and take nothing else apart.
+
+    Python would look for garbage among all objects of torch and of the models before it gives up their memory, which
+    the system takes back anyway: a sixth of the processor time of a short command.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as Python itself does
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # main() has told of what cannot be written
+            if stream is not None:
+                stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str]) -> int:
