@@ -1,36 +1,48 @@
 """Train the nano joint encoder: images, audio and text in one space, by ImageBind's architecture.
 
     python -m tools.nano.joint --work DIR --out FOLDER --owlv2 FOLDER
+    python -m tools.nano.joint --work DIR --out FOLDER --begin JOINT --detector FOLDER
 
 Text binds the space: images are compared with the names of things, and audio with the same names, both with the
 pairwise sigmoid loss of SigLIP. No image is ever trained with its audio. Inputs are crops, whole images, and images
-in which all but one thing is blurred, as the joint strategies embed regions. The vision transformer begins as that of
-the nano OWLv2, with patches as large in the image, and its patches are told what they show, as for the nano BLIP.
+in which all but one thing is blurred, as the joint strategies embed regions, a third of them in shades of another hue.
+With a detector, half of the crops are around what it takes for things, as for the nano CLIP. A third of the clips are
+mixed with others anew, and all three excerpts that ImageBind takes of a clip are embedded as one, as they are later.
+The vision transformer begins as that of the nano OWLv2, with patches as large in the image; its patches are told what
+they show, as for the nano BLIP, and those of a spectrogram what sounds, as for the nano tagger.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy, interpolate, logsigmoid, normalize
+from PIL import Image
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, interpolate, logsigmoid, normalize
 from transformers import Owlv2ForObjectDetection
 
-from tools.nano.clip import crop_box
-from tools.nano.pools import LABELS, ImagePool, SoundPool, patch_owners
+from tools.nano.clip import crop_box, detected, detected_box
+from tools.nano.pools import LABELS, ImagePool, SoundPool, painted, patch_owners
 from tools.nano.texts import random_texts
 from tools.nano.training import finish, fit, recipe
 from tools.orchestra.audio import RATE_HZ
-from zsavs.media.regions import highlight
+from zsavs.media.regions import highlight, touched_pixels
 from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
 
 __all__ = ["CONFIG"]
 
-_VIEWS, _SOUNDS = 20, 24
+_VIEWS, _SOUNDS = 20, 12
+_EXCERPTS = 3  # that ImageBind takes of a clip
+_MIXED = 0.35
+_NATS = 9.138  # of a standardised spectrogram's unit
+_WHOLE, _CROPPED = 0.2, 0.85  # of the views up to so many are whole images, up to so many show little but a box
 _PATCH = 28  # as large in ImageBind's 224 pixels as 16 in OWLv2's 128
 
 CONFIG = ImageBindConfig(
@@ -78,56 +90,107 @@ def begin_as(model: ImageBind, owlv2: Owlv2ForObjectDetection) -> None:
 
 
 def mels(pool: SoundPool, kept: Path) -> NDArray[np.float16]:
-    """ImageBind's features of one of the three clips of every audio file, (N, bands, frames); computed once."""
+    """ImageBind's features of the excerpts of every audio file, (N, excerpts, bands, frames); computed once."""
 
-    def of(wave: NDArray[np.float32], row: int) -> torch.Tensor:
-        clips = preprocess_audio(wave[None], RATE_HZ)
-        return clips[row % len(clips), 0]
+    def of(wave: NDArray[np.float32], _: int) -> torch.Tensor:
+        return preprocess_audio(wave[None], RATE_HZ, clips=_EXCERPTS)[:, 0]
 
     return pool.features(kept, of)
 
 
-class _Task(torch.nn.Module):
-    """The encoder with its auxiliary layer; batches of images and audio with their names; the loss on them."""
+def mixed(one: NDArray[np.float32], other: NDArray[np.float32], decibels: float) -> NDArray[np.float32]:
+    """Standardised log energies of two sounds at once, of the shape of both.
 
-    def __init__(self, model: ImageBind, images: ImagePool, sounds: SoundPool, heard: NDArray[np.float16]) -> None:
+    Args:
+        decibels: how much louder the second one is than the first.
+    """
+    loudness = [np.log(np.exp(part * _NATS).mean()) for part in (one, other)]
+    level = loudness[0] - loudness[1] + decibels / 10 * np.log(10)
+    return np.logaddexp(one * _NATS, other * _NATS + level) / _NATS
+
+
+class _Task(torch.nn.Module):
+    """The encoder with its auxiliary layers; batches of images and audio with their names; the loss on them."""
+
+    def __init__(
+        self,
+        model: ImageBind,
+        images: ImagePool,
+        sounds: SoundPool,
+        heard: NDArray[np.float16],
+        found: Sequence[NDArray[np.float32]] = (),
+    ) -> None:
         super().__init__()
-        self.model, self.pool, self.sounds, self.heard = model, images, sounds, heard
+        self.model, self.pool, self.sounds, self.heard, self.found = model, images, sounds, _Kept(heard), _Kept(found)
         self.truth = sounds.truth(LABELS, absent=-1)
         self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(LABELS) + 1)
+        self.patch_sounds = torch.nn.Linear(CONFIG.audio_embed_dim, len(LABELS))
         self.scale = torch.nn.Parameter(torch.tensor(2.3))
         self.bias = torch.nn.Parameter(torch.tensor(-4.0))
 
     def view(self, row: int, rng: np.random.Generator) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.intp]]:
         """Pixels (3, 224, 224); for each label 1 (named by it), -1 (not) or 0 (could be said); names of the patches."""
-        image, index, labels = self.pool.images[row], self.pool.index[row], self.pool.labels[row]
+        image, index, labels = painted(self.pool.images[row], rng), self.pool.index[row], self.pool.labels[row]
         codes = np.array([LABELS.index(label) + 1 for label in labels])
         truth = np.full(len(LABELS), -1, np.float32)
         kind = rng.random()
-        box, main = crop_box(self.pool, row, rng)
+        box, main = self.box(row, rng)
         x0, y0, x1, y1 = box
         inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
         others = [n for n in range(1, len(labels) + 1) if n != main and inside[n] > 0.02 * max(1, inside.sum())]
-        if kind < 0.35:  # the whole image
+        if kind < _WHOLE:
             truth[codes - 1] = 1
         else:
             truth[codes[[n - 1 for n in others]] - 1] = 0
             if main:
                 truth[codes[main - 1] - 1] = 1
-            if kind < 0.7:
-                image, index = image[y0:y1, x0:x1], index[y0:y1, x0:x1]
-            else:
-                image = highlight(np.ascontiguousarray(image), np.array(box, np.float32))
+            around = (x0, y0, x1, y1) if kind < _CROPPED else (0, 0, image.shape[1], image.shape[0])
+            if kind >= _CROPPED or rng.random() < 0.5:  # blurred around the box
+                sigma = 11.5 * rng.uniform(0.3, 1.2)
+                image = highlight(np.ascontiguousarray(image), np.array(box, np.float32), sigma=sigma)
                 kept = np.zeros_like(index)
                 kept[y0:y1, x0:x1] = index[y0:y1, x0:x1]
                 index = kept
-        flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
-        # A square, as ImageBind sees the middle square only.
-        side = np.linspace(0, 1, 224, endpoint=False)
-        down, right = (side * index.shape[0]).astype(int), (side * index.shape[1]).astype(int)
-        square = np.ascontiguousarray(image[down][:, right][:, flip])
-        owners = patch_owners(index[down][:, right][:, flip], _PATCH, len(labels))
-        return preprocess_image(square), truth, np.array([0, *codes])[owners]
+                if kind < _CROPPED:  # with some of what is blurred
+                    around = touched_pixels(image, np.array(box, np.float32), rng.uniform(0, 0.3))
+            if rng.random() < 0.4:  # a square with all of it
+                around = _square(around, len(image))
+            left, top, right, bottom = around
+            image, index = image[top:bottom, left:right], index[top:bottom, left:right]
+        if rng.random() < 0.5:
+            image, index = image[:, ::-1], index[:, ::-1]
+        if rng.random() < 0.3:  # squeezed, as its processor does not do
+            image, index = (_resized(part, (224, 224)) for part in (image, index))
+        height, width = image.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        seen = _resized(index[top : top + side, left : left + side], (224, 224))
+        owners = patch_owners(seen, _PATCH, len(labels))
+        return preprocess_image(np.ascontiguousarray(image)), truth, np.array([0, *codes])[owners]
+
+    def box(self, row: int, rng: np.random.Generator) -> tuple[tuple[int, int, int, int], int]:
+        """A box around a thing or what a detector takes for one, and the thing's number; 0 for none."""
+        found = self.found.value
+        if row < len(found) and len(found[row]) and rng.random() < 0.5:
+            return detected_box(self.pool, row, found[row], rng)
+        return crop_box(self.pool, row, rng)
+
+    def clips(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spectrograms (N, excerpts, 1, bands, frames) and truth (N, labels): mixed with others and varied in level
+        and time; some bands and frames are missing."""
+        rows = rng.choice(self.sounds.train, _SOUNDS, replace=False)
+        heard, truth = np.array(self.heard.value[rows], np.float32), self.truth[rows]
+        for number, mel in enumerate(heard):
+            if rng.random() < _MIXED and (truth[number] > 0).sum() == 1:
+                other = int(rng.choice(self.sounds.train))
+                mel[:] = mixed(mel, np.array(self.heard.value[other], np.float32), rng.uniform(-4, 4))
+                truth[number] = np.maximum(truth[number], self.truth[other])
+            bands, frames = mel.shape[1:]
+            mel[:] = np.roll(mel, int(rng.integers(frames)), axis=2) + rng.normal(0, 0.2)
+            low, start, quiet = int(rng.integers(0, bands - 14)), int(rng.integers(0, frames - 26)), mel.min()
+            mel[:, low : low + int(rng.integers(0, 14))] = quiet
+            mel[:, :, start : start + int(rng.integers(0, 26))] = quiet
+        return torch.from_numpy(heard)[:, :, None], torch.from_numpy(truth)
 
     def text(self, kind: str, rng: np.random.Generator) -> torch.Tensor:
         """Embeddings of the names of all things in random phrasings, (K, D), unit rows."""
@@ -146,13 +209,39 @@ class _Task(torch.nn.Module):
         image_rows = normalize(self.model.modality_heads["vision"](tokens).float(), dim=-1)
         named = cross_entropy(self.patch_names(tokens[:, 1:]).float().flatten(0, 1), patches.flatten())
 
-        rows = rng.choice(self.sounds.train, _SOUNDS, replace=False)
-        heard = np.array(self.heard[rows], np.float32)
-        for mel in heard:
-            mel[:] = np.roll(mel, int(rng.integers(mel.shape[1])), axis=1) + rng.normal(0, 0.2)
-        sounds = self.model.encode_audio_mels(torch.from_numpy(heard)[:, None])
+        mels, truth = self.clips(rng)
+        tokens = self.model.modality_trunks["audio"](self.model.modality_preprocessors["audio"](mels.flatten(0, 1)))
+        each = normalize(self.model.modality_heads["audio"](tokens).float(), dim=-1)
+        sounds = normalize(each.unflatten(0, mels.shape[:2]).mean(1), dim=-1)
+        told = self.patch_sounds(tokens[:, 1:].mean(1)).float().unflatten(0, mels.shape[:2]).mean(1)
+        also = binary_cross_entropy_with_logits(told, (truth > 0).float(), reduction="sum") / len(truth)
         seen = self.loss(image_rows, self.text("photo", rng), shown)
-        return seen + named + self.loss(sounds, self.text("sound", rng), torch.from_numpy(self.truth[rows]))
+        return seen + named + self.loss(sounds, self.text("sound", rng), truth) + 0.5 * also
+
+
+class _Kept:
+    """Something that the average of a model shares with it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Kept:
+        return self
+
+
+def _square(box: tuple[int, int, int, int], side: int) -> tuple[int, int, int, int]:
+    """The square around a box, as far as it lies in an image of a side."""
+    x0, y0, x1, y1 = box
+    half = max(x1 - x0, y1 - y0) / 2
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    low, high = (max(0, int(x - half)), max(0, int(y - half))), (min(side, int(x + half)), min(side, int(y + half)))
+    return (*low, *high)
+
+
+def _resized(part: NDArray[np.uint8], size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+    """An image in another size, or an index map by its nearest pixels."""
+    how = Image.Resampling.BICUBIC if part.ndim == 3 else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(np.ascontiguousarray(part)).resize(size_wh, how))
 
 
 def quality(task: _Task) -> dict[str, float]:
@@ -171,7 +260,7 @@ def quality(task: _Task) -> dict[str, float]:
         )
         singles = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == 1]
         told = np.array([LABELS.index(task.sounds.labels[row][0]) for row in singles])
-        sounds = model.encode_audio_mels(torch.from_numpy(np.array(task.heard[singles], np.float32))[:, None])
+        sounds = model.encode_audio_mels(torch.from_numpy(np.array(task.heard.value[singles], np.float32))[:, :, None])
         seen = image_rows @ task.text("photo", rng).T
         heard = sounds @ task.text("sound", rng).T
         across = sounds @ image_rows.T
@@ -185,17 +274,35 @@ def quality(task: _Task) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train, measure on held-out items, and save."""
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
 
     parser = recipe("train the nano joint encoder", steps=3000)
-    parser.add_argument("--owlv2", type=Path, required=True, help="folder of the nano OWLv2, to begin as")
+    parser.add_argument("--owlv2", type=Path, help="folder of the nano OWLv2, to begin as")
+    parser.add_argument("--detector", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
+    parser.add_argument("--half", action=argparse.BooleanOptionalAction, default=True, help="compute in bfloat16")
     options = parser.parse_args(argv)
+    if (options.owlv2 is None) == (options.begin is None):
+        parser.error("give --owlv2 to begin anew, or --begin to go on")
     torch.manual_seed(options.seed)
     model = ImageBind(CONFIG)
-    begin_as(model, Owlv2ForObjectDetection.from_pretrained(options.owlv2, dtype=torch.float32))
+    if options.begin is None:
+        begin_as(model, Owlv2ForObjectDetection.from_pretrained(options.owlv2, dtype=torch.float32))
+    else:
+        weights = load_file(options.begin / "model.safetensors")
+        model.load_state_dict({name: value.float() for name, value in weights.items()})
     images, sounds = ImagePool.open(options.work), SoundPool.open(options.work)
-    task = _Task(model.train(), images, sounds, mels(sounds, options.work / "joint_mels.npy"))
-    best = fit(task, task, state=options.work / "joint.pt", steps=options.steps, rate=1e-3, seed=options.seed)
+    found = detected(images, options.detector, options.work / "detected.npz") if options.detector is not None else []
+    task = _Task(model.train(), images, sounds, mels(sounds, options.work / "joint_mels.npy"), found)
+    rate = 1e-3 if options.begin is None else 7e-4
+    best = fit(
+        task,
+        task,
+        state=options.work / "joint.pt",
+        steps=options.steps,
+        rate=rate,
+        seed=options.seed,
+        half=options.half,
+    )
     report = quality(best)
     finish(options.out, report)
     # The table of words is a third of the file: eight bits for each of its numbers, which costs nothing measurable.

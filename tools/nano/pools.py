@@ -35,7 +35,7 @@ SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
 SIDE = 256
 
 _IMAGES, _SOUNDS = 20_000, 7200
-_HELD_OUT = 400  # the last ones of each pool are not trained on
+_HELD_OUT = 400  # the last ones of each pool, a tenth of it at most, are not trained on
 
 #: First words of the seeds.
 _FOR_IMAGES, _FOR_SOUNDS = 0x91C, 0x50D
@@ -67,8 +67,7 @@ class ImagePool:
             np.load(work / "images.npy", mmap_mode="r"),
             np.load(work / "index.npy", mmap_mode="r"),
             labels,
-            range(count - _HELD_OUT),
-            range(count - _HELD_OUT, count),
+            *_parts(count),
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ImagePool:
@@ -101,7 +100,7 @@ class SoundPool:
         labels = json.loads((work / "sounds.json").read_text())
         count = len(labels)
         waves = np.load(work / "waves.npy", mmap_mode="r")
-        return cls(waves, labels, range(count - _HELD_OUT), range(count - _HELD_OUT, count))
+        return cls(waves, labels, *_parts(count))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SoundPool:
         """Itself: the average of a model that holds a pool needs no second one."""
@@ -130,6 +129,12 @@ class SoundPool:
         for row, labels in enumerate(self.labels):
             truth[row, [names.index(label) for label in labels]] = 1
         return truth
+
+
+def _parts(count: int) -> tuple[range, range]:
+    """The rows of a pool to train on, and those to measure on."""
+    first = count - min(_HELD_OUT, count // 10)
+    return range(first), range(first, count)
 
 
 def tight_boxes(index: NDArray[np.uint8], things: int) -> NDArray[np.float32]:
@@ -185,24 +190,24 @@ def patch_owners(index: NDArray[np.uint8], patch: int, things: int) -> NDArray[n
     return shares.argmax(0)
 
 
-def _draw_images(work: Path, seed: int) -> None:
-    images = np.lib.format.open_memmap(work / "images.npy", "w+", np.uint8, (_IMAGES, SIDE, SIDE, 3))
-    index = np.lib.format.open_memmap(work / "index.npy", "w+", np.uint8, (_IMAGES, SIDE, SIDE))
+def _draw_images(work: Path, seed: int, count: int) -> None:
+    images = np.lib.format.open_memmap(work / "images.npy", "w+", np.uint8, (count, SIDE, SIDE, 3))
+    index = np.lib.format.open_memmap(work / "index.npy", "w+", np.uint8, (count, SIDE, SIDE))
     labels = []
-    for row in range(_IMAGES):
+    for row in range(count):
         image, numbers, names = drawn(np.random.default_rng((_FOR_IMAGES, seed, row)))
         images[row] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
         index[row] = np.asarray(Image.fromarray(numbers).resize((SIDE, SIDE), Image.Resampling.NEAREST))
         labels.append(names)
-        say("images", row, _IMAGES)
+        say("images", row, count)
     (work / "images.json").write_text(json.dumps(labels))
 
 
-def _render_sounds(work: Path, seed: int) -> None:
-    waves = np.lib.format.open_memmap(work / "waves.npy", "w+", np.float16, (_SOUNDS, int(SECONDS * RATE_HZ)))
+def _render_sounds(work: Path, seed: int, count: int) -> None:
+    waves = np.lib.format.open_memmap(work / "waves.npy", "w+", np.float16, (count, int(SECONDS * RATE_HZ)))
     labels = []
     band = Band()
-    for row in range(_SOUNDS):
+    for row in range(count):
         rng = np.random.default_rng((_FOR_SOUNDS, seed, row))
         sources = int(rng.choice(4, p=(0.08, 0.5, 0.27, 0.15)))
         chosen = [SOUNDING[int(i)] for i in rng.choice(len(SOUNDING), sources, replace=False)]
@@ -213,7 +218,7 @@ def _render_sounds(work: Path, seed: int) -> None:
             wave = noise / np.abs(noise).max() * 10 ** (-rng.uniform(1, 80) / 20)
         waves[row] = wave
         labels.append([thing.label for thing in chosen])
-        say("sounds", row, _SOUNDS)
+        say("sounds", row, count)
     (work / "sounds.json").write_text(json.dumps(labels))
 
 
@@ -235,12 +240,14 @@ def main(argv: list[str] | None = None) -> None:
     """Draw both pools."""
     parser = arguments("draw the pools that the nano models learn from")
     parser.add_argument("only", nargs="?", choices=("images", "sounds"))
+    parser.add_argument("--images", type=int, default=_IMAGES, help="how many (default: %(default)d)")
+    parser.add_argument("--sounds", type=int, default=_SOUNDS, help="how many (default: %(default)d)")
     options: Any = parser.parse_args(argv)
     options.work.mkdir(parents=True, exist_ok=True)
     if options.only != "sounds":
-        _draw_images(options.work, options.seed)
+        _draw_images(options.work, options.seed, options.images)
     if options.only != "images":
-        _render_sounds(options.work, options.seed)
+        _render_sounds(options.work, options.seed, options.sounds)
 
 
 if __name__ == "__main__":
