@@ -113,6 +113,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "clip": "zsavs.verification.clip_rescoring:ClipVerifier",
         "joint": "zsavs.verification.joint_rescoring:JointVerifier",
         "pivot_box": "zsavs.verification.pivot_box:PivotBox",
+        "second_opinion": "zsavs.verification.second_opinion:SecondOpinion",
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
     },
     "segmenter": {

@@ -46,6 +46,7 @@ from zsavs.translation.rules import RuleTranslator
 from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.joint_rescoring import JointVerifier
 from zsavs.verification.pivot_box import PivotBox
+from zsavs.verification.second_opinion import SecondOpinion
 from zsavs.verification.selection import TrustGrounder
 
 
@@ -104,6 +105,12 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
         with_banks(tiny_imagebind(), "picture_bank"), ("red", "blue", "dog"), silent=("tree",)
     ),
     ("verifier", "pivot_box"): PivotBox,
+    ("verifier", "second_opinion"): lambda: SecondOpinion(
+        with_banks(tiny_imagebind(), "picture_bank"),
+        with_banks(tiny_open_clip(), "picture_bank"),
+        ("red", "blue", "dog"),
+        silent=("tree",),
+    ),
     ("verifier", "trust_grounder"): TrustGrounder,
     ("segmenter", "closer"): lambda: CloserLook(toy.ToySegmenter()),
     ("segmenter", "deeplab"): lambda: tiny_deeplab(segmenter=tiny_u2net(), min_fill=0.5),

@@ -10,7 +10,7 @@ import pytest
 from joint_world import NAMES, SILENT, Boxes, World, unit
 from numpy.typing import NDArray
 
-from zsavs.errors import ContractError
+from zsavs.errors import ContractError, InputError, UnknownName
 from zsavs.testing import check_verifier, toy
 from zsavs.types import AVSample, Proposals, Query
 from zsavs.verification.joint_rescoring import JointVerifier
@@ -192,6 +192,75 @@ def test_without_embeddings_the_phrase_is_judged() -> None:
         wrong += selected[1:].tolist()
     assert np.mean(right) > 0.9
     assert np.mean(wrong) < 0.03
+
+
+# -------------------------------------------------------------------------------- options
+@pytest.mark.parametrize("what", ["view", "alignment", "decision", "assignment"])
+def test_what_there_is_not_is_refused_with_what_there_is(what: str) -> None:
+    with pytest.raises(UnknownName, match=rf"{what} of the joint verifier.*'best'"):
+        JointVerifier(toy.ToyJoint(), COLOURS, silent=(), **{what: "best"})  # type: ignore[arg-type]
+
+
+def test_a_blur_is_above_nothing() -> None:
+    with pytest.raises(InputError, match="blur is a standard deviation in pixels, above 0, got 0"):
+        JointVerifier(toy.ToyJoint(), COLOURS, silent=(), blur=0)
+
+
+def test_audio_alone_and_text_alone_average_to_both() -> None:
+    """The bridge is the mean of the two similarities, so its fit is the mean of theirs."""
+    world = World(noise=0.5, shift=0.0)
+    sample, boxes = world.sample((NAMES[0], NAMES[1], SILENT[0]), (NAMES[0],))
+    query = heard(world, sample, NAMES[0])
+    found = Boxes(boxes).ground([sample], [query])
+    fits = [
+        JointVerifier(world, NAMES, silent=SILENT, alignment=one).verify([sample], [query], found)[0].evidence
+        for one in ("audio", "text", "bridged")
+    ]
+    np.testing.assert_allclose((fits[0] + fits[1]) / 2, fits[2], atol=1e-4)
+    assert np.abs(fits[0] - fits[1]).max() > 0.1
+
+
+def test_without_a_decision_no_row_loses_evidence_to_another() -> None:
+    world = World(noise=0.5, shift=0.0)
+    look = JointVerifier(world, NAMES, silent=SILENT, decision="none")
+    sample, boxes = world.sample((NAMES[0], NAMES[1], SILENT[0]), (NAMES[0],))
+    answers = []
+    for names in (NAMES[:1], NAMES[:2]):
+        query = heard(world, sample, *names)
+        found = Boxes(boxes).ground([sample], [query])
+        answers.append(look.verify([sample], [query], found)[0].evidence.reshape(3, -1)[:, 0])
+    np.testing.assert_allclose(*answers, atol=1e-5)
+
+
+def test_one_to_one_gives_a_row_one_region_and_shares_give_it_both() -> None:
+    """Two instances of what sounds."""
+    world = World(noise=0.4, quirk=0.3, shift=0.0)
+    sample, boxes = world.sample((NAMES[0], NAMES[0], SILENT[0]), (NAMES[0],))
+    query = heard(world, sample, NAMES[0])
+    found = Boxes(boxes).ground([sample], [query])
+    selected = {
+        name: JointVerifier(world, NAMES, silent=SILENT, assignment=name).verify([sample], [query], found)[0].selected
+        for name in ("greedy", "hungarian", "transport")
+    }
+    assert selected["greedy"].tolist() == [True, True, False]
+    assert selected["transport"].tolist() == [True, True, False]
+    assert selected["hungarian"].sum() == 1
+
+
+@pytest.mark.parametrize("view", ["crop", "highlight", "both"])
+def test_a_region_is_shown_as_asked(view: str) -> None:
+    eyes = Recorder()
+    look = JointVerifier(eyes, COLOURS, silent=(), view=view, margin=0.25, square=True)  # type: ignore[arg-type]
+    _ = look.image_scorer.bank
+    eyes.shown = []
+    image = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
+    sample, query = AVSample(image, toy.tone("red")), Query(("red",), np.ones(1, np.float32))
+    box = np.array([[40, 40, 80, 60]], np.float32)
+    look.verify([sample], [query], Boxes(box).ground([sample], [query]))
+    shapes = [shown.shape[:2] for shown in eyes.shown]
+    assert shapes == {"crop": [(60, 60)], "highlight": [(100, 120)], "both": [(60, 60), (100, 120)]}[view]
+    if view != "highlight":
+        assert np.array_equal(eyes.shown[0], image[20:80, 30:90]), "as wide as high, and nothing blurred"
 
 
 # --------------------------------------------------------------------------------- habits

@@ -1,13 +1,15 @@
 """Train the nano joint encoder: images, audio and text in one space, by ImageBind's architecture.
 
     python -m tools.nano.joint --work DIR --out FOLDER --owlv2 FOLDER
-    python -m tools.nano.joint --work DIR --out FOLDER --begin JOINT --detector FOLDER
+    python -m tools.nano.joint --work DIR --out ONE --begin JOINT --only audio
+    python -m tools.nano.joint --work DIR --out FOLDER --begin ONE --only images --detector FOLDER
 
 Text binds the space: images are compared with the names of things, and audio with the same names, both with the
 pairwise sigmoid loss of SigLIP. No image is ever trained with its audio. Inputs are crops, whole images, and images
 in which all but one thing is blurred, as the joint strategies embed regions, a third of them in shades of another hue.
 With a detector, half of the crops are around what it takes for things, as for the nano CLIP. A third of the clips are
-mixed with others anew, and all three excerpts that ImageBind takes of a clip are embedded as one, as they are later.
+mixed with others anew, and the excerpts that ImageBind takes of a clip are embedded as one, as they are later. One side
+can be trained with the texts as they are, and needs nothing of the other then.
 The vision transformer begins as that of the nano OWLv2, with patches as large in the image; its patches are told what
 they show, as for the nano BLIP, and those of a spectrogram what sounds, as for the nano tagger.
 """
@@ -38,8 +40,8 @@ from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio,
 
 __all__ = ["CONFIG"]
 
-_VIEWS, _SOUNDS = 20, 12
-_EXCERPTS = 3  # that ImageBind takes of a clip
+_VIEWS, _SOUNDS = 16, 14
+_EXCERPTS = 3  # that ImageBind takes of a clip; the first and the last are all of it
 _MIXED = 0.35
 _NATS = 9.138  # of a standardised spectrogram's unit
 _WHOLE, _CROPPED = 0.2, 0.85  # of the views up to so many are whole images, up to so many show little but a box
@@ -119,8 +121,10 @@ class _Task(torch.nn.Module):
         sounds: SoundPool,
         heard: NDArray[np.float16],
         found: Sequence[NDArray[np.float32]] = (),
+        only: str | None = None,
     ) -> None:
         super().__init__()
+        self.only = only
         self.model, self.pool, self.sounds, self.heard, self.found = model, images, sounds, _Kept(heard), _Kept(found)
         self.truth = sounds.truth(LABELS, absent=-1)
         self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(LABELS) + 1)
@@ -179,11 +183,11 @@ class _Task(torch.nn.Module):
         """Spectrograms (N, excerpts, 1, bands, frames) and truth (N, labels): mixed with others and varied in level
         and time; some bands and frames are missing."""
         rows = rng.choice(self.sounds.train, _SOUNDS, replace=False)
-        heard, truth = np.array(self.heard.value[rows], np.float32), self.truth[rows]
+        heard, truth = np.array(self.heard.value[rows][:, ::2], np.float32), self.truth[rows]
         for number, mel in enumerate(heard):
             if rng.random() < _MIXED and (truth[number] > 0).sum() == 1:
                 other = int(rng.choice(self.sounds.train))
-                mel[:] = mixed(mel, np.array(self.heard.value[other], np.float32), rng.uniform(-4, 4))
+                mel[:] = mixed(mel, np.array(self.heard.value[other][::2], np.float32), rng.uniform(-4, 4))
                 truth[number] = np.maximum(truth[number], self.truth[other])
             bands, frames = mel.shape[1:]
             mel[:] = np.roll(mel, int(rng.integers(frames)), axis=2) + rng.normal(0, 0.2)
@@ -201,22 +205,46 @@ class _Task(torch.nn.Module):
         return -(logsigmoid(truth * (self.scale.exp() * cosines + self.bias)) * truth.abs()).sum(1).mean()
 
     def __call__(self, rng: np.random.Generator) -> torch.Tensor:
+        losses = {"images": self.of_images, "audio": self.of_audio}
+        return sum(loss(rng) for side, loss in losses.items() if self.only in (None, side))
+
+    def of_images(self, rng: np.random.Generator) -> torch.Tensor:
+        """The loss on a batch of images."""
         views = [self.view(int(row), rng) for row in rng.choice(self.pool.train, _VIEWS)]
         pixels = torch.stack([pixels for pixels, _, _ in views])
         shown = torch.from_numpy(np.stack([truth for _, truth, _ in views]))
         patches = torch.from_numpy(np.stack([names for _, _, names in views]))
         tokens = self.model.modality_trunks["vision"](self.model.modality_preprocessors["vision"](pixels))
-        image_rows = normalize(self.model.modality_heads["vision"](tokens).float(), dim=-1)
+        rows = normalize(self.model.modality_heads["vision"](tokens).float(), dim=-1)
         named = cross_entropy(self.patch_names(tokens[:, 1:]).float().flatten(0, 1), patches.flatten())
+        return self.loss(rows, self.text("photo", rng), shown) + named
 
+    def of_audio(self, rng: np.random.Generator) -> torch.Tensor:
+        """The loss on a batch of clips."""
         mels, truth = self.clips(rng)
         tokens = self.model.modality_trunks["audio"](self.model.modality_preprocessors["audio"](mels.flatten(0, 1)))
         each = normalize(self.model.modality_heads["audio"](tokens).float(), dim=-1)
-        sounds = normalize(each.unflatten(0, mels.shape[:2]).mean(1), dim=-1)
+        rows = normalize(each.unflatten(0, mels.shape[:2]).mean(1), dim=-1)
         told = self.patch_sounds(tokens[:, 1:].mean(1)).float().unflatten(0, mels.shape[:2]).mean(1)
         also = binary_cross_entropy_with_logits(told, (truth > 0).float(), reduction="sum") / len(truth)
-        seen = self.loss(image_rows, self.text("photo", rng), shown)
-        return seen + named + self.loss(sounds, self.text("sound", rng), truth) + 0.5 * also
+        return self.loss(rows, self.text("sound", rng), truth) + 0.5 * also
+
+
+def settle(task: _Task, steps: int = 150, batches: int = 3) -> None:
+    """Fit the scale and bias of the loss to a finished model, in place: they are not among its weights."""
+    parts = [task.scale, task.bias]
+    optimiser = torch.optim.Adam(parts, lr=0.05)
+    kept: list[tuple[torch.Tensor, ...]] = []
+    loss, task.loss = task.loss, lambda *batch: kept.append(batch) or torch.zeros(())  # type: ignore[method-assign]
+    with torch.no_grad():
+        for number in range(batches):
+            task(np.random.default_rng(number))
+    task.loss = loss  # type: ignore[method-assign]
+    for _ in range(steps):
+        optimiser.zero_grad()
+        sum(loss(*batch) for batch in kept).backward()
+        optimiser.step()
+    print(f"scale {task.scale.item():.2f}, bias {task.bias.item():.2f}")
 
 
 class _Kept:
@@ -279,6 +307,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = recipe("train the nano joint encoder", steps=3000)
     parser.add_argument("--owlv2", type=Path, help="folder of the nano OWLv2, to begin as")
     parser.add_argument("--detector", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
+    parser.add_argument("--only", choices=("images", "audio"), help="train that side, with the texts as they are")
     parser.add_argument("--half", action=argparse.BooleanOptionalAction, default=True, help="compute in bfloat16")
     options = parser.parse_args(argv)
     if (options.owlv2 is None) == (options.begin is None):
@@ -291,13 +320,19 @@ def main(argv: list[str] | None = None) -> None:
         weights = load_file(options.begin / "model.safetensors")
         model.load_state_dict({name: value.float() for name, value in weights.items()})
     images, sounds = ImagePool.open(options.work), SoundPool.open(options.work)
+    if options.only is not None:
+        trained = "vision" if options.only == "images" else "audio"
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(f".{trained}" in f".{name.split('.', 1)[1]}")
     found = detected(images, options.detector, options.work / "detected.npz") if options.detector is not None else []
-    task = _Task(model.train(), images, sounds, mels(sounds, options.work / "joint_mels.npy"), found)
+    task = _Task(model.train(), images, sounds, mels(sounds, options.work / "joint_mels.npy"), found, options.only)
+    if options.begin is not None:
+        settle(task)
     rate = 1e-3 if options.begin is None else 7e-4
     best = fit(
         task,
         task,
-        state=options.work / "joint.pt",
+        state=options.work / f"joint_{options.only}.pt",
         steps=options.steps,
         rate=rate,
         seed=options.seed,

@@ -1,4 +1,4 @@
-"""One-to-one pairs of components of audio and of image, by the divergence of their label posteriors."""
+"""Pairs of components, sources and regions: one to one by least cost, or in shares by optimal transport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["assign", "jensen_shannon"]
+__all__ = ["assign", "jensen_shannon", "transport"]
 
 
 def jensen_shannon(log_p: NDArray[np.floating[Any]], log_q: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -64,6 +64,33 @@ def assign(costs: NDArray[np.floating[Any]]) -> list[tuple[int, int]]:
             holder[last] = new if step < 0 else holder[step]
             last = step
     return sorted((int(row), column) for column, row in enumerate(holder) if row >= 0)
+
+
+def transport(gains: NDArray[np.floating[Any]], *, steps: int = 50) -> NDArray[np.float64]:
+    """Shares of rows that go to columns by most gain, no column being given more than the evidence says it can hold.
+
+    Entropic optimal transport (Cuturi, "Sinkhorn Distances", NeurIPS 2013) at a temperature of 1, that of log evidence.
+    Every row has a mass of 1. The masses of columns are those of the rows' softmax, at least 1 for each but the last,
+    so that a column for which no row is the best still gets one.
+
+    Args:
+        gains: (R, K) log evidence, finite; the last column is "nothing".
+        steps: of alternate scaling of columns and rows.
+
+    Returns:
+        (R, K), each row's shares, which add up to 1.
+    """
+    gains = np.asarray(gains, np.float64)
+    gains = np.clip(gains - gains.max(axis=1, keepdims=True), -50.0, 0.0)
+    shares: NDArray[np.float64] = np.exp(gains)
+    shares /= shares.sum(axis=1, keepdims=True)
+    held = shares.sum(axis=0)
+    held[:-1] = np.maximum(held[:-1], 1.0)
+    held *= len(gains) / held.sum()
+    for _ in range(steps):
+        shares = shares * (held / shares.sum(axis=0))
+        shares /= shares.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _entropy(p: NDArray[np.float64]) -> NDArray[np.float64]:

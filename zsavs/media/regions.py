@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from zsavs.errors import ImageError
 from zsavs.media.arrays import box_numbers, image_size
 
-__all__ = ["box_iou", "crop_with_margin", "highlight", "tight_box", "touched_pixels"]
+__all__ = ["box_iou", "crop_with_margin", "highlight", "square_around", "tight_box", "touched_pixels"]
 
 
 def crop_with_margin(image: NDArray[np.uint8], box_xyxy: ArrayLike, margin: float = 0.1) -> NDArray[np.uint8]:
@@ -80,6 +80,13 @@ def highlight(
         raise ImageError(f"highlight: the mask must be ({height}, {width}) in [0, 1], got shape {share.shape}.")
     levels = Image.fromarray(np.rint(share * 255).astype(np.uint8))
     return np.array(Image.composite(sharp, blurred, levels))
+
+
+def square_around(box_xyxy: ArrayLike) -> NDArray[np.float64]:
+    """The square with a box's middle and its longer side: (4,) x0, y0, x1, y1, maybe beyond the image."""
+    x0, y0, x1, y1 = np.asarray(box_xyxy, np.float64)
+    half, x, y = max(x1 - x0, y1 - y0) / 2, (x0 + x1) / 2, (y0 + y1) / 2
+    return np.array([x - half, y - half, x + half, y + half])
 
 
 def tight_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:

@@ -73,10 +73,19 @@ class ClipVerifier:
         A region that several phrases share is embedded once, also where several pipelines verify it.
         """
         return [
-            select(query, found, self._evidence(regions, query, found), sample.size_hw)
-            for regions, sample, query, found in zip(
-                self._embed_regions(samples, proposals), samples, queries, proposals, strict=True
+            select(query, found, evidence, sample.size_hw)
+            for evidence, sample, query, found in zip(
+                self.evidence(samples, queries, proposals), samples, queries, proposals, strict=True
             )
+        ]
+
+    def evidence(
+        self, samples: Sequence[AVSample], queries: Sequence[Query], proposals: Sequence[Proposals]
+    ) -> list[NDArray[np.float32]]:
+        """For each sample (R,) log evidence of each region for its phrase."""
+        return [
+            self._evidence(regions, query, found)
+            for regions, query, found in zip(self._embed_regions(samples, proposals), queries, proposals, strict=True)
         ]
 
     def _view(self, image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
