@@ -153,9 +153,7 @@ class JointVerifier:
         """
         views = [embed(samples, proposals) for embed in self._embed_as]
         return [
-            self._assigned(
-                self._evidence(regions[0] if len(regions) == 1 else unit(np.mean(regions, axis=0)), query, found), found
-            )
+            self._assigned(self._evidence(_mean(regions), query, found), found)
             for *regions, query, found in zip(*views, queries, proposals, strict=True)
         ]
 
@@ -249,3 +247,8 @@ class JointVerifier:
         both = {"bridged": 0.5 * (row.audio + row.text), "audio": row.audio, "text": row.text}
         fit: NDArray[np.float64] = (centred @ both[self.alignment] - usual) / deviation
         return fit
+
+
+def _mean(regions: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of several embeddings of R regions, each (R, D), as unit rows."""
+    return regions[0] if len(regions) == 1 else unit(np.mean(regions, axis=0)).astype(np.float32)
