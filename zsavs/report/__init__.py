@@ -6,6 +6,7 @@
 - :mod:`~zsavs.report.blocks`: what a page is made of.
 - :mod:`~zsavs.report.values`: values read from a report that may have gaps.
 - :mod:`~zsavs.report.render`: a page as HTML or Markdown, through ``templates/``.
+- :mod:`~zsavs.report.lanes`: what sounds when, a row for each source.
 - :mod:`~zsavs.report.video_page`: the page of a video, with a lane for each source.
 - :mod:`~zsavs.report.escaping`: text from outside, made safe to stand in a page.
 - :mod:`~zsavs.report.chart`: line charts.
