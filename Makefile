@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check test-full test-gpu clean
+.PHONY: demo test check test-full test-gpu test-browser clean
 
 demo: $(VENV)/.installed
 	$(BIN)/zsavs demo
@@ -28,6 +28,13 @@ test-full: $(VENV)/.installed-dev
 # Needs a CUDA device.
 test-gpu: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 0 -m gpu -s
+
+# The pages as people use them, in Chromium: chromium or google-chrome on the PATH, or where ZSAVS_CHROMIUM says.
+# axe-core (MPL-2.0), which judges contrast and labels, comes by npm into .browser.
+test-browser: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[dev,browser]'
+	test -e .browser/node_modules/axe-core || npm install --silent --prefix .browser axe-core@4
+	$(BIN)/python -m pytest -n 0 -m 'browser or not browser' tests/browser
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

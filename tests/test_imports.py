@@ -154,6 +154,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"storage", "temporal", "types"},
     "labelling": {"build", "media", "models", "pipeline", "presets", "result", "storage", "temporal", "types"},
     "testing": {"media", "models", "protocols", "storage", "types"},
+    "webapp": {"build", "composition", "considered", "datasets", "draw", "formats", "media", "pipeline", "presets"}
+    | {"registry", "report", "result", "storage", "temporal", "types"},
     "cli": {
         "build",
         "calibration",
@@ -167,7 +169,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "metrics",
         "models",
     }
-    | {"presets", "registry", "report", "result", "storage", "temporal", "testing", "types"},
+    | {"presets", "registry", "report", "result", "storage", "temporal", "testing", "types", "webapp"},
     "__main__": {"cli"},
 }
 #: What every model may import from its neighbours, beside files that carry its own name in front; other wings, only

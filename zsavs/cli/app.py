@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from zsavs.cli import console, options
+from zsavs.cli.commands.app import app as serve_page
 from zsavs.cli.commands.calibrate import calibrate
 from zsavs.cli.commands.compare import compare
 from zsavs.cli.commands.data import data
@@ -37,6 +38,7 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "segment": (segment, _ANSWERS, "zsavs segment dog.jpg bark.wav --strategy cross_modal"),
     "compare": (compare, _ANSWERS, "zsavs compare dog.jpg bark.wav --strategy fused --strategy cross_modal"),
     "demo": (demo, _ANSWERS, "zsavs demo --out zsavs-demo"),
+    "app": (serve_page, _ANSWERS, "zsavs app --open"),
     "export": (export, _ANSWERS, "zsavs export zsavs-out --to coco --out coco"),
     "label": (label, _LABELS, "zsavs label clips --out labels --preset pocket"),
     "eval": (evaluate, _SCORES, "zsavs eval --dataset orchestra --preset nano --limit 10 --out run"),
