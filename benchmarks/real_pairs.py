@@ -2,6 +2,7 @@
 
     python benchmarks/real_pairs.py --root DIR                   # preset pocket
     python benchmarks/real_pairs.py --root DIR --preset base --strategy fused --out real_pairs.md
+    python benchmarks/real_pairs.py --root DIR --scores scores.json --drop 1   # exit code 1 where J fell
 
 DIR is laid out as for the data set ``folder``, with a list of what each pair is: ``pairs.csv`` as ``tools/pairs``
 writes it, or ``manifest.json``, a list of objects with name, kind and label.
@@ -17,7 +18,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -75,20 +76,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--strategy", action="append", help="several times for several; all of the preset if left out")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, help="a file to write the tables to as well")
+    parser.add_argument("--scores", type=Path, help="a file of J of each strategy: compared, then written")
+    parser.add_argument("--drop", type=float, default=1.0, help="points of J that a strategy may lose against --scores")
     asked = parser.parse_args(argv)
     try:
-        text = measure(asked.root, asked.preset, asked.strategy or strategies_of(asked.preset), asked.device)
+        text, j = measure(asked.root, asked.preset, asked.strategy or strategies_of(asked.preset), asked.device)
         print(text)
         if asked.out:
             write_atomically(asked.out, lambda file: file.write(text.encode()))
+        if asked.scores:
+            check_drop(asked.scores, j, asked.drop)
     except ZsavsError as error:
         print(f"real_pairs: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def measure(root: Path, preset: str, strategies: Sequence[str], device: str = "auto") -> str:
-    """The tables of a folder, as Markdown.
+def check_drop(path: Path, j: Mapping[str, float], drop: float) -> None:
+    """Compare with what the last run scored, and keep what this one did.
+
+    Args:
+        path: a JSON file; the first run finds none. Where a strategy lost too much, it stays as it is.
+        j: of each strategy, in percent.
+        drop: points that a strategy may lose.
+
+    Raises:
+        InputError: one lost more, or the file is no such list.
+    """
+    try:
+        before = {name: float(value) for name, value in json.loads(path.read_text("utf-8")).items()}
+    except FileNotFoundError:
+        before = {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: is no list of scores ({error}); delete it, or name another file.") from error
+    now = {name: j.get(name, 0.0) for name in before}
+    lost = [f"{name} {was:.1f} to {now[name]:.1f}" for name, was in before.items() if was - now[name] > drop]
+    if lost:
+        raise InputError(f"J fell by more than {drop:g} points: {'; '.join(lost)}. {path} stays as it was.")
+    text = json.dumps({name: round(value, 2) for name, value in j.items()}, indent=2)
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def measure(root: Path, preset: str, strategies: Sequence[str], device: str = "auto") -> tuple[str, dict[str, float]]:
+    """The tables of a folder, as Markdown, and J of each strategy in percent.
 
     Raises:
         InputError: the folder holds no pairs, or no list of them.
@@ -116,7 +146,7 @@ def measure(root: Path, preset: str, strategies: Sequence[str], device: str = "a
         counts,
         [Section("Strategies", [Table(heads, rows, 2)]), Section("By class", [classes(by_class, positives)])],
     )
-    return render(page, "markdown")
+    return render(page, "markdown"), {name: 100 * fmean(by_class[name].j.values()) for name in strategies}
 
 
 def listed(root: Path) -> tuple[list[Pair], Folder]:

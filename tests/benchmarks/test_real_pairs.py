@@ -13,6 +13,7 @@ import soundfile
 from benchmark_scripts import load_benchmark
 from PIL import Image
 
+from zsavs.errors import InputError
 from zsavs.testing import toy
 
 
@@ -40,7 +41,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_table_of_pairs_that_are_understood(benchmark: ModuleType, root: Path) -> None:
-    text = benchmark.measure(root, "toy", ["fused"])
+    text, j = benchmark.measure(root, "toy", ["fused"])
+    assert j == {"fused": 100.0}
     assert "2 positives, 1 negatives, preset toy" in text
     rows = {tuple(cells[:2]): cells for cells in (line.strip("| ").split(" | ") for line in text.splitlines())}
     own, foreign = rows["fused", "own"], rows["fused", "shuffled"]
@@ -64,3 +66,21 @@ def test_the_tables_are_written_too(benchmark: ModuleType, root: Path, tmp_path:
     out = tmp_path / "tables.md"
     assert benchmark.main(["--root", str(root), "--preset", "toy", "--strategy", "fused", "--out", str(out)]) == 0
     assert out.read_text(encoding="utf-8").startswith("# Real pairs")
+
+
+def test_a_drop_is_told_and_the_better_scores_stay(
+    benchmark: ModuleType, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "scores.json"
+    words = ["--root", str(root), "--preset", "toy", "--strategy", "fused", "--scores", str(kept)]
+    assert benchmark.main(words) == 0
+    assert json.loads(kept.read_text()) == {"fused": 100.0}
+    benchmark.check_drop(kept, {"fused": 99.2}, 1.0)
+    assert json.loads(kept.read_text()) == {"fused": 99.2}
+    for scores in ({"fused": 98.0}, {"classify": 100.0}):
+        with pytest.raises(InputError, match=r"^J fell by more than 1 points: fused 99\.2 to "):
+            benchmark.check_drop(kept, scores, 1.0)
+    assert json.loads(kept.read_text()) == {"fused": 99.2}
+    kept.write_text("[]")
+    assert benchmark.main(words) == 1
+    assert "is no list of scores" in capsys.readouterr().err

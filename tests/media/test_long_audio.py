@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import math
 import mmap
 import os
 import tempfile
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -261,10 +263,11 @@ def test_excerpts_of_a_truncated_recording_end_where_it_breaks_off(
 def test_a_full_disk_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None) -> None:
     soundfile.write(tmp_path / "a.wav", np.stack([noise(50_000)] * 2, axis=1), RATE)
 
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Full(io.FileIO):
+        def write(self, data: object, /) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full(tmp_path / "waveform", "w+"))
     with pytest.raises(OutputError, match=r"a\.wav: its waveform takes 0 MB in .*No space left.*set TMPDIR") as error:
         load_audio(tmp_path / "a.wav")
     assert "\n" not in str(error.value)
@@ -272,9 +275,16 @@ def test_a_full_disk_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest
 
 def test_a_write_in_parts_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None) -> None:
     wave = numbered(tmp_path / "a.wav", 50_000, 1000)
-    write = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:1001], at))
+    written: list[int] = []
+
+    class InParts(io.FileIO):
+        def write(self, data: Any, /) -> int:
+            written.append(super().write(data[:1001]))
+            return written[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: InParts(tmp_path / "waveform", "w+"))
     np.testing.assert_array_equal(load_audio(tmp_path / "a.wav").waveform[0], wave)
+    assert max(written) == 1001
 
 
 def test_no_folder_for_temporary_files_is_said_with_the_remedy(

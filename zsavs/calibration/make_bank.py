@@ -169,7 +169,7 @@ def find_files(
         raise InputError(f"{root}: no such folder; give a folder with your own files.")
 
     def rank(path: Path) -> bytes:
-        return hashlib.blake2b(os.fsencode(path.relative_to(root)), digest_size=16).digest()
+        return hashlib.blake2b(os.fsencode(path.relative_to(root).as_posix()), digest_size=16).digest()
 
     chosen = heapq.nsmallest(limit, _walk(root, tuple(suffixes), on_skip), key=rank)
     # A file that several links lead to counts once.

@@ -46,8 +46,8 @@ class LabelReport:
         refused: rows and files of the input that are no item; they stand with the failed ones in ``failures.jsonl``.
         computed_now: items that this call asked about; the others were known.
         seconds, items_per_s: of what was computed now, models loaded.
-        peak_memory_mb, peak_gpu_memory_mb: the most memory that a process with models has had; of its GPU, what torch
-            has allocated, or None.
+        peak_memory_mb, peak_gpu_memory_mb: the most memory that a process with models has had, None on Windows, which
+            does not tell; of its GPU, what torch has allocated, or None.
     """
 
     items: int
@@ -58,7 +58,7 @@ class LabelReport:
     computed_now: int
     seconds: float
     items_per_s: float | None
-    peak_memory_mb: float
+    peak_memory_mb: float | None
     peak_gpu_memory_mb: float | None
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import resource
+import importlib
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Memory", "peak_memory"]
-
-#: There the system tells memory in bytes, elsewhere in kilobytes.
-_MAC = sys.platform == "darwin"
 
 
 @dataclass(frozen=True)
@@ -17,23 +15,34 @@ class Memory:
     """Peaks, in MB.
 
     Args:
-        process_mb: of the process.
+        process_mb: of the process; None on Windows, which does not tell.
         gpu_mb: of its GPU, what torch has allocated; None without one.
     """
 
-    process_mb: float = 0.0
+    process_mb: float | None = None
     gpu_mb: float | None = None
 
     def __or__(self, other: Memory) -> Memory:
         """The higher of two, each."""
-        gpus = [own for own in (self.gpu_mb, other.gpu_mb) if own is not None]
-        return Memory(max(self.process_mb, other.process_mb), max(gpus, default=None))
+        return Memory(_higher(self.process_mb, other.process_mb), _higher(self.gpu_mb, other.gpu_mb))
+
+
+def _higher(*peaks: float | None) -> float | None:
+    return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def peak_memory() -> Memory:
     """Of this process, from its start."""
-    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if _MAC else 1e3)
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
-        return Memory(round(process, 1))
-    return Memory(round(process, 1), round(float(torch.cuda.max_memory_allocated()) / 1e6, 1))
+        return Memory(_process_mb())
+    return Memory(_process_mb(), round(float(torch.cuda.max_memory_allocated()) / 1e6, 1))
+
+
+def _process_mb() -> float | None:
+    try:
+        resource: Any = importlib.import_module("resource")
+    except ImportError:
+        return None
+    in_bytes = sys.platform == "darwin"  # elsewhere in kilobytes
+    return round(float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / (1e6 if in_bytes else 1e3), 1)

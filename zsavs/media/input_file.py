@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from zsavs.errors import InputError
 
-__all__ = ["looks_like", "open_input", "readable_name"]
+__all__ = ["looks_like", "open_input", "read_at", "readable_name"]
 
 #: A second or two of reading byte by byte; the largest GIF that is allowed takes half of it.
 _MAX_READS = 2_000_000
@@ -95,7 +95,7 @@ def open_input(path: str | os.PathLike[str], error: type[InputError], *, max_byt
                 f"MB); name another file, or make it smaller."
             )
         # By descriptor, which leaves the file object without a name: soundfile would believe the extension ".raw".
-        return _Reader(io.FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
+        return _Reader(io.FileIO(os.open(path, os.O_RDONLY)))
     except (FileNotFoundError, NotADirectoryError) as reason:
         raise error(f"{name}: there is no such file; check the spelling, and the folder you are in.") from reason
     except PermissionError as reason:
@@ -127,9 +127,23 @@ class _Reader(io.BufferedReader):
         return super().read(size)
 
 
+def read_at(file: BinaryIO, size: int, offset: int) -> bytes:
+    """At most ``size`` bytes from ``offset`` on; whoever reads the file goes on where it was.
+
+    By the descriptor, as os.pread does where there is one: neither the buffer nor a limit of the file object matters.
+    """
+    descriptor = file.fileno()
+    here = os.lseek(descriptor, 0, os.SEEK_CUR)
+    try:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+    finally:
+        os.lseek(descriptor, here, os.SEEK_SET)
+
+
 def looks_like(file: BinaryIO) -> str:
     """What a file seems to be, by its first bytes: "an MP4 or MOV file", "text", ...; "" if they say nothing."""
-    head = os.pread(file.fileno(), 512, 0)
+    head = read_at(file, 512, 0)
     for offset, mark, kind in _BEGINNINGS:
         if head[offset:].startswith(mark):
             return kind

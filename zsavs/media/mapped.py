@@ -6,7 +6,6 @@ The file is in the folder for temporary files, which the variable TMPDIR names, 
 from __future__ import annotations
 
 import mmap
-import os
 import tempfile
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -56,7 +55,8 @@ class MappedWriter:
                 data = values.astype(np.float32, copy=False).tobytes()
                 at = (row * self._samples + start) * _BYTES
                 while data:  # the last bytes before a disk is full are written without an error
-                    written = os.pwrite(self._file.fileno(), data, at)
+                    self._file.seek(at)
+                    written = self._file.write(data)
                     data, at = data[written:], at + written
         except OSError as error:
             raise self._no_room(error) from error

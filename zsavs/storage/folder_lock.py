@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 from typing import BinaryIO
 
 from zsavs.errors import OutputError
+from zsavs.storage.file_lock import lock_file
 
 __all__ = ["lock_folder"]
 
@@ -20,13 +20,13 @@ def lock_folder(folder: Path) -> BinaryIO:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Without O_NONBLOCK, opening a pipe would wait until another process reads from it.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+        # Without O_NONBLOCK, which Windows lacks, opening a pipe would wait until another process reads from it.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
         lock = os.fdopen(os.open(folder / "lock", flags, 0o666), "ab")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error}); name another folder.") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(lock)
     except OSError as error:
         lock.close()
         raise OutputError(f"{folder}: another process is running into it; wait, or name another.") from error

@@ -8,17 +8,22 @@ gave when the first byte came, and sends the whole file where the mark is anothe
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from zsavs.storage.file_lock import lock_file
 from zsavs.storage.files import read_text, write_atomically
 
-__all__ = ["Mark", "forget", "lock", "recall", "remember"]
+__all__ = ["Mark", "forget", "let_go", "lock", "recall", "remember"]
+
+_WINDOWS = os.name == "nt"
+#: Between two looks at whether another process is done.
+_PAUSE_S = 0.2
 
 
 class Mark(NamedTuple):
@@ -83,14 +88,24 @@ def lock(part: Path, say: Callable[[str], None]) -> Iterator[FileIO]:
 
     While another process has it, this one waits, after a line that says so.
     """
+    told = False
     while True:
         with part.open("a+b", buffering=0) as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(file)
             except BlockingIOError:
-                say(f"  another process is fetching {part.name.removesuffix('.part')}; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # Whoever had the lock before may have given this file its final name, or removed it.
-            if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
-                yield file
-                return
+                if not told:
+                    say(f"  another process is fetching {part.name.removesuffix('.part')}; waiting for it")
+                told = True
+            else:
+                # Whoever had the lock before may have given this file its final name, or removed it.
+                if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                    yield file
+                    return
+        time.sleep(_PAUSE_S)  # with the file closed, which could not be renamed on Windows otherwise
+
+
+def let_go(file: FileIO) -> None:
+    """Close the part where the system renames and removes no file that is open: on Windows."""
+    if _WINDOWS:
+        file.close()

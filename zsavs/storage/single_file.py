@@ -180,9 +180,11 @@ def fetch_file(card: WeightCard, mirror: str | Path | None = None, say: Callable
             try:
                 if not path.is_file():  # another process may have finished it just now
                     found = _complete(file, sender, say)
+                    partial.let_go(file)
                     sender.part.replace(path)
                     say(f"  {path.name}: {'checksum as on its card' if card.sha256 else f'whole, SHA-256 {found}'}")
             finally:
+                partial.let_go(file)
                 _tidy(sender)
     except OSError as error:  # of the disk; those of the network have been told
         needed = f"{format_mb(card.size_mb)} MB" if card.size_mb else "space"
