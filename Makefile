@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test check test-full test-gpu test-browser clean
+.PHONY: demo test check test-full test-gpu test-browser docs docs-serve clean
 
 demo: $(VENV)/.installed
 	$(BIN)/zsavs demo
@@ -36,6 +36,14 @@ test-browser: $(VENV)/.installed-dev
 	test -e .browser/node_modules/axe-core || npm install --silent --prefix .browser axe-core@4
 	$(BIN)/python -m pytest -n 0 -m 'browser or not browser' tests/browser
 
+# The site, in site/: strictly, every link followed, every tutorial executed with the models that ship. Fetches nothing but
+# the packages.
+docs: $(VENV)/.installed-docs
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+docs-serve: $(VENV)/.installed-docs
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 EXECUTE_TUTORIALS=false $(BIN)/mkdocs serve --no-strict
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -47,5 +55,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@ $(VENV)/.installed
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache

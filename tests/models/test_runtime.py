@@ -98,7 +98,7 @@ def test_transformers_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_version_that_the_message_asks_for_is_the_one_that_we_need() -> None:
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"transformers>=5.21,<6"' in text
+    assert '"transformers>=5.24,<6"' in text
 
 
 def _what_loading_says(packages: Path) -> str:

@@ -61,5 +61,5 @@ def _check_heads_can_be_separate() -> None:
     if not all(hasattr(transformers.MMGroundingDinoConfig, name) for name in _SEPARATE_HEADS):
         raise BrokenInstallation(
             f"transformers {transformers.__version__} reads MM Grounding DINO wrongly (it ties the heads of the "
-            f"decoder's layers); run: pip install 'transformers>=5.21,<6', or use IDEA-Research/grounding-dino-tiny."
+            f"decoder's layers); run: pip install 'transformers>=5.24,<6', or use IDEA-Research/grounding-dino-tiny."
         )

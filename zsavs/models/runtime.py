@@ -93,7 +93,7 @@ def import_transformers() -> Any:
         import transformers
     except ImportError as error:
         raise BrokenInstallation(
-            f"transformers cannot be imported ({error}); run: pip install 'transformers>=5.21,<6'"
+            f"transformers cannot be imported ({error}); run: pip install 'transformers>=5.24,<6'"
         ) from error
     return transformers
 
