@@ -2,6 +2,7 @@
 
 - :mod:`~zsavs.storage.files`: writing files complete or not at all, reading texts that somebody hands over.
 - :mod:`~zsavs.storage.folder_lock`: a folder that one process writes to at a time.
+- :mod:`~zsavs.storage.file_lock`: a lock on an open file, on any system.
 - :mod:`~zsavs.storage.array_file`: reading arrays from files that somebody hands over.
 - :mod:`~zsavs.storage.parquet`: Parquet files, a few rows at a time.
 - :mod:`~zsavs.storage.memo`: what was computed for an object, for as long as that object lives.
