@@ -46,20 +46,25 @@ class Instance:
         phrase: its label.
         score: in [0, 1].
         box_xyxy: its tight box in pixels, x1 and y1 exclusive.
-        runs: its mask as run lengths (:mod:`zsavs.storage.rle`).
+        runs: its mask as run lengths (:mod:`zsavs.storage.rle`), "size" and "counts", which become an int32 array.
         track: its number in the video; None in an image.
     """
 
     phrase: str
     score: float
     box_xyxy: tuple[float, float, float, float]
-    runs: Mapping[str, list[int]]
+    runs: Mapping[str, Any]
     track: int | None = None
+
+    def __post_init__(self) -> None:
+        # A data set holds millions of them, and a list of numbers takes nine times as much.
+        held = {"size": tuple(self.runs["size"]), "counts": np.asarray(self.runs["counts"], np.int32)}
+        object.__setattr__(self, "runs", held)
 
     @property
     def area(self) -> int:
         """The number of its pixels."""
-        return sum(self.runs["counts"][1::2])
+        return int(self.runs["counts"][1::2].sum())
 
     @property
     def box_xywh(self) -> list[float]:

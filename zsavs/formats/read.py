@@ -209,5 +209,5 @@ def _instance(
     if list(mask["size"]) != list(size_hw):
         raise ValueError(f"a mask of {mask['size']} pixels in a result of {list(size_hw)}")
     x0, y0, x1, y1 = map(float, box)
-    counts = rle.check(dict(mask)).tolist()
+    counts = rle.check(dict(mask))
     return Instance(str(phrase), float(score), (x0, y0, x1, y1), {"size": list(size_hw), "counts": counts}, track)
