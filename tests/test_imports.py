@@ -141,6 +141,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "build": {
         "calibration",
         "decomposition",
+        "draw",
         "language",
         "media",
         "models",

@@ -22,7 +22,8 @@ from zsavs.result import AVSResult
 from zsavs.storage.isolation import OnError, answered, handler, read_in_batches
 from zsavs.storage.memo import Memo
 from zsavs.storage.prefetch import prefetch
-from zsavs.temporal.follow import FPS, Progress, follow
+from zsavs.storage.progress_bar import Progress, telling
+from zsavs.temporal.follow import FPS, follow
 from zsavs.temporal.frame_source import source_of_file, source_of_frames
 from zsavs.temporal.frames import answer_where_heard, frames_with_audio
 from zsavs.temporal.smoothed_queries import SmoothedQueries
@@ -122,7 +123,7 @@ class Pipeline:
         start_s: float = 0.0,
         end_s: float = math.inf,
         show: str = "sounding",
-        progress: Progress | None = None,
+        progress: bool | Progress | None = None,
     ) -> VideoResult: ...
 
     @overload
@@ -138,7 +139,7 @@ class Pipeline:
         start_s: float = 0.0,
         end_s: float = math.inf,
         show: str = "sounding",
-        progress: Progress | None = None,
+        progress: bool | Progress | None = None,
     ) -> VideoResult: ...
 
     @overload
@@ -166,7 +167,7 @@ class Pipeline:
         start_s: float = 0.0,
         end_s: float = math.inf,
         show: str = "sounding",
-        progress: Progress | None = None,
+        progress: bool | Progress | None = None,
     ) -> VideoResult | Iterator[AVSResult]:
         """The result of a video: what sounds when, followed through its frames (:func:`zsavs.temporal.follow.follow`).
 
@@ -189,7 +190,7 @@ class Pipeline:
                 own if left out.
             start_s, end_s: the part to answer, in seconds.
             show: "sounding" to look for a source while it sounds; "always" to look for it also while nothing does.
-            progress: told how many frames are done, and how many there are.
+            progress: told how many frames are done, and how many there are; True for a progress bar.
 
         Raises:
             InputError: a setting is out of range; or no audio is given with frames.
@@ -212,8 +213,9 @@ class Pipeline:
             source = source_of_frames(frames, fps, audio, start_s, end_s)
         check_batches([], batch_size)
         follower = self._tracker(tracker)
-        settings: dict[str, Any] = {"smooth": smooth, "show": show, "batch_size": batch_size, "progress": progress}
-        result = follow(source, self.query, self._looked, follower, fps=fps, **settings)
+        settings: dict[str, Any] = {"smooth": smooth, "show": show, "batch_size": batch_size}
+        with telling(progress, "frames") as tell:
+            result = follow(source, self.query, self._looked, follower, fps=fps, progress=tell, **settings)
         name = tracker if isinstance(tracker, str) else "none" if follower is None else type(follower).__name__
         meta = {"zsavs": __version__, "sample": source.name, **self.meta, "tracker": name, **result.meta}
         return replace(result, meta=meta)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from results import same_bits
 from toy_pipelines import build
 
 from zsavs import registry
 from zsavs.build import compare
+from zsavs.build.comparison import Comparison
 from zsavs.errors import UnknownName
 from zsavs.registry import list_components
 from zsavs.testing import example_samples, toy
@@ -111,3 +116,26 @@ def test_compare_encodes_every_image_and_sound_once(working_pixels: int, monkeyp
     compare(samples, names, preset="toy", device="cpu", batch_size=2)
     assert MemoEars.computed == len(samples)
     assert MemoEyes.computed == len(samples)
+
+
+def test_a_notebook_shows_a_table_of_images() -> None:
+    samples = [toy.scene(("red", "blue"), (heard,), size_hw=(60, 400))[0] for heard in ("red", "blue")]
+    found = compare(samples, ["fused", "audio_to_text"], preset="toy", device="cpu")
+    html = found._repr_html_()
+    assert html.count("<th") == 2
+    assert html.count("<tr>") == 3
+    images = [Image.open(io.BytesIO(base64.b64decode(data))) for data in re.findall(r"image/png;base64,([^\"]+)", html)]
+    assert [image.size for image in images] == [(320, 48)] * 4
+    assert found["fused"][0].phrases[0] in re.findall(r'alt="([^"]+)"', html)[0]
+    assert "heard: red" in html
+    assert "http" not in html
+
+
+def test_a_notebook_is_not_filled_with_a_data_set_and_names_are_escaped() -> None:
+    sample = toy.scene(("red",), ("red",), size_hw=(40, 40))[0]
+    results = compare([sample] * 22, ["fused"], preset="toy", device="cpu")
+    html = results._repr_html_()
+    assert html.count("<img") == 20
+    assert "and 2 more" in html
+    spoilt = Comparison({"<b>bold</b>": results["fused"][:1]})
+    assert "<b>bold</b>" not in spoilt._repr_html_()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from zsavs.errors import OutputError
 from zsavs.media.audio_clip import AudioClip
 from zsavs.media.wav import wav_bytes
 
-__all__ = ["result_html", "show"]
+__all__ = ["comparison_html", "result_html", "show"]
 
 #: A notebook keeps what it shows: of a longer clip, only so much is put into it.
 _MAX_SECONDS = 60.0
@@ -41,10 +42,30 @@ heard: {{ heard }}
 </figure>
 """
 
+#: Of more samples a notebook shows the first ones; images are fitted into a square of so many pixels.
+_MOST_ROWS, _CELL = 20, 320
+
+_TABLE = """
+<div style="overflow-x: auto">
+<table>
+<tr>{% for name in names %}<th style="text-align: left">{{ name }}</th>{% endfor %}</tr>
+{% for row in rows %}
+<tr>
+{% for png, alt, heard in row %}
+<td style="text-align: left; vertical-align: top; min-width: 12em">
+<img src="data:image/png;base64,{{ png }}" alt="{{ alt }}" style="max-width: 100%"><br>heard: {{ heard }}</td>
+{% endfor %}
+</tr>
+{% endfor %}
+</table>
+{% if more %}<p>and {{ more }} more</p>{% endif %}
+</div>
+"""
+
 
 @functools.cache
-def _template() -> jinja2.Template:
-    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(_PAGE)
+def _template(text: str) -> jinja2.Template:
+    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(text)
 
 
 def result_html(
@@ -63,7 +84,7 @@ def result_html(
     """
     cut = audio is not None and audio.duration_s > _MAX_SECONDS
     named = ", ".join(phrase for phrase, _, _ in found)
-    return _template().render(
+    return _template(_PAGE).render(
         png=base64.b64encode(png).decode("ascii"),
         alt=f"the image with what sounds marked: {named}" if named else "the image, in which nothing sounds",
         wav=audio and base64.b64encode(wav_bytes(audio, _MAX_SECONDS)).decode("ascii"),
@@ -71,6 +92,26 @@ def result_html(
         heard=", ".join(f"{phrase} {weight:.2f}{times}" for phrase, weight, times in heard) or "nothing it knows",
         cut=f"{_MAX_SECONDS:g}" if cut else "",
     )
+
+
+def comparison_html(names: Sequence[str], rows: Sequence[Sequence[tuple[Image.Image, str, str]]]) -> str:
+    """Several answers to each of some images as a table, one piece of HTML with everything in it.
+
+    Args:
+        names: of the columns.
+        rows: for each image, and each column, the overlay, what it is in words, and what was heard. The first twenty
+            are put in.
+    """
+    shown = [[(_small(image), alt, heard) for image, alt, heard in row] for row in rows[:_MOST_ROWS]]
+    return _template(_TABLE).render(names=names, rows=shown, more=len(rows) - len(shown))
+
+
+def _small(image: Image.Image) -> str:
+    """An image, fitted into a square, as a PNG file in base64."""
+    fitted, file = image.copy(), io.BytesIO()
+    fitted.thumbnail((_CELL, _CELL))
+    fitted.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def show(result: Any, image: Image.Image) -> None:

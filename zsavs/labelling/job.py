@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from zsavs.pipeline import check_batches
 from zsavs.presets import find_preset
 from zsavs.storage.files import read_text, remove_unfinished, write_atomically
 from zsavs.storage.folder_lock import lock_folder
+from zsavs.storage.progress_bar import Progress, telling
 from zsavs.storage.run_key import differences, listed
 from zsavs.storage.source_code import digest
 
@@ -84,7 +85,7 @@ def label(
     form: str = "jsonl",
     retry_failed: bool = False,
     refresh: bool = False,
-    progress: Callable[[int, int], Any] | None = None,
+    progress: bool | Progress | None = None,
     **settings: Any,
 ) -> LabelReport:
     """Ask strategies about every item of a folder or a manifest, and write a data set of the answers.
@@ -112,7 +113,7 @@ def label(
         form: of the files, "jsonl" or "parquet".
         retry_failed: ask again about items that failed before.
         refresh: where ``out`` holds a job with other settings, compute all of it again.
-        progress: told how many items are done, and how many there are.
+        progress: told how many items are done, and how many there are; True for a progress bar.
         settings: as for :func:`zsavs.compare`, plain values and names.
 
     Raises:
@@ -153,7 +154,8 @@ def label(
             parts.drop_where(lambda rows: any(row["status"] == "failed" for row in rows))
         of_job = digest(json.dumps(job_key, sort_keys=True).encode())
         keys = {item.id: item.key(of_job) for item in inputs.items}
-        computed, seconds = _compute(inputs.items, keys, of_job, carrier, parts, batch_size, progress)
+        with telling(progress, "labelling") as tell:
+            computed, seconds = _compute(inputs.items, keys, of_job, carrier, parts, batch_size, tell)
         memory = carrier.memory()
         return _finish(folder, inputs, keys, parts, previews, shard_size, form, computed, seconds, memory)
 
@@ -165,7 +167,7 @@ def _compute(
     carrier: Engine,
     parts: Parts,
     batch_size: int,
-    progress: Callable[[int, int], Any] | None,
+    progress: Progress | None,
 ) -> tuple[int, float]:
     """Ask about the items that are not known; how many they were, and the seconds."""
     done = sum(keys[item.id] in parts.known for item in items)

@@ -9,6 +9,7 @@
 - :mod:`~zsavs.storage.text_embedding_cache`: embeddings of texts, kept from one process to the next.
 - :mod:`~zsavs.storage.rle`: masks as COCO's run lengths.
 - :mod:`~zsavs.storage.packed_maps`: the masks and score map of a saved result.
+- :mod:`~zsavs.storage.progress_bar`: how far something is, as a bar that fits a terminal and a notebook.
 - :mod:`~zsavs.storage.prefetch`: the next value, made while the caller works on this one.
 - :mod:`~zsavs.storage.isolation`: many values, of which a broken one costs itself alone.
 - :mod:`~zsavs.storage.run_key`: states of files and weights, and the difference between a run's key then and now.

@@ -214,7 +214,7 @@ def _check_in_place(path: Path, sha256: str) -> None:
 
 def _complete(file: FileIO, sender: _Sender, say: Callable[[str], None]) -> str:
     """Write what the file lacks; its SHA-256. After an error it holds what came, or nothing if that is of no use."""
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     wanted, known = sender.card.sha256, partial.recall(sender.part)
     if wanted:

@@ -21,15 +21,14 @@ from zsavs.media.image_file import load_image
 from zsavs.media.video_file import VideoFrame, load_video_audio, probe_video, read_frames
 from zsavs.media.video_writer import VideoWriter
 from zsavs.storage import rle
+from zsavs.storage.progress_bar import Progress
 from zsavs.temporal import display
 
 if TYPE_CHECKING:
     from zsavs.temporal.video_result import Track, VideoResult
 
-__all__ = ["Frames", "Progress", "Sound", "annotate", "sound_of"]
+__all__ = ["Frames", "Sound", "annotate", "sound_of"]
 
-#: What is told of how far something is: steps done, and how many there are, if that is known.
-Progress = Callable[[int, int | None], object]
 #: A recording, or its file.
 Sound = AudioClip | str | os.PathLike[str]
 #: Images or their files, in the order in which they are shown.

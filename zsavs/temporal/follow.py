@@ -17,6 +17,7 @@ from zsavs.media.video_file import VideoFrame
 from zsavs.protocols import Tracker
 from zsavs.result import AVSResult
 from zsavs.storage import rle
+from zsavs.storage.progress_bar import Progress
 from zsavs.temporal.frame_source import FrameSource, check_fps
 from zsavs.temporal.frames import NO_AUDIO
 from zsavs.temporal.timeline import WHAT, WHEN, Moment, Timeline, moments
@@ -25,7 +26,7 @@ from zsavs.tracking.identities import Identities
 from zsavs.tracking.matching import Matcher
 from zsavs.types import AVSample, Detections, Query, Times
 
-__all__ = ["FPS", "Progress", "follow"]
+__all__ = ["FPS", "follow"]
 
 #: Frames that are looked at in a second, if nothing else is said.
 FPS = 8.0
@@ -37,8 +38,6 @@ _LOOK_S = 2.0
 #: A track that is found in less than this share of the frames in which it sounds is none.
 _LEAST_SHARE = 0.15
 
-#: Told how many frames are done, and how many there are, if that is known.
-Progress = Callable[[int, int | None], None]
 Ask = Callable[[list[AVSample]], list[Query]]
 Look = Callable[[list[AVSample], list[Query]], list[AVSResult]]
 

@@ -19,8 +19,9 @@ from zsavs.report.values import line
 from zsavs.report.video_page import Source, VideoPage, render_video
 from zsavs.storage import rle
 from zsavs.storage.files import png, write_atomically
+from zsavs.storage.progress_bar import Progress
 from zsavs.temporal import display
-from zsavs.temporal.annotate import Frames, Progress, Sound, annotate, sound_of
+from zsavs.temporal.annotate import Frames, Sound, annotate, sound_of
 from zsavs.types import when
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zsavs.considered import Thresholds
 from zsavs.errors import InputError, ZsavsError, reason
+from zsavs.storage.progress_bar import Progress
 from zsavs.webapp.answers import Answer, ImageAnswer, VideoAnswer
 from zsavs.webapp.examples import Example, put
 from zsavs.webapp.exports import write_files, write_video
@@ -134,10 +135,6 @@ class Callbacks:
         return told(error, *files, str(self.uploads.root))
 
 
-def _share(progress: Told, what: str) -> Callable[[int, int | None], None]:
-    """A :data:`~zsavs.temporal.follow.Progress` that tells another one."""
-
-    def tell(done: int, total: int | None) -> None:
-        progress(done / total if total else 0.0, what)
-
-    return tell
+def _share(progress: Told, what: str) -> Progress:
+    """What is told of steps, and tells of shares."""
+    return lambda done, total: progress(done / total if total else 0.0, what)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zsavs.formats.coco import to_coco
 from zsavs.storage.files import write_atomically, write_png
-from zsavs.temporal.annotate import Progress
+from zsavs.storage.progress_bar import Progress
 from zsavs.webapp.answers import Answer, VideoAnswer
 
 __all__ = ["write_files", "write_video"]
