@@ -10,7 +10,7 @@ from zsavs.webapp import shown
 from zsavs.webapp.answers import Answer, ImageAnswer, VideoAnswer
 from zsavs.webapp.callbacks import Callbacks, Told
 from zsavs.webapp.examples import Example
-from zsavs.webapp.layout import HINT, TO_THE_ANSWER, Page
+from zsavs.webapp.layout import HINT, HINT_OF_VIDEO, TO_THE_ANSWER, Page
 
 __all__ = ["connect"]
 
@@ -251,7 +251,8 @@ class _Events:
         """Why a region was chosen; a hint where none is, or it is not there any more."""
         page = self.page
         reason = self.doings.reason(answer, picked)
-        hint = "" if not answer.regions() else "Nothing is marked there." if missed else HINT
+        hint = "Nothing is marked there." if missed else HINT if isinstance(answer, ImageAnswer) else HINT_OF_VIDEO
+        hint = hint if answer.regions() else ""
         return {
             page.kept: answer,
             page.picked: picked if reason else None,

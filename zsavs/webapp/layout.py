@@ -14,7 +14,7 @@ from zsavs.webapp.callbacks import Callbacks
 from zsavs.webapp.examples import examples_for
 from zsavs.webapp.purposes import preset_purpose, strategy_purpose
 
-__all__ = ["HINT", "TO_THE_ANSWER", "Page"]
+__all__ = ["HINT", "HINT_OF_VIDEO", "TO_THE_ANSWER", "Page"]
 
 #: Answers are forgotten, and files deleted, after so many seconds; it is looked for them that often.
 _FORGOTTEN_S, _LOOKED_S = 3600, 600
@@ -29,6 +29,7 @@ _PRIVATE = (
     "once with “Delete my files”, and in any case after an hour."
 )
 HINT = "Choose a region, in the image or by its button, to see why it was marked."
+HINT_OF_VIDEO = "Choose a source by its button, to see why it was marked."
 #: A click on a region's button, or on a point of the image.
 _CLICKS = """
 element.addEventListener('click', (event) => {

@@ -141,7 +141,7 @@ def _launch(settings: Settings) -> str:
             server_name=settings.host,
             server_port=settings.port or None,
             share=settings.share,
-            max_file_size=int(settings.limits.megabytes * 1e6),
+            max_file_size=f"{settings.limits.megabytes:g}mb",
             state_session_capacity=100,
             prevent_thread_lock=True,
             quiet=True,

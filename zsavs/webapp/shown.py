@@ -26,7 +26,7 @@ __all__ = ["heard", "message", "picture", "side_by_side", "style", "why"]
 
 _WAVE_COLUMNS = 480
 #: The longer side of an image, and of one among several, in pixels.
-_LARGE, _SMALL = 960, 480
+_LARGE, _SMALL = 720, 480
 
 
 def _macro(name: str, **values: Any) -> str:
