@@ -38,7 +38,7 @@ def _front(wings: list[str], loose: list[str]) -> str:
     rows = [f"| [`zsavs.{name}`]({name}.md) | {_first_line(PACKAGE / name / '__init__.py')} |" for name in wings]
     alone = [f"| [`zsavs.{name}`]({name}.md) | {_first_line(PACKAGE / f'{name}.py')} |" for name in loose]
     names = [
-        f"::: {home}.{name}\n    options: {{skip_local_inventory: true}}\n" for name, home in sorted(_homes().items())
+        f"::: {home}.{name}\n    options: {{skip_local_inventory: true}}\n" for name, home in sorted(homes().items())
     ]
     return "\n".join(
         [
@@ -77,7 +77,7 @@ def _first_line(path: Path) -> str:
     return said.splitlines()[0] if said else ""
 
 
-def _homes() -> dict[str, str]:
+def homes() -> dict[str, str]:
     """The public names, each with the module that holds it."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:
