@@ -50,7 +50,7 @@ class InProcess(on_ray.RayEngine):
         self.tried: list[list[str]] = []
 
     def key(self) -> dict[str, Any]:
-        found = on_ray._key(self._settings)
+        found, _ = on_ray._key(self._settings)
         assert isinstance(found, dict)
         self._key = json.loads(json.dumps(found))
         return found
@@ -124,6 +124,24 @@ def test_a_node_with_other_models_is_refused_with_the_difference(tmp_path: Path,
     engine.worker = on_ray._Worker(SETTINGS, {**engine.key(), "zsavs": "0.0.9"})
     with pytest.raises(OutputError, match=r"nodes of the Ray cluster differ \(zsavs: '0\.0\.9' then, '\S+' now\)"):
         label(write_pairs(tmp_path / "in", 2), tmp_path / "out")
+
+
+def test_what_is_warned_of_where_the_models_are_is_told_where_the_job_is(caplog: pytest.LogCaptureFixture) -> None:
+    said = {"ray": on_ray._key({**SETTINGS, "strategies": ["fused"], "preset": "nano"})}
+    caplog.clear()
+
+    class Ray:
+        exceptions = SimpleNamespace(RayError=RuntimeError)
+
+        def remote(self, **_: Any) -> Any:
+            return lambda function: SimpleNamespace(remote=lambda settings: "ray")
+
+        def get(self, name: str) -> Any:
+            return said[name]
+
+    engine = on_ray.RayEngine(Ray(), SETTINGS, on_ray._Share("cpu", 1, 0, 1))
+    assert engine.key()["preset"] == "nano"
+    assert "preset nano knows 16 things that sound" in caplog.text
 
 
 def test_a_copy_of_the_models_with_another_time_is_the_same() -> None:

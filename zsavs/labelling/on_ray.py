@@ -25,6 +25,8 @@ from zsavs.storage.run_key import differences, listed, sizes_only
 
 __all__ = ["import_ray", "ray_engine"]
 
+log = logging.getLogger(__name__)
+
 #: How often work is tried again whose process has died; then its items are asked about alone, as often.
 RETRIES = 2
 #: CPUs of a worker without a GPU, where the nodes have so many.
@@ -170,9 +172,11 @@ class RayEngine:
         """
         asked = self._ray.remote(**self._share.actor, max_retries=RETRIES)(_key)
         try:
-            found = self._ray.get(asked.remote(self._settings))
+            found, warned = self._ray.get(asked.remote(self._settings))
         except self._ray.exceptions.RayError as error:
             raise OutputError(f"no worker of the Ray cluster could load the models ({first_line(error)}).") from error
+        for warning in warned:
+            log.warning("%s", warning)
         if isinstance(found, ZsavsError):
             raise found
         self._key = json.loads(json.dumps(found))
@@ -242,12 +246,19 @@ class RayEngine:
                 )
 
 
-def _key(settings: Mapping[str, Any]) -> dict[str, Any] | ZsavsError:
-    """The key of a labeller, or why it has none."""
+def _key(settings: Mapping[str, Any]) -> tuple[dict[str, Any] | ZsavsError, list[str]]:
+    """The key of a labeller, or why it has none; and what was warned of while its models were loaded."""
+    warned: list[str] = []
+    heard = logging.Handler(logging.WARNING)
+    heard.emit = lambda record: warned.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("zsavs")
+    logger.addHandler(heard)
     try:
-        return Labeller(settings).key()
+        return Labeller(settings).key(), warned
     except ZsavsError as error:
-        return error
+        return error, warned
+    finally:
+        logger.removeHandler(heard)
 
 
 @dataclass(frozen=True)
