@@ -114,7 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tracking": {"algebra", "language", "protocols", "storage", "types"},
     "models": {"language", "media", "protocols", "storage", "tracking", "types"},
     "calibration": {"algebra", "language", "media", "protocols", "storage", "types"},
-    "translation": {"language", "media", "models", "protocols", "storage", "types"},
+    "translation": {"algebra", "calibration", "language", "media", "models", "protocols", "storage", "types"},
     "decomposition": {"algebra", "calibration", "language", "media", "protocols", "storage", "types"},
     "strategies": {"algebra", "calibration", "decomposition", "language", "media", "protocols", "translation", "types"},
     "report": {"draw", "storage"},

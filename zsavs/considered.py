@@ -101,7 +101,7 @@ class Considered:
             score_map=composed.score_map,
             queries=Query(query.phrases, query.weights, times=query.times),
             timings=self.timings,
-            meta={"zsavs": __version__, **_files_of(self.sample), **self.meta, **_noted(query)},
+            meta={"zsavs": __version__, **_files_of(self.sample), **self.meta, **_noted(query, self.proposals)},
             frame=self.sample.image,
             audio=self.sample.audio,
         )
@@ -112,6 +112,7 @@ def _files_of(sample: AVSample) -> dict[str, str]:
     return {"sample": sample.name, **({"audio": sample.audio.source} if sample.audio.source else {})}
 
 
-def _noted(query: Query) -> dict[str, Any]:
-    """The query's notes as an entry of the result's meta, where there are any."""
-    return {"notes": dict(query.notes)} if query.notes else {}
+def _noted(query: Query, regions: Proposals) -> dict[str, Any]:
+    """The notes of the query and of its regions as an entry of the result's meta, where there are any."""
+    notes = {**query.notes, **regions.notes}
+    return {"notes": notes} if notes else {}

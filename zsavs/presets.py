@@ -103,8 +103,10 @@ PRESETS: dict[str, Preset] = {
             # Chosen as the settings below: its CLIP was trained with sigmoids, so that no softmax has a temperature.
             "verifier": Part("clip", settings={"temperature": 0.1}),
             "verifier.joint": Part("joint", settings={"min_z": 1.5}),
+            "verifier.omni_judge": Part("omni_judge", settings={"min_odds": 0.5}),
             "segmenter": Part("closer", settings={"margin": (0.1, 0.2, 0.3)}, around=_NANO_SAM2),
             "translator": Part("rules"),
+            "omni": Part("assembled"),
             "tracker": Part("associate"),
             "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
         },
@@ -157,7 +159,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "imagebind": Preset(
         "base, and ImageBind's joint space; the licence of its weights is NON-COMMERCIAL (CC-BY-NC-SA-4.0)",
-        {**_BASE, "joint": Part("imagebind", "imagebind_huge.pth")},
+        {**_BASE, "joint": Part("imagebind", "imagebind_huge.pth"), "omni": Part("assembled")},
         on_cpu=_BASE_ON_CPU,
     ),
     "pe": Preset(
@@ -167,6 +169,7 @@ PRESETS: dict[str, Preset] = {
             "audio_text": Part("pe_audio", "facebook/pe-a-frame-base"),
             "image_text": Part("open_clip", "PE-Core-B-16/meta"),
             "joint": Part("pe_av", "facebook/pe-av-base"),
+            "omni": Part("assembled"),
         },
         on_cpu=_BASE_ON_CPU,
     ),
@@ -195,6 +198,7 @@ PRESETS: dict[str, Preset] = {
             "verifier": Part("clip"),
             "segmenter": Part("toy"),
             "translator": Part("rules"),
+            "omni": Part("toy"),
             "tracker": Part("associate"),
         },
         vocabulary=("red", "yellow", "green", "blue", "purple", "orange"),

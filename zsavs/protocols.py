@@ -28,6 +28,8 @@ __all__ = [
     "ImageTextEncoder",
     "ImageTokenEncoder",
     "JointEncoder",
+    "Judged",
+    "OmniModel",
     "PseudoWordEncoder",
     "Pull",
     "Scene",
@@ -305,4 +307,30 @@ class Translator(Protocol):
 
     def translate(self, scenes: Sequence[Scene], wording: int = 0) -> list[Translation]:
         """One translation for each scene, asked in the way of number ``wording`` (from 0)."""
+        ...
+
+
+class Judged(NamedTuple):
+    """Log odds of yes to each of N questions, (N,) float32, and the tokens that they took (0 where there are none)."""
+
+    log_odds: NDArray[np.float32]
+    tokens: int
+
+
+@runtime_checkable
+class OmniModel(Protocol):
+    """Hears and sees at once, and can be asked about both."""
+
+    def name_sources(self, samples: Sequence[AVSample]) -> list[Translation]:
+        """For each sample the things in its image that could make its sound, as phrases; clips are a few seconds long.
+
+        ``Sought.heard`` is what is heard of the thing, in the model's words.
+        """
+        ...
+
+    def judge(self, images: Sequence[NDArray[np.uint8]], clips: Sequence[AudioClip], phrases: Sequence[str]) -> Judged:
+        """Does what an image shows, which is called by a phrase, make the sound of a clip? N of each.
+
+        The log odds are the model's own; how far they lean to yes whatever is heard is for the caller to find out.
+        """
         ...

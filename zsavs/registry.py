@@ -34,6 +34,7 @@ ROLES = (
     "audio_tagger",
     "audio_captioner",
     "translator",
+    "omni",
     "grounder",
     "verifier",
     "segmenter",
@@ -49,6 +50,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "cross_modal": "zsavs.strategies.cross_modal:CrossModal",
         "fused": "zsavs.strategies.fused:Fused",
         "joint_embedding": "zsavs.strategies.joint_embedding:JointEmbedding",
+        "omni": "zsavs.strategies.omni:Omni",
         "pivot": "zsavs.strategies.pivot:Pivot",
         "text_bridged": "zsavs.strategies.text_bridged:TextBridged",
         "textual_inversion": "zsavs.strategies.textual_inversion:TextualInversion",
@@ -94,6 +96,12 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "openai": "zsavs.translation.endpoint:EndpointTranslator",
         "rules": "zsavs.translation.rules:RuleTranslator",
     },
+    "omni": {
+        "assembled": "zsavs.translation.assembled:AssembledOmni",
+        "qwen2_5_omni": "zsavs.translation.qwen2_5_omni:Qwen25Omni",
+        "qwen3_omni": "zsavs.translation.qwen3_omni:Qwen3Omni",
+        "toy": "zsavs.testing.toy:ToyOmni",
+    },
     "grounder": {
         "full_frame": "zsavs.grounding.full_frame:FullFrame",
         "grounding_dino": "zsavs.models.grounding_dino:GroundingDinoGrounder",
@@ -112,6 +120,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
     "verifier": {
         "clip": "zsavs.verification.clip_rescoring:ClipVerifier",
         "joint": "zsavs.verification.joint_rescoring:JointVerifier",
+        "omni_judge": "zsavs.verification.omni_judge:OmniJudge",
         "pivot_box": "zsavs.verification.pivot_box:PivotBox",
         "second_opinion": "zsavs.verification.second_opinion:SecondOpinion",
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
@@ -183,8 +192,8 @@ def list_components(kind: str) -> list[str]:
 
     Args:
         kind: "strategy", "preset", "vocabulary", "decomposition", "dataset", or a role: "audio_text", "image_text",
-            "joint", "captioner", "audio_tagger", "audio_captioner", "translator", "grounder", "verifier", "segmenter",
-            "tracker".
+            "joint", "captioner", "audio_tagger", "audio_captioner", "translator", "omni", "grounder", "verifier",
+            "segmenter", "tracker".
 
     Raises:
         UnknownName: no such kind.

@@ -271,6 +271,7 @@ class Proposals:
             () where it has no such list.
         masks: (R, h, w) bool, stretched over the image, of a grounder that segments what it finds, for the segmenter
             ``from_grounder``; None of one that gives boxes alone.
+        notes: how they were verified, for the reader of the result, in plain JSON values.
 
     Raises:
         ContractError: lengths disagree, a box is degenerate, values are out of range, or masks are no booleans.
@@ -283,6 +284,7 @@ class Proposals:
     selected: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     labels: tuple[str, ...] = ()
     masks: NDArray[np.bool_] | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         boxes = checked_floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
@@ -334,6 +336,7 @@ class Proposals:
             self.selected[index],
             tuple(self.labels[i] for i in index) if self.labels else (),
             None if self.masks is None else self.masks[index],
+            self.notes,
         )
 
 

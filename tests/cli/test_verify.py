@@ -61,7 +61,9 @@ def test_strategies_without_a_part_are_shown_as_left_out_with_what_would_add_it(
     assert "caption: the preset has no audio_captioner for it; --part audio_captioner=NAME[:CHECKPOINT] adds it" in said
     assert "whisper (MU-NLPC/whisper-tiny-audio-captioning, " in said
     assert "joint_embedding: the preset has no joint for it" in said
-    assert main([*words, "--part", "audio_captioner=toy", "--part", "joint=toy", "--part", "verifier=clip"]) == 0
+    assert "omni: the preset has no omni for it; --part omni=NAME[:CHECKPOINT] adds it" in said
+    words += ["--part", "audio_captioner=toy", "--part", "joint=toy", "--part", "verifier=clip", "--part", "omni=toy"]
+    assert main(words) == 0
     said = capsys.readouterr().out
     assert "Left out" not in said
     assert "| caption | pass |" in said

@@ -93,6 +93,8 @@ CHECKPOINTS: dict[str, Checkpoint] = {
         "audio_tower.conv1.weight",
         {"prompt": "<|AUDIO|> tell:", "max_new_tokens": 5, "hop_s": 1.0},
     ),
+    "qwen2_5_omni": Checkpoint("Apache-2.0", "audio_tower.conv1.weight", {"max_new_tokens": 5}),
+    "qwen3_omni": Checkpoint("Apache-2.0", "audio_tower.conv2d1.weight", {"max_new_tokens": 5}),
     "ast": Checkpoint("BSD-3-Clause", "classifier.dense.weight", {"batch_size": 2, "hop_s": 0.5}),
     "grounding_dino": _GROUNDING_DINO,
     "mm_grounding_dino": _GROUNDING_DINO,

@@ -15,6 +15,7 @@ from zsavs.testing.tiny.audio import tiny_ast, tiny_qwen_audio, tiny_whisper
 from zsavs.testing.tiny.detectors import tiny_grounding_dino, tiny_omdet, tiny_owlv2
 from zsavs.testing.tiny.encoders import tiny_blip, tiny_clap, tiny_open_clip
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
+from zsavs.testing.tiny.omni import tiny_qwen2_5_omni, tiny_qwen3_omni
 from zsavs.testing.tiny.sam3 import tiny_sam3, tiny_sam3_segmenter, tiny_sam3_video
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
@@ -80,6 +81,14 @@ def _followed(part: Any) -> list[np.ndarray]:
 
 FOLLOW_USES: Uses = {"followed": _followed}
 
+
+def _asked(part: Any) -> list[Any]:
+    """What an omni model replies to the first sample, and its log odds of yes for each."""
+    chat = [{"role": "user", "content": "what is it?"}]
+    odds = [part.log_odds_of_yes(sample.image, clip, chat)[0] for sample, clip in zip(SAMPLES, CLIPS, strict=True)]
+    return [part.reply(SAMPLES[0].image, CLIPS[0], chat)[0], odds]
+
+
 #: By name: what makes it, with a seed if one is given, and what it is asked.
 USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     "clap": (tiny_clap, {**AUDIO_USES, **TEXT_USES, "tokens": lambda part: _projected(part, "audio", CLIPS)}),
@@ -97,6 +106,8 @@ USES: dict[str, tuple[Callable[..., Any], Uses]] = {
     "blip": (tiny_blip, {"captions": lambda part: part.caption(IMAGES)}),
     "whisper": (tiny_whisper, {"captions": lambda part: part.caption(CLIPS)}),
     "qwen_audio": (tiny_qwen_audio, {"captions": lambda part: part.caption(CLIPS)}),
+    "qwen2_5_omni": (tiny_qwen2_5_omni, {"asked": _asked}),
+    "qwen3_omni": (tiny_qwen3_omni, {"asked": _asked}),
     "ast": (
         tiny_ast,
         {"tags": lambda part: [[dict(tags)[label] for label in part.labels] for tags in part.tag(CLIPS)]},

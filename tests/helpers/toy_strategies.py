@@ -9,6 +9,7 @@ from zsavs.strategies.cofactorization import Cofactorization
 from zsavs.strategies.cross_modal import CrossModal
 from zsavs.strategies.fused import Fused
 from zsavs.strategies.joint_embedding import JointEmbedding
+from zsavs.strategies.omni import Omni
 from zsavs.strategies.pivot import Pivot
 from zsavs.strategies.text_bridged import TextBridged
 from zsavs.strategies.textual_inversion import TextualInversion
@@ -29,6 +30,7 @@ STRATEGIES = {
     "joint_embedding": JointEmbedding(JOINT, COLOURS),
     "text_bridged": TextBridged(JOINT, COLOURS),
     "textual_inversion": TextualInversion(JOINT, COLOURS),
+    "omni": Omni(toy.ToyOmni()),
     "pivot": Pivot(toy.ToyTagger(), toy.ToyCaptioner(), RuleTranslator(), COLOURS),
     "translated": Translated(toy.ToyTagger(), toy.ToyCaptioner(), RuleTranslator()),
     "cofactorization": Cofactorization(AUDIO_TEXT, IMAGE_TEXT, COLOURS, silent=()),

@@ -287,7 +287,7 @@ def test_all_strategies_are_all_that_the_preset_has_the_parts_for(capsys: pytest
     assert strategies(None, "toy") == zsavs.list_components("strategy")
     assert capsys.readouterr().err == ""
     lacking = set(zsavs.list_components("strategy")) - set(strategies(None, "base"))
-    assert lacking == {"caption", "joint_embedding", "text_bridged", "textual_inversion"}
+    assert lacking == {"caption", "joint_embedding", "omni", "text_bridged", "textual_inversion"}
     said = capsys.readouterr().err
     assert "left out caption: the preset 'base' has no audio_captioner for it; add: --part audio_captioner=NAME" in said
     assert "caption" in strategies(None, "base", {"audio_captioner": "whisper:folder"})

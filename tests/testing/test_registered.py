@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -35,16 +36,21 @@ from zsavs.testing.tiny.files import (
     tiny_yolox_encoder,
 )
 from zsavs.testing.tiny.joint import tiny_imagebind, tiny_pe_audio, tiny_pe_av
+from zsavs.testing.tiny.omni import tiny_qwen2_5_omni, tiny_qwen3_omni
 from zsavs.testing.tiny.sam3 import tiny_sam3, tiny_sam3_segmenter, tiny_sam3_video
 from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 from zsavs.testing.tiny.trackers import tiny_edgetam_video, tiny_sam2_video
 from zsavs.tracking.associate import Associate
 from zsavs.tracking.untracked import untracked
+from zsavs.translation.assembled import AssembledOmni
 from zsavs.translation.chat import ChatTranslator
 from zsavs.translation.endpoint import EndpointTranslator
+from zsavs.translation.qwen2_5_omni import Qwen25Omni
+from zsavs.translation.qwen3_omni import Qwen3Omni
 from zsavs.translation.rules import RuleTranslator
 from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.joint_rescoring import JointVerifier
+from zsavs.verification.omni_judge import OmniJudge
 from zsavs.verification.pivot_box import PivotBox
 from zsavs.verification.second_opinion import SecondOpinion
 from zsavs.verification.selection import TrustGrounder
@@ -56,6 +62,8 @@ def told(translator: EndpointTranslator) -> EndpointTranslator:
     setattr(translator, "ask", lambda chat: (reply, 7))  # noqa: B010
     return translator
 
+
+BANKS = ("sound_bank", "picture_bank")
 
 #: A part for every registered name. A new component is added here, or the first test fails.
 PARTS: dict[tuple[str, str], Callable[[], Any]] = {
@@ -85,6 +93,10 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("translator", "chat"): lambda: ChatTranslator(tiny_chat, "tiny"),
     ("translator", "openai"): lambda: told(EndpointTranslator("model", "http://localhost:9/v1")),
     ("translator", "rules"): RuleTranslator,
+    ("omni", "assembled"): lambda: AssembledOmni(tiny_blip(), with_banks(tiny_imagebind(), *BANKS), min_z=-9.0),
+    ("omni", "qwen2_5_omni"): lambda: Qwen25Omni(tiny_qwen2_5_omni()),
+    ("omni", "qwen3_omni"): lambda: Qwen3Omni(tiny_qwen3_omni()),
+    ("omni", "toy"): toy.ToyOmni,
     ("grounder", "full_frame"): FullFrame,
     ("grounder", "grounding_dino"): tiny_grounding_dino,
     ("grounder", "objects"): lambda: DetectorProposals(tiny_grounding_dino()),
@@ -104,6 +116,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("verifier", "joint"): lambda: JointVerifier(
         with_banks(tiny_imagebind(), "picture_bank"), ("red", "blue", "dog"), silent=("tree",)
     ),
+    ("verifier", "omni_judge"): lambda: OmniJudge(toy.ToyOmni()),
     ("verifier", "pivot_box"): PivotBox,
     ("verifier", "second_opinion"): lambda: SecondOpinion(
         with_banks(tiny_imagebind(), "picture_bank"),
@@ -135,6 +148,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "audio_tagger": testing.check_audio_tagger,
     "audio_captioner": lambda made: testing.check_captioner(made, [s.audio for s in testing.example_samples()]),
     "translator": testing.check_translator,
+    "omni": testing.check_omni,
     "grounder": testing.check_grounder,
     "verifier": testing.check_verifier,
     "segmenter": testing.check_segmenter,
@@ -146,11 +160,25 @@ OPEN = {"min_z": -3.0, "max_gap": 1e6, "top_k": 4}
 #: The same for strategies that hear without similarities; random words name nothing visible.
 OPEN_BY_STRATEGY: dict[str, dict[str, Any]] = {
     "classify": {"min_probability": 0.0, "top_k": 4},
+    "omni": {"top_k": 4},
     "pivot": {"min_probability": 0.0, "top_k": 4},
     "translated": {"min_probability": 0.0, "top_k": 4},
     "caption": {"nouns": lambda caption: [*caption.split()[:1], *WORDS], "top_k": 4},
 }
 WORDS = ("dog", "cat", "piano", "siren")
+
+
+def saying_words(omni: Qwen3Omni) -> Qwen3Omni:
+    """An omni model whose random replies are put into the form; which word it names depends on what it replied."""
+    reply = omni.model.reply
+
+    def in_form(*asked: Any) -> tuple[str, int]:
+        text, tokens = reply(*asked)
+        sources = [{"phrase": WORDS[sum(text.encode()) % len(WORDS)], "heard": "a sound", "reason": "none"}]
+        return json.dumps({"sources": sources}), tokens
+
+    setattr(omni.model, "reply", in_form)  # noqa: B010
+    return omni
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +187,11 @@ def tiny_parts() -> dict[str, Any]:
     return {
         "audio_text": with_banks(tiny_clap(), "sound_bank"),
         "image_text": with_banks(tiny_open_clip(), "picture_bank"),
-        "joint": with_banks(tiny_imagebind(), "sound_bank", "picture_bank"),
+        "joint": with_banks(tiny_imagebind(), *BANKS),
         "captioner": tiny_blip(),
         "audio_tagger": tiny_ast(),
         "audio_captioner": tiny_whisper(),
+        "omni": saying_words(Qwen3Omni(tiny_qwen3_omni())),
         "grounder": tiny_grounding_dino(),
         "segmenter": tiny_sam2(),
     }

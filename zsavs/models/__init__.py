@@ -50,6 +50,7 @@ The adapters, and the files that carry their names in front:
 - :mod:`~zsavs.models.ast`: AST, an audio tagger.
 - :mod:`~zsavs.models.blip`: BLIP, an image captioner.
 - :mod:`~zsavs.models.qwen_audio`: Qwen2-Audio as an audio captioner.
+- :mod:`~zsavs.models.qwen_omni`: the thinkers of Qwen2.5-Omni and Qwen3-Omni, asked about an image with its audio.
 - :mod:`~zsavs.models.whisper_captioner`: Whisper, an audio captioner.
 - :mod:`~zsavs.models.grounding_dino`: Grounding DINO, a phrase detector.
 - :mod:`~zsavs.models.grounding_dino_files`: a Grounding DINO from a folder, whichever of its two families it is of.

@@ -17,7 +17,7 @@ checked with samples of its own world. Toy-size models of the real classes with 
 - :mod:`~zsavs.testing.strategies`: the check of strategies.
 - :mod:`~zsavs.testing.regions`: the checks of grounders, verifiers and segmenters.
 - :mod:`~zsavs.testing.trackers`: the check of trackers.
-- :mod:`~zsavs.testing.translators`: the check of translators.
+- :mod:`~zsavs.testing.translators`: the checks of translators and omni models.
 - :mod:`~zsavs.testing.requirements`: how a check says what is wrong.
 - :mod:`~zsavs.testing.pseudo_words`: the check of text towers that read words given as vectors.
 """
@@ -29,13 +29,14 @@ from zsavs.testing.regions import check_grounder, check_segmenter, check_verifie
 from zsavs.testing.samples import example_proposals, example_samples
 from zsavs.testing.strategies import check_strategy
 from zsavs.testing.trackers import check_tracker, example_frames
-from zsavs.testing.translators import check_translator
+from zsavs.testing.translators import check_omni, check_translator
 
 __all__ = [
     "check_audio_tagger",
     "check_captioner",
     "check_encoder",
     "check_grounder",
+    "check_omni",
     "check_pseudo_words",
     "check_segmenter",
     "check_strategy",

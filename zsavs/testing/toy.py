@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zsavs.models.detection import MOST, Found, as_proposals, keep_best, warn_of_left_out
 from zsavs.models.inputs import check_counts
-from zsavs.protocols import Pull
+from zsavs.protocols import Judged, Pull, Sought, Translation
 from zsavs.storage.weights import WeightCard
 from zsavs.testing.toy_world import (
     COLOURS,
@@ -49,6 +49,7 @@ __all__ = [
     "ToyGrounder",
     "ToyImageText",
     "ToyJoint",
+    "ToyOmni",
     "ToyPeaks",
     "ToySegmenter",
     "ToySegments",
@@ -210,6 +211,27 @@ class ToyAudioCaptioner(_ToyPart):
             named = [f"a {NAMES[i]} thing" for i in np.argsort(-share, kind="stable") if share[i] > 0.1]
             sentences.append(f"{' and '.join(named)} humming" if named else "loud noise in the background")
         return sentences
+
+
+class ToyOmni(_ToyPart):
+    """Names the colours that are seen and heard, and says yes to an image of one that is: where Qwen-Omni stands."""
+
+    def name_sources(self, samples: Sequence[AVSample]) -> list[Translation]:
+        """For each sample the colours of its image whose pitches are in its audio."""
+        answers = []
+        for sample in samples:
+            both = see(sample.image)[: len(NAMES)] * (shares_of_power(sample.audio) > 0.1)
+            sources = [Sought(f"{NAMES[i]} thing", "humming", "it hums") for i in np.flatnonzero(both > 0.05)]
+            answers.append(Translation(tuple(sources), {"by": "toy"}))
+        return answers
+
+    def judge(self, images: Sequence[NDArray[np.uint8]], clips: Sequence[AudioClip], phrases: Sequence[str]) -> Judged:
+        """Log odds of 4 where the colour that covers most of an image hums in its clip, and of -4 where not."""
+        odds = [
+            4.0 if shares_of_power(clip)[see(image)[: len(NAMES)].argmax()] > 0.1 else -4.0
+            for image, clip in zip(images, clips, strict=True)
+        ]
+        return Judged(np.array(odds, np.float32), 0)
 
 
 class ToyGrounder(_ToyPart):

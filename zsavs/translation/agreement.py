@@ -50,6 +50,7 @@ def translated_query(
         "heard": dict(scene.heard),
         "seen": scene.seen,
         **query.notes,
+        "tokens": sum(each.notes.get("tokens", 0) for each in asked),
         "asked": [dict(each.notes) for each in asked],
     }
     return replace(query, notes={"translation": told}, seconds={"translation": seconds})

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from zsavs.errors import InputError
-from zsavs.protocols import Scene, Translation
+from zsavs.protocols import Scene, Sought, Translation
 from zsavs.translation.prompts import WORDINGS, Message, question, repair
 from zsavs.translation.reply import Malformed, read_reply
 from zsavs.translation.reply_cache import ReplyCache
 from zsavs.translation.rules import RuleTranslator
 
-__all__ = ["AskedTranslator"]
+__all__ = ["Asked", "AskedTranslator", "ask_in_form"]
+
+
+class Asked(NamedTuple):
+    """The sources of a reply, None where it was not in the form twice; and who replied what, in plain JSON values."""
+
+    sources: tuple[Sought, ...] | None
+    notes: dict[str, Any]
+
+
+def ask_in_form(
+    chat: Sequence[Message], ask: Callable[[Sequence[Message]], tuple[str, int]], heard: Sequence[str] | None
+) -> Asked:
+    """Ask for sources, and once more where the reply is not in the form (:mod:`zsavs.translation.reply`).
+
+    Args:
+        chat: the question.
+        ask: gives the next turn of a chat and how many tokens both were.
+        heard: as for :func:`~zsavs.translation.reply.read_reply`.
+
+    Raises:
+        ZsavsError: as ``ask``.
+    """
+    exchange: list[dict[str, str]] = [message._asdict() for message in chat]
+    tokens, problem = 0, ""
+    for by in ("model", "model, repaired"):
+        text, took = ask(chat)
+        tokens += took
+        exchange.append({"role": "assistant", "content": text})
+        try:
+            sources = read_reply(text, heard)
+        except Malformed as error:
+            problem = str(error)
+            if by == "model":
+                again = repair(text, problem)
+                chat = [*chat, *again]
+                exchange.append(again[-1]._asdict())
+            continue
+        return Asked(sources, {"by": by, "exchange": exchange, "tokens": tokens})
+    why = f"the model's reply was not in the form: {problem}"
+    return Asked(None, {"by": "nobody", "why": why, "exchange": exchange, "tokens": tokens})
 
 
 class AskedTranslator(ABC):
@@ -53,33 +93,17 @@ class AskedTranslator(ABC):
         return [self._translate(scene, wording) if scene.heard else Translation((), {}) for scene in scenes]
 
     def _translate(self, scene: Scene, wording: int) -> Translation:
-        chat = question(scene, wording)
         heard = [name for name, _ in scene.heard]
-        exchange: list[dict[str, str]] = [message._asdict() for message in chat]
-        tokens, problem = 0, ""
-        for attempt in range(2):
-            reply = self._reply(chat)
-            tokens += reply["tokens"]
-            exchange.append({"role": "assistant", "content": reply["text"]})
-            try:
-                sources = read_reply(reply["text"], heard)
-            except Malformed as error:
-                problem = str(error)
-                if attempt == 0:
-                    again = repair(reply["text"], problem)
-                    chat = [*chat, *again]
-                    exchange.append(again[-1]._asdict())
-                continue
-            by = "model" if attempt == 0 else "model, repaired"
-            return Translation(sources, {"by": by, "exchange": exchange, "tokens": tokens})
-        notes = {"by": "rules", "why": f"the model's reply was not in the form: {problem}"}
+        asked = ask_in_form(question(scene, wording), self._reply, heard)
+        if asked.sources is not None:
+            return Translation(asked.sources, asked.notes)
         (translated,) = self.rules.translate([scene])
-        return Translation(translated.sources, {**notes, "exchange": exchange, "tokens": tokens})
+        return Translation(translated.sources, {**asked.notes, "by": "rules"})
 
-    def _reply(self, chat: Sequence[Message]) -> dict[str, Any]:
+    def _reply(self, chat: Sequence[Message]) -> tuple[str, int]:
         kept = self.cache.read(chat)
         if kept is None:
             text, tokens = self.ask(chat)
             kept = {"text": text, "tokens": tokens}
             self.cache.write(chat, kept)
-        return kept
+        return kept["text"], kept["tokens"]

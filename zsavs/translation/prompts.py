@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from zsavs.protocols import Scene
 
-__all__ = ["WORDINGS", "Message", "clean", "question", "repair"]
+__all__ = ["WORDINGS", "Message", "clean", "judging_question", "naming_question", "question", "repair"]
 
 _FOLDER = resources.files("zsavs") / "data" / "translation"
 
@@ -63,6 +63,16 @@ def question(scene: Scene, wording: int) -> list[Message]:
     seen = json.dumps(clean(scene.seen) or "nothing is known of it", ensure_ascii=False)
     asked = _wordings()[wording].replace("{heard}", heard).replace("{seen}", seen)
     return [Message("system", _text("system.txt")), Message("user", asked)]
+
+
+def naming_question() -> list[Message]:
+    """The chat that asks a model that hears and sees for what makes the sound."""
+    return [Message("system", _text("omni_system.txt")), Message("user", _text("omni_naming.txt"))]
+
+
+def judging_question(phrase: str) -> list[Message]:
+    """The chat that asks a model that hears and sees whether what is shown makes the sound: yes or no."""
+    return [Message("user", _text("omni_judging.txt").replace("{phrase}", clean(phrase) or "thing"))]
 
 
 def repair(reply: str, problem: str) -> list[Message]:

@@ -23,19 +23,20 @@ class Malformed(ValueError):
     """A reply is not in the form; says in a few words of ours, none of the reply's, what is wrong."""
 
 
-def read_reply(text: str, heard: Sequence[str]) -> tuple[Sought, ...]:
+def read_reply(text: str, heard: Sequence[str] | None) -> tuple[Sought, ...]:
     """The sources that a reply names, each once.
 
     Around the JSON there may be white space and a Markdown fence, and no other word.
 
     Args:
         text: the reply.
-        heard: the sounds that it was asked about.
+        heard: the sounds that it was asked about; None for a model that hears for itself, which says in a few words of
+            its own what it hears.
 
     Raises:
         Malformed: it is not JSON of the schema, or names a sound that it was not asked about, or its phrase is none.
     """
-    by_words = {key_of(clean(name)): name for name in heard}
+    by_words = None if heard is None else {key_of(clean(name)): name for name in heard}
     sources: dict[str, Sought] = {}
     for item in _items(text):
         if not isinstance(item, dict) or set(item) != _KEYS or not all(isinstance(v, str) for v in item.values()):
@@ -43,9 +44,10 @@ def read_reply(text: str, heard: Sequence[str]) -> tuple[Sought, ...]:
         phrase = " ".join(item["phrase"].split()).lower()
         if not _PHRASE.fullmatch(phrase) or len(phrase.split()) > _MOST_WORDS or len(phrase) > _MOST_CHARACTERS:
             raise Malformed(f'"phrase" must be one to {_MOST_WORDS} plain words')
-        name = by_words.get(key_of(clean(item["heard"])))
-        if name is None:
-            raise Malformed('"heard" must be one of the sounds')
+        told = clean(item["heard"])
+        name = told[:_MOST_CHARACTERS] if by_words is None else by_words.get(key_of(told))
+        if not name:
+            raise Malformed('"heard" must be ' + ("in plain words" if by_words is None else "one of the sounds"))
         reason = clean(item["reason"][:_LONGEST_REASON])
         sources.setdefault(key_of(phrase), Sought(phrase, name, reason))
     return tuple(sources.values())
