@@ -143,6 +143,7 @@ def _write(folder: Path, name: str, scene: Scene) -> dict[str, Any]:
             {"label": label, "sounding": sounding} for label, sounding in zip(scene.labels, scene.sounding, strict=True)
         ],
         **_times(scene),
+        **({"event": scene.event} if scene.event else {}),
     }
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tools.orchestra.audio import RATE_HZ, SECONDS, Band, background, in_turn, mix
 from tools.orchestra.catalogue import SILENT, SOUNDING, THINGS, Thing
+from tools.orchestra.events import HELD_OUT
 from tools.orchestra.images import Placed, draw
 
 __all__ = ["GROUPS", "Scene", "make_scene"]
@@ -26,6 +27,7 @@ GROUPS: dict[str, str] = {
     "off_screen": "the sound of something that is not in the image",
     "partly_off_screen": "two sources sounding together, one in the image and one that is not",
     "in_turn": "two sources, one after the other in twenty seconds",
+    "events": "two things that could sound, of which one does, and a caption of the sound that names neither",
 }
 #: Sources of a scene, where it is not one.
 _SOURCES = {"two": 2, "three": 3, "silence": 0, "noise": 0, "partly_off_screen": 2, "in_turn": 2}
@@ -44,6 +46,7 @@ class Scene:
         heard: labels of all sources in the audio, in view or off screen.
         wave: (T,) float32 mono at ``RATE_HZ``.
         times: by label on and off of each source in seconds; empty where they all sound throughout.
+        event: what a person might say who hears it, without the source's name; "" where nobody is asked.
     """
 
     group: str
@@ -54,6 +57,7 @@ class Scene:
     heard: tuple[str, ...]
     wave: NDArray[np.float32]
     times: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
+    event: str = ""
 
 
 def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
@@ -64,6 +68,8 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
     """
     if group not in GROUPS:
         raise KeyError(f"{group}: no such group; there are {', '.join(GROUPS)}")
+    if group == "events":
+        return _event(rng, band)
     heard = _some(SOUNDING, _SOURCES.get(group, 1), rng)
     others = [thing for thing in SOUNDING if thing not in heard]
     if group == "same_colours":
@@ -93,6 +99,19 @@ def make_scene(group: str, rng: np.random.Generator, band: Band) -> Scene:
         wave,
         times,
     )
+
+
+def _event(rng: np.random.Generator, band: Band) -> Scene:
+    """A scene in which it takes to know what makes a sound: of two things one can make what the caption describes."""
+    event = HELD_OUT[int(rng.integers(len(HELD_OUT)))]
+    source = THINGS[str(rng.choice(event.makers))]
+    (other,) = _some([thing for thing in SOUNDING if thing.label not in event.makers], 1, rng)
+    things = [source, other] if rng.random() < 0.5 else [other, source]
+    image = draw([Placed(thing) for thing in things], rng)
+    wave, _ = _audio("events", [source], rng, band)
+    labels = tuple(thing.label for thing in things)
+    sounding = tuple(label == source.label for label in labels)
+    return Scene("events", image.image, image.index, labels, sounding, (source.label,), wave, event=event.text)
 
 
 def _some(things: Sequence[Thing], count: int, rng: np.random.Generator) -> list[Thing]:

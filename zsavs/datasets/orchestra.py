@@ -3,6 +3,7 @@
 Layout: ``scenes.json`` says what is in each scene, ``images/NAME.jpg`` is its image, ``masks/NAME.png`` an 8-bit
 palette image in which 0 is the background and i the visible pixels of the i-th object, ``audio/NAME.ogg`` its audio.
 A scene whose sources do not sound throughout says when they do: ``"times": {label: [[on, off], ...]}``, in seconds.
+``"event"``, if there, is a caption of the sound that does not name its source.
 """
 
 from __future__ import annotations
@@ -47,12 +48,14 @@ class Scene(NamedTuple):
         heard: labels of all sources in the audio, in view or off screen.
         things: the objects in the image; the i-th of them, from 1, has the value i in the mask.
         times: by label on and off of the sources in seconds; empty where they sound throughout, or it is not known.
+        event: what a person might say who hears the scene, without the source's name; "" where it is not known.
     """
 
     group: str
     heard: tuple[str, ...]
     things: tuple[Thing, ...]
     times: Mapping[str, Times] = MappingProxyType({})
+    event: str = ""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -175,7 +178,8 @@ def _scene(row: Any) -> tuple[str, Scene]:
     unheard = [thing.label for thing in things if thing.sounding and thing.label not in heard]
     if unheard:
         raise ValueError(f"{unheard[0]!r} sounds and is not heard")
-    return name, Scene(checked_text(row["group"]), heard, things, _times(row.get("times", {}), heard))
+    event = checked_text(row["event"]) if "event" in row else ""
+    return name, Scene(checked_text(row["group"]), heard, things, _times(row.get("times", {}), heard), event)
 
 
 def _times(by_label: Any, heard: Sequence[str]) -> dict[str, Times]:
