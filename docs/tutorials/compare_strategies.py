@@ -10,9 +10,9 @@ from zsavs.build import strategies_of
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.metrics.functional import jaccard
 
-strategies = strategies_of("nano")  # those that the preset has the parts for
-strategies.remove("textual_inversion")  # it optimises a word for each sample, which takes seconds
-strategies
+strategies = strategies_of("nano")  # that it has the parts for
+strategies.remove("textual_inversion")  # takes seconds a sample
+print(*strategies)
 
 # %%
 orchestra = Orchestra()

@@ -11,8 +11,9 @@ from IPython.display import Audio
 import zsavs
 from zsavs.datasets.orchestra import Orchestra
 
-orchestra = Orchestra()  # small scenes with exact masks, in named groups
-orchestra.groups
+orchestra = Orchestra()  # small scenes with exact masks, in groups
+for name, about in orchestra.groups.items():
+    print(f"{name:18} {about}")
 
 # %% [markdown]
 # A scene of the group `two`: two things sound, at once, and others are silent. Listen first.

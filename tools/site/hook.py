@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tools.site import api, built, links  # noqa: E402
+
+# The tutorials' kernels have no widgets, and need none: a page that was built has no use for a bar that moves.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 
 #: Pages that lie elsewhere in the repository, with their place in the site.
 ELSEWHERE = {
