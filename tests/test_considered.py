@@ -83,6 +83,15 @@ def test_the_answer_has_the_masks_and_the_ranking_of_the_thresholds(by_hand: Con
     assert 0 < result.score_map[5, 5] < 0.5
 
 
+def test_fewer_regions_are_those_that_are_in_and_the_likeliest_others(by_hand: Considered) -> None:
+    fewer = by_hand.best(3)
+    assert fewer.proposals.scores.tolist() == by_hand.proposals.scores[:3].tolist()
+    assert np.array_equal(fewer.logits, by_hand.logits[:3])
+    assert len(by_hand.best(0).proposals) == 2, "none that is selected is left out"
+    assert len(by_hand.best(9).proposals) == 4
+    assert fewer.result().phrases == by_hand.result().phrases
+
+
 def test_a_threshold_is_a_number() -> None:
     with pytest.raises(InputError, match="min_score must be a number"):
         Thresholds(min_score=float("nan"))

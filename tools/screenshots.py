@@ -22,8 +22,8 @@ from zsavs.webapp.server import Settings, started
 
 #: Name, width and height of the window, and colours.
 _WINDOWS = (("desk", 1280, 900, "light"), ("phone", 390, 844, "dark"))
-#: A longer page is cut: what comes below says nothing new.
-_MOST_HIGH = 2400
+#: A longer page is cut, as what comes below says nothing new; a wider one is shrunk.
+_MOST_HIGH, _MOST_WIDE = 2400, 960
 _PATIENCE_MS = 120_000
 
 
@@ -42,7 +42,9 @@ def _write(page: Any, path: Path) -> None:
     """Write the whole page as an image, and say so."""
     page.wait_for_timeout(800)  # what fades or scrolls has come to rest
     image = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    image.crop((0, 0, image.width, min(image.height, _MOST_HIGH))).save(path, quality=82)
+    image = image.crop((0, 0, image.width, min(image.height, _MOST_HIGH)))
+    image.thumbnail((_MOST_WIDE, _MOST_HIGH))
+    image.save(path, quality=75)
     sys.stdout.write(f"{path}\n")
 
 

@@ -65,6 +65,17 @@ class Considered:
     timings: Mapping[str, float] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    def best(self, count: int) -> Considered:
+        """The same with fewer regions, to keep: all that are selected, and of the others the likeliest.
+
+        Args:
+            count: how many regions in all, if there are not more that are selected.
+        """
+        found = self.proposals
+        order = np.lexsort((-found.scores, -found.evidence, ~found.selected))
+        rows = np.sort(order[: max(count, int(found.selected.sum()))])
+        return replace(self, proposals=found.rows(rows), logits=self.logits[rows])
+
     def select(self, thresholds: Thresholds = Thresholds()) -> NDArray[np.bool_]:
         """Which of the regions are in the answer: (R,) bool."""
         found = self.proposals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import browsing
 import pytest
 from visiting import ask, give, labels, slide, strategies
+
+from zsavs.webapp.server import Settings, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.network]
 
@@ -196,6 +199,17 @@ def test_files_go_when_the_visitor_does(visit: Visit, served: Any, pair: Pair) -
     while files_of(served) and time.monotonic() < until:
         time.sleep(0.3)
     assert files_of(served) == []
+
+
+def test_a_page_that_is_ended_from_outside_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gradio")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with started(Settings(preset="toy", device="cpu")) as (_, process):
+        (folder,) = tmp_path.iterdir()
+        (folder / "image.png").write_bytes(b"a visitor's")
+        process.terminate()
+        process.wait(timeout=30)
+        assert not folder.exists()
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "pyproject.toml", "../../../../etc/passwd", __file__])

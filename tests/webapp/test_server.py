@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import importlib.util
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,8 +55,13 @@ def test_settings_come_through_as_they_are() -> None:
 
 
 @pytest.fixture(scope="module")
-def gradio() -> Any:
-    return pytest.importorskip("gradio", reason='needs pip install "zsavs[app]"')
+def gradio() -> Iterator[Any]:
+    """Gradio; the event loops that it makes with a page, and leaves open, are closed, as Python would warn of each."""
+    yield pytest.importorskip("gradio", reason='needs pip install "zsavs[app]"')
+    for loop in gc.get_objects():
+        if isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running():
+            loop.close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,9 @@ __all__ = ["Callbacks"]
 
 log = logging.getLogger(__name__)
 
+#: Regions of an answer that are kept in memory, if there are not more that are marked.
+_KEPT_REGIONS = 24
+
 #: Told what is being done, and which part of it is: 0.0 to 1.0.
 Told = Callable[[float, str], object]
 
@@ -65,7 +68,8 @@ class Callbacks:
         for number, strategy in enumerate(strategies):
             progress(number / len(strategies), f"{strategy} ({number + 1} of {len(strategies)})")
             try:
-                considered[strategy] = self.models.pipeline(preset, strategy, fainter).consider([sample])[0]
+                found = self.models.pipeline(preset, strategy, fainter).consider([sample])[0]
+                considered[strategy] = found.best(_KEPT_REGIONS)
             except ZsavsError as error:
                 failed[strategy] = reason(error)
         if not considered:

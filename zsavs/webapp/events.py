@@ -96,7 +96,7 @@ class _Events:
             try:
                 files = self.doings.example(example, request.session_hash)
             except Exception as error:
-                return {page.message: shown.message(self.doings.explain(error), "error")}
+                raise self.gr.Error(self.doings.explain(error)) from error  # so that nothing is asked
             return {
                 **{component: path and str(path) for component, path in zip(page.given, files, strict=True)},
                 page.tabs: self.gr.update(selected="video" if files[2] else "pair"),
@@ -123,7 +123,7 @@ class _Events:
 
         def slide(answer: Answer | None, picked: int | None, weight: float, evidence: float, score: float) -> Shown:
             if answer is None:
-                return {page.kept: None}
+                return self._forgotten()
             return self._shown(answer.with_thresholds(Thresholds(weight, evidence, score)), picked)
 
         for slider in sliders:
@@ -139,7 +139,7 @@ class _Events:
         def pick(answer: Answer | None, event: Any) -> Shown:
             where = event._data or {}
             if answer is None:
-                return {page.kept: None}
+                return self._forgotten()
             if "region" in where:
                 return self._why(answer, int(where["region"]))
             if "x" in where and isinstance(answer, ImageAnswer):
@@ -149,12 +149,12 @@ class _Events:
         page.picture.click(_told_what(pick, event=self.gr.EventData), [page.kept], page.view, **quick)
 
         def remove(answer: Answer | None, picked: int | None) -> Shown:
-            if answer is None or picked is None:
-                return {page.kept: answer}
-            return self._shown(answer.without(picked))
+            if answer is None:
+                return self._forgotten()
+            return {page.kept: answer} if picked is None else self._shown(answer.without(picked))
 
         def restore(answer: Answer | None, picked: int | None) -> Shown:
-            return {page.kept: None} if answer is None else self._shown(answer.with_all(), picked)
+            return self._forgotten() if answer is None else self._shown(answer.with_all(), picked)
 
         page.remove.click(remove, [page.kept, page.picked], page.view, **quick)
         page.restore.click(restore, [page.kept, page.picked], page.view, **quick)
@@ -259,6 +259,10 @@ class _Events:
             page.why: shown.why(reason, picked, hint),
             page.remove: self.gr.update(interactive=reason is not None),
         }
+
+    def _forgotten(self) -> Shown:
+        """The page of a visitor whose answer is not kept any more."""
+        return self._cleared(shown.message("This answer is not kept any more; ask again.", "error"))
 
     def _cleared(self, message: str) -> Shown:
         """The page without an answer."""

@@ -18,7 +18,7 @@ __all__ = ["Limits", "check_video", "read_pair", "told"]
 #: A longer audio file is seen to be longer by reading so much more; excerpts have ten seconds each.
 _BEYOND_S = 20.0
 #: What a page needs of an image; the masks that are kept are of this size.
-_KEPT_PIXELS = 1_500_000
+_KEPT_PIXELS = 1_000_000
 #: The largest frame of a video: 4K.
 _FRAME_PIXELS = 3840 * 2160
 
@@ -45,7 +45,7 @@ class Limits:
 def read_pair(image: str | None, audio: str | None, limits: Limits) -> AVSample:
     """The sample of an image file and an audio file, which knows the files' names and not where they lie.
 
-    An image is shrunk to 1.5 megapixels.
+    An image is shrunk to a megapixel.
 
     Raises:
         ImageError, AudioError: one is missing, cannot be read, or is over a limit.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ from zsavs.errors import MissingExtra, OutputError, ZsavsError, reason
 from zsavs.webapp.limits import Limits
 
 __all__ = ["Settings", "check_installed", "serve", "started"]
+
+#: Visitors whose answers are kept; each may take 100 MB for every strategy of an answer.
+_VISITORS = 24
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def _launch(settings: Settings) -> str:
             server_port=settings.port or None,
             share=settings.share,
             max_file_size=f"{settings.limits.megabytes:g}mb",
-            state_session_capacity=100,
+            state_session_capacity=_VISITORS,
             prevent_thread_lock=True,
             quiet=True,
             show_error=False,
@@ -170,14 +174,15 @@ def _read(text: str) -> Settings:
 
 def _main(text: str) -> None:
     """Serve the page until the other end of the standard input is gone; say the address, or why not, in a line."""
-    try:
-        said = {"address": _launch(_read(text))}
-    except ZsavsError as error:
-        said = {"error": reason(error)}
-    sys.stdout.write(f"{json.dumps(said)}\n")
-    sys.stdout.flush()
-    if "address" in said:
-        with suppress(KeyboardInterrupt):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it leaves no files
+    with suppress(KeyboardInterrupt):
+        try:
+            said = {"address": _launch(_read(text))}
+        except ZsavsError as error:
+            said = {"error": reason(error)}
+        sys.stdout.write(f"{json.dumps(said)}\n")
+        sys.stdout.flush()
+        if "address" in said:
             sys.stdin.read()
     shutil.rmtree(os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
     os._exit(0)  # threads of the server and of the models are not waited for
