@@ -29,13 +29,13 @@ class Served(NamedTuple):
     files: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's event loop runs as long as it is open: no longer than it is needed
 def browser() -> Iterator[Any]:
     with chromium.opened(browsing.need_browser(), *chromium.FAKE_DEVICES) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     browsing.need_browser()
     pytest.importorskip("gradio", reason='no Gradio here: pip install "zsavs[app]"')
