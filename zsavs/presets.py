@@ -102,7 +102,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": _NANO_OWLV2,
             # Chosen as the settings below: its CLIP was trained with sigmoids, so that no softmax has a temperature.
             "verifier": Part("clip", settings={"temperature": 0.1}),
-            "verifier.joint": Part("joint", settings={"min_z": 1.5}),
+            "verifier.joint": Part("second_opinion", settings={"min_z": 1.5, "temperature": 0.1}),
             "verifier.omni_judge": Part("omni_judge", settings={"min_odds": 0.5}),
             "segmenter": Part("closer", settings={"margin": (0.1, 0.2, 0.3)}, around=_NANO_SAM2),
             "translator": Part("rules"),
