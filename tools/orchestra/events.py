@@ -1,8 +1,8 @@
 """How people put what they hear, where they name the event and not the thing: "ringing", "six strings are strummed".
 
-``events.json`` has, under "learned", the descriptions that the nano language model is trained on (``tools/nano/chat``)
-and, under "held_out", those that it never sees, which are the captions of scenes of the group ``events``. Each row is
-named by the things of the orchestra that can make the events, several with commas between them.
+``events.json`` has, under "held_out", the captions of scenes of the group ``events``, and under "learned" other
+descriptions of the same events, for a model that is to be trained and then measured on those scenes; none ships. Each
+row is named by the things of the orchestra that can make the events, several with commas between them.
 """
 
 from __future__ import annotations
