@@ -21,6 +21,7 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 #: Pages that lie elsewhere in the repository, with their place in the site.
 ELSEWHERE = {
     **{path.relative_to(ROOT).as_posix(): f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.md")},
+    "benchmarks/README.md": "benchmarks/every_number.md",  # the folder's page in the site is docs/benchmarks/index.md
     **{name: name for name in ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")},
     **{
         path.relative_to(ROOT).as_posix(): path.relative_to(ROOT).with_name("index.md").as_posix()
