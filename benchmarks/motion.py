@@ -96,8 +96,16 @@ def build(strategies: Sequence[str], options: Mapping[str, Any]) -> tuple[dict[s
 Key = tuple[str, str, str]
 
 
-def measure(dataset: OrchestraMotion, pipes: Mapping[str, Any], trackers: Sequence[str]) -> dict[Key, Tally]:
+def measure(
+    dataset: OrchestraMotion, pipes: Mapping[str, Any], trackers: Sequence[str], own_only: bool = False
+) -> dict[Key, Tally]:
     """Run every pipeline over every clip, with its own sound and, but for the ceiling, with another one's.
+
+    Args:
+        dataset: the clips.
+        pipes: by strategy, the ceiling among them.
+        trackers: names.
+        own_only: leave out the sound of other clips.
 
     Returns:
         The tallies by strategy, tracker and sound.
@@ -108,7 +116,8 @@ def measure(dataset: OrchestraMotion, pipes: Mapping[str, Any], trackers: Sequen
         truth = clip.truth
         for name, pipe in pipes.items():
             own = pipe.strategy.tell(truth.heard, truth.duration_s) if name == CEILING else clip.audio
-            for sound, audio in {"own": own, "another": None if name == CEILING else other}.items():
+            another = None if own_only or name == CEILING else other
+            for sound, audio in {"own": own, "another": another}.items():
                 for tracker in trackers if audio is not None else ():
                     start = time.perf_counter()
                     result = pipe.video(list(clip.frames), audio, fps=clip.fps, tracker=tracker)
@@ -203,6 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--strategy", action="append", metavar="NAME", help=f"several times for several; {', '.join(STRATEGIES)}"
     )
     parser.add_argument("--tracker", action="append", metavar="NAME", help="several times for several; associate")
+    parser.add_argument("--own-only", action="store_true", help="leave out the sound of other clips")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the Markdown there, too")
     arguments = parser.parse_args(argv)
@@ -217,7 +227,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 source = "those that come with the package"
             dataset = OrchestraMotion(root, groups=arguments.group)
             pipes, skipped = build(list(dict.fromkeys(arguments.strategy or STRATEGIES)), options)
-            tallies = measure(dataset, pipes, list(dict.fromkeys(arguments.tracker or ["associate"])))
+            tallies = measure(
+                dataset, pipes, list(dict.fromkeys(arguments.tracker or ["associate"])), arguments.own_only
+            )
             title = f"The orchestra in motion, preset {arguments.preset}"
             text = render(page(dataset, tallies, skipped, title, source), "markdown")
         print(text, end="")

@@ -139,7 +139,7 @@ class TestWindows:
         path = download(card, lambda _: None)
         assert opened
         assert path.read_bytes() == b"weights!" * 125
-        assert {one.name for one in cache_folder().iterdir() if one.name.startswith("model")} == {"model.bin"}
+        assert {one.name for one in cache_folder().iterdir() if one.name.startswith("model.")} == {"model.bin"}
         path.unlink()
 
     def test_a_folder_is_labelled(self, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from label_inputs import files_of, write_pairs
 
 import zsavs
+from zsavs.build import pipelines
 from zsavs.errors import InputError, MissingExtra, OutputError
 from zsavs.labelling import on_ray
 from zsavs.labelling.engine import open_engine
@@ -127,6 +128,7 @@ def test_a_node_with_other_models_is_refused_with_the_difference(tmp_path: Path,
 
 
 def test_what_is_warned_of_where_the_models_are_is_told_where_the_job_is(caplog: pytest.LogCaptureFixture) -> None:
+    pipelines._say_limits.cache_clear()  # it is said once in a process
     said = {"ray": on_ray._key({**SETTINGS, "strategies": ["fused"], "preset": "nano"})}
     caplog.clear()
 
