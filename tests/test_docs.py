@@ -60,6 +60,15 @@ def test_the_table_of_strategies_is_complete() -> None:
         assert f"strategies/{name}.md" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
 
 
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    """Those of ``benchmarks`` put themselves there; the site is not built where one is missing."""
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs" / "tutorials").glob("*.py")]
+    assert len(pages) > 40
+    for page in pages:
+        assert re.search(rf"(: |- ){re.escape(page.relative_to(ROOT / 'docs').as_posix())}\n", menu), page
+
+
 def test_every_preset_is_described() -> None:
     described = (ROOT / "docs" / "presets.md").read_text(encoding="utf-8")
     for name in list_components("preset"):

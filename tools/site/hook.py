@@ -20,8 +20,11 @@ os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
 
 #: Pages that lie elsewhere in the repository, with their place in the site.
 ELSEWHERE = {
-    **{path.relative_to(ROOT).as_posix(): f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.md")},
-    "benchmarks/README.md": "benchmarks/every_number.md",  # the folder's page in the site is docs/benchmarks/index.md
+    **{
+        # README.md would be the folder's first page, which is docs/benchmarks/index.md.
+        path.relative_to(ROOT).as_posix(): f"benchmarks/{path.name.replace('README', 'every_number')}"
+        for path in sorted((ROOT / "benchmarks").glob("*.md"))
+    },
     **{name: name for name in ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md")},
     **{
         path.relative_to(ROOT).as_posix(): path.relative_to(ROOT).with_name("index.md").as_posix()
@@ -36,10 +39,13 @@ OUT_OF_THE_MENU = InclusionLevel.NOT_IN_NAV
 
 
 def on_config(config: Any) -> Any:
-    """Put the pages of the API into the menu."""
+    """Put the pages of the API into the menu, and those of benchmarks that it does not name, at their end."""
     for entry in config["nav"]:
         if "API" in entry:
             entry["API"] = list(api.pages())
+        if "Benchmarks" in entry:
+            more = [place for place in ELSEWHERE.values() if place.startswith("benchmarks/")]
+            entry["Benchmarks"] += [place for place in more if place not in entry["Benchmarks"]]
     return config
 
 
