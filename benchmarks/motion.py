@@ -213,6 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tracker", action="append", metavar="NAME", help="several times for several; associate")
     parser.add_argument("--own-only", action="store_true", help="leave out the sound of other clips")
+    parser.add_argument("--no-ceiling", action="store_true", help="leave out what is told what sounds")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the Markdown there, too")
     arguments = parser.parse_args(argv)
@@ -227,6 +228,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 source = "those that come with the package"
             dataset = OrchestraMotion(root, groups=arguments.group)
             pipes, skipped = build(list(dict.fromkeys(arguments.strategy or STRATEGIES)), options)
+            if arguments.no_ceiling:
+                del pipes[CEILING]
             tallies = measure(
                 dataset, pipes, list(dict.fromkeys(arguments.tracker or ["associate"])), arguments.own_only
             )

@@ -22,8 +22,10 @@ def test_the_settings_of_a_strategy_and_of_its_parts_are_found_by_name() -> None
 
 def test_the_parts_that_a_strategy_asks_for_are_those_that_are_set() -> None:
     assert "verifier.min_z" in settable("text_bridged", "nano", {}), "the joint verifier"
-    assert "verifier.view" not in settable("text_bridged", "nano", {})
-    assert "verifier.view" in settable("text_bridged", "nano", {"verifier": "clip"})
+    assert "verifier.alignment" in settable("text_bridged", "nano", {"verifier": "joint"})
+    assert "verifier.alignment" not in settable("text_bridged", "nano", {"verifier": "clip"})
+    assert "verifier.temperature" in settable("text_bridged", "nano", {"verifier": "clip"})
+    assert "verifier.temperature" not in settable("text_bridged", "nano", {"verifier": "joint"})
     assert "grounder.box_threshold" in settable("fused", "nano", {"grounder": "grounding_dino:x"})
     assert not [name for name in settable("fused", "toy", {"grounder": toy.ToyGrounder()}) if "grounder." in name]
 

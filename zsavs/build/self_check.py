@@ -148,6 +148,7 @@ def check_component(role: str, part: Any, texts: Sequence[str]) -> str:
         "grounder": _check_grounder,
         "segmenter": _check_segmenter,
         "tracker": _check_tracker,
+        "omni": _check_omni,
     }.get(role, _check_encoder)
     return check(part, texts)
 
@@ -270,6 +271,16 @@ def _check_tracker(part: Any, _texts: Sequence[str]) -> str:
     mask, there = answer[1].masks[0], np.roll(disc, 6, axis=1)
     overlap = (mask & there).sum() / (mask | there).sum()
     return f"a disc that moves is followed by a mask, which overlaps with it by {overlap:.2f}"
+
+
+def _check_omni(part: Any, texts: Sequence[str]) -> str:
+    sounds = list(_sounds().values())[:2]
+    tone, noise = part.judge([_images()["cat"]] * 2, sounds, [texts[0]] * 2).log_odds
+    if not np.isfinite([tone, noise]).all():
+        raise WeightsError("its log odds are no numbers; its weights are broken.")
+    if abs(tone - noise) < 1e-6:
+        raise WeightsError("it judges a tone and a noise alike; its weights are broken.")
+    return f"whether a cat is {texts[0]!r} that sounds has the log odds {tone:.2f} for a tone, {noise:.2f} for a noise"
 
 
 # -------------------------------------------------------------------------------- what is asked

@@ -27,6 +27,7 @@ _STRATEGIES = {
     "cross_modal": "listen only for what a caption of the image names",
     "fused": "sound and image vote on the label together",
     "joint_embedding": "regions that fit the sound, without naming them first",
+    "omni": "a model that hears and sees judges each region",
     "pivot": "one region for each sound",
     "text_bridged": "several sources at once, each region for one of them",
     "textual_inversion": "a word is fitted to each sound; slow",
