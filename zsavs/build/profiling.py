@@ -21,8 +21,7 @@ from zsavs.types import AVSample
 
 __all__ = ["Profile", "StageTime", "profile"]
 
-#: The stages of an answer, with the verb of each.
-_VERBS = {"query": "query", "ground": "ground", "verify": "verify", "segment": "segment", "track": "track"}
+#: The stages of an answer, each named after its verb, with the pipeline's part that has it.
 _PARTS = {"query": "strategy", "ground": "grounder", "verify": "verifier", "segment": "segmenter", "track": "tracker"}
 #: What an answer takes outside of its stages.
 _REST = "rest"
@@ -148,7 +147,7 @@ def _timed(answer: Callable[[_Clock], None]) -> tuple[StageTime, ...]:
     clock = _Clock()
     with told_of_model_calls(clock.model), clock.stage(_REST):
         answer(clock)
-    return tuple(clock.stages[name] for name in ("read", *_VERBS, _REST) if name in clock.stages)
+    return tuple(clock.stages[name] for name in ("read", *_PARTS, _REST) if name in clock.stages)
 
 
 class _Clock:
@@ -177,11 +176,10 @@ class _Clock:
 
     def watched(self, pipe: Pipeline) -> Pipeline:
         """The pipeline with its parts' verbs timed."""
-        parts = {part: getattr(pipe, part) for part in _PARTS.values()}
         timed: dict[str, Any] = {
-            _PARTS[stage]: _Watched(parts[_PARTS[stage]], verb, functools.partial(self.stage, stage))
-            for stage, verb in _VERBS.items()
-            if parts[_PARTS[stage]] is not None
+            name: _Watched(part, stage, functools.partial(self.stage, stage))
+            for stage, name in _PARTS.items()
+            if (part := getattr(pipe, name)) is not None
         }
         return replace(pipe, **timed)
 
