@@ -64,6 +64,10 @@ class Far(torch.Tensor):
         _wait("tolist")
         return self.near.tolist()
 
+    def __repr__(self) -> str:  # type: ignore[override]
+        _wait("repr")
+        return repr(self.near)
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _run(func, args, kwargs or {})
@@ -134,7 +138,10 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         raise RuntimeError(f"{func}: tensors on {DEVICE} and on the CPU")
     if far and func in _WAITING:
         _wait(str(func))
-    answer = func(*_near(args), **_near(kwargs))
+    if func is aten.histc.default and not args[0].is_floating_point():  # a GPU counts whole numbers, too
+        answer = func(_near(args[0]).float(), *args[1:], **kwargs).to(args[0].dtype)
+    else:
+        answer = func(*_near(args), **_near(kwargs))
     if not to_far:
         return answer
     given = {id(tensor.near): tensor for tensor in far}  # what is changed in place stays the same tensor
@@ -184,6 +191,14 @@ def _grad_again(mode: Any, *error: Any) -> None:
     mode.instead.__exit__(*error)
 
 
+_tensor = torch.tensor
+
+
+def _of_numbers(data: Any, **how: Any) -> torch.Tensor:
+    """``torch.tensor``, which reads numbers of the device below what a tensor written in Python can answer."""
+    return _tensor(_mapped(lambda leaf: leaf.item() if isinstance(leaf, Far) else leaf, data), **how)
+
+
 @contextlib.contextmanager
 def pretended() -> Iterator[list[str]]:
     """Within it ``DEVICE`` is a device of this machine; gives the list of waits for it."""
@@ -196,6 +211,7 @@ def pretended() -> Iterator[list[str]]:
             if name.startswith("zsavs.models.") and hasattr(module, "resolve_device"):
                 stack.enter_context(mock.patch.object(module, "resolve_device", torch.device))
         stack.enter_context(mock.patch.object(device_copies, "_ASYNCHRONOUS", (DEVICE.type,)))
+        stack.enter_context(mock.patch.object(torch, "tensor", _of_numbers))
         stack.enter_context(mock.patch.object(torch.cuda, "current_stream", return_value=_Stream()))
         # Tensors that were made in it are not to be wrapped; transformers has methods that are decorated with it.
         stack.enter_context(mock.patch.multiple(torch.inference_mode, __enter__=_no_grad, __exit__=_grad_again))
