@@ -24,7 +24,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
         yield hub
 
 
-@pytest.mark.parametrize("preset", ["base", "large", "imagebind", "pe", "sam3"])
+#: Presets whose files are fetched by the same code as those of "base" and "sam3", and answer in test_presets, too.
+_ALIKE = [pytest.param(name, marks=pytest.mark.full) for name in ("large", "imagebind", "pe")]
+
+
+@pytest.mark.parametrize("preset", ["base", "sam3", *_ALIKE])
 def test_download_segment_and_verify(
     preset: str, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
