@@ -73,6 +73,7 @@ _ORCHESTRA = (
 )
 #: Chosen as the settings below.
 _NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25, "vote_iou": 0.7})
+_NANO_REGIONS = Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2)
 _NANO_SAM2 = Part("sam2", "zsavs:nano/sam2", {"multimask": False})
 
 #: A laptop's size. On a CPU Grounding DINO takes most of a pair's time.
@@ -108,7 +109,8 @@ PRESETS: dict[str, Preset] = {
             "translator": Part("rules"),
             "omni": Part("assembled"),
             "tracker": Part("associate"),
-            "grounder.segments": Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2),
+            "grounder.segments": _NANO_REGIONS,
+            "grounder.peaks": Part("peaks", around=_NANO_REGIONS),
         },
         # Chosen on scenes of their own (tools/orchestra --seed 11 to 15): banks of the orchestra hold much of what is
         # heard.

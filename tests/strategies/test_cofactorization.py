@@ -236,6 +236,48 @@ def test_each_row_is_grounded_where_its_own_map_is_high() -> None:
         PeakRegions(toy.ToySegmenter())  # type: ignore[arg-type]
 
 
+class Halves:
+    """The left and the right half of an image, for every row, the right one surer."""
+
+    def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+        boxes = np.array([[40, 0, 80, 60], [0, 0, 40, 60]], np.float32)
+        return [
+            Proposals(np.tile(boxes, (len(query), 1)), np.tile([0.9, 0.6], len(query)), np.arange(len(query)).repeat(2))
+            for query in queries
+        ]
+
+
+def test_regions_of_another_grounder_are_taken_where_a_peak_lies_in_them() -> None:
+    heights = np.zeros((2, 3, 4), np.float32)
+    heights[0, 0, 0], heights[0, 2, 1], heights[1, 0, 3] = 1, 0.5, 1
+    query = Query(("dog", "cat"), np.ones(2, np.float32), maps=heights)
+    sample = AVSample(np.zeros((60, 80, 3), np.uint8), toy.tone())
+    asked = Points()
+    (found,) = PeakRegions(asked, Halves()).ground([sample], [query])
+    assert found.sources.tolist() == [1, 0]
+    np.testing.assert_array_equal(found.boxes_xyxy, [[40, 0, 80, 60], [0, 0, 40, 60]])
+    assert found.scores == pytest.approx([0.9, 0.6]), "times the highest of the peaks within"
+    testing.check_grounder(PeakRegions(tiny_sam2(), toy.ToySegments(), max_area=1.0))
+    with pytest.raises(ContractError, match="ground"):
+        PeakRegions(asked, toy.ToySegmenter())  # type: ignore[arg-type]
+
+
+def test_a_peak_in_no_region_is_the_segmenters() -> None:
+    class Left(Halves):
+        def ground(self, samples: Sequence[AVSample], queries: Sequence[Query]) -> list[Proposals]:
+            return [each.rows(np.flatnonzero(each.boxes_xyxy[:, 0] == 0)) for each in super().ground(samples, queries)]
+
+    heights = np.zeros((1, 3, 4), np.float32)
+    heights[0, 0, 0], heights[0, 2, 3] = 1, 0.5
+    sample = AVSample(np.zeros((60, 80, 3), np.uint8), toy.tone())
+    query = Query(("dog",), np.ones(1, np.float32), maps=heights)
+    (found,) = PeakRegions(Points(), Left()).ground([sample], [query])
+    assert found.scores == pytest.approx([0.6, 0.8 * 0.5])
+    assert (found.boxes_xyxy[1, :2] + found.boxes_xyxy[1, 2:]) / 2 == pytest.approx([70, 50], abs=1)
+    (nothing,) = PeakRegions(Points(), Left()).ground([sample], [Query.nothing()])
+    assert not len(nothing)
+
+
 def test_peaks_of_real_classes_keep_the_contract() -> None:
     testing.check_grounder(PeakRegions(tiny_sam2(), max_area=1.0))
     testing.check_grounder(toy.ToyPeaks())
