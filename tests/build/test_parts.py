@@ -147,6 +147,19 @@ def test_a_preset_says_what_stands_for_a_stage_that_is_asked_for() -> None:
     assert isinstance(build("fused").grounder, toy.ToyGrounder), "others keep the preset's"
 
 
+def test_a_preset_may_have_settings_for_one_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = replace(
+        presets.PRESETS["toy"],
+        settings={"top_k": 4, "min_z": 2.5},
+        strategy_settings={"fused": {"top_k": 6}, "joint_embedding": {"min_z": 1.0}},
+    )
+    monkeypatch.setitem(presets.PRESETS, "told", told)
+    for name, top_k, min_z in (("fused", 6, 2.5), ("joint_embedding", 4, 1.0), ("audio_to_text", 4, 2.5)):
+        strategy = build(name, preset="told").strategy
+        assert (strategy.top_k, strategy.min_z) == (top_k, min_z)
+    assert build("fused", preset="told", top_k=2).strategy.top_k == 2, "what is named comes first"
+
+
 def test_without_a_word_of_the_preset_the_stage_is_built_from_its_other_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {key: part for key, part in presets.PRESETS["toy"].parts.items() if key != "grounder.segments"}
     monkeypatch.setitem(presets.PRESETS, "bare", replace(presets.PRESETS["toy"], parts=parts))

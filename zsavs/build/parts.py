@@ -237,12 +237,16 @@ class Parts:
                 raise UnknownName(f"setting of {what}", name, [*free, *ROLES])
         return cls(**supplied, **settings)
 
-    def preset_settings(self, cls: Any) -> dict[str, Any]:
-        """Those of the preset's settings that a constructor takes, and that are its own to set."""
+    def preset_settings(self, cls: Any, strategy: str = "") -> dict[str, Any]:
+        """Those of the preset's settings that a constructor takes, and that are its own to set.
+
+        Args:
+            cls: the class.
+            strategy: its name, where it is a strategy, which the preset may have settings for.
+        """
         taken = inspect.signature(cls).parameters
-        return {
-            name: value for name, value in self.plan.settings.items() if name in taken and not self._keeps(cls, name)
-        }
+        own = self.plan.settings_of(strategy)
+        return {name: value for name, value in own.items() if name in taken and not self._keeps(cls, name)}
 
     def _keeps(self, cls: Any, name: str) -> bool:
         """Whether a parameter has a default that somebody else has chosen, which no preset knows anything of."""

@@ -58,13 +58,14 @@ def pipeline_key(
     components = [component for pipe in pipes for component in _components(pipe)]
     plan = find_preset(preset)
     preset_parts = {**plan.parts, **{f"{role} on a CPU": part for role, part in plan.on_cpu.items()}}
+    set_by_preset = {**plan.settings, **{f"of {name}": own for name, own in plan.strategy_settings.items()}}
     labels = load_vocabulary(plan.vocabulary if vocabulary is None else vocabulary)
     cards = [component.card for component in components if hasattr(component, "card")]
     return {
         "code": {**code_digests([*components, *further, *_EVERY]), **_tables()},
         "weights": weight_states(cards),
         "preset_parts": {role: json.dumps(asdict(part), default=str) for role, part in preset_parts.items()},
-        "preset_settings": {name: json.dumps(value, default=str) for name, value in plan.settings.items()},
+        "preset_settings": {name: json.dumps(value, default=str) for name, value in set_by_preset.items()},
         "labels": digest("\n".join([*labels, "", plan.silent]).encode()),
     }
 

@@ -75,7 +75,7 @@ def build_pipeline(
     _say_limits(preset)
     decomposer = _decomposer(parts, wanted, decomposition)
     if isinstance(strategy, str):
-        settings = {**parts.preset_settings(wanted), **settings}
+        settings = {**parts.preset_settings(wanted, strategy), **settings}
         encoder = _component_encoder(decomposer, wanted, f"strategy {strategy!r}")
         name, chosen = strategy, parts.fill(wanted, settings, f"strategy {strategy!r}", encoder)
     else:

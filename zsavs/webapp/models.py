@@ -95,7 +95,8 @@ def own_threshold(strategy: str, preset: str, fainter: bool) -> float:
 def _own_settings(strategy: str, preset: str) -> dict[str, Any]:
     """The settings of a strategy as a preset has them."""
     parameters = inspect.signature(find_component("strategy", strategy)).parameters
-    return {name: find_preset(preset).settings.get(name, known.default) for name, known in parameters.items()}
+    own = find_preset(preset).settings_of(strategy)
+    return {name: own.get(name, known.default) for name, known in parameters.items()}
 
 
 def _fainter(strategy: str, preset: str) -> dict[str, Any]:
