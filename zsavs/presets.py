@@ -81,7 +81,7 @@ _ORCHESTRA = (
 _NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25, "vote_iou": 0.7})
 #: The joint space takes more for a source than CLAP does, and its verifier turns down what is not in view. Chosen on
 #: scenes of their own (tools/orchestra --seed 21, 22 and 31).
-_NANO_JOINT = {"top_k": 5, "min_z": 0.7, "max_gap": 6.0}
+_NANO_JOINT = {"top_k": 5, "min_z": 1.0, "max_gap": 6.0}
 _NANO_REGIONS = Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2)
 _NANO_SAM2 = Part("sam2", "zsavs:nano/sam2", {"multimask": False})
 
@@ -112,7 +112,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": _NANO_OWLV2,
             # Chosen as the settings below: its CLIP was trained with sigmoids, so that no softmax has a temperature.
             "verifier": Part("clip", settings={"temperature": 0.1}),
-            "verifier.joint": Part("second_opinion", settings={"min_z": 1.5, "temperature": 0.1}),
+            "verifier.joint": Part("second_opinion", settings={"share": 0.3, "min_z": 1.5, "temperature": 0.1}),
             "verifier.omni_judge": Part("omni_judge", settings={"min_odds": 0.5}),
             "segmenter": Part("closer", settings={"margin": (0.1, 0.2, 0.3)}, around=_NANO_SAM2),
             "translator": Part("rules"),

@@ -72,7 +72,7 @@ CARDS: dict[str, tuple[str, str, str]] = {
     "joint": (
         "ImageBind's towers (zsavs' own code)",
         "drawn images of 28 things, whole, blurred around a box, in crops and in the boxes of the nano OWLv2, in their "
-        "own hues and in others, with their names; and the same sounds as CLAP, with theirs",
+        "own hues and in others, with their names; and the same sounds as CLAP, alone and mixed anew, with theirs",
         "on held-out items: share of crops, and of single sounds, named right first; share of single sounds whose "
         "nearest crop of all shows what sounds",
     ),
