@@ -81,10 +81,11 @@ VARIANTS = (
     Variant("assignment", "Hungarian", {"verifier.assignment": "hungarian"}),
     Variant("assignment", "optimal transport", {"verifier.assignment": "transport"}),
     Variant("second opinion", "joint evidence alone", {"verifier.share": 1.0}),
+    Variant("second opinion", "of both alike", {"verifier.share": 0.5}),
     Variant("second opinion", "CLIP's evidence alone", {"verifier.share": 0.0}),
-    Variant("sources", "at most 5", {"top_k": 5}),
-    Variant("sources", "from a score of 1.0 on", {"min_z": 1.0}),
-    Variant("sources", "both", {"min_z": 1.0, "top_k": 5}),
+    Variant("sources", "at most 3", {"top_k": 3}),
+    Variant("sources", "from a score of 1.3 on", {"min_z": 1.3}),
+    Variant("sources", "as other strategies of nano", {"top_k": 3, "min_z": 1.3, "max_gap": 4.0}),
 )
 
 

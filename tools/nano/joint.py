@@ -273,8 +273,9 @@ def _resized(part: NDArray[np.uint8], size_wh: tuple[int, int]) -> NDArray[np.ui
 
 
 def quality(task: _Task) -> dict[str, float]:
-    """On held-out items: share of crops and of single-source clips named right first, and of clips whose nearest of 28
-    single-thing images shows the source."""
+    """On held-out items: share of crops and of single-source clips named right first, of clips whose nearest of 28
+    single-thing images shows the source, and of the names of clips of two and of three sources that are among the first
+    two and three."""
     model, rng = task.model, np.random.default_rng(1)
     with torch.inference_mode():
         crops, truths = [], []
@@ -289,15 +290,30 @@ def quality(task: _Task) -> dict[str, float]:
         singles = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == 1]
         told = np.array([LABELS.index(task.sounds.labels[row][0]) for row in singles])
         sounds = model.encode_audio_mels(torch.from_numpy(np.array(task.heard.value[singles], np.float32))[:, :, None])
-        seen = image_rows @ task.text("photo", rng).T
-        heard = sounds @ task.text("sound", rng).T
-        across = sounds @ image_rows.T
+        names = task.text("sound", rng)
+        seen, heard, across = image_rows @ task.text("photo", rng).T, sounds @ names.T, sounds @ image_rows.T
+        found = {
+            f"{word}_sounds_in_first_{word}": round(_named(task, count, names), 4)
+            for count, word in ((2, "two"), (3, "three"))
+        }
     shown = np.array(truths)
     return {
         "crop_top1": round(float((seen.argmax(1).numpy() == shown).mean()), 4),
         "single_sound_top1": round(float((heard.argmax(1).numpy() == told).mean()), 4),
         "sound_to_image_top1": round(float((shown[across.argmax(1).numpy()] == told).mean()), 4),
+        **found,
     }
+
+
+def _named(task: _Task, count: int, names: torch.Tensor) -> float:
+    """Of the names of held-out clips of so many sources, the share that is among the likeliest so many."""
+    rows = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == count]
+    heard = task.model.encode_audio_mels(torch.from_numpy(np.array(task.heard.value[rows], np.float32))[:, :, None])
+    first = (heard @ names.T).topk(count).indices.numpy()
+    right = [
+        LABELS[n] in task.sounds.labels[row] for row, likeliest in zip(rows, first, strict=True) for n in likeliest
+    ]
+    return float(np.mean(right))
 
 
 def main(argv: list[str] | None = None) -> None:

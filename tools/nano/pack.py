@@ -74,7 +74,8 @@ CARDS: dict[str, tuple[str, str, str]] = {
         "drawn images of 28 things, whole, blurred around a box, in crops and in the boxes of the nano OWLv2, in their "
         "own hues and in others, with their names; and the same sounds as CLAP, alone and mixed anew, with theirs",
         "on held-out items: share of crops, and of single sounds, named right first; share of single sounds whose "
-        "nearest crop of all shows what sounds",
+        "nearest crop of all shows what sounds; of two and of three sounds at once, share of their names among as many "
+        "likeliest ones",
     ),
 }
 
