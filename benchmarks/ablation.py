@@ -62,6 +62,8 @@ VARIANTS = (
     Variant("all", "as built", paper="68.2"),
     Variant("decomposition", "none: the whole clip under each label", strategy="joint_embedding", paper="58.5"),
     Variant("decomposition", "and windows of a second", {"decomposition": "windows"}),
+    Variant("decomposition", "next source by the residual alone", {"whole": 0.0}),
+    Variant("decomposition", "next source by the whole alone", {"whole": 1.0}),
     Variant("text prototypes", "none: raw audio", {"attention": 0.0}),
     Variant("text prototypes", "alone", {"attention": 1.0}),
     Variant(

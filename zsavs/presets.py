@@ -81,7 +81,7 @@ _ORCHESTRA = (
 _NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25, "vote_iou": 0.7})
 #: The joint space takes more for a source than CLAP does, and its verifier turns down what is not in view. Chosen on
 #: scenes of their own (tools/orchestra --seed 21, 22 and 31).
-_NANO_JOINT = {"top_k": 5, "min_z": 1.0, "max_gap": 6.0}
+_NANO_JOINT = {"top_k": 5, "min_z": 1.0, "max_gap": 6.0, "whole": 0.5}
 _NANO_REGIONS = Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2)
 _NANO_SAM2 = Part("sam2", "zsavs:nano/sam2", {"multimask": False})
 

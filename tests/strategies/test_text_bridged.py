@@ -17,6 +17,7 @@ from zsavs.decomposition import attend, pursue
 from zsavs.errors import InputError
 from zsavs.strategies.joint_embedding import JointEmbedding
 from zsavs.strategies.text_bridged import TextBridged
+from zsavs.strategies.textual_inversion import TextualInversion
 from zsavs.testing import toy
 from zsavs.types import AudioClip, AVSample
 
@@ -86,6 +87,19 @@ def test_at_most_top_k() -> None:
     for top_k in (0, 1, 2, 3, 4):
         assert len(Flat().sources(mixture, top_k=top_k, max_gap=99.0)) == top_k
     assert len(Flat().sources(mixture, top_k=50, max_gap=99.0, min_z=-99.0)) <= 6
+
+
+def test_the_whole_may_have_a_say_in_what_the_next_source_is() -> None:
+    """What the first source leaves is most like a label that the whole sound is unlike."""
+    flat = Flat()
+    flat.text[0] = unit(axes(a=0.9, d=-0.45))  # of the first label's text, a part is against the fourth's
+    sound = unit(axes(a=1, b=0.35))
+    heard = flat.scorer().standardise(sound[None], LETTERS)[0]
+    assert heard.argsort()[-2:].tolist() == [1, 0]
+    by_residual, by_whole = (flat.sources(sound, min_z=0.0, max_gap=99.0, top_k=2, whole=share) for share in (0.0, 1.0))
+    assert [label for label, *_ in by_residual] == [0, 3]
+    assert [label for label, *_ in by_whole] == [0, 1]
+    assert by_residual[0][:1] == by_whole[0][:1]
 
 
 def test_a_synonym_is_no_second_source() -> None:
@@ -256,7 +270,11 @@ def test_few_labels_are_not_confused_by_their_mean() -> None:
         assert query.phrases == ("red",)
 
 
-def test_attention_must_be_a_share() -> None:
+def test_attention_and_the_say_of_the_whole_are_shares() -> None:
     for share in (-0.1, 1.1):
-        with pytest.raises(InputError, match=f"attention is a share and lies in .0, 1., got {share}"):
+        with pytest.raises(InputError, match=f"attention and whole are shares and lie in .0, 1., got {share} and 0.0"):
             TextBridged(toy.ToyJoint(), COLOURS, attention=share)
+        with pytest.raises(InputError, match=f"got 0.5 and {share}"):
+            TextBridged(toy.ToyJoint(), COLOURS, whole=share)
+        with pytest.raises(InputError, match=f"textual_inversion: whole is a share and lies in .0, 1., got {share}"):
+            TextualInversion(toy.ToyJoint(), COLOURS, whole=share)

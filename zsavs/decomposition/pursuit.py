@@ -3,7 +3,8 @@
 In a joint space an audio embedding less the mean of all audio is nearly its label's text less what all texts share, and
 the embedding of a mixture is nearly the sum of its sources'. So the sources are a non-negative sparse code of the
 embedding over the label texts. The criterion of the pursuit is the calibrated score: the residual must exceed ``min_z``
-for some label, or there is no further source.
+for some label, or there is no further source. What is left after two sources is less like any label than audio is; so
+the score of the whole embedding can count beside the residual's (``whole``).
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def pursue(
     min_z: float,
     max_gap: float,
     attention: float,
+    whole: float = 0.0,
 ) -> list[Source]:
     """The sources of one audio embedding.
 
@@ -59,6 +61,8 @@ def pursue(
         min_z: the score that the residual must exceed for a label to be one more source, in standard deviations.
         max_gap: how far below the first source another one may be.
         attention: how far each source's embedding moves to its text prototype; see :func:`attend`.
+        whole: how much the score of the whole embedding counts in the choice of the next source beside that of the
+            residual, in [0, 1].
 
     Returns:
         Sources in the order of the pursuit, each with another label. The first is the best label of the whole
@@ -67,20 +71,21 @@ def pursue(
     centre = scorer.bank.embeddings.mean(axis=0, dtype=np.float64)
     text = scorer.text(labels).astype(np.float64)
     directions = text - common_part(text)
-    whole = audio - centre
+    centred = audio - centre
+    of_whole = scorer.standardise(audio[None], labels)[0]
     chosen: list[int] = []
     rejected: list[int] = []
     amounts = np.zeros(0)
     best = -np.inf
     while len(chosen) < min(top_k, len(text)):
-        residual = whole - amounts @ directions[chosen]
-        z = scorer.standardise((centre + residual)[None], labels)[0]
+        residual = centred - amounts @ directions[chosen]
+        z = (1 - whole) * scorer.standardise((centre + residual)[None], labels)[0] + whole * of_whole
         z[chosen + rejected] = -np.inf
         label = int(z.argmax())
         if not z[label] > min_z or z[label] < best - max_gap:
             break
         best = z[label] if not chosen else best
-        fitted = np.linalg.lstsq(directions[[*chosen, label]].T, whole, rcond=None)[0]
+        fitted = np.linalg.lstsq(directions[[*chosen, label]].T, centred, rcond=None)[0]
         if (fitted > 0).all() or not chosen:
             chosen, amounts = [*chosen, label], np.maximum(fitted, 0)
         else:  # it needs a negative amount of some label: a synonym of one that is chosen already
@@ -88,7 +93,7 @@ def pursue(
     sources = []
     for place, label in enumerate(chosen):
         others = np.delete(np.arange(len(chosen)), place)
-        own = whole - amounts[others] @ directions[[chosen[other] for other in others]]
+        own = centred - amounts[others] @ directions[[chosen[other] for other in others]]
         z = scorer.standardise((centre + own)[None], labels)[0]
         own = attend(own, z, directions, attention)
         row = centre + own
@@ -105,19 +110,21 @@ def pursue_over_time(
     min_z: float,
     max_gap: float,
     attention: float,
+    whole: float = 0.0,
 ) -> Query:
     """One query of a clip's windows: each label once, with its own embedding in the window where it scores highest.
 
     Args:
         heard: the clip's audible windows.
-        scorer, labels, top_k, min_z, max_gap, attention: as for :func:`pursue`; ``top_k`` of one window and of all.
+        scorer, labels, top_k, min_z, max_gap, attention, whole: as for :func:`pursue`; ``top_k`` of one window and of
+            all.
 
     Returns:
         Rows with embeddings in the scorer's space, heaviest first, and with times where the clip is longer than a
         window.
     """
     found = [
-        pursue(row, scorer, labels, top_k=top_k, min_z=min_z, max_gap=max_gap, attention=attention)
+        pursue(row, scorer, labels, top_k=top_k, min_z=min_z, max_gap=max_gap, attention=attention, whole=whole)
         for row in heard.embeddings
     ]
     best = {labels[source.label]: source for source in sorted(chain(*found), key=lambda source: source.z)}

@@ -38,6 +38,8 @@ class TextBridged:
         min_z: the score that a source must exceed beside the others, in standard deviations above usual.
         max_gap: how far below the first source, in standard deviations, another one may be.
         attention: how far a source's embedding moves to its text prototype, in [0, 1].
+        whole: how much the score of the whole audio counts in the choice of the next source, beside that of what the
+            sources so far leave, in [0, 1].
 
     Raises:
         InputError: a setting out of range.
@@ -55,15 +57,18 @@ class TextBridged:
         min_z: float = 3.0,
         max_gap: float = 2.0,
         attention: float = 0.5,
+        whole: float = 0.0,
     ) -> None:
-        if not 0 <= attention <= 1:
-            raise InputError(f"text_bridged: attention is a share and lies in [0, 1], got {attention}.")
+        if not 0 <= attention <= 1 or not 0 <= whole <= 1:
+            raise InputError(
+                f"text_bridged: attention and whole are shares and lie in [0, 1], got {attention} and {whole}."
+            )
         check_limits("text_bridged", top_k, min_z=min_z, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer = AudioScorer(joint, self.vocabulary)
         self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
         self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
-        self.attention = attention
+        self.attention, self.whole = attention, whole
 
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One row for each source that is heard, with its own embedding and, in a longer clip, when it is heard."""
@@ -77,6 +82,7 @@ class TextBridged:
                 min_z=self.min_z,
                 max_gap=self.max_gap,
                 attention=self.attention,
+                whole=self.whole,
             )
             for each in heard
         ]

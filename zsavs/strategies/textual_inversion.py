@@ -61,6 +61,8 @@ class TextualInversion:
         top_k: the most sources.
         min_z: the score that a source must exceed beside the others, in standard deviations above usual.
         max_gap: how far below the first source, in standard deviations, another one may be.
+        whole: how much the score of the whole audio counts in the choice of the next source, beside that of what the
+            sources so far leave, in [0, 1].
         prompt: prompt template that W* is optimised in; one ``{}``.
         steps, step_size, bound, patience: of the optimisation; see :func:`zsavs.algebra.inversion.invert`.
         batch_size: the most words optimised together; it bounds memory and changes no answer.
@@ -81,6 +83,7 @@ class TextualInversion:
         top_k: int = 3,
         min_z: float = 3.0,
         max_gap: float = 2.0,
+        whole: float = 0.0,
         prompt: str = "a sound of {}",
         steps: int = 100,
         step_size: float = 0.1,
@@ -99,11 +102,13 @@ class TextualInversion:
                 "textual_inversion: steps and bound are at least 0, batch_size and patience at least 1 and step_size "
                 f"above 0, got {steps}, {bound}, {batch_size}, {patience} and {step_size}."
             )
+        if not 0 <= whole <= 1:
+            raise InputError(f"textual_inversion: whole is a share and lies in [0, 1], got {whole}.")
         check_limits("textual_inversion", top_k, min_z=min_z, max_gap=max_gap)
         self.vocabulary = load_vocabulary(vocabulary)
         self.audio_scorer, self.encoder, self.space = AudioScorer(joint, self.vocabulary), joint, joint.space
         self.vocabulary = self.audio_scorer.meanings.distinct(self.vocabulary)
-        self.top_k, self.min_z, self.max_gap = top_k, min_z, max_gap
+        self.top_k, self.min_z, self.max_gap, self.whole = top_k, min_z, max_gap, whole
         self.prompt, self.steps, self.step_size = prompt, steps, step_size
         self.bound, self.patience, self.batch_size = bound, patience, batch_size
 
@@ -119,6 +124,7 @@ class TextualInversion:
                 min_z=self.min_z,
                 max_gap=self.max_gap,
                 attention=0.0,
+                whole=self.whole,
             )
             for each in heard
         ]
