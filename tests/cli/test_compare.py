@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import soundfile
 from PIL import Image
 
 import zsavs
+from zsavs.build import shared_weights
 from zsavs.cli.main import main
 from zsavs.testing import toy
 
@@ -111,6 +113,8 @@ def test_a_strategy_that_fails_costs_its_answers(
         raise RuntimeError("cannot be made")
 
     monkeypatch.setattr(toy.ToyCaptioner, "load", classmethod(lambda cls, **_: broken(cls)))
+    # Loaded anew, whatever else in this process still holds one.
+    monkeypatch.setattr(shared_weights, "_alive", weakref.WeakValueDictionary())
     assert main([*run, "--json"]) == 1
     said = capsys.readouterr()
     assert [row["answers"]["cross_modal"] for row in json.loads(said.out)] == [

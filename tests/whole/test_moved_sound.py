@@ -12,7 +12,7 @@ from zsavs.build import strategies_of
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.metrics.functional import jaccard
 
-SCENES = ("single_000", "single_003")
+SCENES = ("single_000", "single_004")
 SILENCE_S = 10
 
 
