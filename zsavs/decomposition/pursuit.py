@@ -72,14 +72,16 @@ def pursue(
     text = scorer.text(labels).astype(np.float64)
     directions = text - common_part(text)
     centred = audio - centre
-    of_whole = scorer.standardise(audio[None], labels)[0]
+    of_whole = scorer.standardise((centre + centred)[None], labels)[0]
     chosen: list[int] = []
     rejected: list[int] = []
     amounts = np.zeros(0)
     best = -np.inf
     while len(chosen) < min(top_k, len(text)):
-        residual = centred - amounts @ directions[chosen]
-        z = (1 - whole) * scorer.standardise((centre + residual)[None], labels)[0] + whole * of_whole
+        z = of_whole.copy()
+        if chosen:
+            residual = centred - amounts @ directions[chosen]
+            z = (1 - whole) * scorer.standardise((centre + residual)[None], labels)[0] + whole * of_whole
         z[chosen + rejected] = -np.inf
         label = int(z.argmax())
         if not z[label] > min_z or z[label] < best - max_gap:
