@@ -23,7 +23,7 @@ _STRATEGIES = {
     "audio_to_text": "which of many labels does it sound like",
     "caption": "tell the sound in a sentence, look for what the sentence names",
     "classify": "tag the sound, look for what makes such sounds",
-    "cofactorization": "several sources at once, without a detector",
+    "cofactorization": "several sources at once; needs no detector",
     "cross_modal": "listen only for what a caption of the image names",
     "fused": "sound and image vote on the label together",
     "joint_embedding": "regions that fit the sound, without naming them first",
