@@ -139,7 +139,7 @@ class _Task:
 
 def quality(task: _Task) -> dict[str, float]:
     """On held-out clips: share of single ones named right first, and recall of the two loudest names of pairs."""
-    rows = np.arange(task.pool.held_out.start, task.pool.held_out.stop)
+    rows = np.array(task.pool.held_out)
     with torch.inference_mode():
         names = task.names(np.random.default_rng(1))
         cosines = np.concatenate(

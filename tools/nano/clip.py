@@ -26,9 +26,9 @@ from PIL import Image
 from torch.nn.functional import logsigmoid
 from torchvision.ops import box_iou
 
-from tools.nano.pools import LABELS, SIDE, ImagePool, painted, say
+from tools.nano.pools import LABELS, SIDE, ImagePool, known, painted, say
 from tools.nano.texts import random_texts
-from tools.nano.training import finish, fit, recipe
+from tools.nano.training import add_without, finish, fit, recipe
 from zsavs.models.owlv2 import Owlv2Grounder
 from zsavs.presets import PRESETS
 from zsavs.testing.tiny.tokenizers import clip_tokenizer
@@ -136,14 +136,21 @@ def detected_box(
 class _Task:
     """Batches of crops and images with the names of what they show, and the loss of a model on them."""
 
-    def __init__(self, model: Any, tokenizer: Any, pool: ImagePool, found: Sequence[NDArray[np.float32]] = ()) -> None:
-        self.model, self.tokenizer, self.pool, self.found = model, tokenizer, pool, found
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        pool: ImagePool,
+        labels: Sequence[str],
+        found: Sequence[NDArray[np.float32]] = (),
+    ) -> None:
+        self.model, self.tokenizer, self.pool, self.labels, self.found = model, tokenizer, pool, tuple(labels), found
         self.side = CONFIG["model_cfg"]["vision_cfg"]["image_size"]
 
     def crop(self, row: int, rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float32]]:
         """A crop of one thing, or of background; and for each label 1 (named by it), -1 (not) or 0 (could be said)."""
         index, labels = self.pool.index[row], self.pool.labels[row]
-        truth = np.full(len(LABELS), -1, np.float32)
+        truth = np.full(len(self.labels), -1, np.float32)
         if row < len(self.found) and len(self.found[row]) and rng.random() < 0.5:
             (x0, y0, x1, y1), main = detected_box(self.pool, row, self.found[row], rng)
         else:
@@ -151,19 +158,19 @@ class _Task:
         inside = np.bincount(index[y0:y1, x0:x1].ravel(), minlength=len(labels) + 1)
         for number, label in enumerate(labels, 1):
             if number != main and inside[number] > 0.02 * max(1, inside.sum()):
-                truth[LABELS.index(label)] = 0
+                truth[self.labels.index(label)] = 0
         if main:
-            truth[LABELS.index(labels[main - 1])] = 1
+            truth[self.labels.index(labels[main - 1])] = 1
         return Image.fromarray(self.pool.images[row][y0:y1, x0:x1]), truth
 
     def whole(self, row: int) -> tuple[Image.Image, NDArray[np.float32]]:
         """A whole image, and 1 for each label that is in it, else -1."""
-        truth = np.full(len(LABELS), -1, np.float32)
-        truth[[LABELS.index(label) for label in self.pool.labels[row]]] = 1
+        truth = np.full(len(self.labels), -1, np.float32)
+        truth[[self.labels.index(label) for label in self.pool.labels[row]]] = 1
         return Image.fromarray(self.pool.images[row]), truth
 
     def batch(
-        self, rows: range, crops: int, wholes: int, rng: np.random.Generator
+        self, rows: Sequence[int], crops: int, wholes: int, rng: np.random.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels (N, 3, S, S), normalised, and the truth (N, labels)."""
         views = [self.crop(int(row), rng) for row in rng.choice(rows, crops)]
@@ -182,7 +189,7 @@ class _Task:
 
     def texts(self, rng: np.random.Generator) -> torch.Tensor:
         tokens = self.tokenizer(
-            random_texts("photo", LABELS, rng),
+            random_texts("photo", self.labels, rng),
             padding="max_length",
             truncation=True,
             max_length=_MAX_TOKENS,
@@ -227,6 +234,7 @@ def main(argv: list[str] | None = None) -> None:
 
     parser = recipe("train the nano CLIP", steps=1500)
     parser.add_argument("--owlv2", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
+    add_without(parser)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     model, tokenizer, config = build()
@@ -234,7 +242,7 @@ def main(argv: list[str] | None = None) -> None:
         model.load_state_dict(load_file(options.begin / "open_clip_model.safetensors"))
     pool = ImagePool.open(options.work)
     found = detected(pool, options.owlv2, options.work / "detected.npz") if options.owlv2 is not None else []
-    task = _Task(model.train(), tokenizer, pool, found)
+    task = _Task(model.train(), tokenizer, pool.without(options.without), known(options.without), found)
     rate = 1e-3 if options.begin is None else 7e-4
     average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=rate, seed=options.seed)
     report = quality(average, task)

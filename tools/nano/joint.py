@@ -31,9 +31,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from transformers import Owlv2ForObjectDetection
 
 from tools.nano.clip import crop_box, detected, detected_box
-from tools.nano.pools import LABELS, ImagePool, SoundPool, painted, patch_owners
+from tools.nano.pools import ImagePool, SoundPool, known, painted, patch_owners
 from tools.nano.texts import random_texts
-from tools.nano.training import finish, fit, recipe
+from tools.nano.training import add_without, finish, fit, recipe
 from tools.orchestra.audio import RATE_HZ
 from zsavs.media.regions import highlight, touched_pixels
 from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
@@ -120,23 +120,25 @@ class _Task(torch.nn.Module):
         images: ImagePool,
         sounds: SoundPool,
         heard: NDArray[np.float16],
+        labels: Sequence[str],
         found: Sequence[NDArray[np.float32]] = (),
         only: str | None = None,
     ) -> None:
         super().__init__()
         self.only = only
+        self.labels = tuple(labels)
         self.model, self.pool, self.sounds, self.heard, self.found = model, images, sounds, _Kept(heard), _Kept(found)
-        self.truth = sounds.truth(LABELS, absent=-1)
-        self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(LABELS) + 1)
-        self.patch_sounds = torch.nn.Linear(CONFIG.audio_embed_dim, len(LABELS))
+        self.truth = sounds.truth(labels, absent=-1)
+        self.patch_names = torch.nn.Linear(CONFIG.vision_embed_dim, len(self.labels) + 1)
+        self.patch_sounds = torch.nn.Linear(CONFIG.audio_embed_dim, len(self.labels))
         self.scale = torch.nn.Parameter(torch.tensor(2.3))
         self.bias = torch.nn.Parameter(torch.tensor(-4.0))
 
     def view(self, row: int, rng: np.random.Generator) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.intp]]:
         """Pixels (3, 224, 224); for each label 1 (named by it), -1 (not) or 0 (could be said); names of the patches."""
         image, index, labels = painted(self.pool.images[row], rng), self.pool.index[row], self.pool.labels[row]
-        codes = np.array([LABELS.index(label) + 1 for label in labels])
-        truth = np.full(len(LABELS), -1, np.float32)
+        codes = np.array([self.labels.index(label) + 1 for label in labels])
+        truth = np.full(len(self.labels), -1, np.float32)
         kind = rng.random()
         box, main = self.box(row, rng)
         x0, y0, x1, y1 = box
@@ -198,7 +200,7 @@ class _Task(torch.nn.Module):
 
     def text(self, kind: str, rng: np.random.Generator) -> torch.Tensor:
         """Embeddings of the names of all things in random phrasings, (K, D), unit rows."""
-        return self.model.encode_text_tokens(tokenize(random_texts(kind, LABELS, rng)))
+        return self.model.encode_text_tokens(tokenize(random_texts(kind, self.labels, rng)))
 
     def loss(self, rows: torch.Tensor, names: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         cosines = (rows.float()[:, None] * names.float()).sum(-1)  # no matrix product, so not in bfloat16
@@ -283,12 +285,12 @@ def quality(task: _Task) -> dict[str, float]:
             (x0, y0, x1, y1), main = crop_box(task.pool, row, rng)
             if main:
                 crops.append(preprocess_image(np.ascontiguousarray(task.pool.images[row][y0:y1, x0:x1])))
-                truths.append(LABELS.index(task.pool.labels[row][main - 1]))
+                truths.append(task.labels.index(task.pool.labels[row][main - 1]))
         image_rows = torch.cat(
             [model.encode_image_tensor(torch.stack(crops[i : i + 40])) for i in range(0, len(crops), 40)]
         )
         singles = [row for row in task.sounds.held_out if len(task.sounds.labels[row]) == 1]
-        told = np.array([LABELS.index(task.sounds.labels[row][0]) for row in singles])
+        told = np.array([task.labels.index(task.sounds.labels[row][0]) for row in singles])
         sounds = model.encode_audio_mels(torch.from_numpy(np.array(task.heard.value[singles], np.float32))[:, :, None])
         names = task.text("sound", rng)
         seen, heard, across = image_rows @ task.text("photo", rng).T, sounds @ names.T, sounds @ image_rows.T
@@ -311,7 +313,7 @@ def _named(task: _Task, count: int, names: torch.Tensor) -> float:
     heard = task.model.encode_audio_mels(torch.from_numpy(np.array(task.heard.value[rows], np.float32))[:, :, None])
     first = (heard @ names.T).topk(count).indices.numpy()
     right = [
-        LABELS[n] in task.sounds.labels[row] for row, likeliest in zip(rows, first, strict=True) for n in likeliest
+        task.labels[n] in task.sounds.labels[row] for row, likeliest in zip(rows, first, strict=True) for n in likeliest
     ]
     return float(np.mean(right))
 
@@ -325,6 +327,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--detector", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
     parser.add_argument("--only", choices=("images", "audio"), help="train that side, with the texts as they are")
     parser.add_argument("--half", action=argparse.BooleanOptionalAction, default=True, help="compute in bfloat16")
+    add_without(parser)
     options = parser.parse_args(argv)
     if (options.owlv2 is None) == (options.begin is None):
         parser.error("give --owlv2 to begin anew, or --begin to go on")
@@ -335,13 +338,15 @@ def main(argv: list[str] | None = None) -> None:
     else:
         weights = load_file(options.begin / "model.safetensors")
         model.load_state_dict({name: value.float() for name, value in weights.items()})
-    images, sounds = ImagePool.open(options.work), SoundPool.open(options.work)
+    labels = known(options.without)
+    images, sounds = ImagePool.open(options.work), SoundPool.open(options.work).without(options.without)
     if options.only is not None:
         trained = "vision" if options.only == "images" else "audio"
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(f".{trained}" in f".{name.split('.', 1)[1]}")
     found = detected(images, options.detector, options.work / "detected.npz") if options.detector is not None else []
-    task = _Task(model.train(), images, sounds, mels(sounds, options.work / "joint_mels.npy"), found, options.only)
+    heard = mels(sounds, options.work / "joint_mels.npy")
+    task = _Task(model.train(), images.without(options.without), sounds, heard, labels, found, options.only)
     if options.begin is not None:
         settle(task)
     rate = 1e-3 if options.begin is None else 7e-4

@@ -12,9 +12,9 @@ import argparse
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from tools.orchestra.images import Placed, draw
 from zsavs.media.regions import tight_box
 
 __all__ = ["LABELS", "SIDE", "SOUNDING_LABELS", "ImagePool", "SoundPool", "arguments"]
-__all__ += ["drawn", "painted", "patch_owners", "patch_shares", "say", "tight_boxes"]
+__all__ += ["drawn", "known", "painted", "patch_owners", "patch_shares", "say", "tight_boxes"]
 
 LABELS: tuple[str, ...] = tuple(THINGS)
 SOUNDING_LABELS: tuple[str, ...] = tuple(thing.label for thing in SOUNDING)
@@ -49,14 +49,14 @@ class ImagePool:
         images: (N, SIDE, SIDE, 3) uint8.
         index: (N, SIDE, SIDE) uint8, as :class:`tools.orchestra.images.Image`.
         labels: for each image the names of its things.
-        train, held_out: rows to train on and rows to measure on.
+        train, held_out: rows to train on and rows to measure on, in order.
     """
 
     images: NDArray[np.uint8]
     index: NDArray[np.uint8]
     labels: list[list[str]]
-    train: range
-    held_out: range
+    train: Sequence[int]
+    held_out: Sequence[int]
 
     @classmethod
     def open(cls, work: Path) -> ImagePool:
@@ -73,6 +73,11 @@ class ImagePool:
     def __deepcopy__(self, memo: dict[int, Any]) -> ImagePool:
         """Itself: the average of a model that holds a pool needs no second one."""
         return self
+
+    def without(self, names: Sequence[str]) -> Self:
+        """The pool less the images in which any of these things is."""
+        parts = (_without(rows, self.labels, names) for rows in (self.train, self.held_out))
+        return replace(self, **dict(zip(("train", "held_out"), parts, strict=True)))
 
     def boxes(self, row: int) -> NDArray[np.float32]:
         """Tight boxes of the visible pixels of each thing: (things, 4) x0 y0 x1 y1 in pixels of the square."""
@@ -91,8 +96,8 @@ class SoundPool:
 
     waves: NDArray[np.float16]
     labels: list[list[str]]
-    train: range
-    held_out: range
+    train: Sequence[int]
+    held_out: Sequence[int]
 
     @classmethod
     def open(cls, work: Path) -> SoundPool:
@@ -105,6 +110,11 @@ class SoundPool:
     def __deepcopy__(self, memo: dict[int, Any]) -> SoundPool:
         """Itself: the average of a model that holds a pool needs no second one."""
         return self
+
+    def without(self, names: Sequence[str]) -> Self:
+        """The pool less the clips in which any of these things sounds."""
+        parts = (_without(rows, self.labels, names) for rows in (self.train, self.held_out))
+        return replace(self, **dict(zip(("train", "held_out"), parts, strict=True)))
 
     def features(self, kept: Path, of: Callable[[NDArray[np.float32], int], Any]) -> NDArray[np.float16]:
         """What a feature extractor makes of every clip, as float16; computed once and kept in a file.
@@ -135,6 +145,11 @@ def _parts(count: int) -> tuple[range, range]:
     """The rows of a pool to train on, and those to measure on."""
     first = count - min(_HELD_OUT, count // 10)
     return range(first), range(first, count)
+
+
+def _without(rows: Sequence[int], labels: Sequence[Sequence[str]], names: Sequence[str]) -> list[int]:
+    """The rows of which the labels hold none of the names."""
+    return [row for row in rows if not set(names) & set(labels[row])]
 
 
 def tight_boxes(index: NDArray[np.uint8], things: int) -> NDArray[np.float32]:
@@ -220,6 +235,17 @@ def _render_sounds(work: Path, seed: int, count: int) -> None:
         labels.append([thing.label for thing in chosen])
         say("sounds", row, count)
     (work / "sounds.json").write_text(json.dumps(labels))
+
+
+def known(without: Sequence[str]) -> tuple[str, ...]:
+    """The names of all things but those that a model never reads.
+
+    Raises:
+        ValueError: there is no such thing.
+    """
+    if unknown := set(without) - set(LABELS):
+        raise ValueError(f"{', '.join(sorted(unknown))}: no such thing; there are {', '.join(LABELS)}.")
+    return tuple(label for label in LABELS if label not in without)
 
 
 def say(what: str, row: int, count: int) -> None:

@@ -245,8 +245,8 @@ def quality(model: Sam2Model, task: _Task) -> dict[str, float]:
     task.loose = False
     rng = np.random.default_rng(1)
     with torch.inference_mode():
-        for start in range(task.pool.held_out.start, task.pool.held_out.stop, 4):
-            rows = slice(start, start + 4)
+        for start in range(0, len(task.pool.held_out), 4):
+            rows = task.pool.held_out[start : start + 4]
             scales = features(model, task.pixels(list(task.pool.images[rows])))
             for name in found:
                 asked, masks = task.prompts(list(task.pool.index[rows]), rng, name)

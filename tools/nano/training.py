@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tools.nano.pools import arguments
 
-__all__ = ["finer_places", "finish", "fit", "recipe", "widen"]
+__all__ = ["add_without", "finer_places", "finish", "fit", "recipe", "widen"]
 
 _SAVE_EVERY_S = 120.0
 _SAY_EVERY = 50
@@ -126,6 +126,17 @@ def recipe(description: str, steps: int | None = None) -> argparse.ArgumentParse
     if steps is not None:
         parser.add_argument("--steps", type=int, default=steps)
     return parser
+
+
+def add_without(parser: argparse.ArgumentParser) -> None:
+    """The option that names things which a model never reads of, sees or hears, for a test of what it does not know."""
+    parser.add_argument(
+        "--without",
+        type=lambda names: tuple(names.split(",")),
+        default=(),
+        metavar="NAMES",
+        help="leave these things out, with commas between: nothing of them is learned from",
+    )
 
 
 def finish(folder: Path, report: dict[str, float], *parts: Any) -> None:
