@@ -33,7 +33,7 @@ from transformers import Owlv2ForObjectDetection
 from tools.nano.clip import crop_box, detected, detected_box
 from tools.nano.pools import ImagePool, SoundPool, known, painted, patch_owners
 from tools.nano.texts import random_texts
-from tools.nano.training import add_without, finish, fit, recipe
+from tools.nano.training import add_without, finer_places, finish, fit, recipe
 from tools.orchestra.audio import RATE_HZ
 from zsavs.media.regions import highlight, touched_pixels
 from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
@@ -67,14 +67,16 @@ CONFIG = ImageBindConfig(
 def begin_as(model: ImageBind, owlv2: Owlv2ForObjectDetection) -> None:
     """Give the vision tower the weights of the detector's, in place.
 
-    But for the size of images and a wider MLP, whose further units begin without a say, both are the same.
+    But for the size of images, the number of patches and a wider MLP, whose further units begin without a say, both are
+    the same.
     """
     theirs, seen = owlv2.owlv2.vision_model, model.modality_preprocessors["vision"]
     kernel = interpolate(theirs.embeddings.patch_embedding.weight.data, (_PATCH, _PATCH), mode="bilinear")
     kernel *= theirs.embeddings.patch_embedding.weight[0, 0].numel() / _PATCH**2
     seen.rgbt_stem.proj[1].weight.data.copy_(kernel[:, :, None] / 2)  # a still is two equal frames
     seen.cls_token.data.copy_(theirs.embeddings.class_embedding.data)
-    seen.pos_embedding_helper.pos_embed.data.copy_(theirs.embeddings.position_embedding.weight.data)
+    places = seen.pos_embedding_helper.pos_embed.data
+    places.copy_(finer_places(theirs.embeddings.position_embedding.weight.data, places.shape[1]))
     trunk = model.modality_trunks["vision"]
     trunk.pre_transformer_layer[0].load_state_dict(theirs.pre_layernorm.state_dict())
     for mine, layer in zip(trunk.blocks, theirs.encoder.layers, strict=True):

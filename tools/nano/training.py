@@ -149,11 +149,11 @@ def finish(folder: Path, report: dict[str, float], *parts: Any) -> None:
 
 
 def finer_places(places: torch.Tensor, count: int) -> torch.Tensor:
-    """The embeddings of a vision transformer's places for an image of more patches.
+    """The embeddings of a vision transformer's places for an image of another number of patches, mostly of more.
 
     Args:
         places: (1 + N, D), that of the class token and those of N patches, which fill a square.
-        count: 1 + M, of which M are patches of a finer square.
+        count: 1 + M, of which M are patches of the other square.
 
     Returns:
         (1 + M, D): the patches' interpolated, the first as it was.
