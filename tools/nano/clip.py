@@ -28,7 +28,7 @@ from torchvision.ops import box_iou
 
 from tools.nano.pools import LABELS, SIDE, ImagePool, known, painted, say
 from tools.nano.texts import random_texts
-from tools.nano.training import add_without, finish, fit, recipe
+from tools.nano.training import add_half, add_without, finish, fit, recipe
 from zsavs.models.owlv2 import Owlv2Grounder
 from zsavs.presets import PRESETS
 from zsavs.testing.tiny.tokenizers import clip_tokenizer
@@ -234,6 +234,7 @@ def main(argv: list[str] | None = None) -> None:
 
     parser = recipe("train the nano CLIP", steps=1500)
     parser.add_argument("--owlv2", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
+    add_half(parser)
     add_without(parser)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
@@ -244,7 +245,8 @@ def main(argv: list[str] | None = None) -> None:
     found = detected(pool, options.owlv2, options.work / "detected.npz") if options.owlv2 is not None else []
     task = _Task(model.train(), tokenizer, pool.without(options.without), known(options.without), found)
     rate = 1e-3 if options.begin is None else 7e-4
-    average = fit(model, task, state=options.work / "clip.pt", steps=options.steps, rate=rate, seed=options.seed)
+    state = options.work / "clip.pt"
+    average = fit(model, task, state=state, steps=options.steps, rate=rate, seed=options.seed, half=options.half)
     report = quality(average, task)
     finish(options.out, report, tokenizer)
     weights = {

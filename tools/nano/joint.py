@@ -16,7 +16,6 @@ they show, as for the nano BLIP, and those of a spectrogram what sounds, as for 
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ from transformers import Owlv2ForObjectDetection
 from tools.nano.clip import crop_box, detected, detected_box
 from tools.nano.pools import ImagePool, SoundPool, known, painted, patch_owners
 from tools.nano.texts import random_texts
-from tools.nano.training import add_without, finer_places, finish, fit, recipe
+from tools.nano.training import add_half, add_without, finer_places, finish, fit, recipe
 from tools.orchestra.audio import RATE_HZ
 from zsavs.media.regions import highlight, touched_pixels
 from zsavs.models.imagebind import ImageBind, ImageBindConfig, preprocess_audio, preprocess_image, tokenize
@@ -328,7 +327,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--owlv2", type=Path, help="folder of the nano OWLv2, to begin as")
     parser.add_argument("--detector", type=Path, help="folder of the nano OWLv2, to learn what its boxes show, too")
     parser.add_argument("--only", choices=("images", "audio"), help="train that side, with the texts as they are")
-    parser.add_argument("--half", action=argparse.BooleanOptionalAction, default=True, help="compute in bfloat16")
+    add_half(parser)
     add_without(parser)
     options = parser.parse_args(argv)
     if (options.owlv2 is None) == (options.begin is None):

@@ -134,10 +134,11 @@ class SoundPool:
         return np.load(kept, mmap_mode="r")
 
     def truth(self, names: Sequence[str], absent: float) -> NDArray[np.float32]:
-        """For each clip and each of K names 1 where it is a source and ``absent`` where it is not: (N, K)."""
+        """For each clip and each of K names 1 where it is a source and ``absent`` where it is not: (N, K). Of other
+        sources nothing is said."""
         truth = np.full((len(self.labels), len(names)), absent, np.float32)
         for row, labels in enumerate(self.labels):
-            truth[row, [names.index(label) for label in labels]] = 1
+            truth[row, [names.index(label) for label in labels if label in names]] = 1
         return truth
 
 
