@@ -2,12 +2,14 @@
 
     python benchmarks/ablation.py --root DIR                      # scenes of tools/orchestra
     python benchmarks/ablation.py --root DIR --only view --only assignment --out table.md
+    python benchmarks/ablation.py --root DIR --prompts            # what the segmenter is given, with its masks
 
 Prints Markdown. Every row is a pipeline of preset nano that differs from the first one in the settings that it names;
 they can be given to any command by ``--set`` and ``--decomposition``. No mechanism changes what the segmenter makes of
 a region, which is four fifths of the time: a selected box takes the mask of the object that it overlaps by a half or
 more, and its own pixels where there is none. J is the mean over the scenes of a group, in percent, and FP the wrongly
 predicted share of the frame over the scenes in which nothing in view sounds. Both are a little better than with masks.
+With ``--prompts`` it is the segmenter's prompts that change, a box or a box with points, and J is that of its masks.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -32,6 +34,7 @@ from zsavs.report.blocks import Cell, Page, Paragraph, Row, Section, Table
 from zsavs.report.render import render
 from zsavs.report.values import percent
 from zsavs.storage.files import write_atomically
+from zsavs.verification.point_prompts import PointedRegions
 
 BATCH = 8
 #: A box with this overlap (IoU) is that of an object.
@@ -48,6 +51,7 @@ class Variant:
         settings: of :func:`zsavs.build_pipeline`.
         strategy: if it is another one.
         paper: what the paper's own, trained ablation has, where it has the same one.
+        points: of a region's similarity map, that the segmenter gets beside the box.
     """
 
     mechanism: str
@@ -55,6 +59,7 @@ class Variant:
     settings: dict[str, Any] = field(default_factory=dict)
     strategy: str = "text_bridged"
     paper: str = ""
+    points: int = 0
 
 
 #: Luo et al., ICCV 2025, J on MS3: 68.2 in all, 58.5 without its decomposition, 64.9 without its alignment.
@@ -89,10 +94,20 @@ VARIANTS = (
     Variant("sources", "from a score of 1.3 on", {"min_z": 1.3}),
     Variant("sources", "as other strategies of nano", {"top_k": 3, "min_z": 1.3, "max_gap": 4.0}),
 )
+PROMPTS = (
+    Variant("prompts", "a box"),
+    Variant("prompts", "and a point", points=1),
+    Variant("prompts", "and two points", points=2),
+    Variant("prompts", "and three points", points=3),
+)
 
 
-def measure(scenes: Orchestra, pipes: Sequence[Pipeline]) -> list[Tally]:
-    """Run every pipeline up to its verifier over every scene, batch by batch, so that they share what they can."""
+def measure(scenes: Orchestra, pipes: Sequence[Pipeline], masks: bool = False) -> list[Tally]:
+    """Run every pipeline over every scene, batch by batch, so that they share what they can.
+
+    Args:
+        masks: score the segmenter's masks; else each pipeline is run up to its verifier (:func:`drawn`).
+    """
     tallies = [Tally() for _ in pipes]
     items = list(scenes)
     for start in range(0, len(items), BATCH):
@@ -100,6 +115,10 @@ def measure(scenes: Orchestra, pipes: Sequence[Pipeline]) -> list[Tally]:
         loaded = [scenes.load(item) for item in batch]
         samples = [sample for sample, _ in loaded]
         for pipe, tally in zip(pipes, tallies, strict=True):
+            if masks:
+                for item, (_, target), result in zip(batch, loaded, pipe.batch(samples), strict=True):
+                    tally.add(scenes.scenes[item], result.mask, target.mask)
+                continue
             queries = pipe.query(samples)
             verified = pipe.verifier.verify(samples, queries, pipe.grounder.ground(samples, queries))
             for item, (_, target), found in zip(batch, loaded, verified, strict=True):
@@ -143,7 +162,11 @@ def table(scenes: Orchestra, variants: Sequence[Variant], tallies: Sequence[Tall
 
 def build(variant: Variant, common: dict[str, Any]) -> Pipeline:
     """The pipeline of a variant."""
-    return zsavs.build_pipeline(variant.strategy, device="cpu", **{**common, **variant.settings})
+    pipe = zsavs.build_pipeline(variant.strategy, device="cpu", **{**common, **variant.settings})
+    if not variant.points:
+        return pipe
+    clip = pipe.verifier.clip.image_scorer.encoder  # type: ignore[attr-defined]  # of a second opinion
+    return replace(pipe, verifier=PointedRegions(pipe.verifier, clip, points=variant.points))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,11 +176,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", default="nano")
     parser.add_argument("--group", action="append", help="several times for several; all if left out")
     parser.add_argument("--only", action="append", metavar="MECHANISM", help="several times for several")
+    parser.add_argument("--prompts", action="store_true", help="what the segmenter is given, in place of the others")
     parser.add_argument("--out", type=Path, help="write the page")
     args = parser.parse_args(argv)
     scenes = Orchestra(args.root, groups=args.group)
     variants = [one for one in VARIANTS if one.mechanism == "all" or not args.only or one.mechanism in args.only]
-    tallies = measure(scenes, [build(one, {"preset": args.preset}) for one in variants])
+    if args.prompts:
+        variants = list(PROMPTS)
+    tallies = measure(scenes, [build(one, {"preset": args.preset}) for one in variants], masks=args.prompts)
     words = (
         f"{len(scenes)} scenes, preset {args.preset}. TAViS on MS3: J of the paper's own ablation (Luo et al., ICCV "
         "2025), of models that were trained, on other data: what can be compared is the sign of a difference."

@@ -122,6 +122,7 @@ _BUILT_IN: dict[str, dict[str, str]] = {
         "joint": "zsavs.verification.joint_rescoring:JointVerifier",
         "omni_judge": "zsavs.verification.omni_judge:OmniJudge",
         "pivot_box": "zsavs.verification.pivot_box:PivotBox",
+        "pointed": "zsavs.verification.point_prompts:PointedRegions",
         "second_opinion": "zsavs.verification.second_opinion:SecondOpinion",
         "trust_grounder": "zsavs.verification.selection:TrustGrounder",
     },

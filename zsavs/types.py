@@ -271,6 +271,8 @@ class Proposals:
             () where it has no such list.
         masks: (R, h, w) bool, stretched over the image, of a grounder that segments what it finds, for the segmenter
             ``from_grounder``; None of one that gives boxes alone.
+        points_xy: (R, P, 2) points on what each region shows, in pixels of the image, x to the right and y down, for
+            segmenters that take them beside a box; NaN where a region has none, or fewer. None of no region.
         notes: how they were verified, for the reader of the result, in plain JSON values.
 
     Raises:
@@ -285,6 +287,7 @@ class Proposals:
     labels: tuple[str, ...] = ()
     masks: NDArray[np.bool_] | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    points_xy: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         boxes = checked_floats(self.boxes_xyxy, (None, 4), "Proposals.boxes_xyxy")
@@ -311,6 +314,13 @@ class Proposals:
                     f"Proposals.masks: expected ({count}, height, width) booleans, got {masks.dtype} {masks.shape}."
                 )
             object.__setattr__(self, "masks", frozen(masks))
+        if self.points_xy is not None:
+            points = np.asarray(self.points_xy, np.float32)
+            if points.ndim != 3 or points.shape[::2] != (count, 2) or np.isinf(points).any():
+                raise ContractError(
+                    f"Proposals.points_xy: expected ({count}, points, 2) pixels, or NaN, got {points.shape}."
+                )
+            object.__setattr__(self, "points_xy", frozen(points))
         object.__setattr__(self, "boxes_xyxy", boxes)
         object.__setattr__(self, "scores", checked_unit_range(self.scores, (count,), "Proposals.scores"))
         object.__setattr__(self, "sources", frozen(sources.astype(np.int64)))
@@ -337,6 +347,7 @@ class Proposals:
             tuple(self.labels[i] for i in index) if self.labels else (),
             None if self.masks is None else self.masks[index],
             self.notes,
+            None if self.points_xy is None else self.points_xy[index],
         )
 
 

@@ -29,6 +29,12 @@ def test_a_box_that_fits_an_object_is_that_object_and_another_one_is_its_pixels(
     assert not ablation.drawn(np.zeros((0, 4), np.float32), index).any()
 
 
+def test_points_go_around_the_verifier_that_there_is() -> None:
+    box, *pointed = (ablation.build(one, {"preset": "nano"}) for one in ablation.PROMPTS)
+    assert [pipe.verifier.points for pipe in pointed] == [1, 2, 3]
+    assert all(type(pipe.verifier.verifier) is type(box.verifier) for pipe in pointed)
+
+
 def test_it_prints_a_row_for_each_variant(capsys: pytest.CaptureFixture[str], tmp_path) -> None:  # type: ignore[no-untyped-def]
     """In a world without weights, with the scenes that ship."""
     scenes = zsavs.datasets.orchestra.Orchestra(groups=["single", "noise"])

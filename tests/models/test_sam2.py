@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,27 @@ def test_the_single_mask_is_the_documented_one(fall_back: bool) -> None:
     np.testing.assert_allclose(iou, ratings[:, 0], atol=1e-5)
     of_three = segmenter().segment([scene], [found])[0]
     assert bool(np.abs(logits - of_three).max() < LOGITS) == fall_back
+
+
+def test_a_box_with_points_is_the_documented_prompt_of_both() -> None:
+    """Two regions with a point each, one with two, one with none, and one that stands twice."""
+    made, scene, found = segmenter(), sample(96, 128), boxed((96, 128), 4)
+    points = np.full((4, 2, 2), np.nan, np.float32)
+    points[:3, 0] = [[10, 20], [50, 40], [30, 31]]
+    points[2, 1] = [60, 70]
+    found = replace(found, points_xy=points).rows([0, 1, 2, 3, 1])
+    logits, iou = made.predict([scene], [found])[0]
+    for row in range(4):
+        own = points[row][np.isfinite(points[row, :, 0])]
+        asked = {"input_boxes": [[found.boxes_xyxy[row].tolist()]]}
+        if len(own):
+            asked |= {"input_points": [[own.tolist()]], "input_labels": [[[1] * len(own)]]}
+        masks, ratings = best(*documented(made, scene, False, **asked))
+        np.testing.assert_allclose(logits[row], masks[0], atol=LOGITS)
+        np.testing.assert_allclose(iou[row], ratings[0], atol=1e-5)
+    np.testing.assert_array_equal(logits[4], logits[1])
+    without = made.segment([scene], [replace(found, points_xy=None)])[0]
+    assert all(np.abs(logits[row] - without[row]).max() > LOGITS for row in range(3)), "points without a say"
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,31 @@ def test_what_it_cannot_go_around_is_refused() -> None:
     for margin in ((), (0.1, float("nan")), "wide", None):
         with pytest.raises(InputError, match="margin"):
             CloserLook(ToySegmenter(), margin=margin)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_points_go_with_their_region_into_its_crops(mirrored: bool) -> None:
+    """A segmenter that shows where its points are: in every crop they are on the same pixel of the image."""
+
+    class Showing:
+        def segment(self, samples: Sequence[AVSample], proposals: Sequence[Proposals]) -> list[NDArray[np.float32]]:
+            answers = []
+            for sample, found in zip(samples, proposals, strict=True):
+                logits = np.full((len(found), *sample.size_hw), -1, np.float32)
+                assert found.points_xy is not None
+                for row, points in enumerate(found.points_xy):
+                    for x, y in points[np.isfinite(points[:, 0])]:
+                        logits[row, int(y), int(x)] = 1
+                answers.append(logits)
+            return answers
+
+    sample, found, _ = scene((16, 24, 32, 40), (2, 2, 12, 12))
+    points = np.full((2, 2, 2), np.nan, np.float32)
+    points[0] = [[20.5, 30.5], [28.5, 25.5]]
+    points[1, 0] = [5.5, 6.5]
+    looks = CloserLook(Showing(), margin=(0.1, 0.4), mirrored=mirrored)
+    logits = looks.segment([sample], [replace(found, points_xy=points)])[0]
+    assert sorted(map(tuple, np.argwhere(logits[0] > 0))) == [(25, 28), (30, 20)]
+    assert sorted(map(tuple, np.argwhere(logits[1] > 0))) == [(6, 5)]
+    moved = looks.segment([sample], [replace(found, points_xy=points + 1)])[0]
+    assert np.abs(moved - logits).max() > 0, "another point is another question"

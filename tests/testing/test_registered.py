@@ -52,6 +52,7 @@ from zsavs.verification.clip_rescoring import ClipVerifier
 from zsavs.verification.joint_rescoring import JointVerifier
 from zsavs.verification.omni_judge import OmniJudge
 from zsavs.verification.pivot_box import PivotBox
+from zsavs.verification.point_prompts import PointedRegions
 from zsavs.verification.second_opinion import SecondOpinion
 from zsavs.verification.selection import TrustGrounder
 
@@ -118,6 +119,7 @@ PARTS: dict[tuple[str, str], Callable[[], Any]] = {
     ),
     ("verifier", "omni_judge"): lambda: OmniJudge(toy.ToyOmni()),
     ("verifier", "pivot_box"): PivotBox,
+    ("verifier", "pointed"): lambda: PointedRegions(TrustGrounder(), with_banks(tiny_open_clip(), "picture_bank")),
     ("verifier", "second_opinion"): lambda: SecondOpinion(
         with_banks(tiny_imagebind(), "picture_bank"),
         with_banks(tiny_open_clip(), "picture_bank"),

@@ -1,9 +1,11 @@
 """Put trained nano models into the package, with the banks that they are calibrated against and a card for each.
 
     python -m tools.nano.pack --work DIR --models FOLDER
+    python -m tools.nano.pack --work DIR --models FOLDER --out FOLDER --without NAMES joint clip
 
 ``FOLDER`` holds what the recipes wrote, by the names of ``CARDS``. Banks are embeddings of training items without their
-names: what is usual in the orchestra. A third of the sounds of the bank is noise.
+names: what is usual in the orchestra. A third of the sounds of the bank is noise. Models that were to know nothing of
+some things have none of them in their banks, either.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import numpy as np
 
 from tools.nano.clip import crop_box
 from tools.nano.pools import ImagePool, SoundPool, arguments
+from tools.nano.training import add_without
 from tools.orchestra.audio import RATE_HZ
 from zsavs.models.clap import ClapEncoder
 from zsavs.models.imagebind import ImageBindEncoder
@@ -103,22 +106,20 @@ Trained by `python -m tools.nano.{name}`. {_LICENCE}
 """
 
 
-def _sound_bank(encoder: AudioTextEncoder, folder: Path, work: Path) -> None:
-    pool = SoundPool.open(work)
+def _sound_bank(encoder: AudioTextEncoder, folder: Path, pool: SoundPool) -> None:
     noises = [row for row in pool.train if not pool.labels[row]][: _ITEMS // 3]
     sounds = [row for row in pool.train if pool.labels[row]][: _ITEMS - len(noises)]
     clips = [AudioClip(np.asarray(pool.waves[row], np.float32)[None], RATE_HZ) for row in (*noises, *sounds)]
     np.save(folder / "sound_bank.npy", encoder.encode_audio(clips).astype(np.float16))
 
 
-def _picture_bank(encoder: ImageTextEncoder, folder: Path, work: Path) -> None:
+def _picture_bank(encoder: ImageTextEncoder, folder: Path, pool: ImagePool) -> None:
     """Half of it crops around things or of ground, half whole images."""
-    pool = ImagePool.open(work)
     rng = np.random.default_rng(0)
     views = []
-    for row in range(_ITEMS):
+    for number, row in enumerate(pool.train[:_ITEMS]):
         image = pool.images[row]
-        if row % 2:
+        if number % 2:
             (x0, y0, x1, y1), _ = crop_box(pool, row, rng)
             image = image[y0:y1, x0:x1]
         views.append(np.ascontiguousarray(image))
@@ -130,21 +131,24 @@ def main(argv: list[str] | None = None) -> None:
     parser = arguments("put the nano models into the package")
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("names", nargs="*", help="all, unless some are named")
+    parser.add_argument("--out", type=Path, default=PACKAGE, help="another folder than the package's")
+    add_without(parser)
     options = parser.parse_args(argv)
+    images, sounds = (pool.open(options.work).without(options.without) for pool in (ImagePool, SoundPool))
     for name in options.names or CARDS:
-        target = PACKAGE / name
+        target = options.out / name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(options.models / name, target)
         quality = json.loads((target / "quality.json").read_text())
         (target / "quality.json").unlink()
         if name == "clap":
-            _sound_bank(ClapEncoder.load(target, device="cpu"), target, options.work)
+            _sound_bank(ClapEncoder.load(target, device="cpu"), target, sounds)
         elif name == "clip":
-            _picture_bank(OpenClipEncoder.load(target, device="cpu"), target, options.work)
+            _picture_bank(OpenClipEncoder.load(target, device="cpu"), target, images)
         elif name == "joint":
             encoder = ImageBindEncoder.load(target, device="cpu")
-            _sound_bank(encoder, target, options.work)
-            _picture_bank(encoder, target, options.work)
+            _sound_bank(encoder, target, sounds)
+            _picture_bank(encoder, target, images)
         (target / "README.md").write_text(_card(name, quality))
         print(name, quality)
 

@@ -119,16 +119,39 @@ class PromptedSegmenter(Adapter):
     ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """As :meth:`segment`, and how well the model thinks it did.
 
+        A region's points (``Proposals.points_xy``) are given to the model beside its box.
+
         Returns:
             For each sample the logits (R, H, W) and the predicted intersection over union (R,) in [0, 1].
         """
-        # Class-agnostic regions stand once for each phrase; a box is decoded once.
-        distinct = [np.unique(found.boxes_xyxy, axis=0, return_inverse=True) for found in proposals]
-        prompts = [
-            {"input_boxes": self._scaled(sample, boxes)} for sample, (boxes, _) in zip(samples, distinct, strict=True)
+        asked = list(map(_box_and_points, proposals))  # (R, 4 + 2 P) each
+        # Class-agnostic regions stand once for each phrase; a box with its points is decoded once.
+        distinct = [np.unique(rows, axis=0, return_inverse=True, equal_nan=True) for rows in asked]
+        counts = [np.isfinite(rows[:, 4::2]).sum(axis=1) for rows, _ in distinct]
+        answers = [
+            (np.zeros((len(rows), *sample.size_hw), np.float32), np.zeros(len(rows), np.float32))
+            for sample, (rows, _) in zip(samples, distinct, strict=True)
         ]
-        answers = self._answer(samples, prompts, full_size=True)
+        for count in sorted({int(one) for each in counts for one in each}):  # prompts of equally many points together
+            mine = [np.flatnonzero(each == count) for each in counts]
+            prompts = [
+                self._prompts(sample, rows[numbers], count)
+                for sample, (rows, _), numbers in zip(samples, distinct, mine, strict=True)
+            ]
+            found = self._answer(samples, prompts, full_size=True)
+            for (all_logits, all_rated), numbers, (logits, rated) in zip(answers, mine, found, strict=True):
+                all_logits[numbers], all_rated[numbers] = logits, rated
         return [(logits[places], rated[places]) for (logits, rated), (_, places) in zip(answers, distinct, strict=True)]
+
+    def _prompts(self, sample: AVSample, rows: NDArray[np.float32], count: int) -> dict[str, NDArray[Any]]:
+        """The model's arguments for N rows of a box and ``count`` points, padded with NaN: (N, 4 + 2 P)."""
+        prompts: dict[str, NDArray[Any]] = {"input_boxes": self._scaled(sample, rows[:, :4])}
+        if count:
+            points = rows[:, 4:].reshape(len(rows), rows.shape[1] // 2 - 2, 2)
+            points = points[np.isfinite(points[..., 0])].reshape(len(rows), count, 2)
+            on = np.ones(points.shape[:2], np.int64)
+            prompts |= {"input_points": self._scaled(sample, points), "input_labels": on}
+        return prompts
 
     def segment_points(
         self,
@@ -165,7 +188,7 @@ class PromptedSegmenter(Adapter):
         """Whether prompts of this kind are given three masks each."""
         if self.multimask is not None:
             return self.multimask
-        return "input_points" in prompt and prompt["input_points"].shape[1] == 1
+        return "input_boxes" not in prompt and prompt["input_points"].shape[1] == 1
 
     def _scaled(self, sample: AVSample, xy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pixels of the image to pixels of the model's square, for arrays of x, y, x, y, ... A new array."""
@@ -255,6 +278,13 @@ class PromptedSegmenter(Adapter):
             return decoded(slice(numbers[0], numbers[-1] + 1))[0]
 
         return [in_batches(some_of_one, range(len(next(iter(prompts[0].values())))), self.prompts_at_once)]
+
+
+def _box_and_points(found: Proposals) -> NDArray[np.float32]:
+    """The prompts of R regions, box and P points in one row: (R, 4 + 2 P) float32, NaN where a point is missing."""
+    if found.points_xy is None:
+        return found.boxes_xyxy
+    return np.concatenate([found.boxes_xyxy, found.points_xy.reshape(len(found), 2 * found.points_xy.shape[1])], axis=1)
 
 
 def _stacked(rows: list[_Decoded], family: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

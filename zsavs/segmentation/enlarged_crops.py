@@ -113,20 +113,23 @@ class CloserLook:
     ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
         """For every region in turn, and every margin, where its crop lies in the image, and the logits there."""
         wanted = (
-            (sample, box, margin)
+            (sample, found.rows([row]), margin)
             for sample, found in zip(samples, proposals, strict=True)
-            for box in found.boxes_xyxy
+            for row in range(len(found))
             for margin in self.margins
         )
         at_once = _CROPS_AT_ONCE // 2 if self.mirrored else _CROPS_AT_ONCE
         while some := list(islice(wanted, at_once)):
             places, crops, boxes = [], [], []
-            for sample, box, margin in some:
-                (top, bottom), (left, right) = _crop(box, margin, sample.size_hw)
+            for sample, region, margin in some:
+                (top, bottom), (left, right) = _crop(region.boxes_xyxy[0], margin, sample.size_hw)
                 places.append((slice(top, bottom), slice(left, right)))
                 crops.append(AVSample(sample.image[places[-1]], sample.audio, sample.name))
-                inside = np.clip(box - [left, top] * 2, 0, [right - left, bottom - top] * 2)
-                boxes.append(Proposals(inside[None], np.ones(1, np.float32), np.zeros(1, np.int64)))
+                inside = np.clip(
+                    region.boxes_xyxy - _xy(left, top, left, top), 0, _xy(*[right - left, bottom - top] * 2)
+                )
+                points = None if region.points_xy is None else region.points_xy - _xy(left, top)
+                boxes.append(Proposals(inside, np.ones(1, np.float32), np.zeros(1, np.int64), points_xy=points))
             logits = self.segmenter.segment(crops, boxes)
             if self.mirrored:
                 mirrors = map(_mirrored, crops, boxes)
@@ -142,17 +145,27 @@ def _crop(box: NDArray[np.float32], margin: float, size_hw: tuple[int, int]) -> 
     return [_span(low, high, side, length) for low, high, length in ((y0, y1, size_hw[0]), (x0, x1, size_hw[1]))]
 
 
+def _xy(*numbers: int) -> NDArray[np.float32]:
+    """Whole pixels, x and y by turns, as boxes and points have them."""
+    return np.array(numbers, np.float32)
+
+
 def _keys(found: Proposals) -> list[tuple[bytes, bool]]:
-    """What the logits of a region depend on: its box, and whether it is selected."""
-    return [(box.tobytes(), bool(chosen)) for box, chosen in zip(found.boxes_xyxy, found.selected, strict=True)]
+    """What the logits of a region depend on: its box and points, and whether it is selected."""
+    points = found.boxes_xyxy[:, :0] if found.points_xy is None else found.points_xy
+    return [
+        (box.tobytes() + xy.tobytes(), bool(chosen))
+        for box, xy, chosen in zip(found.boxes_xyxy, points, found.selected, strict=True)
+    ]
 
 
 def _mirrored(sample: AVSample, proposals: Proposals) -> tuple[AVSample, Proposals]:
-    """The image and its boxes, flipped from left to right."""
+    """The image with its boxes and points, flipped from left to right."""
     image = np.ascontiguousarray(sample.image[:, ::-1])
     boxes = proposals.boxes_xyxy[:, [2, 1, 0, 3]].copy()
     boxes[:, [0, 2]] = image.shape[1] - boxes[:, [0, 2]]
-    return replace(sample, image=image), replace(proposals, boxes_xyxy=boxes, masks=None)
+    points = None if proposals.points_xy is None else proposals.points_xy * _xy(-1, 1) + _xy(image.shape[1], 0)
+    return replace(sample, image=image), replace(proposals, boxes_xyxy=boxes, points_xy=points, masks=None)
 
 
 def _span(low: float, high: float, side: float, length: int) -> tuple[int, int]:
