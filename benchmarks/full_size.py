@@ -34,6 +34,8 @@ import transformers
 import zsavs
 from zsavs.build import strategies_of
 from zsavs.build.plans import plan_for
+from zsavs.language.prompts import templates
+from zsavs.language.vocabulary import load_vocabulary
 from zsavs.models.ast import AstTagger
 from zsavs.models.blip import BlipCaptioner
 from zsavs.models.clap import ClapEncoder
@@ -47,6 +49,18 @@ from zsavs.testing.tiny.tokenizers import bert_tokenizer, clip_tokenizer, robert
 
 #: The labels that AST was trained on, in its order.
 AUDIOSET = json.loads((resources.files("zsavs") / "data" / "audioset_phrases.json").read_text(encoding="utf-8"))
+
+#: Words that the published tokenizers have whole, too: a toy one would cut the texts into half as many pieces again.
+WORDS = sorted(
+    {
+        word
+        for text in (
+            *templates("sound"),
+            *(label for name in ("everyday", "nothing") for label in load_vocabulary(name)),
+        )
+        for word in text.replace("{}", "").lower().split()
+    }
+)
 
 #: What differs from the default configurations of transformers, which are those of the base preset.
 SIZES: dict[str, dict[str, Any]] = {
@@ -140,7 +154,7 @@ def build_clap(preset: str = "base", device: str = "cpu", dtype: torch.dtype = t
     return ClapEncoder(
         model,
         transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad"),
-        whole(roberta_tokenizer(), model.config.text_config.vocab_size),
+        whole(roberta_tokenizer(WORDS), model.config.text_config.vocab_size),
         card=tiny_card("clap", 0),
         device=device,
     )

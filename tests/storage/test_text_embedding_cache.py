@@ -36,6 +36,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_texts_as_long_as_one_another_share_a_batch() -> None:
+    """A batch is padded to its longest text; the answers come in the order of the question all the same."""
+    batches: list[list[str]] = []
+    model = Model()
+
+    def compute(phrases: list[str]) -> NDArray[np.float32]:
+        batches.append(phrases)
+        return model(phrases)
+
+    words = ["a" * (1 + number * 37 % 101) + f" {number}" for number in range(3 * TEXT_BATCH)]
+    rows = TextMemo(compute)(words)
+    np.testing.assert_array_equal(rows, model(words))
+    lengths = [len(text) for batch in batches for text in batch]
+    assert lengths == sorted(lengths)
+    assert len(batches) == 3
+
+
 def files(cache: Path) -> list[Path]:
     return sorted(cache.iterdir())
 

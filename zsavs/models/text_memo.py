@@ -56,7 +56,10 @@ class TextMemo:
         return result
 
     def _computed(self, phrases: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        return dict(zip(phrases, in_batches(self._compute, phrases, TEXT_BATCH), strict=True))
+        """Each text's embedding; texts about as long share a batch, which is padded to its longest."""
+        ordered = sorted(phrases, key=len)
+        rows = dict(zip(ordered, in_batches(self._compute, ordered, TEXT_BATCH), strict=True))
+        return {phrase: rows[phrase] for phrase in phrases}
 
     def _cached(self, phrases: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """The rows that are cached on disk, and the others, computed and added to the cache."""
