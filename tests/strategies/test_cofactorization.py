@@ -361,6 +361,19 @@ def test_each_threshold_rejects() -> None:
     assert len(heard("red", "green", min_share=0.45)) > len(heard("red", "green", min_share=0.6))
 
 
+def test_the_whole_audio_has_its_share_of_the_score() -> None:
+    def score(whole: float) -> float:
+        evidence = heard("red", "green", whole=whole).evidence
+        assert evidence is not None
+        return float(evidence.z[evidence.phrases.index("red")])
+
+    sample = toy.scene(("red", "blue", "green"), ("red", "green"))[0]
+    clip = float(strategy().audio_scorer([sample.audio], ["red"])[0, 0])
+    assert abs(score(0.0) - clip) > 0.1, "equal scores would show nothing"
+    for whole in (0.25, 1.0):
+        assert score(whole) == pytest.approx((1 - whole) * score(0.0) + whole * clip, rel=1e-4)
+
+
 def test_a_silent_thing_takes_its_component_away() -> None:
     """A label that is only ever seen leaves nothing to agree on, however like a sounding one it looks."""
     sample = toy.scene(("red",), ("red",))[0]
@@ -376,7 +389,7 @@ def test_a_batch_equals_its_samples_one_by_one(variant: Any) -> None:
 
 
 def test_settings_out_of_range() -> None:
-    for wrong in ({"components": 0}, {"steps": 0}, {"emphasis": 0.0}, {"min_agreement": 1.1}, {"temperature": 0.0}):
+    for wrong in ({"components": 0}, {"steps": 0}, {"emphasis": 0.0}, {"min_agreement": 1.1}, {"temperature": 0.0}, {"whole": 2}):
         with pytest.raises(InputError, match="cofactorization"):
             strategy(**wrong)
     with pytest.raises(UnknownName, match="did you mean 'gradient'"):

@@ -78,6 +78,8 @@ class Cofactorization:
         min_z: the score that a label must exceed for the audio's component, in standard deviations above usual.
         min_seen: the score that it must exceed for the image's component.
         max_gap: how far below the best label, in standard deviations, another one may be.
+        whole: how much the score of the whole audio counts in a label's score, beside that of its component, in
+            [0, 1]: what a component resembles by itself need not be heard.
         steps: multiplicative updates, or steps of descent; 100 and 1800 if left out.
         penalty: how much agreement counts against fit (``gradient``).
         seed: of the descent's beginning (``gradient``).
@@ -114,6 +116,7 @@ class Cofactorization:
         min_z: float = 2.0,
         min_seen: float = 0.5,
         max_gap: float = 2.0,
+        whole: float = 0.0,
         steps: int | None = None,
         penalty: float = 1.0,
         seed: int = 0,
@@ -129,10 +132,10 @@ class Cofactorization:
             raise UnknownName("variant of the cofactorization strategy", str(variant), _VARIANTS)
         if components < 1 or (steps is not None and steps < 1):
             raise InputError(f"cofactorization: components and steps are at least 1, got {components} and {steps}.")
-        if not 0 < emphasis <= 1 or not 0 <= min_agreement <= 1 or not 0 <= min_share <= 1:
+        if not 0 < emphasis <= 1 or not all(0 <= share <= 1 for share in (min_agreement, min_share, whole)):
             raise InputError(
-                f"cofactorization: emphasis lies in (0, 1], min_agreement and min_share in [0, 1], got {emphasis}, "
-                f"{min_agreement} and {min_share}."
+                f"cofactorization: emphasis lies in (0, 1], min_agreement, min_share and whole in [0, 1], got "
+                f"{emphasis}, {min_agreement}, {min_share} and {whole}."
             )
         if not temperature > 0 or not image_scale > 0:
             raise InputError(
@@ -148,7 +151,7 @@ class Cofactorization:
         self.labels = (*self.vocabulary, *(label for label in quiet if label.casefold() not in sounding))
         self.image_scorer = ImageScorer(image_text, self.labels)
         self.variant, self.components, self.image_scale = variant, components, image_scale
-        self.emphasis, self.min_share = emphasis, min_share
+        self.emphasis, self.min_share, self.whole = emphasis, min_share, whole
         self.temperature, self.min_agreement = temperature, min_agreement
         self.top_k, self.min_z, self.min_seen, self.max_gap = top_k, min_z, min_seen, max_gap
         self.steps, self.seed = steps or (1800 if variant == "gradient" else 100), seed
@@ -163,7 +166,8 @@ class Cofactorization:
         each = iter(self.audio_encoder.encode_audio_tokens([window for some in windows for window in some]))
         audio = [np.concatenate([next(each) for _ in some], axis=1) for some in windows]  # 2. tokens  (F, T, C_A)
         images = self.image_encoder.encode_image_tokens([s.image for s in samples], self.image_scale)  # (h, w, C_V)
-        queries = [self._query(*tokens) for tokens in zip(audio, images, strict=True)]
+        clips = self.audio_scorer.pooled(heard, self.vocabulary)  # (N, K) of each clip as a whole
+        queries = [self._query(*each) for each in zip(audio, images, clips, strict=True)]
         return list(map(self.audio_scorer.timed, queries, heard))
 
     def _clearest(self, clip: AudioClip, heard: Heard) -> list[AudioClip]:
@@ -172,7 +176,7 @@ class Cofactorization:
         best = (-z.max(axis=0)).argsort(kind="stable")[: max(self.top_k, 1)]
         return [heard.window(clip, row) for row in sorted({int(z[:, label].argmax()) for label in best})]
 
-    def _query(self, audio: NDArray[np.float32], image: NDArray[np.float32]) -> Query:
+    def _query(self, audio: NDArray[np.float32], image: NDArray[np.float32], clip: NDArray[np.float32]) -> Query:
         began = time.perf_counter()
         heard, seen = self._sides(*(grid.reshape(-1, grid.shape[-1]) for grid in (audio, image)))
         seconds = time.perf_counter() - began
@@ -182,7 +186,8 @@ class Cofactorization:
         for one, other in self._pairs(heard, seen):
             place = int((heard.log_p[one] + seen.log_p[other]).argmax())  # 5. the label of both, if both have evidence
             if seen.z[other, place] > self.min_seen and shares[one] >= self.min_share:
-                label, z = self.labels[place], float(heard.z[one, place])
+                label = self.labels[place]
+                z = float((1 - self.whole) * heard.z[one, place] + self.whole * clip[place])
                 best[label] = max(best.get(label, z), z)
                 where[label] = np.maximum(where.get(label, 0.0), seen.active[:, other])
         query = evidence_to_query(
