@@ -4,6 +4,7 @@
     python benchmarks/full_size.py large IMAGE AUDIO --strategy fused
     python benchmarks/full_size.py base IMAGE AUDIO --segmenter edgetam
     python benchmarks/full_size.py base IMAGE AUDIO --grounder grounding_dino
+    python benchmarks/full_size.py base IMAGE AUDIO --strategy audio_to_text --compile
 
 Nothing is downloaded: the models are built from their configurations. So times and memory are those of the real
 checkpoints, and the answers mean nothing; thresholds are lowered so that every stage has work to do (three phrases,
@@ -239,6 +240,7 @@ def measure(
     device: str = "cpu",
     segmenter: str = "",
     grounders: Sequence[str] = (),
+    compiled: bool = False,
 ) -> dict[str, Any]:
     """Build a preset, run each strategy on a pair and on the next one, and report seconds and gigabytes."""
     torch.manual_seed(0)
@@ -271,6 +273,12 @@ def measure(
             swapped = replace(pipe, grounder=other)
             _, pair = (answered(swapped, image, audio) for _ in range(2))
             report["strategies"][f"{name}, {grounder}"] = pair
+        if compiled:
+            began = time.perf_counter()
+            pipe.compile()
+            answered(pipe, image, audio)
+            compiling = round(time.perf_counter() - began, 1)
+            report["strategies"][f"{name}, compiled"] = {"compiling_s": compiling, **answered(pipe, image, audio)}
     report["peak_memory_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     if device != "cpu":
         report["peak_device_memory_gb"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
@@ -289,10 +297,11 @@ def main() -> None:
     parser.add_argument(
         "--grounder", action="append", default=[], choices=sorted(GROUNDERS), help="beside the preset's"
     )
+    parser.add_argument("--compile", action="store_true", help="each strategy once more, by torch.compile")
     arguments = parser.parse_args()
     names = arguments.strategy or strategies_of(arguments.preset)
     pair = arguments.image, arguments.audio
-    further = arguments.segmenter, arguments.grounder
+    further = arguments.segmenter, arguments.grounder, arguments.compile
     print(json.dumps(measure(arguments.preset, *pair, names, arguments.device, *further)))
 
 

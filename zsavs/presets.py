@@ -80,8 +80,14 @@ _ORCHESTRA = (
 #: Chosen as the settings below.
 _NANO_OWLV2 = Part("owlv2", "zsavs:nano/owlv2", {"threshold": 0.3, "nms_iou": 0.25, "vote_iou": 0.7})
 #: The joint space takes more for a source than CLAP does, and its verifier turns down what is not in view. Chosen on
-#: scenes of their own (tools/orchestra --seed 21, 22 and 31).
-_NANO_JOINT = {"top_k": 5, "min_z": 1.0, "max_gap": 6.0, "whole": 0.5}
+#: scenes of their own (tools/orchestra --seed 21, 22, 31 and 42, and for what is not in view 41).
+_NANO_PURSUIT = {"top_k": 5, "min_z": 1.05, "max_gap": 6.0, "whole": 0.5}
+_NANO_STRATEGIES: dict[str, dict[str, Any]] = {
+    "joint_embedding": {"top_k": 5, "min_z": 1.15, "max_gap": 6.0},
+    "text_bridged": _NANO_PURSUIT,
+    "textual_inversion": _NANO_PURSUIT,
+    "cofactorization": {"whole": 0.85},
+}
 _NANO_REGIONS = Part("objects", settings={"phrases": _ORCHESTRA}, around=_NANO_OWLV2)
 _NANO_SAM2 = Part("sam2", "zsavs:nano/sam2", {"multimask": False})
 
@@ -112,7 +118,7 @@ PRESETS: dict[str, Preset] = {
             "grounder": _NANO_OWLV2,
             # Chosen as the settings below: its CLIP was trained with sigmoids, so that no softmax has a temperature.
             "verifier": Part("clip", settings={"temperature": 0.1}),
-            "verifier.joint": Part("second_opinion", settings={"share": 0.3, "min_z": 1.5, "temperature": 0.1}),
+            "verifier.joint": Part("second_opinion", settings={"share": 0.2, "min_z": 1.5, "temperature": 0.1}),
             "verifier.omni_judge": Part("omni_judge", settings={"min_odds": 0.5}),
             "segmenter": Part("closer", settings={"margin": (0.1, 0.2, 0.3)}, around=_NANO_SAM2),
             "translator": Part("rules"),
@@ -124,7 +130,7 @@ PRESETS: dict[str, Preset] = {
         # Chosen on scenes of their own (tools/orchestra --seed 11 to 15): banks of the orchestra hold much of what is
         # heard.
         settings={"min_z": 1.3, "max_gap": 4.0},
-        strategy_settings=dict.fromkeys(("joint_embedding", "text_bridged", "textual_inversion"), _NANO_JOINT),
+        strategy_settings=_NANO_STRATEGIES,
         vocabulary="orchestra",
         silent="orchestra_silent",
         limits="preset nano knows 16 things that sound and 12 that do not, as emoji on textured grounds; on "

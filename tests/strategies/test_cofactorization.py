@@ -389,7 +389,14 @@ def test_a_batch_equals_its_samples_one_by_one(variant: Any) -> None:
 
 
 def test_settings_out_of_range() -> None:
-    for wrong in ({"components": 0}, {"steps": 0}, {"emphasis": 0.0}, {"min_agreement": 1.1}, {"temperature": 0.0}, {"whole": 2}):
+    for wrong in (
+        {"components": 0},
+        {"steps": 0},
+        {"emphasis": 0.0},
+        {"min_agreement": 1.1},
+        {"temperature": 0.0},
+        {"whole": 2},
+    ):
         with pytest.raises(InputError, match="cofactorization"):
             strategy(**wrong)
     with pytest.raises(UnknownName, match="did you mean 'gradient'"):
