@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tools.nano import clap, clip, owlv2, pools, sam2
+from tools.nano import clap, clip, joint, owlv2, pools, sam2
 from tools.nano.pools import LABELS, SIDE, SOUNDING_LABELS, ImagePool, SoundPool
 from tools.orchestra.images import Drawing
 
@@ -120,3 +120,34 @@ def test_clap_is_told_that_silent_things_make_no_sound() -> None:
     assert (task.truth[:, silent] == -1).all()
     assert {LABELS[place] for place in np.flatnonzero(task.truth[0] > 0)} == {"piano", "drum"}
     assert (task.truth[1] == -1).all()
+
+
+def test_nothing_of_what_is_left_out_is_learned_from() -> None:
+    """Neither its name, nor a clip in which it sounds, nor an image in which it is."""
+    without = ("piano", "hat")
+    labels = [["piano", "drum"], ["drum"], [], ["bell", "piano"], ["flute"], ["drum"]]
+    sounds = SoundPool(np.zeros((6, 4), np.float16), labels, range(4), range(4, 6)).without(without)
+    assert (list(sounds.train), list(sounds.held_out)) == ([1, 2], [4, 5])
+    seen = [*labels[:4], ["hat", "dog"], ["dog"]]
+    images = ImagePool(np.zeros((6, 8, 8, 3), np.uint8), np.zeros((6, 8, 8), np.uint8), seen, range(4), range(4, 6))
+    assert (list(images.without(without).train), list(images.without(without).held_out)) == ([1, 2], [5])
+    known = pools.known(without)
+    assert set(known) == set(LABELS) - set(without)
+    task = joint._Task(SimpleNamespace(), images, sounds, np.zeros((6, 3, 4, 4), np.float16), known)
+    assert task.truth.shape == (6, len(known))
+    assert [known[place] for place in np.flatnonzero(task.truth[0] > 0)] == ["drum"], "of the piano nothing is said"
+    with pytest.raises(ValueError, match="hats: no such thing"):
+        pools.known(["hats"])
+
+
+def test_a_joint_encoder_begins_as_a_detector_of_more_patches() -> None:
+    torch.manual_seed(0)
+    detector, _, _ = owlv2.build(256)
+    model = joint.ImageBind(joint.CONFIG)
+    joint.begin_as(model, detector)
+    places = model.modality_preprocessors["vision"].pos_embedding_helper.pos_embed[0]
+    own = detector.owlv2.vision_model.embeddings.position_embedding.weight
+    assert (len(places), len(own)) == (65, 257)
+    torch.testing.assert_close(places[0], own[0])
+    middles = own[1:].reshape(16, 16, -1).permute(2, 0, 1)
+    assert torch.corrcoef(torch.stack([places[1:].mean(1), middles.mean(0)[::2, ::2].flatten()]))[0, 1] > 0.3

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +87,9 @@ _LICENCE = """The weights are Apache-2.0, as zsavs is. They were learned from sc
 glyphs (SIL Open Font License 1.1) and sounds of the FluidR3 GM sound font (MIT); neither is contained in them."""
 
 
-def _card(name: str, quality: dict[str, float]) -> str:
+def _card(name: str, quality: dict[str, float], without: Sequence[str]) -> str:
     what, saw, numbers = CARDS[name]
+    saw += f"; of these, nothing of {', '.join(without)}" if without else ""
     rows = "\n".join(f"| {key} | {value} |" for key, value in quality.items())
     return f"""# nano {name.replace("_", " ")}
 
@@ -149,7 +151,7 @@ def main(argv: list[str] | None = None) -> None:
             encoder = ImageBindEncoder.load(target, device="cpu")
             _sound_bank(encoder, target, sounds)
             _picture_bank(encoder, target, images)
-        (target / "README.md").write_text(_card(name, quality))
+        (target / "README.md").write_text(_card(name, quality, options.without))
         print(name, quality)
 
 
