@@ -12,9 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from network_guard import NetworkTouchedError
+
+# How long an example takes says how busy the machine is, and nothing of zsavs.
+hypothesis.settings.register_profile("zsavs", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("zsavs")
 
 # Before anything of the hub is imported, as it reads its settings once: no network, and a cache of this run's own, so
 # that nothing depends on what the user has downloaded.
