@@ -337,3 +337,24 @@ def test_labels_of_regions_go_with_their_rows() -> None:
     assert Proposals.nothing().labels == Proposals(boxes, np.ones(2), np.zeros(2, int)).rows([1]).labels == ()
     with pytest.raises(ContractError, match=r"labels: expected 2 names or none, got 1"):
         Proposals(boxes, np.array([0.5, 1.0]), np.array([0, 0]), labels=("dog",))
+
+
+def test_points_go_with_their_regions() -> None:
+    boxes = np.array([[0, 0, 4, 4], [1, 1, 5, 5]], np.float32)
+    points = np.array([[[1, 2], [3, 3]], [[2, 4], [np.nan, np.nan]]])
+    found = Proposals(boxes, np.ones(2), np.zeros(2, int), points_xy=points)
+    assert found.points_xy is not None
+    assert found.points_xy.dtype == np.float32
+    assert not found.points_xy.flags.writeable
+    np.testing.assert_array_equal(found.rows([1]).points_xy, points[1:])
+    assert Proposals(boxes, np.ones(2), np.zeros(2, int)).rows([1]).points_xy is None
+
+
+@pytest.mark.parametrize(
+    "points",
+    [np.zeros((3, 1, 2)), np.zeros((2, 2)), np.zeros((2, 1, 3)), np.full((2, 1, 2), np.inf), [[[1, np.nan]], [[1, 1]]]],
+)
+def test_points_of_another_shape_or_with_half_a_place_are_refused(points: Any) -> None:
+    boxes = np.array([[0, 0, 4, 4], [1, 1, 5, 5]], np.float32)
+    with pytest.raises(ContractError, match=r"points_xy: expected \(2, points, 2\)"):
+        Proposals(boxes, np.ones(2), np.zeros(2, int), points_xy=points)

@@ -316,9 +316,12 @@ class Proposals:
             object.__setattr__(self, "masks", frozen(masks))
         if self.points_xy is not None:
             points = np.asarray(self.points_xy, np.float32)
-            if points.ndim != 3 or points.shape[::2] != (count, 2) or np.isinf(points).any():
+            missing = np.isnan(points)
+            shaped = points.ndim == 3 and points.shape[::2] == (count, 2) and not np.isinf(points).any()
+            if not shaped or (missing[..., 0] != missing[..., 1]).any():
                 raise ContractError(
-                    f"Proposals.points_xy: expected ({count}, points, 2) pixels, or NaN, got {points.shape}."
+                    f"Proposals.points_xy: expected ({count}, points, 2), x and y in pixels or both NaN, got an "
+                    f"array of {points.shape}."
                 )
             object.__setattr__(self, "points_xy", frozen(points))
         object.__setattr__(self, "boxes_xyxy", boxes)

@@ -128,20 +128,21 @@ class PromptedSegmenter(Adapter):
         # Class-agnostic regions stand once for each phrase; a box with its points is decoded once.
         distinct = [np.unique(rows, axis=0, return_inverse=True, equal_nan=True) for rows in asked]
         counts = [np.isfinite(rows[:, 4::2]).sum(axis=1) for rows, _ in distinct]
-        answers = [
-            (np.zeros((len(rows), *sample.size_hw), np.float32), np.zeros(len(rows), np.float32))
-            for sample, (rows, _) in zip(samples, distinct, strict=True)
-        ]
-        for count in sorted({int(one) for each in counts for one in each}):  # prompts of equally many points together
+        orders: list[list[NDArray[np.intp]]] = [[] for _ in samples]
+        answers: list[list[tuple[NDArray[np.float32], NDArray[np.float32]]]] = [[] for _ in samples]
+        for count in sorted({int(one) for each in counts for one in each} or {0}):  # those with as many points together
             mine = [np.flatnonzero(each == count) for each in counts]
             prompts = [
                 self._prompts(sample, rows[numbers], count)
                 for sample, (rows, _), numbers in zip(samples, distinct, mine, strict=True)
             ]
-            found = self._answer(samples, prompts, full_size=True)
-            for (all_logits, all_rated), numbers, (logits, rated) in zip(answers, mine, found, strict=True):
-                all_logits[numbers], all_rated[numbers] = logits, rated
-        return [(logits[places], rated[places]) for (logits, rated), (_, places) in zip(answers, distinct, strict=True)]
+            for place, found in enumerate(self._answer(samples, prompts, full_size=True)):
+                orders[place].append(mine[place])
+                answers[place].append(found)
+        return [
+            _in_order(parts, np.argsort(np.concatenate(order))[places])
+            for parts, order, (_, places) in zip(answers, orders, distinct, strict=True)
+        ]
 
     def _prompts(self, sample: AVSample, rows: NDArray[np.float32], count: int) -> dict[str, NDArray[Any]]:
         """The model's arguments for N rows of a box and ``count`` points, padded with NaN: (N, 4 + 2 P)."""
@@ -278,6 +279,14 @@ class PromptedSegmenter(Adapter):
             return decoded(slice(numbers[0], numbers[-1] + 1))[0]
 
         return [in_batches(some_of_one, range(len(next(iter(prompts[0].values())))), self.prompts_at_once)]
+
+
+def _in_order(
+    parts: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], order: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits and ratings of several answers one after the other, in another order; a single one is not copied twice."""
+    logits, rated = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+    return logits[order], rated[order]
 
 
 def _box_and_points(found: Proposals) -> NDArray[np.float32]:

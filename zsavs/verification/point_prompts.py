@@ -22,9 +22,9 @@ class PointedRegions:
 
     A box holds more than its source. TAViS (Luo et al., ICCV 2025, arXiv 2506.11436) prompts SAM 2 with what a source
     is and not only with where it is; here that is a point, or several: the middles of those cells of the region that
-    are most similar to the phrase, by the tokens of an image encoder (:class:`zsavs.protocols.ImageTokenEncoder`). A
-    cell is some 20 pixels of a region of 200, so that a point is on the source, and not at its outline. Costs the
-    encoder each selected region once more. Segmenters that take boxes alone pass the points over.
+    are most similar to the phrase, by the tokens of an image encoder (:class:`zsavs.protocols.ImageTokenEncoder`). They
+    are as coarse as the encoder's grid, 7 by 7 cells of a region for ViT-B/32. Costs the encoder each selected region
+    once more. Segmenters that take boxes alone pass the points over.
 
     Args:
         verifier: decides which regions are selected. By name, ``build_pipeline(..., verifier="pointed:joint")``.
