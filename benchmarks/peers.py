@@ -9,8 +9,10 @@ checkpoints, the masks mean nothing. The peers' packages come from a package reg
 detector of all is that of the installed transformers, so that what differs is what is done around the models, and which
 SAM 2 (zsavs takes that of transformers, the others the package ``sam2``).
 
-zsavs gets phrases here in place of sound, so that all do the same work: hearing, verifying and abstaining, which no
-peer does, are not in these numbers (``zsavs profile`` shows them).
+zsavs gets phrases there in place of sound, so that all do the same work: hearing, verifying and abstaining, which no
+such peer does, are not in these numbers (``zsavs profile`` shows them). With ``--from-sound`` the peer is TACO, written
+out from its paper and objective, and zsavs the strategy ``cofactorization`` with the same encoders (CLAP, CLIP
+ConvNeXt-L; 2 GB more of random weights), which makes SAM 2's masks as well.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from tools.native.packages import PACKAGES  # noqa: E402
 
 #: Each peer: its script, and whether it runs beside zsavs, or in the environment of the package sam2.
 PEERS = {"zsavs": "with_zsavs", "Grounded-SAM-2, its script": "grounded_sam_2", "lang-segment-anything": "lang_sam"}
+FROM_SOUND = {"zsavs, cofactorization": "with_cofactorization", "TACO, 1800 steps of descent": "taco"}
 #: One image to begin with, and at least two of which a batch can be made.
 FEWEST = 3
 
@@ -79,13 +82,35 @@ def write_weights(folder: Path, python: Path, tiny: bool = False) -> None:
     done.touch()
 
 
+def write_encoders(weights: Path) -> None:
+    """Random weights of CLAP and of CLIP's ConvNeXt-L, where they are not there yet."""
+    done = weights / "made_encoders"
+    if done.exists():
+        return
+    import open_clip
+    from full_size import build_clap
+    from peer_scripts.sound import ARCHITECTURE, clip_file
+    from safetensors.torch import save_file
+
+    clap = build_clap("base")
+    for part in (clap.model, clap.feature_extractor, clap.tokenizer):
+        part.save_pretrained(weights / "clap")
+    save_file(open_clip.create_model(ARCHITECTURE).state_dict(), clip_file(weights), metadata={"format": "pt"})
+    done.touch()
+
+
 def run(script: str, python: Path, weights: Path, images: Sequence[Path]) -> dict[str, Any]:
     """What a script measured of itself, in a process of its own.
 
     Raises:
         subprocess.CalledProcessError: it failed; its own words are on stderr.
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
     environment["ZSAVS_CACHE"] = tempfile.mkdtemp(prefix="zsavs-peers-")
     environment["PEER_STARTED"] = repr(time.time())
     command = [python, HERE / "peer_scripts" / f"{script}.py", weights, *images]
@@ -95,8 +120,8 @@ def run(script: str, python: Path, weights: Path, images: Sequence[Path]) -> dic
 
 
 def table(measured: Mapping[str, Mapping[str, Any]]) -> str:
-    """The numbers in Markdown, with the ratio to zsavs of each that is lower the better."""
-    own = measured["zsavs"]
+    """The numbers in Markdown, with the ratio to zsavs, the first, of each that is lower the better."""
+    own = next(iter(measured.values()))
     lines = [
         "| | first answer, s | one image, s | of a batch, s | peak memory, MB | lines |",
         "|---|--:|--:|--:|--:|--:|",
@@ -127,6 +152,7 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path, help=f"at least {FEWEST}; the first one for the first answer")
     parser.add_argument("--environment", required=True, type=Path, help="a folder, made if it is not there (2 GB)")
     parser.add_argument("--out", type=Path, help="a file for the table")
+    parser.add_argument("--from-sound", action="store_true", help="TACO's way from a sound, in place of phrases")
     arguments = parser.parse_args()
     if len(arguments.images) < FEWEST:
         parser.error(f"give at least {FEWEST} images")
@@ -135,10 +161,12 @@ def main() -> None:
     home = arguments.environment.resolve()
     python = make_environment(home / "sam2", needs, ["--no-deps", "--no-build-isolation", *package])
     write_weights(home / "weights", python)
+    if arguments.from_sound:
+        write_encoders(home / "weights")
     measured = {}
-    for name, script in PEERS.items():
+    for name, script in (FROM_SOUND if arguments.from_sound else PEERS).items():
         print(f"running {name}", file=sys.stderr)
-        where = Path(sys.executable) if name == "zsavs" else python
+        where = Path(sys.executable) if arguments.from_sound or name == "zsavs" else python
         measured[name] = run(script, where, home / "weights", images)
     said = table(measured)
     print(said)
