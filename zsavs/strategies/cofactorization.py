@@ -16,7 +16,7 @@ from zsavs.algebra.factorization import factorise
 from zsavs.algebra.joint_factorization import Side, descend
 from zsavs.algebra.log_linear_pooling import log_softmax
 from zsavs.calibration.abstention import check_limits, evidence_to_query
-from zsavs.calibration.heard import Heard
+from zsavs.calibration.heard import Heard, pool
 from zsavs.calibration.scorers import AudioScorer, ImageScorer
 from zsavs.decomposition.embedded_clip import EmbeddedClipEncoder
 from zsavs.errors import ContractError, InputError, UnknownName
@@ -160,19 +160,18 @@ class Cofactorization:
     def query(self, samples: Sequence[AVSample]) -> list[Query]:
         """One row for each label that a component of the audio and one of the image agree on."""
         heard = self.audio_scorer.listen([sample.audio for sample in samples])
+        scores = [self.audio_scorer.standardise(each.embeddings, self.vocabulary) for each in heard]  # (W, K)
         windows = [  # 1. the windows in which something is heard
-            self._clearest(sample.audio, rows) for sample, rows in zip(samples, heard, strict=True)
+            self._clearest(sample.audio, rows, z) for sample, rows, z in zip(samples, heard, scores, strict=True)
         ]
         each = iter(self.audio_encoder.encode_audio_tokens([window for some in windows for window in some]))
         audio = [np.concatenate([next(each) for _ in some], axis=1) for some in windows]  # 2. tokens  (F, T, C_A)
         images = self.image_encoder.encode_image_tokens([s.image for s in samples], self.image_scale)  # (h, w, C_V)
-        clips = self.audio_scorer.pooled(heard, self.vocabulary)  # (N, K) of each clip as a whole
-        queries = [self._query(*each) for each in zip(audio, images, clips, strict=True)]
+        queries = [self._query(*each) for each in zip(audio, images, map(pool, scores), strict=True)]
         return list(map(self.audio_scorer.timed, queries, heard))
 
-    def _clearest(self, clip: AudioClip, heard: Heard) -> list[AudioClip]:
+    def _clearest(self, clip: AudioClip, heard: Heard, z: NDArray[np.float32]) -> list[AudioClip]:
         """Of the audible windows those in which each of the best labels is heard best, in order of time."""
-        z = self.audio_scorer.standardise(heard.embeddings, self.vocabulary)  # (W, K)
         best = (-z.max(axis=0)).argsort(kind="stable")[: max(self.top_k, 1)]
         return [heard.window(clip, row) for row in sorted({int(z[:, label].argmax()) for label in best})]
 
