@@ -180,9 +180,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="write the page")
     args = parser.parse_args(argv)
     scenes = Orchestra(args.root, groups=args.group)
-    variants = [one for one in VARIANTS if one.mechanism == "all" or not args.only or one.mechanism in args.only]
-    if args.prompts:
-        variants = list(PROMPTS)
+    named = [one for one in VARIANTS if one.mechanism == "all" or not args.only or one.mechanism in args.only]
+    variants = PROMPTS if args.prompts else named
     tallies = measure(scenes, [build(one, {"preset": args.preset}) for one in variants], masks=args.prompts)
     words = (
         f"{len(scenes)} scenes, preset {args.preset}. TAViS on MS3: J of the paper's own ablation (Luo et al., ICCV "

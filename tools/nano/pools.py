@@ -76,8 +76,8 @@ class ImagePool:
 
     def without(self, names: Sequence[str]) -> Self:
         """The pool less the images in which any of these things is."""
-        parts = (_without(rows, self.labels, names) for rows in (self.train, self.held_out))
-        return replace(self, **dict(zip(("train", "held_out"), parts, strict=True)))
+        train, held_out = (_without(rows, self.labels, names) for rows in (self.train, self.held_out))
+        return replace(self, train=train, held_out=held_out)
 
     def boxes(self, row: int) -> NDArray[np.float32]:
         """Tight boxes of the visible pixels of each thing: (things, 4) x0 y0 x1 y1 in pixels of the square."""
@@ -113,8 +113,8 @@ class SoundPool:
 
     def without(self, names: Sequence[str]) -> Self:
         """The pool less the clips in which any of these things sounds."""
-        parts = (_without(rows, self.labels, names) for rows in (self.train, self.held_out))
-        return replace(self, **dict(zip(("train", "held_out"), parts, strict=True)))
+        train, held_out = (_without(rows, self.labels, names) for rows in (self.train, self.held_out))
+        return replace(self, train=train, held_out=held_out)
 
     def features(self, kept: Path, of: Callable[[NDArray[np.float32], int], Any]) -> NDArray[np.float16]:
         """What a feature extractor makes of every clip, as float16; computed once and kept in a file.
