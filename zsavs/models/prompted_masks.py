@@ -126,7 +126,7 @@ class PromptedSegmenter(Adapter):
         """
         asked = list(map(_box_and_points, proposals))  # (R, 4 + 2 P) each
         # Class-agnostic regions stand once for each phrase; a box with its points is decoded once.
-        distinct = [np.unique(rows, axis=0, return_inverse=True, equal_nan=True) for rows in asked]
+        distinct = [np.unique(rows, axis=0, return_inverse=True) for rows in asked]
         counts = [np.isfinite(rows[:, 4::2]).sum(axis=1) for rows, _ in distinct]
         orders: list[list[NDArray[np.intp]]] = [[] for _ in samples]
         answers: list[list[tuple[NDArray[np.float32], NDArray[np.float32]]]] = [[] for _ in samples]
