@@ -128,20 +128,15 @@ def build_parts(preset: str, device: str = "cpu", dtype: torch.dtype = torch.flo
     import open_clip
 
     clip, _, preprocess = open_clip.create_model_and_transforms(size["clip"], pretrained=None)
-    blip = transformers.BlipForConditionalGeneration(transformers.BlipConfig(**size["blip"]))
-    blip_processor = transformers.BlipProcessor(
-        transformers.BlipImageProcessor(size={"height": 384, "width": 384}),
-        whole(bert_tokenizer(), blip.config.text_config.vocab_size),
-    )
     ast = transformers.ASTForAudioClassification(transformers.ASTConfig(id2label=dict(enumerate(AUDIOSET))))
-    for model in (clip, blip, ast):
+    for model in (clip, ast):
         model.to(dtype)
     return {
         "audio_text": build_clap(preset, device, dtype),
         "image_text": OpenClipEncoder(
             clip, preprocess, open_clip.get_tokenizer(size["clip"]), card=tiny_card("clip", 0), **rest
         ),
-        "captioner": BlipCaptioner(blip, blip_processor, card=tiny_card("blip", 0), **rest),
+        "captioner": build_blip(preset, device, dtype),
         "audio_tagger": AstTagger(ast, transformers.ASTFeatureExtractor(), card=tiny_card("ast", 0), **rest),
         "grounder": GROUNDERS[plan_for(preset, device).parts["grounder"].name](preset, device),
         "segmenter": build_sam2(preset, device, dtype),
@@ -159,6 +154,16 @@ def build_clap(preset: str = "base", device: str = "cpu", dtype: torch.dtype = t
         card=tiny_card("clap", 0),
         device=device,
     )
+
+
+def build_blip(preset: str = "base", device: str = "cpu", dtype: torch.dtype = torch.float32) -> BlipCaptioner:
+    """A preset's BLIP at full size."""
+    model = transformers.BlipForConditionalGeneration(transformers.BlipConfig(**SIZES[preset]["blip"])).to(dtype)
+    processor = transformers.BlipProcessor(
+        transformers.BlipImageProcessor(size={"height": 384, "width": 384}),
+        whole(bert_tokenizer(), model.config.text_config.vocab_size),
+    )
+    return BlipCaptioner(model, processor, card=tiny_card("blip", 0), device=device)
 
 
 def build_sam2(preset: str = "base", device: str = "cpu", dtype: torch.dtype = torch.float32) -> Sam2Segmenter:

@@ -1,18 +1,20 @@
 """zsavs beside what people would use instead: from phrases to masks, with the same architectures, in the same run.
 
     python benchmarks/peers.py --environment peers-env IMAGE IMAGE IMAGE [--out peers.md]
+    python benchmarks/peers.py --environment peers-env IMAGE IMAGE IMAGE --beside taco
 
 Each peer is a short script in ``peer_scripts``: what its public examples do, or its library's own call. It runs in a
-process of its own, on the same images, with weights that are made here (Grounding DINO tiny and SAM 2.1 tiny at full
-size, random, 850 MB in all, in the environment's folder): the seconds and the memory are those of the published
-checkpoints, the masks mean nothing. The peers' packages come from a package registry, into the environment; the
-detector of all is that of the installed transformers, so that what differs is what is done around the models, and which
-SAM 2 (zsavs takes that of transformers, the others the package ``sam2``).
+process of its own, on the same images, with weights that are made here (Grounding DINO tiny and SAM 2 tiny at full
+size, random, 2.2 GB in all, in the environment's folder): the seconds and the memory are those of the published
+checkpoints, the masks mean nothing. The peers' packages come from a package registry, into environments. Two peers and
+zsavs take the detector of the installed transformers, two the package groundingdino-py (segment-geospatial finds it
+under the names that it asks the model hub for); SAM 2 is that of transformers for zsavs, the package's for the others.
 
 zsavs gets phrases there in place of sound, so that all do the same work: hearing, verifying and abstaining, which no
-such peer does, are not in these numbers (``zsavs profile`` shows them). With ``--from-sound`` the peer is TACO, written
-out from its paper and objective, and zsavs the strategy ``cofactorization`` with the same encoders (CLAP, CLIP
-ConvNeXt-L; 2 GB more of random weights), which makes SAM 2's masks as well.
+such peer does, are not in these numbers (``zsavs profile`` shows them). ``--beside`` another peer is from a sound:
+TACO, written out from its paper and objective, and the strategy ``cofactorization`` with the same encoders (CLAP, CLIP
+ConvNeXt-L; 2 GB more of random weights), which makes SAM 2's masks as well; or BAaV, written out from its paper, and
+the strategy ``cross_modal`` with the same captioner and CLAP (another 3 GB).
 """
 
 from __future__ import annotations
@@ -20,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,72 +32,42 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(HERE)]
+
+from peer_scripts.made_weights import write_for_baav, write_for_taco, write_segmenters  # noqa: E402
 
 from tools.environments import make_environment  # noqa: E402
 from tools.native.packages import PACKAGES  # noqa: E402
 
-#: Each peer: its script, and whether it runs beside zsavs, or in the environment of the package sam2.
-PEERS = {"zsavs": "with_zsavs", "Grounded-SAM-2, its script": "grounded_sam_2", "lang-segment-anything": "lang_sam"}
-FROM_SOUND = {"zsavs, cofactorization": "with_cofactorization", "TACO, 1800 steps of descent": "taco"}
+_SAM2_PACKAGE, _SAM2_NEEDS = PACKAGES["sam2"]
+_DINO_PACKAGE, _DINO_NEEDS = PACKAGES["grounding_dino"]
+#: What is installed in an environment, with what it asks for, and then without.
+ENVIRONMENTS = {
+    "sam2": (_SAM2_NEEDS, _SAM2_PACKAGE),
+    "native": (
+        (*dict.fromkeys((*_SAM2_NEEDS, *_DINO_NEEDS)), "geopandas==1.1.1", "rasterio==1.4.3", "segment_anything==1.0"),
+        (*_SAM2_PACKAGE, *_DINO_PACKAGE, "segment-geospatial==1.4.2"),
+    ),
+}
+#: Beside what: zsavs first, then each peer, its script, and its environment, or zsavs' own.
+PEERS: dict[str, dict[str, tuple[str, str]]] = {
+    "segmenters": {
+        "zsavs": ("with_zsavs", ""),
+        "Grounded-SAM-2, its script": ("grounded_sam_2", "sam2"),
+        "the same with groundingdino-py": ("grounded_sam_2_native", "native"),
+        "lang-segment-anything": ("lang_sam", "sam2"),
+        "segment-geospatial, LangSAM": ("samgeo_lang_sam", "native"),
+    },
+    "taco": {
+        "zsavs, cofactorization": ("with_cofactorization", ""),
+        "TACO, 1800 steps of descent": ("taco", ""),
+    },
+    "baav": {"zsavs, cross_modal": ("with_cross_modal", ""), "BAaV, its captions and CLIPSeg": ("baav", "")},
+}
+#: What writes the weights of a peer from a sound.
+FROM_SOUND = {"taco": write_for_taco, "baav": write_for_baav}
 #: One image to begin with, and at least two of which a batch can be made.
 FEWEST = 3
-
-
-def write_weights(folder: Path, python: Path, tiny: bool = False) -> None:
-    """Random weights of both architectures, where they are not there yet; SAM 2's also as its package reads it.
-
-    Args:
-        folder: gets ``grounding_dino``, ``sam2`` and ``sam2.pt``.
-        python: of the environment with the package; what it builds is what it reads.
-        tiny: toy sizes, and no ``sam2.pt``.
-    """
-    done = folder / "made"
-    if done.exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    if tiny:
-        from zsavs.testing.tiny.detectors import tiny_grounding_dino
-        from zsavs.testing.tiny.segmenters import tiny_sam2
-
-        grounder, segmenter = tiny_grounding_dino(), tiny_sam2()
-    else:
-        from full_size import build_grounding_dino, build_sam2
-
-        grounder, segmenter = build_grounding_dino("base"), build_sam2("base")
-        saving = (
-            "import sys, torch; from sam2.build_sam import build_sam2; torch.manual_seed(0); "
-            "model = build_sam2('configs/sam2.1/sam2.1_hiera_t.yaml', device='cpu'); "
-            "torch.save({'model': model.state_dict()}, sys.argv[1])"
-        )
-        subprocess.run([python, "-c", saving, folder / "sam2.pt"], check=True, cwd=folder)
-    for part, name in ((grounder, "grounding_dino"), (segmenter, "sam2")):
-        part.model.save_pretrained(folder / name)
-        part.image_processor.save_pretrained(folder / name)
-    grounder.tokenizer.save_pretrained(folder / "grounding_dino")
-    # The folder as the published one is: what one class of transformers reads, image and text.
-    from transformers import GroundingDinoProcessor
-
-    GroundingDinoProcessor(grounder.image_processor, grounder.tokenizer).save_pretrained(folder / "grounding_dino")
-    done.touch()
-
-
-def write_encoders(weights: Path) -> None:
-    """Random weights of CLAP and of CLIP's ConvNeXt-L, where they are not there yet."""
-    done = weights / "made_encoders"
-    if done.exists():
-        return
-    import open_clip
-    from full_size import build_clap
-    from peer_scripts.sound import ARCHITECTURE, clip_file
-    from safetensors.torch import save_file
-
-    clap = build_clap("base")
-    for part in (clap.model, clap.feature_extractor, clap.tokenizer):
-        part.save_pretrained(weights / "clap")
-    save_file(open_clip.create_model(ARCHITECTURE).state_dict(), clip_file(weights), metadata={"format": "pt"})
-    done.touch()
 
 
 def run(script: str, python: Path, weights: Path, images: Sequence[Path]) -> dict[str, Any]:
@@ -106,17 +77,27 @@ def run(script: str, python: Path, weights: Path, images: Sequence[Path]) -> dic
         subprocess.CalledProcessError: it failed; its own words are on stderr.
     """
     environment = {
-        **os.environ,
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONWARNINGS": "ignore",
+        **offline(weights),
+        "ZSAVS_CACHE": tempfile.mkdtemp(prefix="zsavs-peers-"),
+        "PEER_STARTED": repr(time.time()),
     }
-    environment["ZSAVS_CACHE"] = tempfile.mkdtemp(prefix="zsavs-peers-")
-    environment["PEER_STARTED"] = repr(time.time())
     command = [python, HERE / "peer_scripts" / f"{script}.py", weights, *images]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
+
+
+def offline(weights: Path) -> dict[str, str]:
+    """Variables for a process that finds what is made here where a hub's files are kept, and fetches nothing."""
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}",
+        "HF_HOME": str(weights),
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONWARNINGS": "ignore",
+    }
 
 
 def table(measured: Mapping[str, Mapping[str, Any]]) -> str:
@@ -152,22 +133,28 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path, help=f"at least {FEWEST}; the first one for the first answer")
     parser.add_argument("--environment", required=True, type=Path, help="a folder, made if it is not there (2 GB)")
     parser.add_argument("--out", type=Path, help="a file for the table")
-    parser.add_argument("--from-sound", action="store_true", help="TACO's way from a sound, in place of phrases")
+    parser.add_argument(
+        "--beside", choices=PEERS, default="segmenters", help="what: text-prompted segmenters if left out"
+    )
     arguments = parser.parse_args()
     if len(arguments.images) < FEWEST:
         parser.error(f"give at least {FEWEST} images")
     images = [path.resolve() for path in arguments.images]
-    package, needs = PACKAGES["sam2"]
     home = arguments.environment.resolve()
-    python = make_environment(home / "sam2", needs, ["--no-deps", "--no-build-isolation", *package])
-    write_weights(home / "weights", python)
-    if arguments.from_sound:
-        write_encoders(home / "weights")
+    weights, pythons = home / "weights", {"": Path(sys.executable)}
+    for environment in sorted({environment for _, environment in PEERS[arguments.beside].values()} - {""}):
+        needs, packages = ENVIRONMENTS[environment]
+        pythons[environment] = make_environment(
+            home / environment, needs, ["--no-deps", "--no-build-isolation", *packages]
+        )
+    if arguments.beside == "segmenters":
+        write_segmenters(weights, pythons["native"], environment=offline(weights))
+    else:
+        FROM_SOUND[arguments.beside](weights)
     measured = {}
-    for name, script in (FROM_SOUND if arguments.from_sound else PEERS).items():
+    for name, (script, environment) in PEERS[arguments.beside].items():
         print(f"running {name}", file=sys.stderr)
-        where = Path(sys.executable) if arguments.from_sound or name == "zsavs" else python
-        measured[name] = run(script, where, home / "weights", images)
+        measured[name] = run(script, pythons[environment], weights, images)
     said = table(measured)
     print(said)
     if arguments.out:

@@ -1,4 +1,4 @@
-"""What both scripts from a sound are given: five seconds of noise, and encoders with random weights in a folder."""
+"""What the scripts from a sound are given: five seconds of noise, and encoders with random weights in a folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ ARCHITECTURE = "convnext_large_d_320"
 WAVE = np.random.default_rng(0).uniform(-0.3, 0.3, 5 * 48_000).astype(np.float32)
 
 
-def clip_file(weights: Path) -> Path:
-    """Where CLIP's weights are."""
-    return weights / "clip.safetensors"
+def clip_file(folder: Path) -> Path:
+    """Where a folder has a CLIP's weights."""
+    return folder / "open_clip_model.safetensors"
 
 
 def load_clap(weights: Path) -> Any:
@@ -30,6 +30,6 @@ def load_clip(weights: Path) -> Any:
     import open_clip
     from torchvision import transforms
 
-    model, _, _ = open_clip.create_model_and_transforms(ARCHITECTURE, pretrained=str(clip_file(weights)))
+    model, _, _ = open_clip.create_model_and_transforms(ARCHITECTURE, pretrained=str(clip_file(weights / "convnext")))
     mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     return model.eval(), transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])

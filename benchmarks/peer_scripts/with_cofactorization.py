@@ -20,7 +20,7 @@ _LOWERED = {"min_z": -1e3, "max_gap": 1e6, "min_seen": -1e3, "min_agreement": 0.
 def load(weights: Path) -> Any:
     parts: Any = {
         "audio_text": f"clap:{weights / 'clap'}",
-        "image_text": f"open_clip:{ARCHITECTURE}@{clip_file(weights)}",
+        "image_text": f"open_clip:{ARCHITECTURE}@{clip_file(weights / 'convnext')}",
         "segmenter": f"sam2:{weights / 'sam2'}",
     }
     return zsavs.build_pipeline("cofactorization", "base", "cpu", **parts, **_LOWERED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from adapter_helpers import noise_images
 from benchmark_scripts import load_benchmark
 from PIL import Image
 
+from zsavs.testing.tiny.detectors import tiny_grounding_dino
+from zsavs.testing.tiny.segmenters import tiny_sam2
+
 
 @pytest.mark.full
 def test_a_script_measures_itself_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -17,7 +21,9 @@ def test_a_script_measures_itself_in_a_process_of_its_own(tmp_path: Path) -> Non
     images = [tmp_path / f"{number}.png" for number in range(3)]
     for path, pixels in zip(images, noise_images((48, 64), (48, 64), (48, 64)), strict=True):
         Image.fromarray(pixels).save(path)
-    peers.write_weights(tmp_path / "weights", Path(sys.executable), tiny=True)
+    weights = importlib.import_module("peer_scripts.made_weights")
+    weights.write_detector(tmp_path / "weights" / "grounding_dino", tiny_grounding_dino())
+    weights.save(tmp_path / "weights" / "sam2", tiny_sam2(), "model", "image_processor")
     told = peers.run("with_zsavs", Path(sys.executable), tmp_path / "weights", images)
     assert told["masks"][0] <= 3
     assert told["masks"][1:] == [48, 64]
@@ -37,6 +43,16 @@ def test_the_table_says_how_many_times_as_long_the_others_take() -> None:
         "| other | 15.0 (1.50x) | 1.00 (2.00 of the processor, 0.50x) | 2.50 (5.00 of the processor, 2.50x) "
         "| 2000 (2.00x) | 20 |"
     )
+
+
+def test_every_peer_has_a_script_an_environment_and_weights() -> None:
+    peers = load_benchmark("peers")
+    assert set(peers.FROM_SOUND) == set(peers.PEERS) - {"segmenters"}
+    for beside in peers.PEERS.values():
+        assert next(iter(beside.values()))[1] == ""  # zsavs is the first, to which the ratios are
+        for script, environment in beside.values():
+            assert (peers.HERE / "peer_scripts" / f"{script}.py").is_file()
+            assert environment in {"", *peers.ENVIRONMENTS}
 
 
 def test_too_few_images_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
