@@ -3,13 +3,15 @@
     python benchmarks/ablation.py --root DIR                      # scenes of tools/orchestra
     python benchmarks/ablation.py --root DIR --only view --only assignment --out table.md
     python benchmarks/ablation.py --root DIR --prompts            # what the segmenter is given, with its masks
+    python benchmarks/ablation.py --root DIR --image-size         # how large its square is, with its masks
 
 Prints Markdown. Every row is a pipeline of preset nano that differs from the first one in the settings that it names;
 they can be given to any command by ``--set`` and ``--decomposition``. No mechanism changes what the segmenter makes of
 a region, which is four fifths of the time: a selected box takes the mask of the object that it overlaps by a half or
 more, and its own pixels where there is none. J is the mean over the scenes of a group, in percent, and FP the wrongly
 predicted share of the frame over the scenes in which nothing in view sounds. Both are a little better than with masks.
-With ``--prompts`` it is the segmenter's prompts that change, a box or a box with points, and J is that of its masks.
+With ``--prompts`` it is the segmenter's prompts that change, a box or a box with points, and J is that of its masks;
+with ``--image-size`` the square in which it sees an image and its crops.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +31,12 @@ from orchestra import Tally
 import zsavs
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.media.regions import box_iou, tight_box, touched_pixels
+from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.pipeline import Pipeline
 from zsavs.report.blocks import Cell, Page, Paragraph, Row, Section, Table
 from zsavs.report.render import render
 from zsavs.report.values import percent
+from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.storage.files import write_atomically
 from zsavs.verification.point_prompts import PointedRegions
 
@@ -52,6 +56,7 @@ class Variant:
         strategy: if it is another one.
         paper: what the paper's own, trained ablation has, where it has the same one.
         points: of a region's similarity map, that the segmenter gets beside the box.
+        image_size: the side of the segmenter's square, where it is another one than it was trained with.
     """
 
     mechanism: str
@@ -60,6 +65,7 @@ class Variant:
     strategy: str = "text_bridged"
     paper: str = ""
     points: int = 0
+    image_size: int = 0
 
 
 #: Luo et al., ICCV 2025, J on MS3: 68.2 in all, 58.5 without its decomposition, 64.9 without its alignment.
@@ -99,6 +105,11 @@ PROMPTS = (
     Variant("prompts", "and a point", points=1),
     Variant("prompts", "and two points", points=2),
     Variant("prompts", "and three points", points=3),
+)
+
+SIZES = (
+    Variant("image size", "384, as it was trained"),
+    *(Variant("image size", str(side), image_size=side) for side in (320, 256, 192)),
 )
 
 
@@ -163,6 +174,10 @@ def table(scenes: Orchestra, variants: Sequence[Variant], tallies: Sequence[Tall
 def build(variant: Variant, common: dict[str, Any]) -> Pipeline:
     """The pipeline of a variant."""
     pipe = zsavs.build_pipeline(variant.strategy, device="cpu", **{**common, **variant.settings})
+    if variant.image_size:
+        crops = cast("CloserLook", pipe.segmenter)  # of nano
+        sam2 = Sam2Segmenter.load("zsavs:nano/sam2", device="cpu", multimask=False, image_size=variant.image_size)
+        return replace(pipe, segmenter=CloserLook(sam2, margin=crops.margins))
     if not variant.points:
         return pipe
     clip = pipe.verifier.clip.image_scorer.encoder  # type: ignore[attr-defined]  # of a second opinion
@@ -177,12 +192,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--group", action="append", help="several times for several; all if left out")
     parser.add_argument("--only", action="append", metavar="MECHANISM", help="several times for several")
     parser.add_argument("--prompts", action="store_true", help="what the segmenter is given, in place of the others")
+    parser.add_argument("--image-size", action="store_true", help="the segmenter's square, in place of the others")
     parser.add_argument("--out", type=Path, help="write the page")
     args = parser.parse_args(argv)
     scenes = Orchestra(args.root, groups=args.group)
     named = [one for one in VARIANTS if one.mechanism == "all" or not args.only or one.mechanism in args.only]
-    variants = PROMPTS if args.prompts else named
-    tallies = measure(scenes, [build(one, {"preset": args.preset}) for one in variants], masks=args.prompts)
+    variants = PROMPTS if args.prompts else SIZES if args.image_size else named
+    masks = args.prompts or args.image_size
+    tallies = measure(scenes, [build(one, {"preset": args.preset}) for one in variants], masks=masks)
     words = (
         f"{len(scenes)} scenes, preset {args.preset}. TAViS on MS3: J of the paper's own ablation (Luo et al., ICCV "
         "2025), of models that were trained, on other data: what can be compared is the sign of a difference."

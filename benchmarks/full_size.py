@@ -3,6 +3,7 @@
     python benchmarks/full_size.py base IMAGE AUDIO
     python benchmarks/full_size.py large IMAGE AUDIO --strategy fused
     python benchmarks/full_size.py base IMAGE AUDIO --segmenter edgetam
+    python benchmarks/full_size.py base IMAGE AUDIO --image-size 512
     python benchmarks/full_size.py base IMAGE AUDIO --grounder grounding_dino
     python benchmarks/full_size.py base IMAGE AUDIO --strategy audio_to_text --compile
 
@@ -166,10 +167,13 @@ def build_blip(preset: str = "base", device: str = "cpu", dtype: torch.dtype = t
     return BlipCaptioner(model, processor, card=tiny_card("blip", 0), device=device)
 
 
-def build_sam2(preset: str = "base", device: str = "cpu", dtype: torch.dtype = torch.float32) -> Sam2Segmenter:
+def build_sam2(
+    preset: str = "base", device: str = "cpu", dtype: torch.dtype = torch.float32, **settings: Any
+) -> Sam2Segmenter:
     """A preset's SAM 2 at full size."""
     model = transformers.Sam2Model(transformers.Sam2Config(**SIZES[preset]["sam2"])).to(dtype)
-    return Sam2Segmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), device=device)
+    processor = transformers.Sam2ImageProcessor()
+    return Sam2Segmenter(model, processor, card=tiny_card("sam2", 0), device=device, **settings)
 
 
 def build_grounding_dino(preset: str, device: str = "cpu", **settings: Any) -> GroundingDinoGrounder:
@@ -246,6 +250,7 @@ def measure(
     segmenter: str = "",
     grounders: Sequence[str] = (),
     compiled: bool = False,
+    image_size: int | None = None,
 ) -> dict[str, Any]:
     """Build a preset, run each strategy on a pair and on the next one, and report seconds and gigabytes."""
     torch.manual_seed(0)
@@ -254,6 +259,8 @@ def measure(
     others = {name: GROUNDERS[name](preset, device) for name in grounders}
     if segmenter == "edgetam":
         parts["segmenter"] = build_edgetam(device)
+    elif image_size is not None:
+        parts["segmenter"] = build_sam2(preset, device, image_size=image_size)
     report: dict[str, Any] = {
         "preset": preset,
         "torch": torch.__version__,
@@ -302,11 +309,12 @@ def main() -> None:
     parser.add_argument(
         "--grounder", action="append", default=[], choices=sorted(GROUNDERS), help="beside the preset's"
     )
+    parser.add_argument("--image-size", type=int, metavar="PIXELS", help="the square in which SAM 2 sees the image")
     parser.add_argument("--compile", action="store_true", help="each strategy once more, by torch.compile")
     arguments = parser.parse_args()
     names = arguments.strategy or strategies_of(arguments.preset)
     pair = arguments.image, arguments.audio
-    further = arguments.segmenter, arguments.grounder, arguments.compile
+    further = arguments.segmenter, arguments.grounder, arguments.compile, arguments.image_size
     print(json.dumps(measure(arguments.preset, *pair, names, arguments.device, *further)))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,10 @@ from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.testing.tiny.encoders import tiny_card
 
 
-def build_sam2() -> Sam2Segmenter:
+def build_sam2(image_size: int | None = None) -> Sam2Segmenter:
     """SAM 2.1 tiny, which is the default configuration of transformers."""
     model = transformers.Sam2Model(transformers.Sam2Config())
-    return Sam2Segmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0))
+    return Sam2Segmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), image_size=image_size)
 
 
 def seconds(work: Callable[[], Any]) -> str:
@@ -39,7 +40,7 @@ def seconds(work: Callable[[], Any]) -> str:
     return f"{time.perf_counter() - clock:.2f} ({time.process_time() - processor:.2f})"
 
 
-def measured(segmenter: PromptedSegmenter, image: NDArray[np.uint8]) -> str:
+def measured(segmenter: PromptedSegmenter, image: NDArray[np.uint8], words: str = "") -> str:
     """A line: the size of a segmenter, and its seconds for the image with one box, and for nine boxes more."""
     height, width = image.shape[:2]
     corners = [[x, y, x + 0.3, y + 0.3] for y in (0.0, 0.3, 0.6) for x in (0.0, 0.3, 0.6)]
@@ -52,7 +53,7 @@ def measured(segmenter: PromptedSegmenter, image: NDArray[np.uint8]) -> str:
     first = seconds(lambda: segmenter.segment(samples, one))
     more = seconds(lambda: segmenter.segment(samples, nine))
     size = sum(weights.numel() for weights in segmenter.model.parameters()) / 1e6
-    return f"{segmenter.family}: {size:.1f} M weights; an image and one box {first} s, nine boxes more {more} s"
+    return f"{segmenter.family}{words}: {size:.1f} M weights; an image and one box {first} s, nine boxes more {more} s"
 
 
 def main() -> None:
@@ -60,9 +61,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("image")
     image = load_image(parser.parse_args().image)
-    for build in (build_edgetam, build_sam2):
+    for words, build in (("", build_edgetam), ("", build_sam2), (", at 512 pixels", partial(build_sam2, 512))):
         torch.manual_seed(0)
-        print(measured(build(), image))
+        print(measured(build(), image, words))
 
 
 if __name__ == "__main__":

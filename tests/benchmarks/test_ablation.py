@@ -46,3 +46,11 @@ def test_it_prints_a_row_for_each_variant(capsys: pytest.CaptureFixture[str], tm
     table = ablation.table(scenes, variants, tallies)
     assert len(table.rows) == 3
     assert [cell.text for cell in table.rows[1].cells][-3:] == ["+0.0", "0.0", ""]
+
+
+def test_another_image_size_is_the_segmenter_s_that_looks_at_crops() -> None:
+    own, smaller, *_ = (ablation.build(one, {"preset": "nano"}).segmenter for one in ablation.SIZES)
+    assert smaller.margins == own.margins
+    assert smaller.segmenter.multimask == own.segmenter.multimask
+    sides = [one.segmenter.image_processor.size["height"] for one in (own, smaller)]
+    assert sides == [384, 320]

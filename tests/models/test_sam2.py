@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 from dataclasses import replace
@@ -18,10 +19,11 @@ from prompted_masks import LOGITS, best, boxed, changed, documented
 
 from zsavs import AVSample, Proposals
 from zsavs.errors import InputError, WeightsError
+from zsavs.models.edgetam import EdgeTamSegmenter
 from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.protocols import Segmenter
 from zsavs.testing import check_segmenter
-from zsavs.testing.tiny.segmenters import tiny_sam2
+from zsavs.testing.tiny.segmenters import tiny_edgetam, tiny_sam2
 
 TABLE = "prompt_encoder.shared_embedding.positional_embedding"
 
@@ -56,6 +58,36 @@ def test_the_single_mask_is_the_documented_one(fall_back: bool) -> None:
     np.testing.assert_allclose(iou, ratings[:, 0], atol=1e-5)
     of_three = segmenter().segment([scene], [found])[0]
     assert bool(np.abs(logits - of_three).max() < LOGITS) == fall_back
+
+
+@pytest.mark.parametrize(
+    ("side", "make", "cls"), [(64, tiny_sam2, Sam2Segmenter), (192, tiny_edgetam, EdgeTamSegmenter)]
+)
+def test_at_another_size_it_is_the_model_that_is_built_for_that_size(side: int, make: Any, cls: Any) -> None:
+    """The same weights in a model whose configuration says so, beside one that is told."""
+    made, (scene, other), found = make(), (sample(96, 128), sample(60, 40)), boxed((96, 128), 3)
+    config = copy.deepcopy(made.model.config)
+    own = config.prompt_encoder_config.image_size
+    config.prompt_encoder_config.image_size = side
+    sizes = config.vision_config.backbone_feature_sizes
+    config.vision_config.backbone_feature_sizes = [[side * cells // own for cells in level] for level in sizes]
+    built = type(made.model)(config)
+    built.load_state_dict(made.model.state_dict())
+    processor = copy.deepcopy(made.image_processor)
+    processor.size = {"height": side, "width": side}
+    expected = cls(built, processor, card=made.card)
+    at_own_size = cls(copy.deepcopy(made.model), made.image_processor, card=made.card).segment([scene], [found])[0]
+    told = cls(made.model, made.image_processor, card=made.card, image_size=side)
+    both = [found, boxed((60, 40), 2)]
+    for logits, wanted in zip(told.segment([scene, other], both), expected.segment([scene, other], both), strict=True):
+        np.testing.assert_array_equal(logits, wanted)
+    points = [np.array([[[10.0, 20.0]]]), np.array([[[30.0, 20.0]]])]
+    small = told.segment_points([scene, other], points, full_size=False)
+    for (logits, _), (wanted, _) in zip(small, expected.segment_points([scene, other], points), strict=True):
+        assert logits.shape == (1, side // 4, side // 4)
+        assert np.abs(wanted).max() > 0
+    assert np.abs(told.segment([scene], [found])[0] - at_own_size).max() > LOGITS
+    assert made.image_processor.size["height"] == own, "the processor that was handed over is as it was"
 
 
 def test_a_box_with_points_is_the_documented_prompt_of_both() -> None:
@@ -404,7 +436,9 @@ def test_numbers_that_are_none_are_an_error_not_an_empty_mask() -> None:
         made.segment([sample(40, 60)], [boxed((40, 60))])
 
 
-@pytest.mark.parametrize("settings", [{"batch_size": 0}, {"prompts_at_once": 0}])
+@pytest.mark.parametrize(
+    "settings", [{"batch_size": 0}, {"prompts_at_once": 0}, {"image_size": 0}, {"image_size": 500}, {"image_size": -32}]
+)
 def test_settings_out_of_range_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(settings))):
         segmenter(**settings)

@@ -257,6 +257,11 @@ def test_masks_of_boxes_are_those_of_the_documented_calls(size: tuple[int, int])
     assert np.abs(logits[0] - logits[1]).max() > 0.1, "masks that are all alike would prove nothing"
 
 
+def test_its_square_is_as_it_was_trained() -> None:
+    with pytest.raises(InputError, match=r"SAM 3 sees images at one size; leave image_size out\."):
+        segmenter(image_size=512)
+
+
 def test_masks_of_points_are_those_of_the_documented_calls() -> None:
     made, scene = segmenter(), sample(96, 128)
     points = [[[10.0, 20.0]], [[3.0, 90.0]], [[59.0, 59.0]]]

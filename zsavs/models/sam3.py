@@ -280,6 +280,7 @@ class Sam3Segmenter(PromptedSegmenter):
     family, model_class, copies = FAMILY, "Sam3TrackerModel", COPIES
     model_types = (PUBLISHED_TYPE, "sam3_tracker_video", "sam3_tracker")
     half_is_safe = False  # as of the grounder, so that they share the encoder
+    takes_any_size = False
     towers = ("vision_encoder.backbone",)
     in_float = staticmethod(share_encoder)
     #: The part of a preset, by role and name, whose checkpoint it takes where none is named.
