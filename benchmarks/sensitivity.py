@@ -47,6 +47,7 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
         "min_share": (0.0, 0.05, 0.1, 0.2, 0.4),
         "temperature": (0.25, 0.5, 0.75, 1.5, 3.0),
         "image_scale": (1.0, 2.0, 3.0),
+        "whole": (0.0, 0.25, 0.5, 0.85, 1.0),
         "min_z": _HEARD["min_z"],
     },
     "cross_modal": _HEARD,
@@ -59,6 +60,7 @@ SWEEPS: dict[str, Mapping[str, Sequence[Any]]] = {
     "joint_embedding": _HEARD,
     "text_bridged": {
         "attention": (0.0, 0.25, 0.5, 0.75, 1.0),
+        "whole": (0.0, 0.25, 0.5, 0.75, 1.0),
         **_HEARD,
     },
     "textual_inversion": {"bound": (0.0, 0.1, 0.25, 0.5, 1.0), "steps": (0, 10, 30, 100, 300), **_HEARD},
