@@ -241,26 +241,40 @@ def answered(pipe: zsavs.Pipeline, image: str, audio: str) -> dict[str, Any]:
     }
 
 
+def chosen_parts(
+    preset: str, device: str, *, segmenter: str, image_size: int | None, phrases_per_prompt: int | None
+) -> dict[str, Any]:
+    """A preset's parts, with those in their place that the command line asks for."""
+    parts = build_parts(preset, device)
+    if segmenter == "edgetam":
+        parts["segmenter"] = build_edgetam(device)
+    elif image_size is not None:
+        parts["segmenter"] = build_sam2(preset, device, image_size=image_size)
+    if phrases_per_prompt is not None:
+        detector = plan_for(preset, device).parts["grounder"].name
+        parts["grounder"] = GROUNDERS[detector](preset, device, phrases_per_prompt=phrases_per_prompt)
+    return parts
+
+
 def measure(
     preset: str,
     image: str,
     audio: str,
     strategies: list[str],
     device: str = "cpu",
-    segmenter: str = "",
     grounders: Sequence[str] = (),
     compiled: bool = False,
-    image_size: int | None = None,
+    **choice: Any,
 ) -> dict[str, Any]:
-    """Build a preset, run each strategy on a pair and on the next one, and report seconds and gigabytes."""
+    """Build a preset, run each strategy on a pair and on the next one, and report seconds and gigabytes.
+
+    Args:
+        choice: of :func:`chosen_parts`.
+    """
     torch.manual_seed(0)
     begin = time.perf_counter()
-    parts = build_parts(preset, device)
+    parts = chosen_parts(preset, device, **choice)
     others = {name: GROUNDERS[name](preset, device) for name in grounders}
-    if segmenter == "edgetam":
-        parts["segmenter"] = build_edgetam(device)
-    elif image_size is not None:
-        parts["segmenter"] = build_sam2(preset, device, image_size=image_size)
     report: dict[str, Any] = {
         "preset": preset,
         "torch": torch.__version__,
@@ -310,12 +324,23 @@ def main() -> None:
         "--grounder", action="append", default=[], choices=sorted(GROUNDERS), help="beside the preset's"
     )
     parser.add_argument("--image-size", type=int, metavar="PIXELS", help="the square in which SAM 2 sees the image")
+    parser.add_argument("--phrases-per-prompt", type=int, metavar="N", help="that the detector is asked together")
     parser.add_argument("--compile", action="store_true", help="each strategy once more, by torch.compile")
     arguments = parser.parse_args()
     names = arguments.strategy or strategies_of(arguments.preset)
-    pair = arguments.image, arguments.audio
-    further = arguments.segmenter, arguments.grounder, arguments.compile, arguments.image_size
-    print(json.dumps(measure(arguments.preset, *pair, names, arguments.device, *further)))
+    report = measure(
+        arguments.preset,
+        arguments.image,
+        arguments.audio,
+        names,
+        arguments.device,
+        arguments.grounder,
+        arguments.compile,
+        segmenter=arguments.segmenter,
+        image_size=arguments.image_size,
+        phrases_per_prompt=arguments.phrases_per_prompt,
+    )
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":
