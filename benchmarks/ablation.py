@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,10 @@ from orchestra import Tally
 import zsavs
 from zsavs.datasets.orchestra import Orchestra
 from zsavs.media.regions import box_iou, tight_box, touched_pixels
-from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.pipeline import Pipeline
 from zsavs.report.blocks import Cell, Page, Paragraph, Row, Section, Table
 from zsavs.report.render import render
 from zsavs.report.values import percent
-from zsavs.segmentation.enlarged_crops import CloserLook
 from zsavs.storage.files import write_atomically
 from zsavs.verification.point_prompts import PointedRegions
 
@@ -56,7 +54,6 @@ class Variant:
         strategy: if it is another one.
         paper: what the paper's own, trained ablation has, where it has the same one.
         points: of a region's similarity map, that the segmenter gets beside the box.
-        image_size: the side of the segmenter's square, where it is another one than it was trained with.
     """
 
     mechanism: str
@@ -65,7 +62,6 @@ class Variant:
     strategy: str = "text_bridged"
     paper: str = ""
     points: int = 0
-    image_size: int = 0
 
 
 #: Luo et al., ICCV 2025, J on MS3: 68.2 in all, 58.5 without its decomposition, 64.9 without its alignment.
@@ -109,7 +105,7 @@ PROMPTS = (
 
 SIZES = (
     Variant("image size", "384, as it was trained"),
-    *(Variant("image size", str(side), image_size=side) for side in (320, 256, 192)),
+    *(Variant("image size", str(side), {"segmenter.image_size": side}) for side in (320, 256, 192)),
 )
 
 
@@ -174,10 +170,6 @@ def table(scenes: Orchestra, variants: Sequence[Variant], tallies: Sequence[Tall
 def build(variant: Variant, common: dict[str, Any]) -> Pipeline:
     """The pipeline of a variant."""
     pipe = zsavs.build_pipeline(variant.strategy, device="cpu", **{**common, **variant.settings})
-    if variant.image_size:
-        crops = cast("CloserLook", pipe.segmenter)  # of nano
-        sam2 = Sam2Segmenter.load("zsavs:nano/sam2", device="cpu", multimask=False, image_size=variant.image_size)
-        return replace(pipe, segmenter=CloserLook(sam2, margin=crops.margins))
     if not variant.points:
         return pipe
     clip = pipe.verifier.clip.image_scorer.encoder  # type: ignore[attr-defined]  # of a second opinion

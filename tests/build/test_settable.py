@@ -54,6 +54,23 @@ def test_a_setting_of_a_part_reaches_it_and_is_on_record() -> None:
     assert closer.segmenter.margins == (0.4,)
 
 
+def test_what_a_part_does_not_have_is_set_of_the_part_that_it_goes_around() -> None:
+    """In a preset, by name around the preset's own, and around one that is named."""
+    assert {"segmenter.margin", "segmenter.image_size"} <= set(settable("fused", "nano", {}))
+    assert "segmenter.batch_size" in settable("fused", "base", {"segmenter": "closer"})
+    assert "segmenter.image_size" not in settable("fused", "nano", {"segmenter": "closer:toy"})
+    settings: dict[str, Any] = {"segmenter.image_size": 192, "segmenter.margin": 0.4}
+    closer: Any = zsavs.build_pipeline("fused", preset="nano", device="cpu", **settings).segmenter
+    assert closer.margins == (0.4,)
+    assert closer.segmenter.image_processor.size["height"] == 192
+    assert closer.segmenter.multimask is False, "as the preset has it"
+    named: Any = {"segmenter": "closer:sam2:zsavs:nano/sam2", "segmenter.image_size": 192}
+    closer = zsavs.build_pipeline("fused", preset="nano", device="cpu", **named).segmenter
+    assert closer.segmenter.image_processor.size["height"] == 192
+    with pytest.raises(UnknownName, match=r"setting of segmenter 'closer' named 'marginn'; did you mean 'margin'"):
+        zsavs.build_pipeline("fused", preset="nano", **{"segmenter.marginn": 0.4})
+
+
 def test_a_setting_of_a_part_that_cannot_be_is_refused() -> None:
     with pytest.raises(UnknownName, match="setting of verifier 'clip' named 'temprature'"):
         zsavs.build_pipeline("fused", preset="toy", **{"verifier.temprature": 2.0})

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zsavs.build.plans import plan_for
-from zsavs.build.settable import described_components
+from zsavs.build.plans import inner_part, plan_for
+from zsavs.build.settable import described_components, settings_of
 from zsavs.build.shared_weights import loaded_once
 from zsavs.calibration.bank import source_of
 from zsavs.calibration.user_bank import KINDS, UserBank
@@ -139,8 +139,24 @@ class Parts:
         return self.plan.parts[role]
 
     def _tuned(self, role: str, part: Part) -> Part:
-        """A part with the settings that were asked for in place of its own."""
-        return replace(part, settings={**part.settings, **self.tuned[role]}) if role in self.tuned else part
+        """A part with the settings that were asked for in place of its own, or of those of the part it goes around.
+
+        Raises:
+            UnknownName: a setting that neither has.
+        """
+        given = self.tuned.get(role, {})
+        inner = inner_part(self.plan, role, part) if given else None
+        if inner is None:
+            return replace(part, settings={**part.settings, **given})
+        own = dict(settings_of(find_component(role, part.name)))
+        within = dict(settings_of(find_component(role, inner.name)))
+        for name in given:
+            if name not in own and name not in within:
+                raise UnknownName(f"setting of {role} {part.name!r}", name, [*own, *within, *ROLES])
+        handed_on = {name: value for name, value in given.items() if name not in own}
+        if handed_on:
+            part = replace(part, around=replace(inner, settings={**inner.settings, **handed_on}))
+        return replace(part, settings={**part.settings, **{name: given[name] for name in given if name in own}})
 
     def _present(self, role: str, part: Part) -> Any:
         """Make a part of the preset; where its weights are missing, say how to fetch all of the preset's."""

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zsavs.build.plans import plan_for
+from zsavs.build.plans import inner_part, plan_for
 from zsavs.errors import InputError, UnknownName, ZsavsError
 from zsavs.presets import Part
 from zsavs.registry import ROLES, find_component, list_components
 
-__all__ = ["described_components", "settable", "settings_for", "split_settings", "used_roles"]
+__all__ = ["described_components", "settable", "settings_for", "settings_of", "split_settings", "used_roles"]
 
 #: What a pipeline gives to every constructor itself.
 _SUPPLIED = ("vocabulary", "silent", "card", "device", *ROLES)
@@ -32,14 +32,16 @@ def settable(
         device: where the models run; some presets take another part on a CPU.
 
     Returns:
-        Name to the parameter of the constructor, with its annotation and its default.
+        Name to the parameter of the constructor, with its annotation and its default. What a part that goes around
+        another one does not have is set of that one.
 
     Raises:
         UnknownName, BrokenInstallation: as :func:`zsavs.build_pipeline`.
     """
-    known = dict(_own(find_component("strategy", strategy))) if isinstance(strategy, str) else {}
-    for role, cls in _classes(strategy, preset, parts, device).items():
-        known |= {f"{role}.{name}": parameter for name, parameter in _own(cls)}
+    known = dict(settings_of(find_component("strategy", strategy))) if isinstance(strategy, str) else {}
+    for role, classes in _classes(strategy, preset, parts, device).items():
+        for cls in reversed(classes):
+            known |= {f"{role}.{name}": parameter for name, parameter in settings_of(cls)}
     return known
 
 
@@ -101,11 +103,11 @@ def _asked(strategy: str | Any) -> set[str]:
     return {*_STAGES, *asked} & {*ROLES}
 
 
-def _classes(strategy: str | Any, preset: str, parts: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """By role, the class of each part of a strategy's pipeline that is built from a name."""
+def _classes(strategy: str | Any, preset: str, parts: Mapping[str, Any], device: str) -> dict[str, list[Any]]:
+    """By role, the class of each part of a strategy's pipeline that is built from a name, and of one within it."""
     wanted = find_component("strategy", strategy) if isinstance(strategy, str) else strategy
     plan, stages = plan_for(preset, device), getattr(wanted, "stages", {})
-    classes: dict[str, Any] = {}
+    classes: dict[str, list[Any]] = {}
     waiting = sorted(_asked(strategy))
     while waiting:
         role = waiting.pop()
@@ -115,17 +117,19 @@ def _classes(strategy: str | Any, preset: str, parts: Mapping[str, Any], device:
         part = Part.named(given) if given else plan.parts.get(role)
         if role in stages and not given:
             part = plan.parts.get(f"{role}.{stages[role]}", Part(stages[role]))
-        if part is None:
-            continue
-        classes[role] = cls = find_component(role, part.name)
-        if not hasattr(cls, "load"):  # made of other parts
-            asked = inspect.signature(cls).parameters.items()
-            # One that it can do without is no reason to have it.
-            waiting += [name for name, p in asked if name in ROLES and name != role and p.default is not None]
+        for one in (part, part and inner_part(plan, role, part)):
+            if one is None:
+                continue
+            cls = find_component(role, one.name)
+            classes.setdefault(role, []).append(cls)
+            if not hasattr(cls, "load"):  # made of other parts
+                asked = inspect.signature(cls).parameters.items()
+                # One that it can do without is no reason to have it.
+                waiting += [name for name, p in asked if name in ROLES and name != role and p.default is not None]
     return classes
 
 
-def _own(cls: Any) -> Iterator[tuple[str, inspect.Parameter]]:
+def settings_of(cls: Any) -> Iterator[tuple[str, inspect.Parameter]]:
     """The settings of a class: what its constructor takes beside parts and labels."""
     for name, parameter in inspect.signature(cls).parameters.items():
         if hasattr(cls, "load") and parameter.kind is not parameter.KEYWORD_ONLY:
