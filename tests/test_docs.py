@@ -19,7 +19,7 @@ from label_inputs import write_pair, write_video
 
 import zsavs
 from tools.layers import MODULES, tree
-from zsavs.build import one_call
+from zsavs.build import one_call, settable
 from zsavs.cli import app
 from zsavs.registry import list_components
 
@@ -141,6 +141,21 @@ def test_every_zsavs_command_of_the_documents_is_understood() -> None:
         except Exception as error:
             error.add_note(where)
             raise
+
+
+def test_every_setting_of_a_part_in_the_documents_is_one() -> None:
+    """Where a command names the part, of that one; else of any that can stand there."""
+    told = re.compile(r"--set ([a-z_]+)\.([a-z_0-9]+)=")
+    seen = 0
+    for document in DOCUMENTS:
+        for line in document.read_text(encoding="utf-8").replace("\n", " ").split("`"):
+            for role, name in told.findall(line):
+                seen += 1
+                named = dict(re.findall(r"--part ([a-z_]+)=(\S+)", line)).get(role)
+                parts = [named] if named else list_components(role)
+                known = [settable("fused", "nano", {role: part}, "cpu") for part in parts]
+                assert any(f"{role}.{name}" in one for one in known), f"{document.name}: {role}.{name} of {parts}"
+    assert seen >= 8
 
 
 #: What stands in the place of models that are not here.
