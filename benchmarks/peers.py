@@ -10,6 +10,9 @@ checkpoints, the masks mean nothing. The peers' packages come from a package reg
 zsavs take the detector of the installed transformers, two the package groundingdino-py (segment-geospatial finds it
 under the names that it asks the model hub for); SAM 2 is that of transformers for zsavs, the package's for the others.
 
+autodistill-grounded-sam-2 is not here: as published it runs on CUDA alone, clones a repository while it is imported,
+and lets its detector, Florence-2, run code from the hub.
+
 zsavs gets phrases there in place of sound, so that all do the same work: hearing, verifying and abstaining, which no
 such peer does, are not in these numbers (``zsavs profile`` shows them). ``--beside`` another peer is from a sound:
 TACO, written out from its paper and objective, and the strategy ``cofactorization`` with the same encoders (CLAP, CLIP
@@ -127,6 +130,25 @@ def _with_ratio(value: float, own: float, form: str, processor: str = "") -> str
     return f"{value:{form}}" + (f" ({', '.join(brackets)})" if brackets else "")
 
 
+def compare(beside: str, home: Path, images: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """What each script of a comparison measured of itself; makes what it needs in a folder, where that is not there."""
+    weights, pythons = home / "weights", {"": Path(sys.executable)}
+    for environment in sorted({environment for _, environment in PEERS[beside].values()} - {""}):
+        needs, packages = ENVIRONMENTS[environment]
+        pythons[environment] = make_environment(
+            home / environment, needs, ["--no-deps", "--no-build-isolation", *packages]
+        )
+    if beside == "segmenters":
+        write_segmenters(weights, pythons["native"], environment=offline(weights))
+    else:
+        FROM_SOUND[beside](weights)
+    measured = {}
+    for name, (script, environment) in PEERS[beside].items():
+        print(f"running {name}", file=sys.stderr)
+        measured[name] = run(script, pythons[environment], weights, images)
+    return measured
+
+
 def main() -> None:
     """Parse the arguments, make what is needed, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,22 +162,13 @@ def main() -> None:
     if len(arguments.images) < FEWEST:
         parser.error(f"give at least {FEWEST} images")
     images = [path.resolve() for path in arguments.images]
-    home = arguments.environment.resolve()
-    weights, pythons = home / "weights", {"": Path(sys.executable)}
-    for environment in sorted({environment for _, environment in PEERS[arguments.beside].values()} - {""}):
-        needs, packages = ENVIRONMENTS[environment]
-        pythons[environment] = make_environment(
-            home / environment, needs, ["--no-deps", "--no-build-isolation", *packages]
+    try:
+        said = table(compare(arguments.beside, arguments.environment.resolve(), images))
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"peers.py: {' '.join(map(str, error.cmd[:4]))} ... ended with {error.returncode}; what it said of that is "
+            "above. An environment is made once, from a package registry."
         )
-    if arguments.beside == "segmenters":
-        write_segmenters(weights, pythons["native"], environment=offline(weights))
-    else:
-        FROM_SOUND[arguments.beside](weights)
-    measured = {}
-    for name, (script, environment) in PEERS[arguments.beside].items():
-        print(f"running {name}", file=sys.stderr)
-        measured[name] = run(script, pythons[environment], weights, images)
-    said = table(measured)
     print(said)
     if arguments.out:
         arguments.out.write_text(said + "\n", encoding="utf-8")
