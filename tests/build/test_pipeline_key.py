@@ -11,7 +11,9 @@ import pytest
 
 import zsavs
 from zsavs.build import described, pipeline_key
+from zsavs.models.sam2 import Sam2Segmenter
 from zsavs.storage.memo import Memo
+from zsavs.testing.tiny.segmenters import tiny_sam2
 
 
 class Inner:
@@ -87,6 +89,12 @@ def test_the_key_of_a_pipeline_is_the_same_whenever_it_is_asked_for() -> None:
         assert f"zsavs.{part}" in before["code"], part
     assert "zsavs/data/prompts.json" in before["code"]
     assert "zsavs.strategies.fused" not in before["code"]
+
+
+def test_the_square_of_a_segmenter_is_seen() -> None:
+    made, other = tiny_sam2(), tiny_sam2()
+    smaller = Sam2Segmenter(other.model, other.image_processor, card=other.card, image_size=64)
+    assert described(smaller) != described(made)
 
 
 def test_weights_around_other_weights_are_all_in_the_key() -> None:

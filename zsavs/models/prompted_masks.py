@@ -97,6 +97,7 @@ class PromptedSegmenter(Adapter):
         self.multimask = multimask
         self.batch_size = batch_size
         self.prompts_at_once = prompts_at_once
+        self.image_size = image_size
         self._features: Memo[list[torch.Tensor]] = Memo(max_items=16)
 
     def _check_image_size(self, side: int) -> None:
