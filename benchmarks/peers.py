@@ -69,6 +69,7 @@ PEERS: dict[str, dict[str, tuple[str, str]]] = {
 }
 #: What writes the weights of a peer from a sound.
 FROM_SOUND = {"taco": write_for_taco, "baav": write_for_baav}
+_LESS = ("first_s", "each_s", "together_s", "peak_mb")
 #: One image to begin with, and at least two of which a batch can be made.
 FEWEST = 3
 
@@ -130,8 +131,13 @@ def _with_ratio(value: float, own: float, form: str, processor: str = "") -> str
     return f"{value:{form}}" + (f" ({', '.join(brackets)})" if brackets else "")
 
 
-def compare(beside: str, home: Path, images: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """What each script of a comparison measured of itself; makes what it needs in a folder, where that is not there."""
+def compare(beside: str, home: Path, images: Sequence[Path], rounds: int = 1) -> dict[str, dict[str, Any]]:
+    """What each script of a comparison measured of itself; makes what it needs in a folder, where that is not there.
+
+    Args:
+        rounds: how often all are run, one after the other; of each number the least is kept, as other load on a machine
+            only adds to it.
+    """
     weights, pythons = home / "weights", {"": Path(sys.executable)}
     for environment in sorted({environment for _, environment in PEERS[beside].values()} - {""}):
         needs, packages = ENVIRONMENTS[environment]
@@ -142,11 +148,18 @@ def compare(beside: str, home: Path, images: Sequence[Path]) -> dict[str, dict[s
         write_segmenters(weights, pythons["native"], environment=offline(weights))
     else:
         FROM_SOUND[beside](weights)
-    measured = {}
-    for name, (script, environment) in PEERS[beside].items():
-        print(f"running {name}", file=sys.stderr)
-        measured[name] = run(script, pythons[environment], weights, images)
+    measured: dict[str, dict[str, Any]] = {}
+    for number in range(rounds):
+        for name, (script, environment) in PEERS[beside].items():
+            print(f"running {name}, round {number + 1} of {rounds}", file=sys.stderr)
+            told = run(script, pythons[environment], weights, images)
+            measured[name] = least(measured.get(name, told), told)
     return measured
+
+
+def least(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Of two measurements of a script the lesser number of each kind; seconds go by the clock."""
+    return {key: min(before[key], value) if key in _LESS else value for key, value in now.items()}
 
 
 def main() -> None:
@@ -155,6 +168,7 @@ def main() -> None:
     parser.add_argument("images", nargs="+", type=Path, help=f"at least {FEWEST}; the first one for the first answer")
     parser.add_argument("--environment", required=True, type=Path, help="a folder, made if it is not there (2 GB)")
     parser.add_argument("--out", type=Path, help="a file for the table")
+    parser.add_argument("--rounds", type=int, default=1, help="of each number the least is printed (%(default)s)")
     parser.add_argument(
         "--beside", choices=PEERS, default="segmenters", help="what: text-prompted segmenters if left out"
     )
@@ -163,7 +177,7 @@ def main() -> None:
         parser.error(f"give at least {FEWEST} images")
     images = [path.resolve() for path in arguments.images]
     try:
-        said = table(compare(arguments.beside, arguments.environment.resolve(), images))
+        said = table(compare(arguments.beside, arguments.environment.resolve(), images, arguments.rounds))
     except subprocess.CalledProcessError as error:
         sys.exit(
             f"peers.py: {' '.join(map(str, error.cmd[:4]))} ... ended with {error.returncode}; what it said of that is "

@@ -45,6 +45,20 @@ def test_the_table_says_how_many_times_as_long_the_others_take() -> None:
     )
 
 
+def test_of_several_rounds_the_least_is_kept() -> None:
+    peers = load_benchmark("peers")
+    first = {
+        "first_s": 10.0,
+        "each_s": [2.0, 3.9],
+        "together_s": [1.0, 2.0],
+        "peak_mb": 900.0,
+        "lines": 4,
+        "masks": [3],
+    }
+    second = {**first, "first_s": 9.0, "each_s": [2.5, 3.0], "together_s": [0.9, 2.5], "peak_mb": 950.0}
+    assert peers.least(first, second) == {**first, "first_s": 9.0, "together_s": [0.9, 2.5]}
+
+
 def test_every_peer_has_a_script_an_environment_and_weights() -> None:
     peers = load_benchmark("peers")
     assert set(peers.FROM_SOUND) == set(peers.PEERS) - {"segmenters"}
