@@ -43,8 +43,10 @@ class Stage(NamedTuple):
 DECODING = Stage("decoding ten seconds of video", "core", 0.43, 0.16, "long_video.py")
 MEASURED = (
     Stage("pocket, classify", "core", 0.29, 0.3, "real_pairs.py"),
-    Stage("nano, fused", "core", 0.21, 1.1, "soak.py"),
+    Stage("nano, audio_to_text", "core", 0.55, 1.1, "soak.py"),
     Stage("base with Grounding DINO, audio_to_text, float32", "core", 26.6, 6.7, "speed.py --models base"),
+    Stage("base with OmDet-Turbo, audio_to_text, float32", "core", 13.2, 4.6, "full_size.py base"),
+    Stage("the same, SAM 2 at 512 pixels, phrases together", "core", 5.7, 4.6, "full_size.py base"),
     Stage("base, audio_to_text, bfloat16, batches of 8", "gpu", 1 / 4.35, 8.1, "speed.py --models base --device cuda"),
     Stage("the same, if only the models took time", "gpu", 1 / 13.7, 8.1, "speed.py --models base --device cuda"),
 )

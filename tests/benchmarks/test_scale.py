@@ -13,6 +13,7 @@ PAGES = {
     "real_pairs.py": Path(BENCHMARKS.parent, "docs", "benchmarks", "real_pairs.md"),
     "soak.py": BENCHMARKS / "soak.md",
     "speed.py": BENCHMARKS / "speed.md",
+    "full_size.py": BENCHMARKS / "full_size.md",
 }
 
 
