@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from full_size import build_blip, build_omdet, build_parts, build_sam2
+from full_size import build_parts
 
 
 class First(torch.nn.Module):
@@ -32,8 +32,8 @@ class First(torch.nn.Module):
 
 def towers() -> dict[str, tuple[torch.nn.Module, tuple[int, ...]]]:
     """Each image encoder and the shape of what it is given."""
-    sam2, omdet, blip = build_sam2().model, build_omdet().model, build_blip().model
-    clip = build_parts("base")["image_text"].model
+    parts = build_parts("base")
+    sam2, omdet, blip, clip = (parts[role].model for role in ("segmenter", "grounder", "captioner", "image_text"))
     return {
         "SAM 2.1 tiny, an image": (
             First(lambda x: tuple(sam2.vision_encoder(x).fpn_hidden_states), sam2),

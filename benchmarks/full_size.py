@@ -207,7 +207,7 @@ def build_omdet(preset: str = "base", device: str = "cpu", **settings: Any) -> O
 GROUNDERS = {"grounding_dino": build_grounding_dino, "omdet": build_omdet}
 
 
-def build_edgetam(device: str = "cpu", dtype: torch.dtype = torch.float32) -> EdgeTamSegmenter:
+def build_edgetam(device: str = "cpu", dtype: torch.dtype = torch.float32, **settings: Any) -> EdgeTamSegmenter:
     """EdgeTAM at full size; the default configuration of transformers names another image encoder (a ResNet-50)."""
     repvit = transformers.TimmWrapperConfig(
         architecture="repvit_m1",
@@ -215,7 +215,8 @@ def build_edgetam(device: str = "cpu", dtype: torch.dtype = torch.float32) -> Ed
     )
     config = transformers.EdgeTamConfig(vision_config=transformers.EdgeTamVisionConfig(backbone_config=repvit))
     model = transformers.EdgeTamModel(config).to(dtype)
-    return EdgeTamSegmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("edgetam", 0), device=device)
+    processor = transformers.Sam2ImageProcessor()
+    return EdgeTamSegmenter(model, processor, card=tiny_card("edgetam", 0), device=device, **settings)
 
 
 def lowered(strategy: str) -> dict[str, Any]:
@@ -247,7 +248,7 @@ def chosen_parts(
     """A preset's parts, with those in their place that the command line asks for."""
     parts = build_parts(preset, device)
     if segmenter == "edgetam":
-        parts["segmenter"] = build_edgetam(device)
+        parts["segmenter"] = build_edgetam(device, image_size=image_size)
     elif image_size is not None:
         parts["segmenter"] = build_sam2(preset, device, image_size=image_size)
     if phrases_per_prompt is not None:
@@ -323,7 +324,9 @@ def main() -> None:
     parser.add_argument(
         "--grounder", action="append", default=[], choices=sorted(GROUNDERS), help="beside the preset's"
     )
-    parser.add_argument("--image-size", type=int, metavar="PIXELS", help="the square in which SAM 2 sees the image")
+    parser.add_argument(
+        "--image-size", type=int, metavar="PIXELS", help="the square in which the segmenter sees the image"
+    )
     parser.add_argument("--phrases-per-prompt", type=int, metavar="N", help="that the detector is asked together")
     parser.add_argument("--compile", action="store_true", help="each strategy once more, by torch.compile")
     arguments = parser.parse_args()

@@ -16,21 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
-from full_size import build_edgetam
+from full_size import build_edgetam, build_sam2
 from numpy.typing import NDArray
 
 from zsavs import AudioClip, AVSample, Proposals
 from zsavs.media.image_file import load_image
 from zsavs.models.prompted_masks import PromptedSegmenter
-from zsavs.models.sam2 import Sam2Segmenter
-from zsavs.testing.tiny.encoders import tiny_card
-
-
-def build_sam2(image_size: int | None = None) -> Sam2Segmenter:
-    """SAM 2.1 tiny, which is the default configuration of transformers."""
-    model = transformers.Sam2Model(transformers.Sam2Config())
-    return Sam2Segmenter(model, transformers.Sam2ImageProcessor(), card=tiny_card("sam2", 0), image_size=image_size)
 
 
 def seconds(work: Callable[[], Any]) -> str:
@@ -61,7 +52,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("image")
     image = load_image(parser.parse_args().image)
-    for words, build in (("", build_edgetam), ("", build_sam2), (", at 512 pixels", partial(build_sam2, 512))):
+    for words, build in (
+        ("", build_edgetam),
+        ("", build_sam2),
+        (", at 512 pixels", partial(build_sam2, image_size=512)),
+    ):
         torch.manual_seed(0)
         print(measured(build(), image, words))
 

@@ -19,10 +19,10 @@ def write_segmenters(weights: Path, native: Path, *, environment: dict[str, str]
         native: python of the environment of the packages; what they build is what they read.
         environment: variables that it is run with.
     """
-    from full_size import build_grounding_dino, build_sam2
+    from full_size import build_grounding_dino
 
     _once(weights / "grounding_dino", lambda folder: write_detector(folder, build_grounding_dino("base")))
-    _once(weights / "sam2", lambda folder: save(folder, build_sam2("base"), "model", "image_processor"))
+    _write_sam2(weights)
     done = weights / "native"
     if not done.exists():
         subprocess.run([native, HERE / "native_weights.py", weights], check=True, env=environment)
@@ -39,24 +39,35 @@ def write_detector(folder: Path, grounder: Any) -> None:
 
 def write_for_taco(weights: Path) -> None:
     """CLAP, CLIP's ConvNeXt-L, and SAM 2 for zsavs."""
-    from full_size import build_clap, build_sam2
     from peer_scripts.sound import ARCHITECTURE
 
-    _once(weights / "sam2", lambda folder: save(folder, build_sam2("base"), "model", "image_processor"))
-    _once(weights / "clap", lambda folder: save(folder, build_clap("base"), "model", "feature_extractor", "tokenizer"))
+    _write_sam2(weights)
+    _write_clap(weights)
     _once(weights / "convnext", lambda folder: _save_clip(folder, ARCHITECTURE))
 
 
 def write_for_baav(weights: Path) -> None:
     """CLAP, BLIP and CLIPSeg; and a detector, a CLIP and SAM 2 for zsavs."""
-    from full_size import SIZES, build_blip, build_clap, build_omdet, build_sam2
+    from full_size import SIZES, build_blip, build_omdet
 
-    _once(weights / "sam2", lambda folder: save(folder, build_sam2("base"), "model", "image_processor"))
-    _once(weights / "clap", lambda folder: save(folder, build_clap("base"), "model", "feature_extractor", "tokenizer"))
+    _write_sam2(weights)
+    _write_clap(weights)
     _once(weights / "blip", lambda folder: save(folder, build_blip("base"), "model", "processor"))
     _once(weights / "omdet", lambda folder: save(folder, build_omdet("base"), "model", "image_processor", "tokenizer"))
     _once(weights / "clip", lambda folder: _save_clip(folder, SIZES["base"]["clip"]))
     _once(weights / "clipseg", _save_clipseg)
+
+
+def _write_sam2(weights: Path) -> None:
+    from full_size import build_sam2
+
+    _once(weights / "sam2", lambda folder: save(folder, build_sam2("base"), "model", "image_processor"))
+
+
+def _write_clap(weights: Path) -> None:
+    from full_size import build_clap
+
+    _once(weights / "clap", lambda folder: save(folder, build_clap("base"), "model", "feature_extractor", "tokenizer"))
 
 
 def _once(folder: Path, write: Callable[[Path], None]) -> None:

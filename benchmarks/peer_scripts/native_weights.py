@@ -26,11 +26,6 @@ def checkpoint(weights: Path) -> Path:
     return weights / "groundingdino.pth"
 
 
-def sam2_checkpoint(weights: Path) -> Path:
-    """SAM 2.1 tiny as its package's file has it."""
-    return weights / "sam2.pt"
-
-
 def config() -> Path:
     """The package's description of Grounding DINO tiny."""
     return Path(str(resources.files("groundingdino"))) / "config" / "GroundingDINO_SwinT_OGC.py"
@@ -71,7 +66,7 @@ def write(weights: Path) -> None:
     (dino / _DINO[1]).symlink_to(checkpoint(weights))
     shutil.copy(config(), dino / _DINO[2])
     published = _snapshot(weights, _SAM2[0]) / _SAM2[1]
-    for config_file, path in ((_SAM2_1, sam2_checkpoint(weights)), (f"configs/sam2/{_SAM2[2]}", published)):
+    for config_file, path in ((_SAM2_1, weights / "sam2.pt"), (f"configs/sam2/{_SAM2[2]}", published)):
         torch.save({"model": build_sam2(config_file, device="cpu").state_dict()}, path)
 
 

@@ -22,7 +22,7 @@ def answer(models: Any, images: Sequence[str], phrases: Sequence[str]) -> list[A
     masks = []
     for path in images:
         models.predict(path, ". ".join(phrases) + ".", box_threshold=0.24, text_threshold=0.24)
-        masks.append(models.masks[:, 0] > 0 if models.masks.ndim == 4 else models.masks > 0)
+        masks.append(models.masks > 0)
     return masks
 
 

@@ -26,7 +26,7 @@ from zsavs.types import AVSample, Proposals
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PromptedSegmenter", "float_prompts", "see_at", "square_pixels"]
+__all__ = ["PromptedSegmenter", "float_prompts", "square_pixels"]
 
 #: Logits (H, W) of one prompt, and how well the model thinks it did (1,): an array, as it is filled later.
 _Decoded = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -93,7 +93,7 @@ class PromptedSegmenter(Adapter):
         self.model = self.in_float(self.model)
         self.image_processor = image_processor
         if image_size is not None:
-            self.image_processor = see_at(self.model, image_processor, image_size)
+            self.image_processor = _see_at(self.model, image_processor, image_size)
         self.multimask = multimask
         self.batch_size = batch_size
         self.prompts_at_once = prompts_at_once
@@ -350,7 +350,7 @@ def square_pixels(image_processor: Any, image: NDArray[np.uint8]) -> torch.Tenso
     return pixels
 
 
-def see_at(model: Any, image_processor: Any, side: int) -> Any:
+def _see_at(model: Any, image_processor: Any, side: int) -> Any:
     """Have a model of this kind take images squeezed into a square of another side.
 
     No weight depends on it: the encoder's position embedding is interpolated as it is, and the prompts' is a function
@@ -369,7 +369,7 @@ def see_at(model: Any, image_processor: Any, side: int) -> Any:
     prompts.input_image_size = side
     prompts.image_embedding_size = (side * cells // own,) * 2
     prompts.mask_input_size = (side * masks // own,) * 2
-    model.backbone_feature_sizes = [[side * cells // own for cells in level] for level in model.backbone_feature_sizes]
+    model.backbone_feature_sizes = [[side * each // own for each in level] for level in model.backbone_feature_sizes]
     changed = copy.deepcopy(image_processor)
     changed.size = type(image_processor.size)(height=side, width=side)
     return changed
